@@ -1,0 +1,1 @@
+"""Whatever moves the plane of focus: one protocol, one file per controller."""

@@ -1,0 +1,118 @@
+"""The one protocol for whatever moves the plane of focus: a rail, a crank, a lens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal, Protocol
+
+__all__ = ["AxisCapabilities", "AxisLimits", "AxisPosition", "FocusAxis", "FocusDrive", "PositionTrust"]
+
+
+class PositionTrust(Enum):
+    """How an axis knows where it is."""
+
+    TRUSTED = "trusted"
+    """Reported by the controller since a reference was set."""
+    HOST_COUNTED = "host-counted"
+    """Summed up on the host; the controller cannot be asked."""
+    UNKNOWN = "unknown"
+    """After power-up, reset, alarm or a lost connection. Nothing moves until referenced."""
+
+
+@dataclass(frozen=True)
+class AxisPosition:
+    """Where an axis is. ``value`` is in the axis's unit, growing towards the subject."""
+
+    value: float
+    trust: PositionTrust
+
+
+@dataclass(frozen=True)
+class AxisLimits:
+    """The closed range of allowed positions, in the axis's unit."""
+
+    low: float
+    high: float
+
+    def contains(self, position: float) -> bool:
+        """Whether the position is inside (both ends belong to the range)."""
+        return self.low <= position <= self.high
+
+
+@dataclass(frozen=True)
+class AxisCapabilities:
+    """What an axis can do.
+
+    ``unit`` is ``"mm"`` when positions are exact lengths, ``"steps"`` when they are relative steps of a
+    drive that needs calibration. ``resolution`` is the smallest step in that unit.
+    """
+
+    unit: Literal["mm", "steps"]
+    resolution: float
+    can_reverse: bool
+    reports_position: bool
+    can_home: bool
+
+
+class FocusAxis(Protocol):
+    """An axis along which the plane of focus moves. Positions grow towards the subject.
+
+    Every method raises `rig.errors.HardwareError` (or a subclass) when the device fails. Only `stop` may be
+    called from another thread than the one that made the axis.
+    """
+
+    @property
+    def name(self) -> str:
+        """What to call the axis in messages, e.g. ``"GRBL rail on /dev/ttyUSB0"``."""
+        ...
+
+    @property
+    def capabilities(self) -> AxisCapabilities:
+        """What the axis can do."""
+        ...
+
+    @property
+    def limits(self) -> AxisLimits:
+        """Allowed positions."""
+        ...
+
+    def position(self) -> AxisPosition:
+        """Where the axis is now."""
+        ...
+
+    def set_reference(self, position: float) -> None:
+        """Declare that the axis now stands at that position; the trust becomes known."""
+        ...
+
+    def home(self) -> None:
+        """Run the controller's own homing cycle; raises UserError when it has none."""
+        ...
+
+    def move_to(self, position: float) -> AxisPosition:
+        """Move and return when the motion has really ended.
+
+        Raises LimitError before anything is sent when the target is outside the limits,
+        PositionUnknownError when the position is not known, MotionError when the end was not reached.
+        """
+        ...
+
+    def move_time_s(self, distance: float) -> float:
+        """Shortest time for a move over that distance, from speed and ramp, in bench seconds."""
+        ...
+
+    def stop(self) -> None:
+        """Stop now (feed hold), from any thread; the move in hand raises MotionError."""
+        ...
+
+    def close(self) -> None:
+        """Stop if moving and let go of the device. May be called twice."""
+        ...
+
+
+class FocusDrive(Protocol):
+    """The focus motor of a lens, as a camera offers it: relative steps, direction only."""
+
+    def drive_focus(self, steps: int) -> None:
+        """Move the focus by that many drive units; positive is towards the subject's far side."""
+        ...
