@@ -1,0 +1,47 @@
+# Two commands for a newcomer: `make demo` and `make test`. Both make .venv themselves and are quick the second time.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+.DEFAULT_GOAL := help
+
+help:  ## what can be made
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"focusrig needs Python 3.11 or newer, this is {v.major}.{v.minor}: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/pip
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --group dev
+	@touch $@
+
+demo: $(VENV)/.installed  ## shoot and stack a simulated subject, say where the picture is
+	$(BIN)/rig shoot --start 0 --end 32mm --step auto --name demo
+
+test: lint types imports tests  ## everything CI runs
+
+lint: $(VENV)/.dev  ## style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev  ## mypy --strict
+	$(BIN)/mypy
+
+imports: $(VENV)/.dev  ## who may import whom
+	$(BIN)/lint-imports
+
+# Two passes: what has no time in it runs on all cores, whole runs on the bench one after the other.
+tests: $(VENV)/.dev  ## the test suite with coverage
+	@rm -f .coverage .coverage.*
+	$(BIN)/python -m pytest tests --ignore tests/loop -n auto --cov --cov-report=
+	$(BIN)/python -m pytest tests/loop --cov --cov-append --cov-report=term:skip-covered
+
+clean:  ## remove the virtual environment and what tools left behind
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .coverage*
+
+.PHONY: help demo test lint types imports tests clean

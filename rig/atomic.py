@@ -1,0 +1,80 @@
+"""Writing that survives a power cut: a file has its final name only when its bytes are on the disk."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+from rig.errors import DataError, RigError, UserError
+
+__all__ = ["publish_file", "storage_error", "sync_directory", "write_atomically"]
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def storage_error(err: OSError, path: Path) -> RigError:
+    """The error to raise for an operating-system error while writing `path`.
+
+    Returns
+    -------
+    RigError
+        DataError when the disk (or quota, or file-size limit) is full, UserError when the place cannot be
+        written to at all.
+    """
+    if err.errno in _FULL:
+        return DataError(f"no room left to write {path} ({os.strerror(err.errno or 0)}): free some space")
+    return UserError(f"{path} cannot be written: {err.strerror or err}")
+
+
+def sync_directory(folder: Path) -> None:
+    """Flush a folder, so that a rename inside it outlives a power cut."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def publish_file(part: Path, final: Path) -> None:
+    """Give a flushed temporary file its final name, never over an existing one.
+
+    Raises
+    ------
+    DataError
+        When the final name is taken.
+    """
+    try:
+        os.link(part, final)
+        part.unlink()
+    except FileExistsError:
+        raise DataError(f"{final} exists already; a frame is never overwritten") from None
+    except OSError:
+        # Some file systems (FAT cards, network shares) know no hard links.
+        if final.exists():
+            raise DataError(f"{final} exists already; a frame is never overwritten") from None
+        part.rename(final)
+    sync_directory(final.parent)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file as a whole or not at all, replacing an older one.
+
+    Raises
+    ------
+    DataError
+        When the disk is full; nothing half-written is left.
+    UserError
+        When the place cannot be written to.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        part.replace(path)
+        sync_directory(path.parent)
+    except OSError as err:
+        part.unlink(missing_ok=True)
+        raise storage_error(err, path) from err

@@ -1,0 +1,154 @@
+"""What a run tells whoever watches: frozen, serialisable, and published only after the journal has them.
+
+A subscriber is any callable. One that fails is dropped and named; the run goes on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = [
+    "Event",
+    "EventBus",
+    "FrameRejected",
+    "FrameSaved",
+    "FrameStacked",
+    "Moved",
+    "Note",
+    "PreflightPassed",
+    "RunFinished",
+    "RunStarted",
+    "StackReady",
+    "Subscriber",
+]
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened in a run."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The event for JSON: its fields and its kind, e.g. ``{"event": "frame_saved", …}``."""
+        kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
+        return {"event": kind} | dataclasses.asdict(self)
+
+
+@dataclass(frozen=True)
+class RunStarted(Event):
+    """The session folder exists and the devices are connected."""
+
+    session: str
+    frames: int
+    frames_done: int
+    simulated: bool
+    camera: str
+    axis: str
+    predicted_s: float
+
+
+@dataclass(frozen=True)
+class PreflightPassed(Event):
+    """Everything is manual and locked and the test frame is rightly exposed."""
+
+    settings: dict[str, str | None]
+    clipped_fraction: float
+    mean_level: float
+
+
+@dataclass(frozen=True)
+class Moved(Event):
+    """The carriage has come to rest at a frame's position."""
+
+    index: int
+    position_mm: float
+
+
+@dataclass(frozen=True)
+class FrameSaved(Event):
+    """A frame's bytes are checked, on disk and in the journal."""
+
+    index: int
+    frames: int
+    file: str
+    position_mm: float
+    size_bytes: int
+    eta_s: float
+
+
+@dataclass(frozen=True)
+class FrameRejected(Event):
+    """A frame cannot be used; it will be shot again as long as attempts are left."""
+
+    index: int
+    reason: str
+    attempt: int
+
+
+@dataclass(frozen=True)
+class FrameStacked(Event):
+    """The live stacker has folded a frame in."""
+
+    index: int
+    registered: bool
+    sharpness: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class StackReady(Event):
+    """The stacked image is on disk."""
+
+    file: str
+    frames: int
+    seconds_after_last_frame: float
+
+
+@dataclass(frozen=True)
+class Note(Event):
+    """Something the operator should read; the run goes on."""
+
+    message: str
+    level: str = "info"
+
+
+@dataclass(frozen=True)
+class RunFinished(Event):
+    """The run is over: ``finished``, ``interrupted`` or ``failed``."""
+
+    reason: str
+    frames_done: int
+    frames: int
+    run_s: float
+    critical_path_s: float
+    message: str = ""
+
+
+Subscriber = Callable[[Event], None]
+
+
+class EventBus:
+    """Hands events to subscribers; a subscriber's failure never reaches the run."""
+
+    def __init__(self, *subscribers: Subscriber) -> None:
+        self._subscribers: list[Subscriber] = list(subscribers)
+        self._lock = threading.RLock()  # the live stacker's answers arrive on a thread of their own
+
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """Add a subscriber; it sees the events from now on."""
+        self._subscribers.append(subscriber)
+
+    def publish(self, event: Event) -> None:
+        """Hand the event to every subscriber, dropping those that fail."""
+        with self._lock:
+            for subscriber in tuple(self._subscribers):
+                try:
+                    subscriber(event)
+                except Exception as err:  # noqa: BLE001  (whatever a watcher does must not stop the capture)
+                    self._subscribers.remove(subscriber)
+                    sys.stderr.write(f"rig: a watcher of the run failed and is left out: {err!r}\n")

@@ -1,0 +1,183 @@
+"""Feeds saved frames to the stacker in a process of its own, and hands its previews and verdicts back.
+
+The stacker's death never stops a capture: the frames are on disk, and the operator is told how to fuse them.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from rig.events import Event, EventBus, FrameSaved, FrameStacked, Note, StackReady
+
+__all__ = ["LiveGeometry", "LiveStacker"]
+
+_PREVIEW_WIDTH_PX = 1200
+_FINISH_S_PER_FRAME = 60.0
+"""How long one frame may keep the stacker before it is given up: 61 megapixels on a slow laptop."""
+
+
+@dataclass(frozen=True)
+class LiveGeometry:
+    """What the plan knows of the pictures before they are taken.
+
+    ``pupil_distance_mm`` is v, from the entrance pupil to the plane of focus, or None when it is unknown;
+    then the result has the first frame's view instead of the planned middle's.
+    """
+
+    positions_mm: tuple[float, ...]
+    pupil_distance_mm: float | None
+
+
+class LiveStacker:
+    """The stacker's process, fed by `FrameSaved` events.
+
+    Parameters
+    ----------
+    bus : EventBus
+        Subscribed to, and told of stacked frames.
+    geometry : LiveGeometry
+    preview, result : Path
+        Where the preview and the stacked image go; both appear as a whole or not at all.
+    """
+
+    def __init__(self, bus: EventBus, geometry: LiveGeometry, preview: Path, result: Path) -> None:
+        self._bus, self._result = bus, result
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_serve, args=(theirs, geometry, preview), name="rig-live-stacker", daemon=True
+        )
+        self._process.start()
+        theirs.close()
+        self._answer: dict[str, Any] | None = None
+        self._answered = threading.Event()
+        self._last_saved_s = time.monotonic()
+        self._sent = 0
+        self._lost = False
+        self._reader = threading.Thread(target=self._read, name="live-stacker-answers", daemon=True)
+        self._reader.start()
+        bus.subscribe(self)
+
+    def __call__(self, event: Event) -> None:
+        """Hand a saved frame on."""
+        if isinstance(event, FrameSaved):
+            self._last_saved_s = time.monotonic()
+            self.add(event.index, Path(event.file), event.position_mm)
+
+    def add(self, index: int, file: Path, position_mm: float) -> None:
+        """Queue a frame; never waits for the stacker."""
+        if not self._lost:
+            self._sent += 1
+            self._send(("add", index, str(file), position_mm))
+
+    def finish(self) -> bool:
+        """Wait for the stacked image; true when it is on disk, otherwise the operator has been told."""
+        if not self._lost and self._sent:
+            self._send(("finish", str(self._result)))
+            self._answered.wait(_FINISH_S_PER_FRAME * (self._sent + 1))
+        answer = self._answer
+        if answer is None or "error" in answer:
+            self._tell_lost((answer or {}).get("error", "it ended by itself"))
+            return False
+        after_s = time.monotonic() - self._last_saved_s
+        self._bus.publish(StackReady(answer["file"], answer["frames"], after_s))
+        return True
+
+    def close(self) -> None:
+        """End the process; what it has not written is dropped."""
+        self._pipe.close()
+        self._process.join(2.0)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        self._reader.join(2.0)
+
+    def _send(self, message: tuple[Any, ...]) -> None:
+        try:
+            self._pipe.send(message)
+        except (BrokenPipeError, OSError):
+            self._lost = True
+
+    def _read(self) -> None:
+        """Answers, on a thread of their own until the process or the pipe ends."""
+        try:
+            while True:
+                kind, answer = self._pipe.recv()
+                if kind == "stacked":
+                    self._bus.publish(FrameStacked(**answer))
+                elif kind == "note":
+                    self._bus.publish(Note(answer, "warning"))
+                else:
+                    self._answer = answer
+                    self._answered.set()
+        except (EOFError, OSError, TypeError):  # TypeError: the pipe was closed under a waiting recv
+            self._lost = True
+            self._answered.set()
+
+    def _tell_lost(self, why: str) -> None:
+        frames = self._result.parent / "frames"
+        self._bus.publish(
+            Note(
+                f"the live stacker gave no image ({why}); the frames are safe: "
+                f"stacker fuse {frames} -o {self._result}",
+                "warning",
+            )
+        )
+
+
+def _serve(pipe: Connection, geometry: LiveGeometry, preview: Path) -> None:
+    """The stacker's process: fold in frames as they come, keep a preview, write the image at the end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the rig, which ends this process in its own time
+    os.nice(5)  # the capture goes first
+    from stacker import Stacker, StackerError, write_image
+
+    stacker = Stacker(_options(geometry))
+    while True:
+        try:
+            message = pipe.recv()
+        except (EOFError, OSError):  # the rig is gone
+            return
+        if message[0] == "add":
+            _, index, file, position_mm = message
+            try:
+                report = stacker.add(Path(file), position_mm=position_mm)
+                if not pipe.poll():  # nobody looks at a preview that is overtaken at once
+                    write_image(preview, stacker.preview(_PREVIEW_WIDTH_PX))
+            except StackerError as err:
+                pipe.send(("note", f"frame {index + 1} is not in the live stack: {err}"))
+                continue
+            pipe.send(
+                (
+                    "stacked",
+                    {
+                        "index": index,
+                        "registered": report.registered,
+                        "sharpness": report.sharpness,
+                        "seconds": report.seconds,
+                    },
+                )
+            )
+        else:
+            try:
+                stack = stacker.finish()
+                stack.save(Path(message[1]))
+                pipe.send(("done", {"file": message[1], "frames": len(stack.transforms)}))
+            except StackerError as err:
+                pipe.send(("done", {"error": str(err)}))
+            return
+
+
+def _options(geometry: LiveGeometry) -> Any:
+    """The stacker's options for frames of that geometry."""
+    from stacker import Options
+
+    return Options(pupil_distance_mm=geometry.pupil_distance_mm)
+

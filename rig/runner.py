@@ -1,0 +1,259 @@
+"""Executes a plan: a loop that takes its next action from the replayed journal until nothing is left to shoot.
+
+One frame's life: approach from one side → settle → file the previous frame, which was downloading meanwhile →
+fire → journal the release → (the carriage moves on while this frame downloads) → check → publish → journal → tell.
+
+A journal line is on the disk before the event that tells of it is published, and the line of a release before
+the carriage moves on.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rig.axes.base import AxisPosition, FocusAxis
+from rig.cameras.base import Camera, CapturedFile, Shot
+from rig.clock import Clock
+from rig.errors import CameraError, Interrupted, MotionError
+from rig.events import EventBus, FrameRejected, FrameSaved, Moved, Note
+from rig.session import RunState, Session
+
+__all__ = ["RunSettings", "Runner"]
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How frames are taken.
+
+    ``flash_interval_s`` is None without a flash. ``attempts`` is how often one frame is fired before the run
+    gives up on it.
+    """
+
+    settle_s: float = 1.0
+    flash_interval_s: float | None = None
+    overlap_download: bool = True
+    return_to_start: bool = True
+    attempts: int = 3
+
+
+@dataclass(frozen=True)
+class _InHand:
+    """A frame that is fired but not filed."""
+
+    index: int
+    position: AxisPosition
+    shot: Shot
+    files: Future[tuple[CapturedFile, ...]]
+
+
+class Runner:
+    """Shoots the positions of a plan that the journal does not have yet.
+
+    Parameters
+    ----------
+    positions_mm : sequence of float
+        The plan's positions, in shooting order.
+    axis, camera
+        Connected and locked devices.
+    approach : callable
+        Moves the axis to a position from the plan's side, and returns where it came to rest.
+    session : Session
+        Where frames and journal go.
+    bus : EventBus
+        Told of everything after it is journaled.
+    stop : threading.Event
+        Set by whoever wants the run to stop; the frame in hand is then finished or discarded.
+    """
+
+    def __init__(
+        self,
+        positions_mm: tuple[float, ...],
+        axis: FocusAxis,
+        camera: Camera,
+        approach: Callable[[float], AxisPosition],
+        session: Session,
+        bus: EventBus,
+        clock: Clock,
+        settings: RunSettings,
+        stop: threading.Event,
+    ) -> None:
+        self._positions_mm = positions_mm
+        self._axis, self._camera, self._approach = axis, camera, approach
+        self._session, self._bus, self._clock = session, bus, clock
+        self._settings, self._stop = settings, stop
+        self._last_fired_s: float | None = None
+        self.state = session.state(len(positions_mm))
+        self.run_s = 0.0
+        """Bench seconds from the first move of this run to the last frame saved."""
+
+    def run(self) -> None:
+        """Shoot everything that is left, then return to the start if asked to.
+
+        Raises
+        ------
+        Interrupted
+            When `stop` was set; whatever was fired is filed.
+        RigError
+            When a device or the disk fails for good; the run can be resumed.
+        """
+        started_s = self._clock.now()
+        self._eta = _Eta(len(self._positions_mm) - len(self.state.saved))
+        in_hand: _InHand | None = None
+        with ThreadPoolExecutor(1, thread_name_prefix="fetch") as fetcher:
+            try:
+                while True:
+                    index = self.state.next_index(frozenset({in_hand.index}) if in_hand else frozenset())
+                    position = None
+                    if index is not None:
+                        position = self._go(index)
+                    elif in_hand is not None:
+                        self._go_back()
+                    if in_hand is not None:
+                        filed, in_hand = in_hand, None
+                        self._file(filed)
+                    self.run_s = self._clock.now() - started_s
+                    if self.state.next_index() != index:
+                        continue  # the frame that was downloading has to be shot again first
+                    if index is None:
+                        return
+                    assert position is not None
+                    in_hand = self._fire(index, position, fetcher)
+                    if in_hand is not None and not self._settings.overlap_download:
+                        filed, in_hand = in_hand, None
+                        self._file(filed)
+            except BaseException:
+                if in_hand is not None:
+                    self._file_what_is_left(in_hand)
+                raise
+
+    def expose(
+        self, target_mm: float, directory: Path
+    ) -> tuple[AxisPosition, Shot, tuple[CapturedFile, ...]]:
+        """Take one frame outside the plan, e.g. the test frame; nothing is journaled."""
+        position = self._move(target_mm)
+        shot = self._release()
+        return position, shot, self._camera.collect(shot, directory)
+
+    def _move(self, target_mm: float) -> AxisPosition:
+        self._check_stop()
+        try:
+            position = self._approach(target_mm)
+        except MotionError:
+            self._check_stop()  # a move that we stopped ourselves is no fault
+            raise
+        if self._clock.wait(self._stop, self._settings.settle_s):
+            raise Interrupted("stopped by the operator")
+        return position
+
+    def _go(self, index: int) -> AxisPosition:
+        position = self._move(self._positions_mm[index])
+        self._bus.publish(Moved(index, position.value))
+        return position
+
+    def _go_back(self) -> None:
+        """Return to the start while the last frame downloads."""
+        if self._settings.return_to_start and not self._stop.is_set():
+            try:
+                self._axis.move_to(self._positions_mm[0])
+            except MotionError:
+                self._check_stop()
+                raise
+
+    def _release(self) -> Shot:
+        self._check_stop()
+        interval_s = self._settings.flash_interval_s
+        if interval_s is not None and self._last_fired_s is not None:
+            wait_s = self._last_fired_s + interval_s - self._clock.now()
+            if self._clock.wait(self._stop, wait_s):
+                raise Interrupted("stopped by the operator")
+        shot = self._camera.fire()
+        self._last_fired_s = shot.fired_at_s
+        return shot
+
+    def _fire(self, index: int, position: AxisPosition, fetcher: ThreadPoolExecutor) -> _InHand | None:
+        try:
+            shot = self._release()
+        except CameraError as err:
+            self._reject(index, str(err), err)
+            return None
+        self._session.journal.append(
+            "fired", index=index, position_mm=position.value, shot=shot.number, fired_at=shot.fired_wall
+        )
+        files = fetcher.submit(self._camera.collect, shot, self._session.incoming)
+        return _InHand(index, position, shot, files)
+
+    def _file(self, frame: _InHand) -> None:
+        """Check, publish, journal and tell of a fetched frame; a lost one is journaled as rejected."""
+        try:
+            files = frame.files.result()
+        except CameraError as err:
+            self._reject(frame.index, str(err), err)
+            return
+        commanded_mm = self._positions_mm[frame.index]
+        entries: list[dict[str, Any]] = []
+        for file in files:
+            suffix = Path(file.camera_name).suffix or file.path.suffix
+            name = self._session.frame_name(frame.index, commanded_mm, suffix)
+            final = self._session.publish(file.path, name)
+            entries.append(self._session.file_entry(final, file.size_bytes, file.sha256))
+        entry = self._session.journal.append(
+            "frame_saved",
+            index=frame.index,
+            position_mm=commanded_mm,
+            reported_mm=frame.position.value,
+            trust=frame.position.trust.value,
+            fired_at=frame.shot.fired_wall,
+            files=entries,
+            camera_names=[f.camera_name for f in files],
+            settings=files[0].fields,
+        )
+        self.state = self.state.apply(entry)
+        self._bus.publish(
+            FrameSaved(
+                index=frame.index,
+                frames=len(self._positions_mm),
+                file=str(self._session.folder / entries[0]["file"]),
+                position_mm=commanded_mm,
+                size_bytes=sum(f.size_bytes for f in files),
+                eta_s=self._eta.after_one_more(),
+            )
+        )
+
+    def _file_what_is_left(self, frame: _InHand) -> None:
+        """File the frame in hand although the run is ending; its own failure must not hide the reason."""
+        try:
+            self._file(frame)
+        except Exception as err:  # noqa: BLE001  (the first error is the one to report)
+            self._bus.publish(Note(f"frame {frame.index + 1} was fired but not kept: {err}", "warning"))
+
+    def _reject(self, index: int, reason: str, err: CameraError) -> None:
+        entry = self._session.journal.append("frame_rejected", index=index, reason=reason)
+        self.state = self.state.apply(entry)
+        attempt = self.state.rejected[index]
+        self._bus.publish(FrameRejected(index, reason, attempt))
+        if attempt >= self._settings.attempts:
+            raise CameraError(f"frame {index + 1} failed {attempt} times, last: {reason}") from err
+
+    def _check_stop(self) -> None:
+        if self._stop.is_set():
+            raise Interrupted("stopped by the operator")
+
+
+class _Eta:
+    """Real seconds until the last frame, from the pace so far."""
+
+    def __init__(self, frames: int) -> None:
+        self._left = frames
+        self._done = 0
+        self._start_s = time.monotonic()
+
+    def after_one_more(self) -> float:
+        self._done += 1
+        self._left = max(0, self._left - 1)
+        return (time.monotonic() - self._start_s) / self._done * self._left

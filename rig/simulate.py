@@ -1,0 +1,129 @@
+"""Starting the simulated bench as a process of its own, and making sure that it ends with us.
+
+The bench is known by its command only; nothing of it is imported. It is told what to play by one JSON object
+on its standard input and answers with the port names of its devices; it ends when that input closes, which
+happens however this process ends.
+"""
+
+from __future__ import annotations
+
+import json
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from types import TracebackType
+from typing import Any
+
+from rig.errors import HardwareError, UserError
+
+__all__ = ["Bench"]
+
+_READY_S = 60.0  # scenes are painted at the start: seconds on a slow machine
+_END_S = 5.0
+
+
+class Bench:
+    """A running simulated bench.
+
+    Parameters
+    ----------
+    order : dict
+        What to play: the ``[simulator]`` table unread, and the rail, camera, lens and exposure of the
+        configuration that is rehearsed.
+
+    Attributes
+    ----------
+    rail_port, camera_port : str
+        Port names, of the same kinds as those of real devices.
+
+    Raises
+    ------
+    UserError
+        When the bench refuses the order (the ``[simulator]`` table is its own to judge).
+    HardwareError
+        When it does not start.
+    """
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as the bench)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "hardware_sims"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            start_new_session=True,  # Ctrl-C is for the rig, which then ends the bench in its own time
+        )
+        try:
+            assert self._process.stdin is not None
+            self._process.stdin.write(json.dumps(order).encode() + b"\n")
+            self._process.stdin.flush()
+            answer = self._read_line(_READY_S)
+        except BrokenPipeError:
+            answer = None
+        except BaseException:
+            self.close()
+            raise
+        if not answer or not answer.get("ready"):
+            trouble = (answer or {}).get("error")
+            told = self._tail()
+            self.close()
+            if trouble:
+                raise UserError(f"the simulated bench: {trouble}")
+            raise HardwareError(f"the simulated bench did not start: {told or 'no answer'}")
+        self.rail_port: str = answer["rail_port"]
+        self.camera_port: str = answer["camera_port"]
+        self.about: dict[str, Any] = answer
+
+    def _read_line(self, seconds: float) -> dict[str, Any] | None:
+        out = self._process.stdout
+        assert out is not None
+        deadline = time.monotonic() + seconds
+        line = b""
+        while not line.endswith(b"\n"):
+            ready, _, _ = select.select([out], [], [], max(0.0, deadline - time.monotonic()))
+            chunk = out.read1(65536) if ready else b""  # type: ignore[attr-defined]
+            if not chunk:
+                return None
+            line += chunk
+        answer = json.loads(line)
+        return answer if isinstance(answer, dict) else None
+
+    def _tail(self) -> str:
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else ""
+
+    @property
+    def alive(self) -> bool:
+        """Whether the bench still runs."""
+        return self._process.poll() is None
+
+    def close(self) -> dict[str, Any]:
+        """End the bench; returns its closing report (how late its renders were), empty when it died."""
+        report: dict[str, Any] = {}
+        if self._process.poll() is None:
+            try:
+                assert self._process.stdin is not None
+                self._process.stdin.close()
+                report = self._read_line(_END_S) or {}
+                self._process.wait(_END_S)
+            except (OSError, ValueError, subprocess.TimeoutExpired):
+                self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout, self._errors):
+            if stream is not None and not stream.closed:
+                try:
+                    stream.close()
+                except BrokenPipeError:  # closing flushes towards a bench that is gone
+                    continue
+        return report
+
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
