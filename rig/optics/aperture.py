@@ -1,0 +1,299 @@
+"""The effective f-number: four ways to know it, and one to guess it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from rig.optics.numeric import FloatOrArray, checked_positive, tidy
+
+__all__ = [
+    "ASSUMED_GROWTH",
+    "ApertureKnowledge",
+    "EffectiveAperture",
+    "EffectiveSource",
+    "MeasuredAperture",
+    "TableRow",
+    "choose_effective_aperture",
+    "effective_f_number",
+    "effective_f_number_assumed",
+    "effective_f_number_from_light_loss",
+    "effective_f_number_from_na",
+    "exposure_factor",
+    "numerical_aperture",
+]
+
+ASSUMED_GROWTH = 0.67
+"""k of Ne = N(1 + k·m) for an unknown lens: the low end of makers' values for m ≥ 0.5 (0.67 to 1.29).
+
+Too small an Ne gives too small a step: a few frames too many, never a gap.
+"""
+
+_SAME_MAGNIFICATION = 0.02
+"""Relative: a measurement or table row holds that far from its magnification (2 % of m is 1 % of Ne at 1:1)."""
+
+
+def effective_f_number(N: FloatOrArray, m: FloatOrArray, P: FloatOrArray = 1.0) -> FloatOrArray:  # noqa: N803
+    """Return the effective (working) f-number: Ne = N(1 + m/P).
+
+    Parameters
+    ----------
+    N : float or array
+        f-number, f over entrance pupil, *of the focus in use*, above 0. The marked one is right only for
+        unit-focusing lenses (bellows, extension tubes, enlarging lenses).
+    m : float or array
+        Magnification, above 0.
+    P : float or array
+        Pupil magnification, exit over entrance pupil, of the same focus, above 0.
+
+    Warnings
+    --------
+    Taking P of close focus together with the marked N is wrong by up to a factor of 2.5 for lenses with internal
+    focusing. Bodies that show the effective value (Nikon) have it applied already.
+
+    References
+    ----------
+    Canon MP-E 65 manual, table of effective f-numbers (P = 1).
+
+    Examples
+    --------
+    >>> round(effective_f_number(2.8, 5.0), 1)
+    16.8
+    """
+    checked_positive(N=N, m=m, P=P)
+    return tidy(np.asarray(N) * (1 + np.asarray(m) / np.asarray(P)))
+
+
+def effective_f_number_assumed(N: FloatOrArray, m: FloatOrArray) -> FloatOrArray:  # noqa: N803
+    """Return the guess for a lens of which nothing is known: Ne = N(1 + 0.67 m).
+
+    Examples
+    --------
+    >>> round(effective_f_number_assumed(2**2.5, 1.0), 2)
+    9.45
+    """
+    checked_positive(N=N, m=m)
+    return tidy(np.asarray(N) * (1 + ASSUMED_GROWTH * np.asarray(m)))
+
+
+def effective_f_number_from_light_loss(marked: FloatOrArray, lost_stops: FloatOrArray) -> FloatOrArray:
+    """Return the effective f-number from the light lost between far and working focus: N·2^(ΔEV/2).
+
+    Parameters
+    ----------
+    marked : float or array
+        N at infinity (the true stop behind the mark), above 0.
+    lost_stops : float or array
+        ΔEV, stops of light lost; positive.
+
+    Examples
+    --------
+    >>> effective_f_number_from_light_loss(4.0, 2.0)
+    8.0
+    """
+    checked_positive(marked=marked)
+    return tidy(np.asarray(marked) * 2 ** (np.asarray(lost_stops) / 2))
+
+
+def exposure_factor(m: FloatOrArray, k: FloatOrArray = ASSUMED_GROWTH) -> FloatOrArray:
+    """Return how many times longer to expose than at infinity: (1 + k·m)², k = 1/P for a unit-focusing lens.
+
+    Examples
+    --------
+    >>> round(exposure_factor(1.0, 0.68), 2)
+    2.82
+    """
+    return tidy((1 + np.asarray(k) * np.asarray(m)) ** 2)
+
+
+def numerical_aperture(m: FloatOrArray, effective: FloatOrArray) -> FloatOrArray:
+    """Return the numerical aperture on the subject's side: NA = m/(2 Ne), by the sine condition.
+
+    Parameters
+    ----------
+    m : float or array
+        Magnification, above 0.
+    effective : float or array
+        Ne, above 0.
+
+    Notes
+    -----
+    1/(2N) is wrong at finite magnification.
+
+    Examples
+    --------
+    >>> numerical_aperture(10.0, 12.5)
+    0.4
+    """
+    checked_positive(m=m, effective=effective)
+    return tidy(np.asarray(m) / (2 * np.asarray(effective)))
+
+
+def effective_f_number_from_na(m: FloatOrArray, na: FloatOrArray) -> FloatOrArray:
+    """Return the effective f-number of an objective: Ne = m/(2 NA).
+
+    Examples
+    --------
+    >>> round(effective_f_number_from_na(10.0, 0.28), 2)
+    17.86
+    """
+    checked_positive(m=m, na=na)
+    return tidy(np.asarray(m) / (2 * np.asarray(na)))
+
+
+class EffectiveSource(Enum):
+    """How an effective f-number came to be known, in order of trust. The value is what people read."""
+
+    OBJECTIVE = "the objective's numerical aperture"
+    GIVEN = "given on the command line"
+    BODY = "reported by the camera body"
+    MEASURED = "measured light loss"
+    TABLE = "the lens's table"
+    UNIT_FOCUS = "N(1 + m/P), unit-focusing lens"
+    ASSUMED = "assumed N(1 + 0.67 m): measure it"
+
+
+@dataclass(frozen=True)
+class EffectiveAperture:
+    """An effective f-number with where it came from and what to be said about it."""
+
+    f_number: float
+    source: EffectiveSource
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class MeasuredAperture:
+    """An effective f-number that was measured: at that marked aperture, and at that magnification."""
+
+    effective: float
+    marked: float
+    magnification: float
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """A maker's effective f-number for a marked aperture and a magnification, as printed."""
+
+    marked: float
+    magnification: float
+    effective: float
+
+
+@dataclass(frozen=True)
+class ApertureKnowledge:
+    """All that is known about a lens's aperture; whatever is not known stays None or empty.
+
+    Parameters
+    ----------
+    numerical_aperture : float, optional
+        Of an objective.
+    given : float, optional
+        Effective f-number that the operator states for this set-up.
+    body_reports_effective : bool
+        Whether the f-number shown by the body already is the effective one (Nikon with its own lenses).
+    measured : MeasuredAperture, optional
+        From light loss.
+    table : sequence of TableRow
+        The maker's.
+    unit_focus : bool
+        Whether the whole lens moves to focus (extension, bellows), so that N and P keep their values.
+    pupil_ratio : float, optional
+        P; 1 when a unit-focusing lens has none stated.
+    """
+
+    numerical_aperture: float | None = None
+    given: float | None = None
+    body_reports_effective: bool = False
+    measured: MeasuredAperture | None = None
+    table: Sequence[TableRow] = ()
+    unit_focus: bool = False
+    pupil_ratio: float | None = None
+
+
+def choose_effective_aperture(
+    N: float | None,  # noqa: N803
+    m: float,
+    known: ApertureKnowledge,
+) -> EffectiveAperture | None:
+    """Return the effective f-number by the most trusted way that is open, or None when there is none.
+
+    Parameters
+    ----------
+    N : float or None
+        The true stop behind the marked f-number; None for a lens without electronic aperture.
+    m : float
+        Magnification, above 0.
+    known : ApertureKnowledge
+        What is known about the lens.
+
+    Returns
+    -------
+    EffectiveAperture or None
+        With its source, and warnings about knowledge that could not be used or a guess that was made.
+
+    Examples
+    --------
+    >>> choose_effective_aperture(2**2.5, 1.0, ApertureKnowledge(unit_focus=True)).source.name
+    'UNIT_FOCUS'
+    """
+    if known.numerical_aperture is not None:
+        ne = float(effective_f_number_from_na(m, known.numerical_aperture))
+        return EffectiveAperture(ne, EffectiveSource.OBJECTIVE)
+    if known.given is not None:
+        return EffectiveAperture(known.given, EffectiveSource.GIVEN)
+    if N is None:
+        return None
+    if known.body_reports_effective:
+        return EffectiveAperture(N, EffectiveSource.BODY)
+    passed_over: list[str] = []
+    if known.measured is not None:
+        if abs(m / known.measured.magnification - 1) <= _SAME_MAGNIFICATION:
+            ne = known.measured.effective * N / known.measured.marked
+            return EffectiveAperture(ne, EffectiveSource.MEASURED)
+        passed_over.append(
+            f"the measured effective f-number holds for a magnification of {known.measured.magnification:g} only, "
+            f"not {m:g}: not used"
+        )
+    if known.table:
+        growth = _from_table(known.table, m)
+        if growth is not None:
+            return EffectiveAperture(N * growth, EffectiveSource.TABLE, tuple(passed_over))
+        low, high = _table_range(known.table)
+        passed_over.append(
+            f"the lens's table of effective f-numbers covers magnifications {low:g} to {high:g}, not {m:g}: not used"
+        )
+    if known.unit_focus:
+        pupil_ratio = 1.0 if known.pupil_ratio is None else known.pupil_ratio
+        ne = float(effective_f_number(N, m, pupil_ratio))
+        return EffectiveAperture(ne, EffectiveSource.UNIT_FOCUS, tuple(passed_over))
+    ne = float(effective_f_number_assumed(N, m))
+    passed_over.append(
+        f"the effective f-number {ne:.3g} is assumed (1 + {ASSUMED_GROWTH} m times the marked one, the low end of "
+        f"known lenses): measure the light lost at working focus, or state it, to save up to half of the frames"
+    )
+    return EffectiveAperture(ne, EffectiveSource.ASSUMED, tuple(passed_over))
+
+
+def _table_range(table: Sequence[TableRow]) -> tuple[float, float]:
+    magnifications = [row.magnification for row in table]
+    return min(magnifications), max(magnifications)
+
+
+def _from_table(table: Sequence[TableRow], m: float) -> float | None:
+    """Ne/N at m, linear between the table's magnifications; None outside them.
+
+    Ne/N does not depend on N for a given focus, so rows of several apertures are averaged. It is taken
+    between the printed, rounded numbers, since both are rounded the same way.
+    """
+    low, high = _table_range(table)
+    if not low * (1 - _SAME_MAGNIFICATION) <= m <= high * (1 + _SAME_MAGNIFICATION):
+        return None
+    at: dict[float, list[float]] = {}
+    for row in table:
+        at.setdefault(row.magnification, []).append(row.effective / row.marked)
+    magnifications = sorted(at)
+    return float(np.interp(m, magnifications, [float(np.mean(at[x])) for x in magnifications]))

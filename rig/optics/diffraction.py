@@ -1,0 +1,161 @@
+"""What diffraction leaves: Airy disc, contrast, the best aperture, the resolution on the subject."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from rig.optics.depth_of_field import WAVELENGTH_MM
+from rig.optics.numeric import FloatOrArray, checked_positive, tidy
+
+__all__ = [
+    "STRONG_WARNING_FACTOR",
+    "WARNING_FACTOR",
+    "airy_diameter",
+    "best_effective_f_number",
+    "diffraction_mtf",
+    "mtf50_frequency",
+    "mtf_cutoff",
+    "sensor_resolution",
+]
+
+WARNING_FACTOR = 1.6
+"""Above this many p/λ a perfect lens passes under half the contrast at half the Nyquist frequency."""
+
+STRONG_WARNING_FACTOR = 2.0
+"""Above this many p/λ the cut-off lies below the Nyquist frequency: nothing is left for the finest pixels."""
+
+RESOLVED_CONTRAST = 0.1
+"""Contrast at which detail is still told apart: about Rayleigh's criterion (9 %)."""
+
+
+def airy_diameter(effective_f_number: FloatOrArray, wavelength: FloatOrArray = WAVELENGTH_MM) -> FloatOrArray:
+    """Return the diameter of the Airy disc on the sensor, first dark ring to first dark ring: 2.44 λ Ne, mm.
+
+    Examples
+    --------
+    >>> round(airy_diameter(11.1) * 1000, 1)
+    14.9
+    """
+    checked_positive(effective_f_number=effective_f_number, wavelength=wavelength)
+    # 2.4393 is twice the first zero of J1 over π; the field writes 2.44.
+    return tidy(2.44 * np.asarray(wavelength) * np.asarray(effective_f_number))
+
+
+def mtf_cutoff(effective_f_number: FloatOrArray, wavelength: FloatOrArray = WAVELENGTH_MM) -> FloatOrArray:
+    """Return the frequency on the sensor from which a perfect lens passes nothing: 1/(λ Ne), cycles/mm.
+
+    Examples
+    --------
+    >>> round(mtf_cutoff(11.1), 1)
+    163.8
+    """
+    checked_positive(effective_f_number=effective_f_number, wavelength=wavelength)
+    return tidy(1 / (np.asarray(wavelength) * np.asarray(effective_f_number)))
+
+
+def mtf50_frequency(effective_f_number: FloatOrArray, wavelength: FloatOrArray = WAVELENGTH_MM) -> FloatOrArray:
+    """Return the frequency on the sensor at which a perfect lens passes half: 0.404/(λ Ne), cycles/mm.
+
+    Examples
+    --------
+    >>> round(mtf50_frequency(11.1), 1)
+    66.2
+    """
+    return tidy(0.404 * np.asarray(mtf_cutoff(effective_f_number, wavelength)))
+
+
+def diffraction_mtf(
+    frequency: FloatOrArray, effective_f_number: FloatOrArray, wavelength: FloatOrArray = WAVELENGTH_MM
+) -> FloatOrArray:
+    """Return the contrast that a perfect lens in focus passes: (2/π)(arccos s − s√(1 − s²)), s = ν λ Ne.
+
+    Parameters
+    ----------
+    frequency : float or array
+        ν on the sensor, cycles/mm, not negative.
+    effective_f_number, wavelength : float or array
+        Ne, above 0; λ in mm.
+
+    Returns
+    -------
+    float or array
+        0 to 1.
+
+    References
+    ----------
+    Goodman, Introduction to Fourier Optics, section 6.3.
+
+    Examples
+    --------
+    >>> round(diffraction_mtf(mtf50_frequency(8.0), 8.0), 3)
+    0.5
+    """
+    s = np.clip(np.asarray(frequency) / np.asarray(mtf_cutoff(effective_f_number, wavelength)), 0, 1)
+    return tidy(2 / math.pi * (np.arccos(s) - s * np.sqrt(1 - s**2)))
+
+
+def best_effective_f_number(
+    pixel_pitch: FloatOrArray, wavelength: FloatOrArray = WAVELENGTH_MM
+) -> FloatOrArray:
+    """Return the effective f-number where sharpness and the number of frames balance: p/λ.
+
+    Parameters
+    ----------
+    pixel_pitch : float or array
+        p, mm: of the sensor, or of the delivered picture.
+    wavelength : float or array
+        λ, mm.
+
+    Examples
+    --------
+    >>> round(best_effective_f_number(0.00376), 2)
+    6.84
+    """
+    checked_positive(pixel_pitch=pixel_pitch, wavelength=wavelength)
+    return tidy(np.asarray(pixel_pitch) / np.asarray(wavelength))
+
+
+def sensor_resolution(
+    effective_f_number: float, pixel_pitch: float | None, wavelength: float = WAVELENGTH_MM
+) -> float:
+    """Return the finest detail told apart on the sensor, line pairs per mm; times m it is that on the subject.
+
+    Parameters
+    ----------
+    effective_f_number : float
+        Ne, above 0.
+    pixel_pitch : float or None
+        p, mm; None for the lens alone.
+    wavelength : float
+        λ, mm.
+
+    Returns
+    -------
+    float
+        The frequency at which a perfect lens in focus, seen through square pixels (sinc), leaves 10 %
+        contrast, and at most the Nyquist frequency 1/(2p). Lens faults and shake come on top.
+
+    Examples
+    --------
+    >>> round(sensor_resolution(11.1, 0.00376))
+    118
+    """
+    checked_positive(effective_f_number=effective_f_number)
+    high = float(mtf_cutoff(effective_f_number, wavelength))
+    if pixel_pitch is not None:
+        checked_positive(pixel_pitch=pixel_pitch)
+        high = min(high, 0.5 / pixel_pitch)
+
+    def contrast(frequency: float) -> float:
+        pixels = 1.0 if pixel_pitch is None else float(np.sinc(frequency * pixel_pitch))
+        return float(diffraction_mtf(frequency, effective_f_number, wavelength)) * pixels
+
+    if contrast(high) >= RESOLVED_CONTRAST:
+        return high
+    low = 0.0
+    for _ in range(60):  # halving: far below the precision of anything that goes in
+        middle = (low + high) / 2
+        low, high = (middle, high) if contrast(middle) > RESOLVED_CONTRAST else (low, middle)
+    return low
