@@ -83,7 +83,8 @@ def _registry() -> pint.UnitRegistry[float]:
 
 def _refusal(value: object, what: str, why: str, right: str) -> UserError:
     shown = f'"{value}"' if isinstance(value, str) else repr(value)
-    return UserError(f"{what}: {shown} {why}; write {right}")
+    where = f"{what}: " if what else ""
+    return UserError(f"{where}{shown} {why}; write {right}")
 
 
 def _number(text: str, value: object, what: str, right: str) -> float:
@@ -208,8 +209,8 @@ def parse_number(value: object, what: str, right: str) -> float:
     return _number(text, value, what, right)
 
 
-def parse_f_number(value: object, what: str = "aperture") -> float:
-    """Read a marked f-number and return the true stop.
+def parse_f_number(value: object, what: str = "aperture", *, as_marked: bool = False) -> float:
+    """Read a marked f-number and return the true stop, or the number as marked.
 
     Cameras mark rounded numbers: f/5.6 is 2^(5/2) = 5.657, f/11 is 11.314, third and half stops likewise.
     A number that is no mark (``"11.3"``) stands for itself.
@@ -232,7 +233,7 @@ def parse_f_number(value: object, what: str = "aperture") -> float:
         raise _refusal(value, what, "is not an f-number", right) from err
     if not number > 0:
         raise _refusal(value, what, "is not above 0", right)
-    return float(true_stop(number))
+    return number if as_marked else float(true_stop(number))
 
 
 def parse_magnification(value: object, what: str = "magnification") -> float:

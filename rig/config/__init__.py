@@ -1,0 +1,34 @@
+"""One TOML file describes a rig: rail, camera, lens, capture, session, and the simulator when there is one."""
+
+from __future__ import annotations
+
+from rig.config.loading import LoadedConfig, config_folder, config_from_table, load_config, rehearsal, user_config_path
+from rig.config.models import (
+    CAMERA_DRIVERS,
+    RAIL_DRIVERS,
+    CameraConfig,
+    CaptureConfig,
+    EffectiveFNumberConfig,
+    LensConfig,
+    RailConfig,
+    RigConfig,
+    SessionConfig,
+)
+
+__all__ = [
+    "CAMERA_DRIVERS",
+    "RAIL_DRIVERS",
+    "CameraConfig",
+    "CaptureConfig",
+    "EffectiveFNumberConfig",
+    "LensConfig",
+    "LoadedConfig",
+    "RailConfig",
+    "RigConfig",
+    "SessionConfig",
+    "config_folder",
+    "config_from_table",
+    "load_config",
+    "rehearsal",
+    "user_config_path",
+]

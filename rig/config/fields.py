@@ -1,0 +1,107 @@
+"""Kinds of values in a configuration: text with units in, plain numbers out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BeforeValidator, Field
+
+from rig import units
+from rig.errors import UserError
+
+__all__ = [
+    "Acceleration",
+    "AnyTable",
+    "Coc",
+    "Count",
+    "FNumber",
+    "Length",
+    "LengthOrZero",
+    "Magnification",
+    "PositiveLength",
+    "PositiveTime",
+    "PupilDistance",
+    "Share",
+    "ShutterTime",
+    "Speed",
+    "Time",
+]
+
+T = TypeVar("T")
+
+
+def _reader(parse: Callable[[object, str], T]) -> BeforeValidator:
+    """Wrap a parser of `rig.units` so that pydantic collects its complaint with the others."""
+
+    def read(value: object) -> T:
+        try:
+            return parse(value, "")
+        except UserError as err:
+            raise ValueError(str(err)) from err
+
+    return BeforeValidator(read)
+
+
+def _refuse_negative(parse: Callable[[object, str], float], example: str, *, zero: bool) -> BeforeValidator:
+    def read(value: object, what: str) -> float:
+        number = parse(value, what)
+        if number < 0 or (number == 0 and not zero):
+            raise UserError(f'"{value}" is {"below" if zero else "not above"} 0; write for instance "{example}"')
+        return number
+
+    return _reader(read)
+
+
+def _pupil_distance(value: object, what: str) -> float:
+    if isinstance(value, str) and value.strip().lower() in {"infinite", "telecentric"}:
+        return math.inf
+    distance = units.parse_length_mm(value, what)
+    if distance == 0:
+        raise UserError('0 cannot be; write a length such as "300 mm", a negative one or "infinite"')
+    return distance
+
+
+def _share(value: object, what: str) -> float:
+    share = units.parse_number(value, what, "a share such as 0.3")
+    if not 0 <= share < 1:
+        raise UserError(f"{value} is not a share from 0 to under 1; write 0.3 for 30 %")
+    return share
+
+
+def _marked(value: object, what: str) -> float:
+    return units.parse_f_number(value, what, as_marked=True)
+
+
+Length = Annotated[float, _reader(units.parse_length_mm)]
+"""A length or position in mm; may be negative."""
+PositiveLength = Annotated[float, _refuse_negative(units.parse_length_mm, "1 mm", zero=False)]
+"""A length above 0, in mm."""
+LengthOrZero = Annotated[float, _refuse_negative(units.parse_length_mm, "0.2 mm", zero=True)]
+"""A length not below 0, in mm."""
+Time = Annotated[float, _refuse_negative(units.parse_time_s, "1 s", zero=True)]
+"""A time not below 0, in s."""
+PositiveTime = Annotated[float, _refuse_negative(units.parse_time_s, "1/8 s", zero=False)]
+"""A time above 0, in s."""
+ShutterTime = PositiveTime
+"""A shutter time in s: ``"1/8 s"``."""
+Speed = Annotated[float, _refuse_negative(units.parse_speed_mm_s, "2 mm/s", zero=False)]
+"""A speed above 0, in mm/s."""
+Acceleration = Annotated[float, _refuse_negative(units.parse_acceleration_mm_s2, "50 mm/s^2", zero=False)]
+"""An acceleration above 0, in mm/s²."""
+FNumber = Annotated[float, _reader(_marked)]
+"""An f-number as marked: 5.6 for ``"f/5.6"``."""
+Magnification = Annotated[float, _reader(units.parse_magnification)]
+"""Image over object: ``1``, ``"1:2"``, ``"5x"``."""
+Coc = Annotated[units.CircleOfConfusion, _reader(units.parse_circle_of_confusion)]
+"""``"2px"`` or ``"30um"``."""
+PupilDistance = Annotated[float, _reader(_pupil_distance)]
+"""Signed distance in mm, infinite for a telecentric lens."""
+Share = Annotated[float, _reader(_share)]
+"""From 0 to under 1."""
+Count = Annotated[int, Field(gt=0, strict=True)]
+"""A whole number above 0."""
+
+AnyTable = dict[str, Any]
+"""A table handed on unread."""

@@ -1,0 +1,275 @@
+"""The tables of a rig's TOML file. Attributes carry their unit; the keys of the file carry it in their text."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from rig.config.fields import (
+    Acceleration,
+    AnyTable,
+    Coc,
+    Count,
+    FNumber,
+    Length,
+    LengthOrZero,
+    Magnification,
+    PositiveLength,
+    PositiveTime,
+    PupilDistance,
+    Share,
+    ShutterTime,
+    Speed,
+    Time,
+)
+from rig.errors import UserError
+from rig.optics.stops import true_stop
+from rig.session import DEFAULT_TEMPLATE, check_template
+from rig.units import CircleOfConfusion
+
+__all__ = [
+    "CAMERA_DRIVERS",
+    "RAIL_DRIVERS",
+    "CameraConfig",
+    "CaptureConfig",
+    "EffectiveFNumberConfig",
+    "LensConfig",
+    "RailConfig",
+    "RigConfig",
+    "SessionConfig",
+]
+
+RAIL_DRIVERS = ("grbl",)
+"""Names that ``[rail] driver`` can have."""
+
+CAMERA_DRIVERS = ("gphoto2",)
+"""Names that ``[camera] driver`` can have."""
+
+
+class _Table(BaseModel):
+    """One table: frozen, and every key in it must be known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _known(name: str, names: tuple[str, ...]) -> str:
+    if name not in names:
+        near = difflib.get_close_matches(name, names, 1)
+        guess = f' (did you mean "{near[0]}"?)' if near else ""
+        raise ValueError(f'"{name}" is no driver that focusrig has; write one of {", ".join(names)}{guess}')
+    return name
+
+
+class RailConfig(_Table):
+    """``[rail]``: the carriage that moves the camera.
+
+    ``backlash`` is how far the carriage backs off before it approaches the first position, so that every
+    position is approached from one side; it must exceed the play of the screw.
+    """
+
+    driver: str
+    port: str | None = None
+    baud: Count = 115200
+    pitch_mm: PositiveLength = Field(alias="pitch")
+    full_steps: Count = 200
+    microsteps: Count = 16
+    speed_mm_s: Speed = Field(default=2.0, alias="speed")
+    acceleration_mm_s2: Acceleration = Field(default=50.0, alias="acceleration")
+    limits_mm: tuple[Length, Length] = Field(alias="limits")
+    backlash_mm: LengthOrZero = Field(default=0.2, alias="backlash")
+    towards_subject: Literal["+", "-"] | None = None
+    reference: Literal["here", "home"] = "here"
+    home_position_mm: Length = Field(default=0.0, alias="home_position")
+
+    @field_validator("driver")
+    @classmethod
+    def _driver_known(cls, value: str) -> str:
+        return _known(value, RAIL_DRIVERS)
+
+    @field_validator("limits_mm")
+    @classmethod
+    def _limits_ordered(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not value[0] < value[1]:
+            raise ValueError(f'{value[0]:g} mm is not below {value[1]:g} mm; write ["low", "high"]')
+        return value
+
+    @property
+    def steps_per_mm(self) -> float:
+        """Microsteps of the motor per mm of travel."""
+        return self.full_steps * self.microsteps / self.pitch_mm
+
+
+class CameraConfig(_Table):
+    """``[camera]``: the body, its sensor, and how long it takes.
+
+    ``shutter_lag`` runs from the command to the opening of the shutter, ``readout`` from its closing until the
+    carriage may move (a rolling electronic shutter still reads then), ``download`` until the file is here.
+    """
+
+    driver: str = "gphoto2"
+    model: str | None = None
+    port: str | None = None
+    sensor_width_mm: PositiveLength | None = Field(default=None, alias="sensor_width")
+    pixels: tuple[Count, Count] | None = None
+    shutter_lag_s: Time = Field(default=0.1, alias="shutter_lag")
+    readout_s: Time = Field(default=0.1, alias="readout")
+    download_s: Time = Field(default=0.0, alias="download")
+    overlap_download: bool = True
+    reports_effective_f_number: bool = False
+
+    @field_validator("driver")
+    @classmethod
+    def _driver_known(cls, value: str) -> str:
+        return _known(value, CAMERA_DRIVERS)
+
+    @property
+    def pixel_pitch_mm(self) -> float | None:
+        """Sensor width over pixel count, or None when either is not given."""
+        if self.sensor_width_mm is None or self.pixels is None:
+            return None
+        return self.sensor_width_mm / self.pixels[0]
+
+
+class EffectiveFNumberConfig(_Table):
+    """One known effective f-number: ``value`` with the ring at ``at``, at that magnification."""
+
+    value: float = Field(gt=0)
+    at: FNumber
+    magnification: Magnification | None = None
+
+
+class LensConfig(_Table):
+    """``[lens]``: how large it draws, and what is known of its aperture.
+
+    ``effective_f_number`` is a measurement on this lens, ``effective_f_numbers`` the maker's table;
+    ``unit_focus`` says that the lens focuses by moving as a whole (bellows, extension, enlarging lens).
+    ``pupil_distance`` is v, from the entrance pupil to the plane of focus.
+    """
+
+    name: str | None = None
+    magnification: Magnification | None = None
+    frame_width_mm: PositiveLength | None = Field(default=None, alias="frame_width")
+    focal_length_mm: PositiveLength | None = Field(default=None, alias="focal_length")
+    pupil_ratio: float | None = Field(default=None, gt=0)
+    pupil_distance_mm: PupilDistance | None = Field(default=None, alias="pupil_distance")
+    unit_focus: bool = False
+    effective_f_number: EffectiveFNumberConfig | None = None
+    effective_f_numbers: tuple[EffectiveFNumberConfig, ...] = ()
+    numerical_aperture: float | None = Field(default=None, gt=0, lt=2)
+    refractive_index: float = Field(default=1.0, ge=1, lt=2)
+    objective_magnification: Magnification | None = None
+    tube_length_mm: PositiveLength | None = Field(default=None, alias="tube_length")
+    reference_tube_length_mm: PositiveLength = Field(default=200.0, alias="reference_tube_length")
+    working_distance_mm: PositiveLength | None = Field(default=None, alias="working_distance")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> LensConfig:
+        ways = {
+            "magnification": self.magnification,
+            "frame_width": self.frame_width_mm,
+            "objective_magnification": self.objective_magnification,
+        }
+        given = [name for name, value in ways.items() if value is not None]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} say the same thing twice; keep one")
+        if self.numerical_aperture is not None and self.numerical_aperture >= self.refractive_index:
+            raise ValueError(
+                f"numerical_aperture {self.numerical_aperture:g} is not below refractive_index "
+                f"{self.refractive_index:g}; air is 1, water 1.33, oil 1.515"
+            )
+        if any(row.magnification is None for row in self.effective_f_numbers):
+            raise ValueError(
+                "a row of effective_f_numbers has no magnification; "
+                'write { magnification = 1, at = "f/2.8", value = 5.6 }'
+            )
+        return self
+
+
+class CaptureConfig(_Table):
+    """``[capture]``: exposure and rhythm. No ``aperture`` means: the lens has none that the body knows of."""
+
+    aperture: FNumber | None = None
+    shutter_s: ShutterTime | None = Field(default=None, alias="shutter")
+    iso: Count | None = None
+    white_balance: str | None = None
+    image_format: str | None = None
+    settle_s: Time = Field(default=1.0, alias="settle")
+    flash: bool = False
+    flash_interval_s: PositiveTime = Field(default=2.0, alias="flash_interval")
+    overlap: Share | None = None
+    coc: Coc = CircleOfConfusion(2.0, "px")
+    accept_clipping: bool = False
+    return_to_start: bool = True
+
+    @property
+    def f_number(self) -> float | None:
+        """The true stop behind the marked aperture."""
+        return None if self.aperture is None else float(true_stop(self.aperture))
+
+
+class SessionConfig(_Table):
+    """``[session]``: where the frames go and what they are called."""
+
+    folder: Path = Path("sessions")
+    name: str = "stack"
+    file_template: str = DEFAULT_TEMPLATE
+
+    @field_validator("file_template")
+    @classmethod
+    def _template_usable(cls, value: str) -> str:
+        try:
+            return check_template(value)
+        except UserError as err:
+            raise ValueError(str(err)) from err
+
+
+class RigConfig(_Table):
+    """A whole rig. ``simulator`` is handed on unread; only its ``time_scale`` concerns ``rig`` too."""
+
+    rail: RailConfig
+    camera: CameraConfig = CameraConfig()
+    lens: LensConfig = LensConfig()
+    capture: CaptureConfig = CaptureConfig()
+    session: SessionConfig = SessionConfig()
+    simulator: AnyTable | None = None
+
+    @field_validator("simulator")
+    @classmethod
+    def _time_scale_positive(cls, value: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        if value is not None and "time_scale" in value:
+            scale = value["time_scale"]
+            if isinstance(scale, bool) or not isinstance(scale, int | float) or not 0 < scale < float("inf"):
+                raise ValueError(f"time_scale {scale!r} is not a number above 0; write 4 for four times as fast")
+        return value
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the devices are simulated."""
+        return self.simulator is not None
+
+    @property
+    def time_scale(self) -> float:
+        """Bench seconds per real second: 1 on real hardware."""
+        return float(self.simulator.get("time_scale", 1.0)) if self.simulator is not None else 1.0
+
+    def check_real_hardware(self) -> None:
+        """Check that what only real hardware needs is there; a simulated rig passes always.
+
+        Raises
+        ------
+        UserError
+            Naming the first key that is missing.
+        """
+        if self.simulated:
+            return
+        if self.rail.towards_subject is None:
+            raise UserError(
+                'rail.towards_subject is missing: write towards_subject = "+" when the controller\'s positive '
+                'direction moves the camera towards the subject, "-" when it moves it away'
+            )
+        if self.rail.port is None:
+            raise UserError('rail.port is missing: write for instance port = "/dev/ttyUSB0"')
