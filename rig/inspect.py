@@ -15,8 +15,8 @@ _CLIPPED = 254 / 255
 class FrameLevels:
     """How a frame is exposed.
 
-    ``mean`` is the mean level on the scale of 8 bits (0 to 255); ``clipped_fraction`` the share of pixels with
-    a channel at white; ``width_px`` and ``height_px`` the frame's size.
+    ``mean`` is the mean level on the scale of 8 bits (0 to 255); ``clipped_fraction`` the share of pixels
+    with a channel at white; ``width_px`` and ``height_px`` the frame's size.
     """
 
     mean: float
@@ -34,9 +34,9 @@ def frame_levels(path: Path) -> FrameLevels:
         When the frame cannot be decoded.
     """
     import numpy as np
-    from stacker import StackerError, read_frame
 
     from rig.errors import DataError
+    from stacker import StackerError, read_frame
 
     try:
         pixels = read_frame(path).pixels

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import queue
 import signal
 import threading
 import time
@@ -50,20 +51,10 @@ class LiveStacker:
 
     def __init__(self, bus: EventBus, geometry: LiveGeometry, preview: Path, result: Path) -> None:
         self._bus, self._result = bus, result
-        context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(
-            target=_serve, args=(theirs, geometry, preview), name="rig-live-stacker", daemon=True
-        )
-        self._process.start()
-        theirs.close()
-        self._answer: dict[str, Any] | None = None
-        self._answered = threading.Event()
+        self._geometry, self._preview = geometry, preview
+        self._frames: list[tuple[int, str, float]] = []
         self._last_saved_s = time.monotonic()
-        self._sent = 0
-        self._lost = False
-        self._reader = threading.Thread(target=self._read, name="live-stacker-answers", daemon=True)
-        self._reader.start()
+        self._worker = _Worker(bus, geometry, preview)
         bus.subscribe(self)
 
     def __call__(self, event: Event) -> None:
@@ -74,40 +65,83 @@ class LiveStacker:
 
     def add(self, index: int, file: Path, position_mm: float) -> None:
         """Queue a frame; never waits for the stacker."""
-        if not self._lost:
-            self._sent += 1
-            self._send(("add", index, str(file), position_mm))
+        self._frames.append((index, str(file), position_mm))
+        self._worker.send(("add", *self._frames[-1]))
 
     def finish(self) -> bool:
-        """Wait for the stacked image; true when it is on disk, otherwise the operator has been told."""
-        if not self._lost and self._sent:
-            self._send(("finish", str(self._result)))
-            self._answered.wait(_FINISH_S_PER_FRAME * (self._sent + 1))
-        answer = self._answer
+        """Wait for the stacked image; true when it is on disk, otherwise the operator has been told.
+
+        A stacker that died is replaced once by a new one, which reads the frames from the disk.
+        """
+        if not self._frames:
+            return False
+        answer = self._ask()
+        if answer is None:
+            self._bus.publish(
+                Note("the live stacker ended by itself; stacking again from the disk", "warning")
+            )
+            self._worker.close()
+            self._worker = _Worker(self._bus, self._geometry, self._preview)
+            for frame in self._frames:
+                self._worker.send(("add", *frame))
+            answer = self._ask()
         if answer is None or "error" in answer:
-            self._tell_lost((answer or {}).get("error", "it ended by itself"))
+            why = (answer or {}).get("error", "it ended by itself again")
+            frames = Path(self._frames[0][1]).parent
+            self._bus.publish(
+                Note(
+                    f"the stacker gave no image ({why}); the frames are safe: "
+                    f"stacker fuse {frames} -o {self._result}",
+                    "error",
+                )
+            )
             return False
         after_s = time.monotonic() - self._last_saved_s
         self._bus.publish(StackReady(answer["file"], answer["frames"], after_s))
         return True
 
+    def _ask(self) -> dict[str, Any] | None:
+        self._worker.send(("finish", str(self._result)))
+        return self._worker.answer(_FINISH_S_PER_FRAME * (len(self._frames) + 1))
+
     def close(self) -> None:
         """End the process; what it has not written is dropped."""
-        self._pipe.close()
-        self._process.join(2.0)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join()
-        self._reader.join(2.0)
+        self._worker.close()
 
-    def _send(self, message: tuple[Any, ...]) -> None:
-        try:
-            self._pipe.send(message)
-        except (BrokenPipeError, OSError):
-            self._lost = True
+
+class _Worker:
+    """One stacker process, and the thread that reads its answers."""
+
+    def __init__(self, bus: EventBus, geometry: LiveGeometry, preview: Path) -> None:
+        self._bus = bus
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_serve, args=(theirs, geometry, preview), name="rig-live-stacker", daemon=True
+        )
+        self._process.start()
+        theirs.close()
+        self._answer: dict[str, Any] | None = None
+        self._answered = threading.Event()
+        self._lost = False
+        self._reader = threading.Thread(target=self._read, name="live-stacker-answers", daemon=True)
+        self._reader.start()
+
+    def send(self, message: tuple[Any, ...]) -> None:
+        """Hand a message over; a lost process takes none."""
+        if not self._lost:
+            try:
+                self._pipe.send(message)
+            except OSError:
+                self._lost = True
+
+    def answer(self, seconds: float) -> dict[str, Any] | None:
+        """What came of ``finish``; None when the process is lost or takes longer than that."""
+        if not self._lost:
+            self._answered.wait(seconds)
+        return self._answer
 
     def _read(self) -> None:
-        """Answers, on a thread of their own until the process or the pipe ends."""
         try:
             while True:
                 kind, answer = self._pipe.recv()
@@ -118,38 +152,35 @@ class LiveStacker:
                 else:
                     self._answer = answer
                     self._answered.set()
-        except (EOFError, OSError, TypeError):  # TypeError: the pipe was closed under a waiting recv
+        except (EOFError, OSError):
             self._lost = True
             self._answered.set()
 
-    def _tell_lost(self, why: str) -> None:
-        frames = self._result.parent / "frames"
-        self._bus.publish(
-            Note(
-                f"the live stacker gave no image ({why}); the frames are safe: "
-                f"stacker fuse {frames} -o {self._result}",
-                "warning",
-            )
-        )
+    def close(self) -> None:
+        """Kill the process if it still works; its files appear as a whole or not at all."""
+        self._process.kill()
+        self._process.join()
+        self._reader.join()  # the end of the process is the end of the pipe
+        self._pipe.close()
 
 
 def _serve(pipe: Connection, geometry: LiveGeometry, preview: Path) -> None:
     """The stacker's process: fold in frames as they come, keep a preview, write the image at the end."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the rig, which ends this process in its own time
+    # Ctrl-C is for the rig, which ends this process in its own time.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(5)  # the capture goes first
     from stacker import Stacker, StackerError, write_image
 
+    inbox: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(pipe, inbox), daemon=True).start()
     stacker = Stacker(_options(geometry))
     while True:
-        try:
-            message = pipe.recv()
-        except (EOFError, OSError):  # the rig is gone
-            return
+        message = inbox.get()
         if message[0] == "add":
             _, index, file, position_mm = message
             try:
                 report = stacker.add(Path(file), position_mm=position_mm)
-                if not pipe.poll():  # nobody looks at a preview that is overtaken at once
+                if inbox.empty():  # nobody looks at a preview that is overtaken at once
                     write_image(preview, stacker.preview(_PREVIEW_WIDTH_PX))
             except StackerError as err:
                 pipe.send(("note", f"frame {index + 1} is not in the live stack: {err}"))
@@ -175,9 +206,17 @@ def _serve(pipe: Connection, geometry: LiveGeometry, preview: Path) -> None:
             return
 
 
+def _listen(pipe: Connection, inbox: queue.SimpleQueue[tuple[Any, ...]]) -> None:
+    """Empty the pipe at once, so that the rig never waits for the stacker; end with the rig."""
+    try:
+        while True:
+            inbox.put(pipe.recv())
+    except (EOFError, OSError):
+        os._exit(0)  # the rig is gone, and with it whoever wanted an image
+
+
 def _options(geometry: LiveGeometry) -> Any:
     """The stacker's options for frames of that geometry."""
     from stacker import Options
 
     return Options(pupil_distance_mm=geometry.pupil_distance_mm)
-

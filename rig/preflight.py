@@ -1,4 +1,4 @@
-"""Before the first frame: is everything manual and locked, is there room, is the test frame rightly exposed."""
+"""Before the first frame: is all manual and locked, is there room, is the test frame rightly exposed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rig.inspect import FrameLevels
 __all__ = ["CLIPPING_LIMIT", "check_levels", "check_room", "check_travel", "lock_exposure"]
 
 CLIPPING_LIMIT = 0.005
-"""Share of clipped pixels above which a test frame is refused: highlights that large bloom into a stack."""
+"""Share of clipped pixels above which a test frame is refused: larger highlights bloom into the stack."""
 
 BLACK_LEVEL = 3.0
 """Mean of 255 under which a test frame counts as black: lens cap on, flash silent, or trigger without light."""

@@ -1,7 +1,8 @@
-"""Executes a plan: a loop that takes its next action from the replayed journal until nothing is left to shoot.
+"""Executes a plan: a loop that takes its next action from the replayed journal until nothing is left.
 
-One frame's life: approach from one side → settle → file the previous frame, which was downloading meanwhile →
-fire → journal the release → (the carriage moves on while this frame downloads) → check → publish → journal → tell.
+One frame's life: approach from one side → settle → file the previous frame, which was downloading meanwhile
+→ fire → journal the release → (the carriage moves on while this frame downloads) → check → publish → journal
+→ tell.
 
 A journal line is on the disk before the event that tells of it is published, and the line of a release before
 the carriage moves on.
@@ -22,7 +23,7 @@ from rig.cameras.base import Camera, CapturedFile, Shot
 from rig.clock import Clock
 from rig.errors import CameraError, Interrupted, MotionError
 from rig.events import EventBus, FrameRejected, FrameSaved, Moved, Note
-from rig.session import RunState, Session
+from rig.session import Session
 
 __all__ = ["RunSettings", "Runner"]
 
@@ -73,6 +74,7 @@ class Runner:
 
     def __init__(
         self,
+        *,
         positions_mm: tuple[float, ...],
         axis: FocusAxis,
         camera: Camera,

@@ -1,0 +1,249 @@
+"""The simulated bench: one world with a rail and a camera, hosted by one process.
+
+What to play comes as one JSON object (`Order`); the answer tells the port names of the devices.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from hardware_sims.cameras import make_camera
+from hardware_sims.carriage import Carriage
+from hardware_sims.clock import SimClock
+from hardware_sims.light import Light
+from hardware_sims.optics import SimLens
+from hardware_sims.rails.grbl import GrblSimulator
+from hardware_sims.scenes import SCENES, make_scene
+from hardware_sims.sensor import Sensor
+from hardware_sims.world import World
+
+__all__ = ["Bench", "Order", "OrderError"]
+
+_SCENE_WIDTH_MM, _SCENE_DEPTH_MM = 36.0, 32.0
+"""The scenes' own proportions: as wide as the frame at 1:1 on a 36 mm sensor, and 32 mm deep."""
+
+
+class OrderError(ValueError):
+    """The order cannot be played; the message says which key and why."""
+
+
+def _length_mm(value: object) -> object:
+    """A length as text with a unit, in mm; anything else is left to the model to judge."""
+    if not isinstance(value, str):
+        return value
+    import pint
+
+    try:
+        return float(pint.UnitRegistry()(value).to("mm").magnitude)
+    except (pint.PintError, AttributeError) as err:
+        raise ValueError(f"{value!r} is not a length with a unit, such as '20 um'") from err
+
+
+def _known_scene(value: object) -> object:
+    if value not in SCENES:
+        raise ValueError(f"there is no scene {value!r}; there are {', '.join(SCENES)}")
+    return value
+
+
+_Length = Annotated[float, BeforeValidator(_length_mm)]
+_Pixels = Annotated[int, Field(ge=64, le=12000)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Simulator(_Model):
+    """The ``[simulator]`` table of a configuration.
+
+    Attributes
+    ----------
+    scene : str
+        What stands on the bench.
+    seed : int
+        Of everything random: the scene's details, noise, the direction of shakes.
+    time_scale : float
+        Bench seconds per real second.
+    pixels : tuple of int
+        Width and height of the simulated sensor in px; its size in mm is that of the configured camera.
+    personality : {"sony", "canon"}, optional
+        How the body speaks; by default what the configured model speaks.
+    transport : {"pty", "tcp"}
+        What the rail's port is.
+    backlash_mm : float
+        Play of the simulated screw; text with a unit.
+    depth_mm : float, optional
+        Depth of the subject; text with a unit.
+    initial : dict
+        State of the body when it is switched on, e.g. ``{"exposure_mode": "A"}``.
+    dial_locked : bool
+        The mode dial is mechanical: the body refuses to be set to another mode.
+    """
+
+    scene: Annotated[str, BeforeValidator(_known_scene)] = "insect"
+    seed: int = 1
+    time_scale: float = Field(1.0, gt=0, le=1000)
+    pixels: tuple[_Pixels, _Pixels] = (1800, 1200)
+    personality: Literal["sony", "canon"] | None = None
+    transport: Literal["pty", "tcp"] = "pty"
+    backlash_mm: Annotated[_Length, Field(ge=0, le=1)] = Field(0.02, alias="backlash")
+    depth_mm: Annotated[_Length, Field(gt=0)] | None = Field(None, alias="depth")
+    initial: dict[str, str] = {}
+    dial_locked: bool = False
+
+
+class RailOrder(_Model):
+    """The rail that is rehearsed."""
+
+    driver: Literal["grbl"] = "grbl"
+    steps_per_mm: float = Field(3200.0, gt=0)
+    max_speed_mm_s: float = Field(2.0, gt=0)
+    acceleration_mm_s2: float = Field(50.0, gt=0)
+    towards_subject: Literal["+", "-"] = "+"
+    start_mm: float = 0.0
+    travel_mm: float = Field(100.0, gt=0)
+
+
+class CameraOrder(_Model):
+    """The camera that is rehearsed."""
+
+    model: str | None = None
+    sensor_width_mm: float = Field(36.0, gt=0)
+    shutter_lag_s: float = Field(0.05, ge=0)
+    readout_s: float = Field(0.1, ge=0)
+
+
+class LensOrder(_Model):
+    """The lens that is rehearsed, at the magnification in use."""
+
+    magnification: float = Field(1.0, gt=0)
+    f_number: float | None = Field(None, gt=0)
+    effective_f_number: float = Field(11.31, gt=0)
+    pupil_distance_mm: float = Field(300.0, gt=0)
+
+
+class ExposureOrder(_Model):
+    """The exposure at which the bench is lit rightly."""
+
+    shutter_s: float = Field(0.125, gt=0)
+    iso: int = Field(100, gt=0)
+
+
+class Order(_Model):
+    """All that the bench is told."""
+
+    simulator: Simulator = Simulator()
+    rail: RailOrder = RailOrder()
+    camera: CameraOrder = CameraOrder()
+    lens: LensOrder = LensOrder()
+    exposure: ExposureOrder = ExposureOrder()
+
+    @classmethod
+    def read(cls, data: object) -> Order:
+        """Check an order; raises OrderError naming the first key that is wrong."""
+        try:
+            return cls.model_validate(data)
+        except ValidationError as err:
+            first = err.errors()[0]
+            key = ".".join(str(part) for part in first["loc"])
+            raise OrderError(f"{key} = {first['input']!r}: {first['msg']}") from err
+
+
+class Bench:
+    """World, rail and camera, running until closed."""
+
+    def __init__(self, order: Order) -> None:
+        sim = order.simulator
+        width_mm = order.camera.sensor_width_mm / order.lens.magnification
+        proportion = width_mm / _SCENE_WIDTH_MM
+        if abs(proportion - 1) < 0.05:  # a 35.7 mm sensor still wants the whole 32 mm
+            proportion = 1.0
+        self.depth_mm = sim.depth_mm or _SCENE_DEPTH_MM * proportion
+        clock = SimClock(sim.time_scale)
+        # A lens without an electronic aperture has one stop only; any number then stands for it.
+        f_number = order.lens.f_number or order.lens.effective_f_number
+        carriage = Carriage(backlash_mm=sim.backlash_mm, seed=sim.seed, start_mm=order.rail.start_mm)
+        self.world = World(
+            scene=make_scene(sim.scene, width_mm=width_mm, depth_mm=self.depth_mm, seed=sim.seed),
+            lens=SimLens(
+                magnification=order.lens.magnification,
+                effective_f_number=order.lens.effective_f_number,
+                f_number=f_number,
+                pupil_distance_mm=order.lens.pupil_distance_mm,
+            ),
+            sensor=Sensor(
+                width_px=sim.pixels[0],
+                height_px=sim.pixels[1],
+                pitch_um=order.camera.sensor_width_mm * 1000.0 / sim.pixels[0],
+            ),
+            light=Light(shutter_s=order.exposure.shutter_s, f_number=f_number, iso=order.exposure.iso),
+            carriage=carriage,
+            clock=clock,
+            seed=sim.seed,
+        )
+        self._order = order
+        self._open = ExitStack()
+        try:
+            self.rail = GrblSimulator(
+                carriage,
+                clock,
+                steps_per_mm=order.rail.steps_per_mm,
+                max_speed_mm_s=order.rail.max_speed_mm_s,
+                acceleration_mm_s2=order.rail.acceleration_mm_s2,
+                travel_mm=order.rail.travel_mm,
+                towards_subject=order.rail.towards_subject,
+            )
+            self._open.callback(self.rail.close)
+            self.rail.start()
+            self.camera = make_camera(
+                sim.personality or _personality(order.camera.model),
+                self.world,
+                clock,
+                model=order.camera.model,
+                shutter_lag_s=order.camera.shutter_lag_s,
+                readout_s=order.camera.readout_s,
+                initial=dict(sim.initial),
+                dial_locked=sim.dial_locked,
+            )
+            self._open.callback(self.camera.close)
+            self.camera.start()
+        except BaseException:
+            self._open.close()
+            raise
+
+    def ports(self) -> dict[str, Any]:
+        """The answer to an order: where the devices are, and what is played."""
+        sim = self._order.simulator
+        rail_port = self.rail.pty_path if sim.transport == "pty" else self.rail.tcp_url
+        return {
+            "ready": True,
+            "simulated": True,
+            "rail_port": rail_port,
+            "rail_pty": self.rail.pty_path,
+            "rail_tcp": self.rail.tcp_url,
+            "camera_port": self.camera.port_name,
+            "scene": sim.scene,
+            "seed": sim.seed,
+            "depth_mm": self.depth_mm,
+            "pixels": list(sim.pixels),
+        }
+
+    def report(self) -> dict[str, Any]:
+        """What the bench has to say about itself at the end: renders that came later than a body would."""
+        late = list(self.camera.late_renders)
+        return {
+            "frames": len(late),
+            "late_renders": sum(s > 0 for s in late),
+            "worst_late_s": max(late, default=0.0),
+        }
+
+    def close(self) -> None:
+        """Switch everything off."""
+        self._open.close()
+
+
+def _personality(model: str | None) -> Literal["sony", "canon"]:
+    return "canon" if model and ("canon" in model.lower() or "eos" in model.lower()) else "sony"

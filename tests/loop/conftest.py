@@ -1,0 +1,139 @@
+"""Whole runs on the simulated bench: the installed commands, as a user would call them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+_BIN = Path(sys.executable).parent
+
+FAST = """\
+[rail]
+driver = "grbl"
+pitch = "1 mm"
+speed = "2 mm/s"
+acceleration = "50 mm/s^2"
+limits = ["-2 mm", "60 mm"]
+backlash = "0.05 mm"
+towards_subject = "+"
+
+[camera]
+driver = "gphoto2"
+model = "{model}"
+sensor_width = "36 mm"
+pixels = [600, 400]
+
+[lens]
+magnification = 1.0
+focal_length = "150 mm"
+pupil_ratio = 1.0
+pupil_distance = "300 mm"
+unit_focus = true
+
+[capture]
+aperture = "f/5.6"
+shutter = "1/8 s"
+iso = 100
+white_balance = "Daylight"
+settle = "1 s"
+
+[simulator]
+scene = "{scene}"
+pixels = [600, 400]
+time_scale = {time_scale}
+{extra}
+"""
+
+
+class Workshop:
+    """A folder to work in, a fast configuration, and the commands."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.started: list[subprocess.Popen[str]] = []
+
+    def config(
+        self, *, scene: str = "insect", model: str = "ILCE-7RM5", time_scale: float = 20, extra: str = ""
+    ) -> Path:
+        path = self.folder / "fast.toml"
+        path.write_text(FAST.format(scene=scene, model=model, time_scale=time_scale, extra=extra))
+        return path
+
+    def start(self, command: str, *args: object, **options: Any) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [str(_BIN / command), *map(str, args)],
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"COLUMNS": "200"},
+            **options,
+        )
+        self.started.append(process)
+        return process
+
+    def run(self, command: str, *args: object, timeout: float = 100, **options: Any) -> Done:
+        process = self.start(command, *args, **options)
+        out, err = process.communicate(timeout=timeout)
+        return Done(process.returncode, out, err)
+
+    def family(self, process: subprocess.Popen[str]) -> list[psutil.Process]:
+        """All descendants of a command, alive now."""
+        return psutil.Process(process.pid).children(recursive=True)
+
+    def survivors(self, processes: list[psutil.Process], *, seconds: float = 10) -> list[psutil.Process]:
+        """Those that are still alive after that long."""
+        _, alive = psutil.wait_procs(processes, timeout=seconds)
+        return [p for p in alive if p.status() != psutil.STATUS_ZOMBIE]
+
+    def session(self) -> Path:
+        (session,) = (self.folder / "sessions").iterdir()
+        return session
+
+    def journal(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.session() / "journal.jsonl").read_text().splitlines()]
+
+    def wait_for_frames(self, frames: int, *, seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            lines = list((self.folder / "sessions").glob("*/journal.jsonl"))
+            if lines and lines[0].read_text().count('"frame_saved"') >= frames:
+                return
+            time.sleep(0.02)
+        raise AssertionError(f"not {frames} frames within {seconds} s")
+
+
+class Done:
+    """A finished command."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    def __repr__(self) -> str:
+        return f"exit {self.code}\n--- out\n{self.out}\n--- err\n{self.err}"
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Iterator[Workshop]:
+    bench = Workshop(tmp_path)
+    yield bench
+    for process in bench.started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+    shutil.rmtree(tmp_path / "sessions", ignore_errors=True)

@@ -1,0 +1,126 @@
+"""What must survive: Ctrl-C, kill -9 of either side, a full disk. And nothing may be left running."""
+
+from __future__ import annotations
+
+import hashlib
+import resource
+import signal
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.timeout(150)
+
+SHOOT = ("shoot", "--start", "0", "--end", "12mm", "--step", "1mm", "--name", "beetle", "--no-stack")
+
+
+def _assert_whole(workshop: Any, frames: int) -> None:
+    """Every frame of the plan is saved, and its file is what the journal says."""
+    saved = {e["index"]: e for e in workshop.journal() if e["event"] == "frame_saved"}
+    assert sorted(saved) == list(range(frames))
+    for entry in saved.values():
+        for file in entry["files"]:
+            data = (workshop.session() / file["file"]).read_bytes()
+            assert hashlib.sha256(data).hexdigest() == file["sha256"]
+    assert len(list((workshop.session() / "frames").glob("SIMULATED_*.jpg"))) == frames
+
+
+def test_ctrl_c_stops_cleanly_and_resume_goes_on(workshop: Any) -> None:
+    run = workshop.start("rig", *SHOOT, "--config", workshop.config())
+    workshop.wait_for_frames(4)
+    family = workshop.family(run)
+    assert len(family) >= 3  # bench, port keeper, camera
+    run.send_signal(signal.SIGINT)
+    out, err = run.communicate(timeout=30)
+    assert run.returncode == 130, (out, err)
+    assert "rig resume" in err
+    assert "Traceback" not in err
+    assert not workshop.survivors(family)
+    last = workshop.journal()[-1]
+    assert (last["event"], last["reason"]) == ("finished", "interrupted")
+    assert not (workshop.session() / ".incoming").exists()
+
+    again = workshop.run("rig", "resume", workshop.session())
+    assert again.code == 0, again
+    _assert_whole(workshop, 13)
+
+
+@pytest.mark.parametrize("frames_before", [2, 7])
+def test_kill_9_leaves_no_orphans_and_resume_goes_on(workshop: Any, frames_before: int) -> None:
+    run = workshop.start("rig", *SHOOT, "--config", workshop.config())
+    workshop.wait_for_frames(frames_before)
+    family = workshop.family(run)
+    run.kill()
+    run.communicate()
+    assert not workshop.survivors(family), "orphans"
+    assert workshop.journal()[-1]["event"] != "finished"
+
+    again = workshop.run("rig", "resume", workshop.session())
+    assert again.code == 0, again
+    _assert_whole(workshop, 13)
+
+
+def test_a_bench_that_dies_ends_the_run_resumable(workshop: Any) -> None:
+    run = workshop.start("rig", *SHOOT, "--config", workshop.config())
+    workshop.wait_for_frames(3)
+    family = workshop.family(run)
+    (bench,) = [p for p in family if "hardware_sims" in p.cmdline()]
+    bench.kill()
+    out, err = run.communicate(timeout=60)
+    assert run.returncode == 3, (out, err)
+    assert "rig resume" in err
+    assert "Traceback" not in err
+    assert not workshop.survivors(family)
+
+    again = workshop.run("rig", "resume", workshop.session())
+    assert again.code == 0, again
+    _assert_whole(workshop, 13)
+
+
+def test_the_live_stackers_death_never_stops_a_capture(workshop: Any) -> None:
+    run = workshop.start("rig", *SHOOT[:-1], "--config", workshop.config())
+    workshop.wait_for_frames(3)
+    known = [p for p in workshop.family(run) if not _is_helper(p)]
+    assert known, "the stacker's process was not found"
+    for process in known:
+        process.kill()
+    out, err = run.communicate(timeout=60)
+    assert run.returncode == 0, (out, err)
+    assert "stacking again" in err
+    _assert_whole(workshop, 13)
+    assert (workshop.session() / "SIMULATED_beetle.tif").stat().st_size > 100_000
+
+
+def _is_helper(process: psutil.Process) -> bool:
+    """Bench, port keeper, camera and Python's resource tracker, but not the stacker."""
+    line = " ".join(process.cmdline())
+    return any(
+        word in line for word in ("hardware_sims", "portkeeper", "camera", "gphoto", "resource_tracker")
+    )
+
+
+def test_a_full_disk_says_so_and_keeps_what_it_has(workshop: Any) -> None:
+    """The limit on the size of a file is what a full disk looks like to a process."""
+    config = workshop.config()
+    done = workshop.run(
+        "rig", *SHOOT, "--config", config,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
+    )  # fmt: skip
+    assert done.code == 4, done
+    assert "no room" in done.err
+    assert "Traceback" not in done.err
+    frames = workshop.session() / "frames"
+    assert not [p for p in frames.rglob("*") if p.is_file()]
+
+
+def test_frames_lost_after_the_run_are_shot_again(workshop: Any) -> None:
+    config = workshop.config()
+    assert workshop.run("rig", *SHOOT, "--config", config).code == 0
+    frames: list[Path] = sorted((workshop.session() / "frames").iterdir())
+    frames[3].unlink()
+    frames[5].write_bytes(frames[5].read_bytes()[:-100])
+    again = workshop.run("rig", "resume", workshop.session())
+    assert again.code == 0, again
+    _assert_whole(workshop, 13)
