@@ -1,0 +1,216 @@
+"""A Canon EOS body: remote mode, the event stream, releases, transfer to the host or to the card."""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hardware_sims.cameras import canon_values as values
+from hardware_sims.cameras.body import Body, operation
+from hardware_sims.cameras.canon_events import BUSY, IDLE, EventStream
+from hardware_sims.cameras.canon_values import EosProperty, ImageFormat
+from hardware_sims.cameras.datasets import DeviceInfo
+from hardware_sims.cameras.exposure import BodyTiming, ExposureSettings, Picture, World
+from hardware_sims.cameras.objects import StoredObject
+from hardware_sims.cameras.responder import Answer, ResponseCode
+from hardware_sims.cameras.wire import array32, u32
+from hardware_sims.clock import SimClock
+
+__all__ = ["CanonEos"]
+
+_HALF, _FULL = 1, 2
+_FILE_ATTRIBUTE = 0x20
+_EVENTS = (0xC181, 0xC189, 0xC18A, 0xC18B, 0xC1A7, 0xC1A9)
+_MEMORY = 0
+"""Storage id of pictures that wait for the host."""
+
+
+class CanonEos(Body):
+    """An EOS body.
+
+    Parameters
+    ----------
+    initial : mapping
+        The state at power-on: see `canon_values.INITIAL`.
+    physical_dial : bool
+        The exposure mode is a dial on top of the body: a set is refused.
+    offers_manual_focus : bool
+        Whether the focus mode can be set to Manual by a host.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        clock: SimClock,
+        timing: BodyTiming,
+        *,
+        model: str = "Canon EOS R5",
+        initial: Mapping[str, Any] | None = None,
+        physical_dial: bool = False,
+        offers_manual_focus: bool = True,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
+        self._properties = values.properties(
+            model,
+            offers_manual_focus=offers_manual_focus,
+            physical_dial=physical_dial,
+            now=int(time.time()),
+        )
+        values.apply_initial(self._properties, initial or {})
+        self._events = EventStream()
+        self._remote_mode = 0
+        info = DeviceInfo(
+            manufacturer="Canon.Inc",
+            model=model,
+            version="3-1.8.1",
+            serial="SIM00000000000000000000000000001",
+            vendor_extension=0x6,  # what real bodies say; libgphoto2 knows Canon by the manufacturer
+            vendor_description="microsoft.com: 1.0",
+            events=(0x4002, 0x4003, 0x4004, 0x4005, 0x4006, 0xC101),
+            properties=(0xD402, 0xD406, 0xD407),
+            image_formats=(0x3801, 0xB108),
+        )
+        super().__init__(info, world, clock, timing, host=host, port=port)
+        self._folder = self.objects.add_folder("100CANON", self.objects.add_folder("DCIM"))
+
+    def exposure_settings(self) -> ExposureSettings:
+        """What the next exposure will use."""
+        return values.exposure_settings(self._properties)
+
+    def offer(self, picture: Picture) -> None:
+        """Write a picture to the card, or offer it to the host."""
+        to_host = self._properties[values.CAPTURE_DESTINATION].value == values.TO_HOST
+        name, handle = f"IMG_{picture.number:04d}.JPG", self.objects.new_handle()
+        if to_host:
+            item = self.stored(picture, name, handle=handle, storage=_MEMORY)
+            self._events.transfer_requested(item)
+        else:
+            item = self.stored(picture, name, handle=handle, parent=self._folder)
+            self._events.object_added(item)
+        self.objects.add(item)
+        counter = self._properties[values.SHUTTER_COUNTER]
+        assert isinstance(counter.value, int)
+        counter.value += 1
+        self._events.property_value(values.SHUTTER_COUNTER, counter)
+        self._events.camera_status(IDLE)
+
+    @operation(0x9114)
+    def _set_remote_mode(self, parameters: Sequence[int], _data: bytes) -> Answer:
+        self._remote_mode = parameters[0]
+        return Answer()
+
+    @operation(0x9113)
+    def _get_remote_mode(self, _parameters: Sequence[int], _data: bytes) -> Answer:
+        return Answer(parameters=(self._remote_mode,))
+
+    @operation(0x9115)
+    def _set_event_mode(self, parameters: Sequence[int], _data: bytes) -> Answer:
+        self._events.drain()
+        if parameters[0]:  # the stream opens with a dump of everything
+            for code, prop in self._properties.items():
+                self._events.property_value(code, prop)
+                self._events.property_choices(code, prop)
+            self._events.camera_status(IDLE)
+        return Answer()
+
+    @operation(0x9116)
+    def _get_event(self, _parameters: Sequence[int], _data: bytes) -> Answer:
+        return Answer(data=self._events.drain())
+
+    @operation(0x913D, 0x911D, 0x911B, 0x911C, 0x9160, 0x910C)
+    def _accept(self, _parameters: Sequence[int], _data: bytes) -> Answer:
+        """OLC request, keep-alive, UI lock and unlock, AF cancel, object attributes: nothing to show for."""
+        return Answer()
+
+    @operation(0x9127)
+    def _request_property(self, parameters: Sequence[int], _data: bytes) -> Answer:
+        prop = self._properties.get(parameters[0])
+        if prop is None:
+            return Answer(ResponseCode.GENERAL_ERROR)
+        self._events.property_value(parameters[0], prop)
+        return Answer()
+
+    @operation(0x9108)
+    def _get_device_info_ex(self, _parameters: Sequence[int], _data: bytes) -> Answer:
+        body = array32(_EVENTS) + array32(sorted(self._properties)) + array32(())
+        return Answer(data=u32(4 + len(body)) + body)
+
+    @operation(0x9101)
+    def _get_storage_ids_eos(self, parameters: Sequence[int], data: bytes) -> Answer:
+        return self._get_storage_ids(parameters, data)
+
+    @operation(0x9102)
+    def _get_storage_info_eos(self, parameters: Sequence[int], data: bytes) -> Answer:
+        return self._get_storage_info(parameters, data)
+
+    @operation(0x911A)
+    def _host_has_room(self, _parameters: Sequence[int], _data: bytes) -> Answer:
+        shots = self._properties[values.AVAILABLE_SHOTS]
+        shots.value = 999
+        self._events.property_value(values.AVAILABLE_SHOTS, shots)
+        return Answer()
+
+    @operation(0x9109)
+    def _list_folder(self, parameters: Sequence[int], _data: bytes) -> Answer:
+        children = list(self.objects.select(parameters[0], parent=parameters[1]))
+        entries = [_pack_entry(item) for item in children]
+        body = b"".join(u32(4 + len(entry)) + entry for entry in entries)
+        return Answer(data=u32(len(entries)) + body)
+
+    @operation(0x9110)
+    def _set_property(self, _parameters: Sequence[int], data: bytes) -> Answer:
+        _, code = struct.unpack("<II", data[:8])
+        prop = self._properties.get(code)
+        if prop is None:
+            return Answer(ResponseCode.PROPERTY_NOT_SUPPORTED)
+        if not prop.writable:
+            return Answer(ResponseCode.ACCESS_DENIED)
+        value = _unpack_value(prop, data[8:])
+        if prop.choices is not None and value not in prop.choices:
+            return Answer(ResponseCode.INVALID_PROPERTY_VALUE)
+        prop.value = value
+        self._events.property_value(code, prop)
+        return Answer()
+
+    @operation(0x9128)
+    def _press(self, parameters: Sequence[int], _data: bytes) -> Answer:
+        if parameters[0] & _FULL:
+            if not self._release():
+                return Answer(ResponseCode.DEVICE_BUSY)
+            self._events.camera_status(BUSY)
+        return Answer()
+
+    @operation(0x9129)
+    def _let_go(self, _parameters: Sequence[int], _data: bytes) -> Answer:
+        return Answer()
+
+    @operation(0x9117)
+    def _transfer_complete(self, parameters: Sequence[int], _data: bytes) -> Answer:
+        item = self.objects.get(parameters[0])
+        if item is None:
+            return Answer(ResponseCode.INVALID_OBJECT_HANDLE)
+        if item.storage == _MEMORY:
+            self.objects.remove(item.handle)
+        return Answer()
+
+
+def _unpack_value(prop: EosProperty, data: bytes) -> values.EosValue:
+    if isinstance(prop.value, tuple):
+        (count,) = struct.unpack_from("<I", data)
+        files = (struct.unpack_from("<III", data, 8 + 16 * index) for index in range(count))
+        return tuple(ImageFormat(*file) for file in files)
+    if isinstance(prop.value, str):
+        return data.split(b"\0")[0].decode(errors="replace")
+    (number,) = struct.unpack_from("<I", data)
+    return int(number)
+
+
+def _pack_entry(item: StoredObject) -> bytes:
+    """An entry of GetObjectInfoEx."""
+    attributes = 0 if item.is_folder else _FILE_ATTRIBUTE
+    head = u32(item.handle) + u32(item.storage) + u32(item.format) + u32(0)
+    sizes = u32(attributes) + u32(item.announced_size) + u32(0) * 2
+    return head + sizes + item.name.encode()[:15].ljust(16, b"\0") + u32(int(item.taken_at))

@@ -1,0 +1,190 @@
+"""From the release to the picture: shutter lag, exposure, read-out and processing of a simulated body."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from hardware_sims.clock import SimClock
+
+__all__ = ["BodyTiming", "ExposureSettings", "Photo", "Picture", "Shutter", "World", "true_f_number"]
+
+
+def true_f_number(marked: float) -> float:
+    """The f-number that a marked one stands for: marked values are rounded powers of two to sixths.
+
+    Examples
+    --------
+    >>> round(true_f_number(5.6), 3)
+    5.657
+    """
+    return float(2.0 ** (round(6 * math.log2(marked)) / 6))
+
+
+class Photo(Protocol):
+    """What the world gives back for an exposure."""
+
+    @property
+    def jpeg(self) -> bytes:
+        """The developed picture."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """Its width, px."""
+        ...
+
+    @property
+    def height(self) -> int:
+        """Its height, px."""
+        ...
+
+
+class World(Protocol):
+    """What a simulated body needs of the world in front of it."""
+
+    def expose(
+        self, start_s: float, shutter_s: float, f_number: float, iso: int, flash: bool = False
+    ) -> Photo:
+        """Render the exposure that began at bench time `start_s`; takes a while, from any thread."""
+        ...
+
+
+@dataclass(frozen=True)
+class ExposureSettings:
+    """What the body is set to at the moment of release."""
+
+    shutter_s: float
+    f_number: float
+    iso: int
+
+
+@dataclass(frozen=True)
+class BodyTiming:
+    """How fast the body is, all in bench seconds.
+
+    Parameters
+    ----------
+    shutter_lag_s : float
+        From the release to the opening of the shutter.
+    readout_s : float
+        From the closing of the shutter to the end of the sensor's read-out.
+    processing_s : float
+        From there until the file is offered.
+    """
+
+    shutter_lag_s: float = 0.05
+    readout_s: float = 0.1
+    processing_s: float = 0.1
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that is ready to be offered.
+
+    Parameters
+    ----------
+    number : int
+        Counts the releases of this body from 1, as its file names do.
+    taken_at : float
+        Wall time of the release, seconds since the epoch.
+    """
+
+    number: int
+    settings: ExposureSettings
+    photo: Photo
+    taken_at: float
+
+
+@dataclass(frozen=True)
+class _Release:
+    number: int
+    settings: ExposureSettings
+    start_s: float
+    extra_s: float
+    taken_at: float
+    lost: bool
+
+    @property
+    def end_s(self) -> float:
+        return self.start_s + self.settings.shutter_s
+
+
+class Shutter:
+    """Exposes when released, and delivers the pictures in order, each when the real body would.
+
+    Parameters
+    ----------
+    world : World
+        Renders; called in a thread of the shutter's own, when the exposure is over.
+    clock : SimClock
+        Bench time.
+    timing : BodyTiming
+        The body's delays.
+    deliver : callable
+        Gets each finished `Picture`.
+
+    Attributes
+    ----------
+    late_renders : list of float
+        Bench seconds by which a picture was late because the renderer was slow: the bench's fault, which a
+        benchmark must not count against the rig.
+    """
+
+    def __init__(
+        self, world: World, clock: SimClock, timing: BodyTiming, deliver: Callable[[Picture], None]
+    ) -> None:
+        self._world, self._clock, self._timing, self._deliver = world, clock, timing, deliver
+        self._numbers = itertools.count(1)
+        self._queue: queue.SimpleQueue[_Release | None] = queue.SimpleQueue()
+        self._closed = threading.Event()
+        self._busy_until_s = float("-inf")
+        self._thread = threading.Thread(target=self._work, daemon=True, name="shutter")
+        self._thread.start()
+        self.late_renders: list[float] = []
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an exposure or its read-out is under way, so that a release would be refused."""
+        return self._clock.now() < self._busy_until_s
+
+    def release(self, settings: ExposureSettings, *, extra_s: float = 0.0, lost: bool = False) -> int:
+        """Begin an exposure; returns its number. `extra_s` delays the file, `lost` swallows it."""
+        start_s = self._clock.now() + self._timing.shutter_lag_s
+        self._busy_until_s = start_s + settings.shutter_s + self._timing.readout_s
+        number = next(self._numbers)
+        self._queue.put(_Release(number, settings, start_s, extra_s, time.time(), lost))
+        return number
+
+    def close(self) -> None:
+        """Stop; whatever has not been delivered is dropped."""
+        self._closed.set()
+        self._queue.put(None)
+        self._thread.join(timeout=10.0)
+
+    def _wait_until(self, when_s: float) -> bool:
+        """Whether bench time `when_s` was reached before the shutter was closed."""
+        left_s = max(0.0, when_s - self._clock.now())
+        return not self._closed.wait(left_s / self._clock.scale)
+
+    def _work(self) -> None:
+        while (order := self._queue.get()) is not None:
+            if not self._wait_until(order.end_s):
+                return
+            if order.lost:
+                continue
+            settings = order.settings
+            photo = self._world.expose(order.start_s, settings.shutter_s, settings.f_number, settings.iso)
+            due_s = order.end_s + self._timing.readout_s + self._timing.processing_s
+            late_s = self._clock.now() - due_s
+            if late_s > 0:
+                self.late_renders.append(late_s)
+            if not self._wait_until(due_s + order.extra_s):
+                return
+            self._deliver(Picture(order.number, settings, photo, order.taken_at))
