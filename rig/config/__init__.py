@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from rig.config.loading import LoadedConfig, config_folder, config_from_table, load_config, rehearsal, user_config_path
+from rig.config.loading import (
+    LoadedConfig,
+    config_folder,
+    config_from_table,
+    load_config,
+    rehearsal,
+    user_config_path,
+)
 from rig.config.models import (
     CAMERA_DRIVERS,
     RAIL_DRIVERS,

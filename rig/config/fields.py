@@ -48,7 +48,9 @@ def _refuse_negative(parse: Callable[[object, str], float], example: str, *, zer
     def read(value: object, what: str) -> float:
         number = parse(value, what)
         if number < 0 or (number == 0 and not zero):
-            raise UserError(f'"{value}" is {"below" if zero else "not above"} 0; write for instance "{example}"')
+            raise UserError(
+                f'"{value}" is {"below" if zero else "not above"} 0; write for instance "{example}"'
+            )
         return number
 
     return _reader(read)

@@ -17,7 +17,14 @@ from pydantic import BaseModel, ValidationError
 from rig.config.models import RigConfig
 from rig.errors import UserError
 
-__all__ = ["LoadedConfig", "config_folder", "config_from_table", "load_config", "rehearsal", "user_config_path"]
+__all__ = [
+    "LoadedConfig",
+    "config_folder",
+    "config_from_table",
+    "load_config",
+    "rehearsal",
+    "user_config_path",
+]
 
 _DEFAULT = "simulated.toml"
 
@@ -216,6 +223,8 @@ def _line_of(path: tuple[str | int, ...], text: str) -> int | None:
             table = match[1]
             if table == names[0]:
                 header = header or number
-        elif (match := re.match(r"\s*([\w.-]+)\s*=", line)) and f"{table}.{match[1]}".lstrip(".") == ".".join(names[:2]):
+        elif (match := re.match(r"\s*([\w.-]+)\s*=", line)) and f"{table}.{match[1]}".lstrip(".") == ".".join(
+            names[:2]
+        ):
             return number
     return header

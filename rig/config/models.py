@@ -243,7 +243,9 @@ class RigConfig(_Table):
         if value is not None and "time_scale" in value:
             scale = value["time_scale"]
             if isinstance(scale, bool) or not isinstance(scale, int | float) or not 0 < scale < float("inf"):
-                raise ValueError(f"time_scale {scale!r} is not a number above 0; write 4 for four times as fast")
+                raise ValueError(
+                    f"time_scale {scale!r} is not a number above 0; write 4 for four times as fast"
+                )
         return value
 
     @property

@@ -75,7 +75,9 @@ def _one_minus_cosine(na: FloatOrArray, n: FloatOrArray) -> FloatOrArray:
     return np.asarray(sine2 / (1 + np.sqrt(1 - sine2)))
 
 
-def wave_dof(na: FloatOrArray, n: FloatOrArray = 1.0, wavelength: FloatOrArray = WAVELENGTH_MM) -> FloatOrArray:
+def wave_dof(
+    na: FloatOrArray, n: FloatOrArray = 1.0, wavelength: FloatOrArray = WAVELENGTH_MM
+) -> FloatOrArray:
     """Return the depth of field of wave optics, exact: w = λ / (2n(1 − √(1 − (NA/n)²))).
 
     Parameters
@@ -261,9 +263,7 @@ def entrance_pupil_distance(f: FloatOrArray, m: FloatOrArray, P: FloatOrArray = 
     return tidy(np.asarray(f) * (1 / np.asarray(m) + 1 / np.asarray(P)))
 
 
-def near_depth(
-    v: FloatOrArray, pupil: FloatOrArray, c: FloatOrArray, m: FloatOrArray
-) -> FloatOrArray:
+def near_depth(v: FloatOrArray, pupil: FloatOrArray, c: FloatOrArray, m: FloatOrArray) -> FloatOrArray:
     """Return how far the geometric depth of field reaches before the plane of focus: v·b/(A + b), b = c/m.
 
     Parameters
@@ -306,7 +306,9 @@ def far_depth(v: FloatOrArray, pupil: FloatOrArray, c: FloatOrArray, m: FloatOrA
     checked_positive(v=v, pupil=pupil, c=c, m=m)
     b = np.asarray(c, dtype=np.float64) / np.asarray(m)
     rest = np.asarray(pupil) - b
-    reach = np.divide(np.asarray(v) * b, rest, out=np.full(np.broadcast(v, rest).shape, np.inf), where=rest > 0)
+    reach = np.divide(
+        np.asarray(v) * b, rest, out=np.full(np.broadcast(v, rest).shape, np.inf), where=rest > 0
+    )
     return tidy(reach)
 
 

@@ -55,7 +55,9 @@ def mtf_cutoff(effective_f_number: FloatOrArray, wavelength: FloatOrArray = WAVE
     return tidy(1 / (np.asarray(wavelength) * np.asarray(effective_f_number)))
 
 
-def mtf50_frequency(effective_f_number: FloatOrArray, wavelength: FloatOrArray = WAVELENGTH_MM) -> FloatOrArray:
+def mtf50_frequency(
+    effective_f_number: FloatOrArray, wavelength: FloatOrArray = WAVELENGTH_MM
+) -> FloatOrArray:
     """Return the frequency on the sensor at which a perfect lens passes half: 0.404/(λ Ne), cycles/mm.
 
     Examples

@@ -49,7 +49,9 @@ def framing_growth(v: FloatOrArray, delta: FloatOrArray) -> FloatOrArray:
     """
     rest = 1 - np.asarray(delta) * np.asarray(_per_v(v))
     if np.any(rest <= 0):
-        raise ValueError(f"a move of {delta} mm takes the entrance pupil, {v} mm away, through the plane of focus")
+        raise ValueError(
+            f"a move of {delta} mm takes the entrance pupil, {v} mm away, through the plane of focus"
+        )
     return tidy(1 / rest)
 
 

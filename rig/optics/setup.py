@@ -84,7 +84,8 @@ def describe_setup(
         return None
     ne = effective.f_number
     na = known.numerical_aperture or float(aperture.numerical_aperture(magnification, ne))
-    geometric = float(dof.geometric_dof(ne, coc_mm, magnification))
+    # In a medium the cone of light is narrower by n, so the same blur is reached n times as far off.
+    geometric = refractive_index * float(dof.geometric_dof(ne, coc_mm, magnification))
     wave = float(dof.wave_dof(na, refractive_index, wavelength_mm))
     best = (
         None

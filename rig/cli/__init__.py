@@ -1,0 +1,65 @@
+"""The ``rig`` command. Faces only: no logic lives here, and commands import what they need when they run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from rig.errors import RigError
+
+__all__ = ["build_app", "main"]
+
+_INTERRUPTED = 130
+"""What shells expect of a program ended by Ctrl-C: 128 + SIGINT."""
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415
+
+        typer.echo(f"rig (focusrig) {version('focusrig')}")
+        raise typer.Exit
+
+
+def _program(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Shoot focus stacks: plan them, drive rail and camera, stack while shooting."""
+    del version  # its callback has done the work
+
+
+def build_app() -> typer.Typer:
+    """Assemble the program from its commands."""
+    from rig.cli import plan  # noqa: PLC0415
+
+    app = typer.Typer(
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_program)
+    plan.register(app)
+    return app
+
+
+def main() -> None:
+    """Run ``rig`` and end the process with its exit code.
+
+    0 done · 1 a fault of the program · 2 the user's mistake · 3 hardware · 4 data · 130 interrupted.
+    """
+    try:
+        build_app()(prog_name="rig")
+    except RigError as err:
+        typer.echo(f"rig: {err}", err=True)
+        sys.exit(err.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has gone (`rig plan | head`); spare Python its complaint at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(_INTERRUPTED)

@@ -1,0 +1,132 @@
+"""Options that several commands share, as types for typer's signatures; importing this costs nothing but typer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+__all__ = [
+    "ApertureOption",
+    "CocOption",
+    "ConfigOption",
+    "EffectiveApertureOption",
+    "EndOption",
+    "FrameWidthOption",
+    "FramesOption",
+    "IsoOption",
+    "JsonOption",
+    "MagnificationOption",
+    "OverlapOption",
+    "ShutterOption",
+    "StartOption",
+    "StepOption",
+]
+
+_WHERE = "Where"
+_OPTICS = "Optics and exposure"
+
+StartOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--start",
+        metavar="LENGTH",
+        rich_help_panel=_WHERE,
+        help="First position: 0, 2.5mm, 350um. Without unit: mm.",
+    ),
+]
+EndOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--end",
+        metavar="LENGTH",
+        rich_help_panel=_WHERE,
+        help="Last position; nothing is shot beyond. Positive is towards the subject.",
+    ),
+]
+StepOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--step",
+        metavar="auto|LENGTH",
+        rich_help_panel=_WHERE,
+        help="auto takes what the depth of field allows; a length is kept, the last interval is shorter.",
+    ),
+]
+FramesOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--frames", metavar="N", rich_help_panel=_WHERE, help="Number of frames instead of a step."),
+]
+OverlapOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--overlap",
+        metavar="SHARE",
+        rich_help_panel=_WHERE,
+        help="Share of the depth of field that neighbours share: 0.3 (default; 0.5 above 20x) or 30%.",
+    ),
+]
+CocOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--coc",
+        metavar="SIZE",
+        rich_help_panel=_OPTICS,
+        help="Blur still called sharp, a diameter on the sensor: 2px (default), 30um.",
+    ),
+]
+MagnificationOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--magnification",
+        "-m",
+        metavar="M",
+        rich_help_panel=_OPTICS,
+        help="Image over object: 1, 0.5, 1:2, 5x.",
+    ),
+]
+FrameWidthOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--frame-width",
+        metavar="LENGTH",
+        rich_help_panel=_OPTICS,
+        help="Instead of --magnification: width of what fills the frame, read off a ruler in focus.",
+    ),
+]
+ApertureOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--aperture", metavar="F-NUMBER", rich_help_panel=_OPTICS, help="As marked: f/5.6 or 5.6."),
+]
+EffectiveApertureOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--effective-aperture",
+        metavar="F-NUMBER",
+        rich_help_panel=_OPTICS,
+        help="The effective f-number at this focus, if you know it; taken as it stands.",
+    ),
+]
+ShutterOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--shutter",
+        metavar="TIME",
+        rich_help_panel=_OPTICS,
+        help="Shutter time: 1/8s, 250ms. Without unit: s.",
+    ),
+]
+IsoOption: TypeAlias = Annotated[
+    int | None, typer.Option("--iso", metavar="N", rich_help_panel=_OPTICS, help="Sensitivity.")
+]
+ConfigOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="The rig's TOML file. Else ./rig.toml, else your own, else the simulated bench.",
+    ),
+]
+JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
