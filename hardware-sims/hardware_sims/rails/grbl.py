@@ -1,0 +1,198 @@
+"""A simulated GRBL rail on a pty and on TCP."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Mapping
+from typing import Literal
+
+from hardware_sims.carriage import Carriage
+from hardware_sims.clock import SimClock
+from hardware_sims.rails.firmware import GrblFirmware
+from hardware_sims.rails.settings import GrblSettings
+from hardware_sims.rails.transport import Server
+
+__all__ = ["GarbageSimulator", "GrblSimulator"]
+
+_BOOT_REAL_S = 0.05
+"""From opening the port to the banner. Real time: a client flushes its input just after opening."""
+_LOG_LINES = 20_000
+
+
+class _Board:
+    """The firmware on a board whose DTR line may be wired to reset."""
+
+    def __init__(self, firmware: GrblFirmware, clock: SimClock, dtr_reset: Mapping[str, bool]) -> None:
+        self.firmware = firmware
+        self._clock, self._dtr_reset = clock, dtr_reset
+        self.received: deque[str] = deque(maxlen=_LOG_LINES)
+        self._partial = ""
+
+    def opened(self, now: float, kind: str) -> None:
+        if self._dtr_reset[kind]:
+            self.firmware.power_on(now, _BOOT_REAL_S * self._clock.scale)
+
+    def receive(self, data: bytes, now: float) -> None:
+        for byte in data:
+            if byte in b"?!~\x18" or byte >= 0x80:
+                self.received.append(chr(byte))
+            elif byte in b"\r\n":
+                self.received.append(self._partial)
+                self._partial = ""
+            else:
+                self._partial += chr(byte)
+        self.firmware.receive(data, now)
+
+    def take_output(self) -> bytes:
+        return self.firmware.take_output()
+
+    def advance(self, now: float) -> None:
+        self.firmware.advance(now)
+
+    def next_event_s(self) -> float | None:
+        return self.firmware.next_event_s()
+
+
+class GrblSimulator:
+    """A GRBL 1.1h controller that drives a carriage.
+
+    Parameters
+    ----------
+    carriage : Carriage
+        What the motor moves; it stands at `start_mm`.
+    clock : SimClock
+        Bench time.
+    steps_per_mm, max_speed_mm_s, acceleration_mm_s2 : float
+        Of the X axis: ``$100``, ``$110`` and ``$120``.
+    towards_subject : {"+", "-"}
+        The sign of X that moves towards the subject.
+    travel_mm : (float, float)
+        The mechanical ends of the rail, mm towards the subject, as homing finds them.
+    start_mm : float
+        Where the carriage stands, mm towards the subject.
+    settings : mapping of int to float, optional
+        Other `$` settings; they win over the arguments above.
+    dtr_reset, tcp_reset : bool
+        Whether opening the pty, or a TCP connection, resets the board.
+
+    Attributes
+    ----------
+    pty_path, tcp_url : str
+        Port names to connect to.
+    """
+
+    def __init__(
+        self,
+        carriage: Carriage,
+        clock: SimClock,
+        *,
+        steps_per_mm: float = 3200.0,
+        max_speed_mm_s: float = 2.0,
+        acceleration_mm_s2: float = 50.0,
+        towards_subject: Literal["+", "-"] = "+",
+        travel_mm: tuple[float, float] = (-20.0, 120.0),
+        start_mm: float = 0.0,
+        settings: Mapping[int, float] | None = None,
+        dtr_reset: bool = True,
+        tcp_reset: bool = False,
+    ) -> None:
+        self.carriage, self._clock = carriage, clock
+        eeprom = GrblSettings(
+            {
+                1: 255,
+                100: steps_per_mm,
+                110: max_speed_mm_s * 60.0,
+                120: acceleration_mm_s2,
+                **(settings or {}),
+            }
+        )
+        firmware = GrblFirmware(
+            carriage,
+            eeprom,
+            sign=1 if towards_subject == "+" else -1,
+            start_mm=start_mm,
+            travel_mm=travel_mm,
+        )
+        self._board = _Board(firmware, clock, {"pty": dtr_reset, "tcp": tcp_reset})
+        firmware.power_on(clock.now())
+        firmware.take_output()
+        self._server = Server(self._board, clock, "grbl")
+        self.pty_path, self.tcp_url = self._server.pty_path, self._server.tcp_url
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._server.start()
+
+    def close(self) -> None:
+        """End and drop every client. May be called twice."""
+        self._server.close()
+
+    def received(self) -> list[str]:
+        """Lines and real-time characters that came in, in order (the last 20,000)."""
+        log: list[str] = []
+        self._server.call(lambda: log.extend(self._board.received))
+        return log
+
+    def inject(self, data: bytes) -> None:
+        """Let the controller hear these bytes as if a client had sent them."""
+        self._server.call(lambda: self._board.receive(data, self._clock.now()))
+
+    def power_cycle(self) -> None:
+        """Take the power away and give it back: the position report starts at 0 again."""
+        self._server.call(lambda: self._board.firmware.power_on(self._clock.now()))
+
+    def __enter__(self) -> GrblSimulator:
+        self.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+
+class _Garbage:
+    """Answers every byte with seeded noise, as a port at the wrong baud rate does."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+        self._out = bytearray()
+
+    def opened(self, now: float, kind: str) -> None:  # noqa: ARG002  (a Device)
+        self._out += self._random.randbytes(24)
+
+    def receive(self, data: bytes, now: float) -> None:  # noqa: ARG002  (a Device)
+        self._out += self._random.randbytes(3 * len(data))
+
+    def take_output(self) -> bytes:
+        out = bytes(self._out)
+        self._out.clear()
+        return out
+
+    def advance(self, now: float) -> None:
+        """Nothing happens by itself."""
+
+    def next_event_s(self) -> float | None:
+        return None
+
+
+class GarbageSimulator:
+    """A port on which something talks, but not GRBL: ``pty_path`` and ``tcp_url`` as of `GrblSimulator`."""
+
+    def __init__(self, clock: SimClock, seed: int = 0) -> None:
+        self._server = Server(_Garbage(seed), clock, "garbage")
+        self.pty_path, self.tcp_url = self._server.pty_path, self._server.tcp_url
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._server.start()
+
+    def close(self) -> None:
+        """End and drop every client. May be called twice."""
+        self._server.close()
+
+    def __enter__(self) -> GarbageSimulator:
+        self.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
