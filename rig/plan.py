@@ -1,93 +1,32 @@
 """Near, far and step → a frozen plan: every position, and why. Pure: no device, no file, no clock.
 
-Positions are in mm and grow towards the subject. They lie on the rail's grid of microsteps, reach from start to
-end, both included, and never beyond.
+Positions are in mm and grow towards the subject; `rig.positions` spreads them.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from rig.errors import LimitError, UserError
-from rig.optics.depth_of_field import overlap_of_step, step_for_overlap
+from rig.errors import UserError
 from rig.optics.framing import field_of_last_frame, framing_growth
 from rig.optics.setup import OpticalSetup
-from rig.optics.stops import stop_mark
+from rig.positions import RailGeometry, Spacing, StepSource, check_limits, place
 from rig.timing import StackTiming, critical_path_s
-from rig.units import format_length
+from rig.units import format_f_number, format_length
 
-__all__ = [
-    "DEFAULT_OVERLAP",
-    "HIGH_MAGNIFICATION_OVERLAP",
-    "MAX_FRAMES",
-    "RailGeometry",
-    "Spacing",
-    "StackPlan",
-    "View",
-    "default_overlap",
-    "plan_stack",
-]
-
-DEFAULT_OVERLAP = 0.30
-"""Share of the depth of field: at worst 13–17 % of contrast is lost halfway between two frames."""
-
-HIGH_MAGNIFICATION_OVERLAP = 0.50
-"""Above 20×, where rails are uneven by a good part of the step: 7–9 % lost."""
-
-MAX_FRAMES = 20_000
-"""More than that is a slip of the unit: it would wear out a tenth of a shutter in one stack."""
-
-_FEW_MICROSTEPS = 4
-"""Microsteps are uneven by more than one of their own length; below four a step is not to be relied on."""
-
-_COUNT_TOLERANCE = 1e-9
-"""A span that is a whole number of steps but for rounding is that number of steps."""
-
-_GRID_TOLERANCE = 1e-6
-"""In microsteps: a position that close to the grid is on it."""
-
-
-@dataclass(frozen=True)
-class RailGeometry:
-    """What a plan needs to know of the rail.
-
-    Parameters
-    ----------
-    steps_per_mm : float
-        Microsteps per mm, above 0: the grid on which positions lie.
-    low_mm, high_mm : float
-        The limits, both allowed.
-    run_up_mm : float
-        How far the carriage backs off before it approaches the first position.
-    """
-
-    steps_per_mm: float
-    low_mm: float
-    high_mm: float
-    run_up_mm: float
-
-
-@dataclass(frozen=True)
-class Spacing:
-    """How the positions are to be spread: at most one of `step_mm` and `frames`; neither is ``--step auto``.
-
-    ``overlap`` is the share of the depth of field that neighbours share; None takes `default_overlap`.
-    """
-
-    step_mm: float | None = None
-    frames: int | None = None
-    overlap: float | None = None
+__all__ = ["RailGeometry", "Spacing", "StackPlan", "View", "plan_stack"]
 
 
 @dataclass(frozen=True)
 class View:
     """What the frame shows: its width in the plane of focus, and the distances in front of the lens, in mm.
 
-    ``pupil_distance_mm`` is v, entrance pupil to plane of focus: infinite when telecentric, None when unknown.
+    ``pupil_distance_mm`` is v, entrance pupil to plane of focus: infinite when telecentric.
+    None is what is not known.
     """
 
     frame_width_mm: float | None = None
@@ -157,7 +96,7 @@ class StackPlan(BaseModel):
     start_mm: float
     end_mm: float
     step_mm: float | None
-    step_source: Literal["auto", "given", "frames"]
+    step_source: StepSource
     frames: int
     direction: Literal[1, -1]
     travel_mm: float
@@ -198,13 +137,6 @@ class StackPlan(BaseModel):
         """Lowest and highest position that the carriage reaches, run-up included."""
         reached = (self.approach_mm, self.start_mm, self.end_mm)
         return min(reached), max(reached)
-
-
-def default_overlap(magnification: float | None) -> float:
-    """Return the overlap for a magnification: 0.30, and 0.50 above 20×."""
-    if magnification is not None and magnification > 20:
-        return HIGH_MAGNIFICATION_OVERLAP
-    return DEFAULT_OVERLAP
 
 
 def plan_stack(
@@ -253,8 +185,9 @@ def plan_stack(
             raise UserError(f"{name} {value} is not a position; write a length such as 12.5mm")
     view = view or View()
     direction: Literal[1, -1] = -1 if end_mm < start_mm else 1
-    _check_limits(start_mm, end_mm, direction, rail)
-    placed = _place(start_mm, end_mm, spacing, rail, optics)
+    check_limits(start_mm, end_mm, rail)
+    dof_mm, m = (optics.dof_mm, optics.magnification) if optics else (None, None)
+    placed = place(start_mm, end_mm, spacing, rail, dof_mm=dof_mm, magnification=m)
     positions = placed.positions_mm
     travel = positions[-1] - positions[0]
     growth, last_field, framing_warnings = _framing(view, travel)
@@ -283,235 +216,37 @@ def plan_stack(
     )
 
 
-def _optics_fields(optics: OpticalSetup | None) -> dict[str, float | str | None]:
-    names = (
-        "magnification numerical_aperture coc_mm pixel_pitch_mm dof_mm dof_geometric_mm dof_wave_mm "
-        "airy_diameter_mm best_effective_f_number subject_resolution_lp_mm f_number"
-    ).split()
-    fields: dict[str, float | str | None] = {name: getattr(optics, name, None) for name in names}
+_OPTICS_FIELDS = (
+    "magnification",
+    "f_number",
+    "numerical_aperture",
+    "coc_mm",
+    "pixel_pitch_mm",
+    "dof_mm",
+    "dof_geometric_mm",
+    "dof_wave_mm",
+    "airy_diameter_mm",
+    "best_effective_f_number",
+    "subject_resolution_lp_mm",
+)
+"""Fields that a plan takes over from the optics as they are."""
+
+
+def _optics_fields(optics: OpticalSetup | None) -> dict[str, Any]:
+    fields: dict[str, Any] = {name: getattr(optics, name, None) for name in _OPTICS_FIELDS}
     stop = None if optics is None else optics.f_number
-    fields["marked_f_number"] = None if stop is None else f"f/{stop_mark(stop)}"
+    fields["marked_f_number"] = None if stop is None else format_f_number(stop)
     fields["effective_f_number"] = None if optics is None else optics.effective.f_number
     fields["effective_f_number_source"] = None if optics is None else optics.effective.source.value
     return fields
-
-
-def _check_limits(start_mm: float, end_mm: float, direction: int, rail: RailGeometry) -> None:
-    slack = _GRID_TOLERANCE / rail.steps_per_mm
-    run_up = start_mm - direction * rail.run_up_mm
-    for what, position in (("start", start_mm), ("end", end_mm)):
-        if not rail.low_mm - slack <= position <= rail.high_mm + slack:
-            raise LimitError(position, rail.low_mm, rail.high_mm, what)
-    if not rail.low_mm - slack <= run_up <= rail.high_mm + slack:
-        what = f"start {start_mm:g} mm needs a run-up of {rail.run_up_mm:g} mm so that it is approached from one side; its beginning"
-        raise LimitError(run_up, rail.low_mm, rail.high_mm, what)
-
-
-@dataclass(frozen=True)
-class _Placed:
-    """Positions and what was decided about them."""
-
-    positions_mm: tuple[float, ...]
-    step_mm: float | None
-    source: Literal["auto", "given", "frames"]
-    overlap: float | None
-    max_step_mm: float | None
-    warnings: tuple[str, ...]
-
-
-def _place(
-    start_mm: float, end_mm: float, spacing: Spacing, rail: RailGeometry, optics: OpticalSetup | None
-) -> _Placed:
-    _check_spacing(spacing)
-    overlap = spacing.overlap
-    if overlap is None:
-        overlap = default_overlap(optics.magnification if optics else None)
-    dof = optics.dof_mm if optics else None
-    largest = None if dof is None else float(step_for_overlap(dof, overlap))
-    source: Literal["auto", "given", "frames"] = "auto"
-    if spacing.step_mm is not None:
-        source = "given"
-    elif spacing.frames is not None:
-        source = "frames"
-    elif largest is None:
-        raise UserError(
-            "a step cannot be worked out without an aperture: give --aperture (or aperture in [capture], or "
-            "numerical_aperture in [lens]), or state --step or --frames"
-        )
-    grid = _Grid(start_mm, end_mm, rail.steps_per_mm)
-    if grid.count == 0:
-        return _Placed(
-            (grid.first_mm,), None, source, None, largest, (_one_frame(start_mm, end_mm, spacing),)
-        )
-    if source == "auto" and dof is not None and grid.span_mm < dof:
-        note = (
-            f"the travel of {format_length(grid.span_mm)} is less than the depth of field, {format_length(dof)}: one "
-            "frame in its middle has it all"
-        )
-        return _Placed((grid.middle_mm,), None, source, None, largest, (note,))
-    step, notes = _step(grid, spacing, largest)
-    if spacing.step_mm is None:
-        intervals = max(1, math.ceil(grid.span_mm / step - _COUNT_TOLERANCE))
-        _check_count(intervals + 1, step)
-        positions = grid.evenly(intervals)
-        step = grid.span_mm / intervals
-    else:
-        _check_count(math.ceil(grid.span_mm / step) + 1, step)
-        positions = grid.stepped(step)
-    reached = None if dof is None else float(overlap_of_step(dof, min(step, grid.span_mm)))
-    notes += _step_notes(step, rail, reached, spacing, overlap)
-    return _Placed(positions, step, source, reached, largest, tuple(notes))
-
-
-def _check_spacing(spacing: Spacing) -> None:
-    step, frames, overlap = spacing.step_mm, spacing.frames, spacing.overlap
-    if step is not None and frames is not None:
-        raise UserError(f"--step {format_length(step)} and --frames {frames} contradict each other: give one")
-    if step is not None and not (math.isfinite(step) and step > 0):
-        raise UserError(
-            f"step {step:g} mm is not above 0; write a length such as 0.2mm, or auto (the direction follows from "
-            "--start and --end)"
-        )
-    if frames is not None and frames < 1:
-        raise UserError(f"{frames} frames cannot be shot; write a number from 1 up")
-    if overlap is not None and not 0 <= overlap < 1:
-        raise UserError(f"overlap {overlap:g} is not a share from 0 to under 1; write 0.3 for 30 %")
-
-
-def _check_count(frames: int, step_mm: float) -> None:
-    if frames > MAX_FRAMES:
-        raise UserError(
-            f"a step of {format_length(step_mm)} makes {frames} frames; {MAX_FRAMES} is the most that is planned. Is "
-            "the unit right?"
-        )
-
-
-def _one_frame(start_mm: float, end_mm: float, spacing: Spacing) -> str:
-    if start_mm == end_mm:
-        note = f"start and end are the same, {start_mm:g} mm: one frame"
-    else:
-        note = f"start and end are less than one microstep apart ({format_length(abs(end_mm - start_mm))}): one frame"
-    if spacing.frames is not None and spacing.frames > 1:
-        note += f", not {spacing.frames}"
-    return note
-
-
-def _step(grid: _Grid, spacing: Spacing, largest_mm: float | None) -> tuple[float, list[str]]:
-    """The step to go by: given, from the number of frames, or from the depth of field."""
-    microstep = grid.microstep_mm
-    if spacing.step_mm is not None:
-        if spacing.step_mm < microstep * (1 - _GRID_TOLERANCE):
-            raise UserError(
-                f"a step of {format_length(spacing.step_mm)} is less than one microstep of the rail, "
-                f"{format_length(microstep)}: give at least that"
-            )
-        if spacing.step_mm > grid.span_mm * (1 + _COUNT_TOLERANCE):
-            return spacing.step_mm, [
-                f"the step of {format_length(spacing.step_mm)} is longer than the travel of "
-                f"{format_length(grid.span_mm)}: only start and end are shot"
-            ]
-        return spacing.step_mm, []
-    if spacing.frames is not None:
-        if spacing.frames == 1:
-            raise UserError(
-                f"one frame cannot reach from start to end, {format_length(grid.span_mm)}: give --frames 2 or more, "
-                "or the same --start and --end"
-            )
-        if spacing.frames > grid.count + 1:
-            raise UserError(
-                f"{spacing.frames} frames over {format_length(grid.span_mm)} would be less than one microstep of the "
-                f"rail apart, {format_length(microstep)}: at most {grid.count + 1} are possible"
-            )
-        return grid.span_mm / (spacing.frames - 1), []
-    assert largest_mm is not None
-    if largest_mm < microstep:
-        return microstep, [
-            f"the depth of field asks for steps of {format_length(largest_mm)}, less than one microstep of the rail: "
-            f"planned with {format_length(microstep)}"
-        ]
-    return largest_mm, []
-
-
-def _step_notes(
-    step_mm: float, rail: RailGeometry, reached: float | None, spacing: Spacing, wanted: float
-) -> list[str]:
-    notes = []
-    microsteps = step_mm * rail.steps_per_mm
-    if microsteps < _FEW_MICROSTEPS * (1 - _GRID_TOLERANCE):
-        notes.append(
-            f"a step of {format_length(step_mm)} is only {microsteps:.1f} microsteps of the rail: microsteps are uneven, "
-            "so are such steps"
-        )
-    if reached is None:
-        notes.append(
-            "the depth of field is not known (no aperture given): the overlap of the frames is not checked"
-        )
-    elif reached < -_COUNT_TOLERANCE:
-        notes.append(
-            f"the frames leave gaps: the step of {format_length(step_mm)} is {1 - reached:.2g} times the depth of field "
-            f"(overlap {reached:.0%}); detail between them stays soft"
-        )
-    elif spacing.frames is not None:
-        notes.append(
-            f"{spacing.frames} frames overlap by {reached:.0%} of the depth of field ({wanted:.0%} is advised)"
-        )
-    elif spacing.step_mm is not None and reached < wanted - 0.005:
-        notes.append(
-            f"the step leaves an overlap of {reached:.0%} of the depth of field ({wanted:.0%} is advised)"
-        )
-    return notes
-
-
-class _Grid:
-    """The span of a stack on the rail's microsteps, its ends drawn inwards so that nothing lies beyond."""
-
-    def __init__(self, start_mm: float, end_mm: float, steps_per_mm: float) -> None:
-        self._per_mm = steps_per_mm
-        sign = -1 if end_mm < start_mm else 1
-        first = math.ceil(sign * start_mm * steps_per_mm - _GRID_TOLERANCE)
-        last = math.floor(sign * end_mm * steps_per_mm + _GRID_TOLERANCE)
-        if last < first:  # both between two microsteps
-            first = last = round(sign * start_mm * steps_per_mm)
-        self._first, self._sign = first, sign
-        self.count = last - first
-        """Microsteps from first to last."""
-        self.microstep_mm = 1 / steps_per_mm
-        self.span_mm = self.count / steps_per_mm
-
-    @property
-    def first_mm(self) -> float:
-        """The first position."""
-        return self._mm(0)
-
-    @property
-    def middle_mm(self) -> float:
-        """The microstep in the middle."""
-        return self._mm(self.count // 2)
-
-    def _mm(self, microsteps: int) -> float:
-        # Adding 0.0 turns the −0.0 of a descending stack into 0.0.
-        return self._sign * (self._first + microsteps) / self._per_mm + 0.0
-
-    def evenly(self, intervals: int) -> tuple[float, ...]:
-        """Positions of that many intervals, no two of which differ by more than a microstep."""
-        intervals = min(intervals, self.count)
-        return tuple(self._mm(round(i * self.count / intervals)) for i in range(intervals + 1))
-
-    def stepped(self, step_mm: float) -> tuple[float, ...]:
-        """Positions a step apart (to the nearest microstep, errors do not add up); the last interval is shorter."""
-        intervals = math.ceil(self.span_mm / step_mm - _COUNT_TOLERANCE)
-        inner = (
-            self._mm(min(round(i * step_mm * self._per_mm), self.count)) for i in range(max(1, intervals))
-        )
-        return (*inner, self._mm(self.count))
 
 
 def _framing(view: View, delta_mm: float) -> tuple[float | None, float | None, tuple[str, ...]]:
     warnings = []
     if view.working_distance_mm is not None and delta_mm >= view.working_distance_mm:
         warnings.append(
-            f"the lens would touch the nearest point: the travel of {format_length(delta_mm)} is not below the working "
-            f"distance of {format_length(view.working_distance_mm)}"
+            f"the lens would touch the nearest point: the travel of {format_length(delta_mm)} is not below "
+            f"the working distance of {format_length(view.working_distance_mm)}"
         )
     if view.pupil_distance_mm is None:
         return None, None, tuple(warnings)
@@ -520,8 +255,9 @@ def _framing(view: View, delta_mm: float) -> tuple[float | None, float | None, t
         last_field = float(field_of_last_frame(view.pupil_distance_mm, delta_mm))
     except ValueError:
         warnings.append(
-            f"the travel of {format_length(abs(delta_mm))} is as long as the distance from the lens's entrance pupil to "
-            f"the plane of focus, {format_length(view.pupil_distance_mm)}: the first part of the subject leaves the view"
+            f"the travel of {format_length(abs(delta_mm))} is as long as the distance from the lens's "
+            f"entrance pupil to the plane of focus, {format_length(view.pupil_distance_mm)}: the first part "
+            "of the subject leaves the view"
         )
         return None, None, tuple(warnings)
     return growth, last_field, tuple(warnings)

@@ -1,4 +1,4 @@
-"""From a configuration and what was asked for to a plan: the one way that the command line and others take."""
+"""From a configuration and what was asked for to a plan: the one way that every face of ``rig`` takes."""
 
 from __future__ import annotations
 
@@ -115,7 +115,8 @@ def _step(text: str) -> float:
         raise UserError(f"{err}, or auto") from err
     if not step > 0:
         raise UserError(
-            f'--step: "{text}" is not above 0; write a length such as 0.2mm, or auto (the direction follows from '
+            f'--step: "{text}" is not above 0; write a length such as 0.2mm, or auto (the direction follows '
+            "from "
             "--start and --end)"
         )
     return step
@@ -182,8 +183,8 @@ def build_plan(config: RigConfig, request: PlanRequest) -> StackPlan:
     LimitError
         When the travel, run-up included, leaves the rail's limits.
     UserError
-        When something asked for cannot be done, or something needed is not known; the message says which option
-        or key to give.
+        When something asked for cannot be done, or something needed is not known; the message says which
+        option or key to give.
     """
     config = with_request(config, request)
     rail, capture = config.rail, config.capture
@@ -229,8 +230,8 @@ def _magnification(config: RigConfig, request: PlanRequest) -> float | None:
     if width is not None:
         if config.camera.sensor_width_mm is None:
             raise UserError(
-                f"a frame width of {units.format_length(width)} gives a magnification only with the sensor's width: set "
-                "sensor_width in [camera], or give --magnification"
+                f"a frame width of {units.format_length(width)} gives a magnification only with the "
+                "sensor's width: set sensor_width in [camera], or give --magnification"
             )
         return float(magnification_from_frame(config.camera.sensor_width_mm, width))
     if lens.objective_magnification is None:
@@ -277,8 +278,8 @@ def optical_setup(config: RigConfig, request: PlanRequest) -> OpticalSetup | Non
     if m is None:
         if needed:
             raise UserError(
-                "a step cannot be worked out without the magnification: give --magnification or --frame-width (or "
-                "magnification in [lens]), or state --step or --frames"
+                "a step cannot be worked out without the magnification: give --magnification or "
+                "--frame-width (or magnification in [lens]), or state --step or --frames"
             )
         return None
     coc = request.coc or config.capture.coc

@@ -1,7 +1,8 @@
-"""How long a stack takes, from the configured times alone: what a plan predicts and a benchmark compares with."""
+"""How long a stack takes, from the configured times alone: predicted by plans, measured by benchmarks."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -98,11 +99,9 @@ def critical_path_s(positions_mm: Sequence[float], run_up_mm: float, timing: Sta
         return move_time_s(distance_mm, timing.speed_mm_s, timing.acceleration_mm_s2)
 
     total = 2 * move(run_up_mm) + timing.settle_s
-    for here, there in zip(positions_mm, positions_mm[1:], strict=False):
+    for here, there in itertools.pairwise(positions_mm):
         carriage = move(there - here) + timing.settle_s
-        if timing.overlap_download:
-            rest = max(carriage, timing.download_s)
-        else:
-            rest = carriage + timing.download_s
+        download = timing.download_s
+        rest = max(carriage, download) if timing.overlap_download else carriage + download
         total += max(timing.exposure_s + rest, timing.flash_interval_s or 0.0)
     return total + timing.exposure_s + timing.download_s

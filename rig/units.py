@@ -74,7 +74,7 @@ Bare = Literal["refuse", "accept"]
 
 @lru_cache(maxsize=1)
 def _registry() -> pint.UnitRegistry[float]:
-    import pint  # noqa: PLC0415  (0.3 s: only when there is a unit to read)
+    import pint  # 0.3 s: only when there is a unit to read
 
     registry: pint.UnitRegistry[float] = pint.UnitRegistry(None)
     registry.load_definitions(list(_DEFINITIONS))
@@ -99,7 +99,7 @@ def _number(text: str, value: object, what: str, right: str) -> float:
 
 
 def _parse(value: object, kind: _Kind, what: str, bare: Bare) -> float:
-    import pint  # noqa: PLC0415
+    import pint
 
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise _refusal(value, what, f"is not {kind.name}", kind.examples)
@@ -287,8 +287,8 @@ class CircleOfConfusion:
             return self.value
         if pixel_pitch_mm is None:
             raise UserError(
-                f"a circle of confusion of {self.value:g} px needs the size of a pixel: set sensor_width and pixels "
-                "in [camera], or give it as a length, such as --coc 30um"
+                f"a circle of confusion of {self.value:g} px needs the size of a pixel: set sensor_width "
+                "and pixels in [camera], or give it as a length, such as --coc 30um"
             )
         return self.value * pixel_pitch_mm
 

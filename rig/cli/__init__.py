@@ -18,7 +18,7 @@ _INTERRUPTED = 130
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version  # noqa: PLC0415
+        from importlib.metadata import version
 
         typer.echo(f"rig (focusrig) {version('focusrig')}")
         raise typer.Exit
@@ -35,7 +35,7 @@ def _program(
 
 def build_app() -> typer.Typer:
     """Assemble the program from its commands."""
-    from rig.cli import plan  # noqa: PLC0415
+    from rig.cli import plan
 
     app = typer.Typer(
         no_args_is_help=True,

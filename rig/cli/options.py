@@ -1,4 +1,4 @@
-"""Options that several commands share, as types for typer's signatures; importing this costs nothing but typer."""
+"""Options that several commands share, as types for typer's signatures; imports nothing but typer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What commands print: plans as a table for people or JSON for machines; notes and troubles on standard error."""
+"""What commands print: plans as a table for people or as JSON for machines; notes on standard error."""
 
 from __future__ import annotations
 
@@ -76,7 +76,8 @@ def _optics_rows(plan: StackPlan) -> Iterator[tuple[str, str]]:
     yield "effective f-number", f"{plan.effective_f_number:.3g}{marked} ({plan.effective_f_number_source})"
     parts = ""
     if plan.dof_geometric_mm is not None and plan.dof_wave_mm is not None:
-        parts = f" (geometric {format_length(plan.dof_geometric_mm)}, diffraction {format_length(plan.dof_wave_mm)})"
+        geometric, wave = format_length(plan.dof_geometric_mm), format_length(plan.dof_wave_mm)
+        parts = f" (geometric {geometric}, diffraction {wave})"
     yield "depth of field", format_length(plan.dof_mm) + parts
     if plan.coc_mm is not None:
         pixels = "" if plan.pixel_pitch_mm is None else f" = {plan.coc_mm / plan.pixel_pitch_mm:.3g} px"

@@ -46,9 +46,9 @@ def plan(
     as_json: JsonOption = False,
 ) -> None:
     """Show the stack that would be shot: step, positions, depth of field, duration. Nothing moves."""
-    from rig.cli.output import show_plan  # noqa: PLC0415  (imports of commands wait until they run)
-    from rig.config import load_config  # noqa: PLC0415
-    from rig.planning import PlanRequest, build_plan  # noqa: PLC0415
+    from rig.cli.output import show_plan  # imports of commands wait until they run
+    from rig.config import load_config
+    from rig.planning import PlanRequest, build_plan
 
     loaded = load_config(config)
     request = PlanRequest.from_text(

@@ -1,4 +1,4 @@
-"""One TOML file describes a rig: rail, camera, lens, capture, session, and the simulator when there is one."""
+"""One TOML file describes a rig: rail, camera, lens, capture, session, and the simulator if there is one."""
 
 from __future__ import annotations
 

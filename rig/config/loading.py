@@ -33,7 +33,7 @@ _DEFAULT = "simulated.toml"
 class LoadedConfig:
     """A configuration with where it came from.
 
-    ``table`` is the file's content before checking: what a journal keeps, and `config_from_table` reads again.
+    ``table`` is the file's content before checking: what a journal keeps and `config_from_table` reads again.
     ``named`` is false when nobody named a file and none was found, so that the simulated bench stepped in.
     """
 
@@ -55,7 +55,7 @@ def config_folder() -> Path:
 
 def user_config_path() -> Path:
     """Return where a user's own ``rig.toml`` is looked for; it need not exist."""
-    import platformdirs  # noqa: PLC0415  (only when no file is nearer)
+    import platformdirs  # only when no file is nearer
 
     return platformdirs.user_config_path("focusrig") / "rig.toml"
 

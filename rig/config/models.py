@@ -1,4 +1,4 @@
-"""The tables of a rig's TOML file. Attributes carry their unit; the keys of the file carry it in their text."""
+"""The tables of a rig's TOML file. Attributes carry their unit; in the file the value does."""
 
 from __future__ import annotations
 
@@ -106,8 +106,8 @@ class RailConfig(_Table):
 class CameraConfig(_Table):
     """``[camera]``: the body, its sensor, and how long it takes.
 
-    ``shutter_lag`` runs from the command to the opening of the shutter, ``readout`` from its closing until the
-    carriage may move (a rolling electronic shutter still reads then), ``download`` until the file is here.
+    ``shutter_lag`` runs from the command to the opening of the shutter, ``readout`` from its closing until
+    the carriage may move (a rolling electronic shutter still reads then), ``download`` until the file is here.
     """
 
     driver: str = "gphoto2"
@@ -270,8 +270,8 @@ class RigConfig(_Table):
             return
         if self.rail.towards_subject is None:
             raise UserError(
-                'rail.towards_subject is missing: write towards_subject = "+" when the controller\'s positive '
-                'direction moves the camera towards the subject, "-" when it moves it away'
+                'rail.towards_subject is missing: write towards_subject = "+" when the controller\'s '
+                'positive direction moves the camera towards the subject, "-" when it moves it away'
             )
         if self.rail.port is None:
             raise UserError('rail.port is missing: write for instance port = "/dev/ttyUSB0"')

@@ -33,7 +33,7 @@ Too small an Ne gives too small a step: a few frames too many, never a gap.
 """
 
 _SAME_MAGNIFICATION = 0.02
-"""Relative: a measurement or table row holds that far from its magnification (2 % of m is 1 % of Ne at 1:1)."""
+"""Relative: a measurement or table row holds that far from its magnification (at 1:1 that is 1 % of Ne)."""
 
 
 def effective_f_number(N: FloatOrArray, m: FloatOrArray, P: FloatOrArray = 1.0) -> FloatOrArray:  # noqa: N803
@@ -51,8 +51,8 @@ def effective_f_number(N: FloatOrArray, m: FloatOrArray, P: FloatOrArray = 1.0) 
 
     Warnings
     --------
-    Taking P of close focus together with the marked N is wrong by up to a factor of 2.5 for lenses with internal
-    focusing. Bodies that show the effective value (Nikon) have it applied already.
+    Taking P of close focus together with the marked N is wrong by up to a factor of 2.5 for lenses with
+    internal focusing. Bodies that show the effective value (Nikon) have it applied already.
 
     References
     ----------
@@ -250,32 +250,44 @@ def choose_effective_aperture(
     if known.body_reports_effective:
         return EffectiveAperture(N, EffectiveSource.BODY)
     passed_over: list[str] = []
-    if known.measured is not None:
-        if abs(m / known.measured.magnification - 1) <= _SAME_MAGNIFICATION:
-            ne = known.measured.effective * N / known.measured.marked
-            return EffectiveAperture(ne, EffectiveSource.MEASURED)
+    growth, source = _growth(m, known, N, passed_over)
+    return EffectiveAperture(N * growth, source, tuple(passed_over))
+
+
+def _growth(
+    m: float,
+    known: ApertureKnowledge,
+    N: float,  # noqa: N803
+    passed_over: list[str],
+) -> tuple[float, EffectiveSource]:
+    """Ne/N at m and how it is known; what is known but does not hold at m is noted in `passed_over`."""
+    measured = known.measured
+    if measured is not None:
+        if abs(m / measured.magnification - 1) <= _SAME_MAGNIFICATION:
+            return measured.effective / measured.marked, EffectiveSource.MEASURED
         passed_over.append(
-            f"the measured effective f-number holds for a magnification of {known.measured.magnification:g} only, "
+            f"the measured effective f-number holds for a magnification of {measured.magnification:g} only, "
             f"not {m:g}: not used"
         )
     if known.table:
         growth = _from_table(known.table, m)
         if growth is not None:
-            return EffectiveAperture(N * growth, EffectiveSource.TABLE, tuple(passed_over))
+            return growth, EffectiveSource.TABLE
         low, high = _table_range(known.table)
         passed_over.append(
-            f"the lens's table of effective f-numbers covers magnifications {low:g} to {high:g}, not {m:g}: not used"
+            f"the lens's table of effective f-numbers covers magnifications {low:g} to {high:g}, not {m:g}: "
+            "not used"
         )
     if known.unit_focus:
         pupil_ratio = 1.0 if known.pupil_ratio is None else known.pupil_ratio
-        ne = float(effective_f_number(N, m, pupil_ratio))
-        return EffectiveAperture(ne, EffectiveSource.UNIT_FOCUS, tuple(passed_over))
-    ne = float(effective_f_number_assumed(N, m))
+        return float(effective_f_number(1.0, m, pupil_ratio)), EffectiveSource.UNIT_FOCUS
+    growth = float(effective_f_number_assumed(1.0, m))
     passed_over.append(
-        f"the effective f-number {ne:.3g} is assumed (1 + {ASSUMED_GROWTH} m times the marked one, the low end of "
-        f"known lenses): measure the light lost at working focus, or state it, to save up to half of the frames"
+        f"the effective f-number {growth * N:.3g} is assumed, (1 + {ASSUMED_GROWTH} m) times the marked "
+        "one, the low end of known lenses: measure the light lost at working focus, or state it with "
+        "--effective-aperture, and fewer frames may do"
     )
-    return EffectiveAperture(ne, EffectiveSource.ASSUMED, tuple(passed_over))
+    return growth, EffectiveSource.ASSUMED
 
 
 def _table_range(table: Sequence[TableRow]) -> tuple[float, float]:

@@ -2,8 +2,8 @@
 
 Symbols, as everywhere in `rig.optics`: m magnification · N f-number · Ne effective f-number · P pupil
 magnification (exit over entrance) · NA numerical aperture on the subject's side · c circle of confusion, a
-*diameter* on the sensor · n refractive index around the subject · λ wavelength. Lengths in mm. Depths of field
-are *totals*, near limit to far limit.
+*diameter* on the sensor · n refractive index around the subject · λ wavelength. Lengths in mm. Depths of
+field are *totals*, near limit to far limit.
 """
 
 from __future__ import annotations
@@ -394,7 +394,7 @@ def lens_focus_step(
     overlap: FloatOrArray = 0.0,
     wavelength: FloatOrArray = WAVELENGTH_MM,
 ) -> FloatOrArray:
-    """Return the step on the *sensor's* side for stacking by the lens's focus: √((2 Ne c)² + (4λNe²)²)(1 − overlap).
+    """Return the step on the *sensor's* side for lens focus: √((2 Ne c)² + (4λNe²)²)·(1 − overlap).
 
     Parameters
     ----------

@@ -122,7 +122,7 @@ def best_effective_f_number(
 def sensor_resolution(
     effective_f_number: float, pixel_pitch: float | None, wavelength: float = WAVELENGTH_MM
 ) -> float:
-    """Return the finest detail told apart on the sensor, line pairs per mm; times m it is that on the subject.
+    """Return the finest detail told apart on the sensor, line pairs per mm; times m, on the subject.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """How the picture grows while a rail carries the camera towards the subject.
 
 v is the signed distance from the entrance pupil to the plane of focus, mm: infinite for a telecentric lens,
-negative for a hypercentric one. On a rail it stays the same from frame to frame. All formulas go through 1/v, so
-that the telecentric lens is no special case.
+negative for a hypercentric one. On a rail it stays the same from frame to frame. All formulas go through 1/v,
+so that the telecentric lens is no special case.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def framing_growth(v: FloatOrArray, delta: FloatOrArray) -> FloatOrArray:
 def field_of_last_frame(v: FloatOrArray, delta: FloatOrArray) -> FloatOrArray:
     """Return the share of the first frame's field that the frame after the move covers: v/(v + Δ).
 
-    It is the scale at which that frame is registered to the first one: its plane of focus lies at v + Δ there.
+    It is the scale at which that frame is registered to the first one: its plane of focus is at v + Δ there.
     (1 − share)/2 of the frame has to stay free on every side.
 
     Parameters are those of `framing_growth`.

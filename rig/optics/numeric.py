@@ -14,7 +14,7 @@ FloatOrArray: TypeAlias = float | npt.NDArray[np.float64]
 
 
 def tidy(value: FloatOrArray) -> FloatOrArray:
-    """Return a plain `float` for a scalar result (numpy would hand on its own kind) and arrays as they are."""
+    """Return a plain `float` for a scalar result (numpy has its own kind) and arrays as they are."""
     return float(value) if np.ndim(value) == 0 else np.asarray(value, dtype=np.float64)
 
 

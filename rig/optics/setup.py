@@ -116,12 +116,15 @@ def _diffraction_advice(ne: float, best: float | None, resolution: float) -> tup
     if best is None or ne <= diffraction.WARNING_FACTOR * best:
         return ()
     rest = f"{resolution:.0f} line pairs per mm are left on the subject"
+    balance = f"sharpness and number of frames balance at effective f/{best:.2g}"
     if ne <= diffraction.STRONG_WARNING_FACTOR * best:
-        return (
-            f"diffraction softens the picture: effective f/{ne:.3g} passes less than half the contrast at half the "
-            f"pixels' limit ({rest}); sharpness and number of frames balance at effective f/{best:.2g}",
+        what = (
+            f"diffraction softens the picture: effective f/{ne:.3g} passes less than half the contrast at "
+            f"half the pixels' limit ({rest}); {balance}"
         )
-    return (
-        f"diffraction erases the finest pixels: nothing is left at their limit at effective f/{ne:.3g} ({rest}); "
-        f"open the aperture, sharpness and number of frames balance at effective f/{best:.2g}",
-    )
+    else:
+        what = (
+            f"diffraction erases the finest pixels: effective f/{ne:.3g} leaves nothing at their limit "
+            f"({rest}); open the aperture, {balance}"
+        )
+    return (what,)
