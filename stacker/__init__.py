@@ -1,1 +1,73 @@
-"""Fusion half of focusrig: registers and fuses the frames of a focus stack while they arrive."""
+"""Fusion half of focusrig: registers and fuses the frames of a focus stack while they arrive.
+
+>>> from stacker import Options, Stacker  # doctest: +SKIP
+>>> stacker = Stacker(Options())
+>>> for path in sorted(folder.glob("*.jpg")):
+...     report = stacker.add(path)
+>>> stacker.finish().save("stacked.tif")
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from stacker.errors import DataError, StackerError, UserError
+
+if TYPE_CHECKING:
+    from stacker.batch.files import BadFrame, FilesResult, fuse_files
+    from stacker.focus.sharpness import sharpness
+    from stacker.frames import Frame, FrameMetadata, as_frame
+    from stacker.fusion.pyramid import FusionParameters
+    from stacker.io.decode import check_image, read_frame
+    from stacker.io.encode import write_image
+    from stacker.io.listing import list_frames, natural_order
+    from stacker.options import Border, Options, ReferenceView, Unregistered
+    from stacker.stack import FrameReport, Stack, Stacker
+
+__all__ = [
+    "BadFrame",
+    "Border",
+    "DataError",
+    "FilesResult",
+    "Frame",
+    "FrameMetadata",
+    "FrameReport",
+    "FusionParameters",
+    "Options",
+    "ReferenceView",
+    "Stack",
+    "Stacker",
+    "StackerError",
+    "Unregistered",
+    "UserError",
+    "as_frame",
+    "check_image",
+    "fuse_files",
+    "list_frames",
+    "natural_order",
+    "read_frame",
+    "sharpness",
+    "write_image",
+]
+
+# Where the public names live. They are fetched on first use, because OpenCV takes longer to load than
+# `stacker --help` may take.
+_HOMES = {
+    "stacker.batch.files": ("BadFrame", "FilesResult", "fuse_files"),
+    "stacker.focus.sharpness": ("sharpness",),
+    "stacker.frames": ("Frame", "FrameMetadata", "as_frame"),
+    "stacker.fusion.pyramid": ("FusionParameters",),
+    "stacker.io.decode": ("check_image", "read_frame"),
+    "stacker.io.encode": ("write_image",),
+    "stacker.io.listing": ("list_frames", "natural_order"),
+    "stacker.options": ("Border", "Options", "ReferenceView", "Unregistered"),
+    "stacker.stack": ("FrameReport", "Stack", "Stacker"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'stacker' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME_OF[name]), name)

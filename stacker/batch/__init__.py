@@ -1,0 +1,1 @@
+"""Stacks that lie on disk as files."""

@@ -1,0 +1,1 @@
+"""Noise floor and focus measures."""

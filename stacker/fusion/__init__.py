@@ -1,0 +1,1 @@
+"""Makes one picture of registered frames, and the canvas it lies on."""

@@ -1,0 +1,78 @@
+"""Rectangles of the canvas, in pixels of the reference view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stacker.registration.similarity import Matrix
+
+__all__ = ["Window", "corners_in_reference", "window_of"]
+
+
+@dataclass(frozen=True)
+class Window:
+    """A rectangle of whole pixels; ``x`` and ``y`` may be negative: left of and above the reference frame."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def right(self) -> int:
+        """First column behind the rectangle."""
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> int:
+        """First row below the rectangle."""
+        return self.y + self.height
+
+    def union(self, other: Window) -> Window:
+        """The smallest rectangle that holds both."""
+        x, y = min(self.x, other.x), min(self.y, other.y)
+        return Window(x, y, max(self.right, other.right) - x, max(self.bottom, other.bottom) - y)
+
+    def intersection(self, other: Window) -> Window:
+        """The part in both; empty (no width or height) when they do not meet."""
+        x, y = max(self.x, other.x), max(self.y, other.y)
+        return Window(
+            x, y, max(0, min(self.right, other.right) - x), max(0, min(self.bottom, other.bottom) - y)
+        )
+
+    def aligned(self, block: int) -> Window:
+        """The smallest rectangle around this one whose edges are multiples of the block."""
+        x, y = self.x // block * block, self.y // block * block
+        return Window(x, y, -(-(self.right - x) // block) * block, -(-(self.bottom - y) // block) * block)
+
+    def slices_in(self, outer: Window, shrink: int = 1) -> tuple[slice, slice]:
+        """Rows and columns of this rectangle in an array that covers the outer one, reduced by a factor."""
+        top, left = (self.y - outer.y) // shrink, (self.x - outer.x) // shrink
+        return slice(top, top + self.height // shrink), slice(left, left + self.width // shrink)
+
+
+def corners_in_reference(
+    transform: Matrix, size: tuple[int, int]
+) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """Centres of a frame's corner pixels in the reference view, clockwise from the top left; shape (4, 2).
+
+    Parameters
+    ----------
+    transform : ndarray, shape (3, 3)
+        Frame to reference view.
+    size : tuple of int
+        Width and height of the frame.
+    """
+    width, height = size
+    corners = np.array([[0, 0, 1], [width - 1, 0, 1], [width - 1, height - 1, 1], [0, height - 1, 1]], float)
+    placed = corners @ transform.T
+    return np.asarray(placed[:, :2] / placed[:, 2:])
+
+
+def window_of(transform: Matrix, size: tuple[int, int]) -> Window:
+    """The whole pixels of the reference view that a frame reaches."""
+    placed = corners_in_reference(transform, size)
+    low, high = np.rint(placed.min(axis=0)).astype(int), np.rint(placed.max(axis=0)).astype(int)
+    return Window(int(low[0]), int(low[1]), int(high[0] - low[0]) + 1, int(high[1] - low[1]) + 1)

@@ -1,0 +1,1 @@
+"""Files in and out, with everything they say about themselves."""

@@ -1,0 +1,185 @@
+"""Reads frames: JPEG, PNG and TIFF, whole or not at all."""
+
+from __future__ import annotations
+
+import io
+import re
+import zlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import PIL.Image
+import tifffile
+
+from stacker.errors import DataError, UserError
+from stacker.frames import Frame, Image, as_frame
+from stacker.io.metadata import read_metadata
+
+__all__ = ["check_image", "decode", "read_frame"]
+
+_JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+# Inside a scan, FF is followed by 00 (stuffing), D0 to D7 (restart) or FF (fill); anything else is a marker.
+_MARKER_IN_SCAN = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])", re.DOTALL)
+
+
+def read_frame(path: Path | str, orientation: int | None = None) -> Frame:
+    """Read one frame, upright, with its metadata.
+
+    Parameters
+    ----------
+    path : Path or str
+        A JPEG, PNG or TIFF file.
+    orientation : int, optional
+        EXIF orientation (1 to 8) to apply instead of the file's own: a camera that points down changes its
+        mind between frames.
+
+    Raises
+    ------
+    UserError
+        When the file is not there or may not be read.
+    DataError
+        When it is no complete image; the message names the file.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise UserError(f"There is no file {path}") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    frame = decode(data, str(path), orientation)
+    return replace(frame, name=path.name, path=path)
+
+
+def check_image(source: Path | str | bytes) -> tuple[int, int]:
+    """Make sure that an image is complete and can be decoded.
+
+    Parameters
+    ----------
+    source : Path, str or bytes
+        A file, or its content.
+
+    Returns
+    -------
+    tuple of int
+        Width and height in pixels, upright.
+
+    Raises
+    ------
+    DataError
+        When it is not.
+    """
+    frame = decode(source, "the image") if isinstance(source, bytes) else read_frame(source)
+    return frame.width, frame.height
+
+
+def decode(data: bytes, name: str, orientation: int | None = None) -> Frame:
+    """Decode the bytes of a file; see `read_frame`."""
+    if not data:
+        raise DataError(f"{name} is empty (0 bytes)")
+    try:
+        pixels, cmyk = _decode_pixels(data, name)
+    except DataError:
+        raise
+    except Exception as error:  # noqa: BLE001  (four decoders, each with exceptions of its own)
+        raise DataError(f"{name} cannot be decoded, it may be damaged or cut off: {error}") from error
+    frame = as_frame(pixels, name)
+    metadata = replace(read_metadata(data, name), grey=frame.metadata.grey)
+    if cmyk or (metadata.icc is not None and metadata.icc[16:20] != (b"GRAY" if metadata.grey else b"RGB ")):
+        metadata = replace(metadata, icc=None)  # a profile of another colour model would mislead
+    turned = _upright(frame.pixels, orientation or metadata.orientation)
+    return replace(frame, pixels=turned, metadata=metadata)
+
+
+def _decode_pixels(data: bytes, name: str) -> tuple[Image, bool]:
+    """Pixels as stored, and whether they were converted from CMYK."""
+    if data.startswith(_JPEG):
+        _require_whole_jpeg(data, name)
+        return _decode_jpeg(data)
+    if data.startswith(_PNG):
+        _require_whole_png(data, name)
+        return imagecodecs.png_decode(data), False
+    if data.startswith(_TIFF):
+        return _decode_tiff(data, name), False
+    raise DataError(f"{name} is neither JPEG, PNG nor TIFF")
+
+
+def _decode_jpeg(data: bytes) -> tuple[Image, bool]:
+    with PIL.Image.open(io.BytesIO(data)) as header:
+        if header.mode in {"RGB", "L"}:
+            return imagecodecs.jpeg8_decode(data), False  # three times as fast as Pillow, same pixels
+        return np.asarray(header.convert("RGB")), header.mode == "CMYK"
+
+
+def _require_whole_jpeg(data: bytes, name: str) -> None:
+    """Walk the segments to the end-of-image marker: decoders fill a missing rest with grey and say nothing."""
+    at = 2
+    while True:
+        if at + 4 > len(data) or data[at] != 0xFF:
+            break
+        marker = data[at + 1]
+        if marker == 0xFF:
+            at += 1
+            continue
+        if marker == 0xD9:
+            return
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        if marker == 0xDA:
+            found = _MARKER_IN_SCAN.search(data, at)
+            if found is None:
+                break
+            if found.group(1) == b"\xd9":
+                return
+            at = found.start()
+    raise DataError(f"{name} is cut off: the JPEG has no end-of-image marker after {len(data)} bytes")
+
+
+def _require_whole_png(data: bytes, name: str) -> None:
+    at = len(_PNG)
+    while at + 12 <= len(data):
+        length = int.from_bytes(data[at : at + 4], "big")
+        chunk, crc = data[at + 4 : at + 8 + length], data[at + 8 + length : at + 12 + length]
+        if len(crc) < 4 or zlib.crc32(chunk) != int.from_bytes(crc, "big"):
+            break
+        if chunk[:4] == b"IEND":
+            return
+        at += 12 + length
+    raise DataError(f"{name} is cut off or damaged: a PNG chunk at byte {at} is incomplete")
+
+
+def _decode_tiff(data: bytes, name: str) -> Image:
+    """First page only: later pages of camera files are thumbnails."""
+    with tifffile.TiffFile(io.BytesIO(data)) as tiff:
+        page: Any = tiff.pages[0]
+        pixels = np.asarray(page.asarray())
+        if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
+            return _apply_palette(pixels, np.asarray(page.colormap))
+        if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and pixels.dtype.kind == "u":
+            pixels = np.iinfo(pixels.dtype).max - pixels
+        elif page.photometric == tifffile.PHOTOMETRIC.SEPARATED:
+            raise DataError(f"{name} is a CMYK TIFF; convert it to RGB first")
+        if pixels.ndim == 3 and page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
+            pixels = np.moveaxis(pixels, 0, -1)
+    return pixels
+
+
+def _apply_palette(indexes: Image, colormap: Image) -> Image:
+    """TIFF palettes are 3 × N of 16 bits; the picture they colour has 8."""
+    colours: Image = (colormap.T >> 8).astype(np.uint8)
+    return colours[indexes]
+
+
+def _upright(pixels: Image, orientation: int) -> Image:
+    """Undo the turn that EXIF orientation describes (1 to 8, CIPA DC-008)."""
+    if orientation in {5, 6, 7, 8}:
+        pixels = np.swapaxes(pixels, 0, 1)
+    if orientation in {2, 3, 6, 7}:
+        pixels = pixels[:, ::-1]
+    if orientation in {3, 4, 7, 8}:
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)

@@ -1,0 +1,182 @@
+"""Writes results: TIFF, PNG and JPEG, complete under their final name or not there at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import tifffile
+
+from stacker.errors import DataError, StackerError, UserError
+from stacker.frames import FrameMetadata, Image, full_scale
+from stacker.io.metadata import write_metadata
+
+__all__ = ["OUTPUT_SUFFIXES", "convert_depth", "require_writable", "write_image"]
+
+OUTPUT_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
+"""What a result can be written as."""
+
+_FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def require_writable(path: Path) -> None:
+    """Make sure, before any work is done, that a result can be written there.
+
+    Raises
+    ------
+    UserError
+        When the format is unknown, the folder is missing, or nothing may be written into it.
+    """
+    if path.suffix.lower() not in OUTPUT_SUFFIXES:
+        raise UserError(f"{path} cannot be written: the name must end in {', '.join(OUTPUT_SUFFIXES)}")
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; name a file in it")
+    if not path.parent.is_dir():
+        raise UserError(f"{path} cannot be written: there is no folder {path.parent}")
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".stacker-"):
+            pass
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror} ({path.parent})") from error
+
+
+def convert_depth(pixels: Image, bit_depth: int) -> Image:
+    """Convert samples to 8 or 16 bits; white stays white.
+
+    Parameters
+    ----------
+    pixels : ndarray
+        uint8, uint16, or float32 from 0 to 1.
+    bit_depth : int
+        8 or 16.
+    """
+    target = np.dtype(np.uint8 if bit_depth == 8 else np.uint16)
+    if pixels.dtype == target:
+        return pixels
+    scale = np.float32(full_scale(target) / full_scale(pixels.dtype))
+    scaled = np.rint(pixels.astype(np.float32) * scale)
+    return np.clip(scaled, 0, full_scale(target)).astype(target)
+
+
+def write_image(
+    path: Path,
+    pixels: Image,
+    metadata: FrameMetadata | None = None,
+    bit_depth: int | None = None,
+    quality: int = 95,
+) -> None:
+    """Write a picture atomically: under a temporary name beside it, flushed to the disk, then renamed.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in ``.tif``, ``.tiff``, ``.png``, ``.jpg`` or ``.jpeg``. An existing file is replaced.
+    pixels : ndarray, shape (H, W, 3)
+        RGB; uint8, uint16 or float32 (0 to 1).
+    metadata : FrameMetadata, optional
+        Profile, EXIF and XMP to write. ``grey`` frames are written with one channel.
+    bit_depth : int, optional
+        8 or 16; the pixels' own by default, 16 for floats. JPEG is always 8.
+    quality : int
+        JPEG quality, 1 to 100.
+
+    Raises
+    ------
+    UserError
+        When the path cannot be written to.
+    DataError
+        When the disk is full or the write fails.
+    """
+    metadata = metadata or FrameMetadata()
+    require_writable(path)
+    suffix = path.suffix.lower()
+    depth = 8 if suffix in {".jpg", ".jpeg"} else bit_depth or min(16, pixels.dtype.itemsize * 8)
+    samples = np.ascontiguousarray(convert_depth(pixels[..., 1] if metadata.grey else pixels, depth))
+    encode = {".png": _png, ".jpg": _jpeg, ".jpeg": _jpeg}.get(suffix, _tiff)
+
+    def fill(temporary: Path) -> None:
+        encode(temporary, samples, metadata.icc, quality)
+        write_metadata(temporary, metadata, samples.shape[1], samples.shape[0])
+
+    _replace_atomically(path, fill)
+
+
+def _replace_atomically(path: Path, fill: Callable[[Path], None]) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".stacker-", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        fill(temporary)
+        temporary.chmod(0o666 & ~_umask())  # mkstemp makes private files; a picture is an ordinary one
+        _sync(temporary)
+        temporary.replace(path)
+    except StackerError as error:
+        raise DataError(f"{path} could not be written: {error}") from error
+    except OSError as error:
+        reason = "the disk is full" if error.errno in _FULL_DISK else error.strerror or str(error)
+        raise DataError(f"{path} could not be written: {reason}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _tiff(path: Path, samples: Image, icc: bytes | None, quality: int) -> None:  # noqa: ARG001
+    # Deflate with the horizontal predictor is what every raw converter and editor reads.
+    tifffile.imwrite(
+        path,
+        samples,
+        photometric="rgb" if samples.ndim == 3 else "minisblack",
+        compression="deflate",
+        predictor=True,
+        rowsperstrip=64,
+        iccprofile=icc,
+        metadata=None,
+        software=False,
+    )
+
+
+def _png(path: Path, samples: Image, icc: bytes | None, quality: int) -> None:  # noqa: ARG001
+    data: Any = imagecodecs.png_encode(samples, level=4)
+    path.write_bytes(_with_png_profile(bytes(data), icc) if icc else data)
+
+
+def _jpeg(path: Path, samples: Image, icc: bytes | None, quality: int) -> None:
+    # 4:4:4: halved colour resolution would undo the care taken at depth edges.
+    data: Any = imagecodecs.jpeg8_encode(samples, level=quality, subsampling="444", optimize=True)
+    path.write_bytes(_with_jpeg_profile(bytes(data), icc) if icc else data)
+
+
+def _with_png_profile(data: bytes, icc: bytes) -> bytes:
+    """Insert an iCCP chunk behind the header (PNG specification, 11.3.3.3)."""
+    body = b"iCCPICC profile\0\0" + zlib.compress(icc)
+    chunk = (len(body) - 4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+    return data[:33] + chunk + data[33:]
+
+
+def _with_jpeg_profile(data: bytes, icc: bytes) -> bytes:
+    """Insert the profile as APP2 segments behind the JFIF header (ICC.1, annex B.4)."""
+    room = 65519  # bytes of profile in a segment: 65535 less length, name and counters
+    parts = [icc[at : at + room] for at in range(0, len(icc), room)]
+    segments = b""
+    for number, part in enumerate(parts, 1):
+        body = b"ICC_PROFILE\0" + bytes((number, len(parts))) + part
+        segments += b"\xff\xe2" + (len(body) + 2).to_bytes(2, "big") + body
+    end_of_jfif = 4 + int.from_bytes(data[4:6], "big") if data[2:4] == b"\xff\xe0" else 2
+    return data[:end_of_jfif] + segments + data[end_of_jfif:]

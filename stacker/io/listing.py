@@ -1,0 +1,63 @@
+"""Which files are the frames, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from natsort import natsort_keygen, ns
+
+from stacker.errors import UserError
+
+__all__ = ["FRAME_SUFFIXES", "list_frames", "natural_order"]
+
+FRAME_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff"})
+"""File names that can be frames, compared in lower case."""
+
+_natural_key = natsort_keygen(key=lambda path: path.as_posix(), alg=ns.IGNORECASE | ns.PATH)
+
+
+def natural_order(paths: Iterable[Path]) -> list[Path]:
+    """Sort as a person counts: ``frame_9`` before ``frame_10``, upper and lower case alike."""
+    return sorted(paths, key=lambda path: (_natural_key(path), path.as_posix()))
+
+
+def list_frames(sources: Sequence[Path], leave_out: Path | None = None) -> list[Path]:
+    """Find the frames named by files and folders, in natural order.
+
+    Parameters
+    ----------
+    sources : sequence of Path
+        Files, taken as they are, and folders, of which every image file is taken (not hidden ones, no
+        sub-folders, nothing that is not an image).
+    leave_out : Path, optional
+        The result's own file: never a frame when a folder is listed.
+
+    Returns
+    -------
+    list of Path
+        At least one path, each once.
+
+    Raises
+    ------
+    UserError
+        When a source is not there, or no frame is left.
+    """
+    found: dict[Path, None] = {}
+    excluded = leave_out.resolve() if leave_out is not None else None
+    for source in sources:
+        if source.is_dir():
+            inside = [entry for entry in source.iterdir() if _is_frame(entry)]
+            found.update(dict.fromkeys(entry for entry in inside if entry.resolve() != excluded))
+        elif source.exists():
+            found[source] = None
+        else:
+            raise UserError(f"There is no file or folder {source}")
+    if not found:
+        where = ", ".join(str(source) for source in sources) or "what was given"
+        raise UserError(f"No frames in {where}: nothing ends in {', '.join(sorted(FRAME_SUFFIXES))}")
+    return natural_order(found)
+
+
+def _is_frame(path: Path) -> bool:
+    return path.suffix.lower() in FRAME_SUFFIXES and not path.name.startswith(".") and path.is_file()

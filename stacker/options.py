@@ -1,0 +1,112 @@
+"""What can be asked of the stacker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+
+from stacker.errors import UserError
+from stacker.fusion.pyramid import FusionParameters
+from stacker.registration.similarity import Matrix
+
+__all__ = ["Border", "Options", "ReferenceView", "Unregistered"]
+
+
+class Border(Enum):
+    """How much of the canvas the result shows."""
+
+    FILL = "fill"
+    """Everything that any frame reaches, filled from those that do."""
+    REFERENCE = "reference"
+    """The frame of the reference view: the size of the frames."""
+
+
+class Unregistered(Enum):
+    """What becomes of a frame that cannot be registered."""
+
+    PREDICT = "predict"
+    """It is placed where the motion so far (or the rail) says, and reported."""
+    DROP = "drop"
+    """It is left out, and reported."""
+
+
+@dataclass(frozen=True)
+class ReferenceView:
+    """The view that all frames are registered to.
+
+    Attributes
+    ----------
+    first_to_view : tuple of 9 floats or None
+        Row by row, the 3 × 3 transform of the first frame added into the view. None: the first frame is the view.
+    position_mm : float or None
+        Rail position of the view; with positions and a pupil distance, frames get the scale that geometry says
+        they have there. Takes the place of ``first_to_view``.
+    """
+
+    first_to_view: tuple[float, ...] | None = None
+    position_mm: float | None = None
+
+    @classmethod
+    def first_frame(cls) -> ReferenceView:
+        """The first frame that is added."""
+        return cls()
+
+    @classmethod
+    def declared(cls, first_to_view: Matrix) -> ReferenceView:
+        """A view into which the first frame is taken by a known 3 × 3 transform."""
+        return cls(tuple(float(value) for value in np.asarray(first_to_view, float).reshape(9)))
+
+    @classmethod
+    def at_position(cls, position_mm: float) -> ReferenceView:
+        """The view from a rail position, for example the middle of a planned run."""
+        return cls(position_mm=position_mm)
+
+    @property
+    def matrix(self) -> Matrix:
+        """First frame to view, 3 × 3."""
+        return np.eye(3) if self.first_to_view is None else np.array(self.first_to_view).reshape(3, 3)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Settings of a stack; the defaults suit frames of any kind.
+
+    Attributes
+    ----------
+    align : bool
+        Register scale, rotation and shift.
+    exposure : bool
+        Match brightness, channel by channel.
+    reference : ReferenceView
+        The view of the result.
+    pupil_distance_mm : float or None
+        From the lens's entrance pupil to the plane of focus. With the positions of the frames it makes the scale
+        of the chain right; see `stacker.registration.chain.RailGeometry`.
+    unregistered : Unregistered
+        What to do with frames that cannot be registered.
+    border : Border
+        How much of the canvas to keep.
+    registration_width_px : int
+        Frames are matched at this width at most, 64 to 10000.
+    fusion : FusionParameters
+        How hard to choose between frames.
+    """
+
+    align: bool = True
+    exposure: bool = True
+    reference: ReferenceView = field(default_factory=ReferenceView)
+    pupil_distance_mm: float | None = None
+    unregistered: Unregistered = Unregistered.PREDICT
+    border: Border = Border.FILL
+    registration_width_px: int = 1000
+    fusion: FusionParameters = field(default_factory=FusionParameters)
+
+    def __post_init__(self) -> None:
+        if self.pupil_distance_mm is not None and not self.pupil_distance_mm > 0:
+            raise UserError(f"The pupil distance must be above 0 mm, not {self.pupil_distance_mm:g} mm")
+        if not 64 <= self.registration_width_px <= 10_000:
+            raise UserError(
+                f"The registration width must be 64 to 10000 px, not {self.registration_width_px} px"
+            )

@@ -1,0 +1,1 @@
+"""What a stack can be turned into besides the flat picture."""

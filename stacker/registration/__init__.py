@@ -1,0 +1,1 @@
+"""Finds where each frame lies in the reference view, and how bright it is."""

@@ -1,0 +1,264 @@
+"""Registers each frame to its neighbour and carries the result on to the reference view."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from stacker.focus.sharpness import sharpness_of_grey
+from stacker.frames import Image, full_scale
+from stacker.registration.exposure import Gain, relative_gain
+from stacker.registration.match import Match, MatchPyramid, match
+from stacker.registration.similarity import Matrix, Similarity, identity, rescaled
+
+__all__ = ["Chain", "RailGeometry", "Registration"]
+
+_GAIN_WIDTH_PX = 250
+_MIN_CORRELATION = 0.4
+_LOW_CORRELATION = 0.75
+_MAX_MISFIT = 0.01
+"""Stretch and shear that a similarity may leave over, as a share of the half frame: 5 px of 1000."""
+
+
+_FARTHEST_AHEAD = 10.0
+"""Steps over which a pace is still a prediction."""
+
+
+@dataclass(frozen=True)
+class RailGeometry:
+    """What a rail says about the scale of its frames.
+
+    Attributes
+    ----------
+    pupil_distance_mm : float
+        From the lens's entrance pupil to the plane of focus, above 0.
+    reference_mm : float
+        Rail position of the reference view; positions grow towards the subject.
+    """
+
+    pupil_distance_mm: float
+    reference_mm: float
+
+    def scale(self, position_mm: float) -> float:
+        """Scale of a frame's plane of focus in the reference view: v / (v + Δ)."""
+        return self.pupil_distance_mm / (self.pupil_distance_mm + position_mm - self.reference_mm)
+
+    def step_scale(self, distance_mm: float) -> float:
+        """Scale that matches a frame to its neighbour: exp(-δ/v), of the points halfway between their planes."""
+        return math.exp(-distance_mm / self.pupil_distance_mm)
+
+
+@dataclass(frozen=True)
+class Registration:
+    """Where a frame lies in the reference view, and how well that is known.
+
+    Attributes
+    ----------
+    transform : ndarray, shape (3, 3)
+        Frame pixels to reference pixels.
+    gain : ndarray, shape (3,)
+        Factors for red, green, blue.
+    correlation : float
+        With the neighbour after registration; 1 for the first frame.
+    misfit_px : float
+        What a similarity leaves over, at the corners, in pixels of the frame.
+    registered : bool
+        False when the transform is a prediction because the frame could not be matched.
+    sharpness : float
+        `stacker.sharpness` of the frame.
+    """
+
+    transform: Matrix
+    gain: Gain
+    correlation: float
+    misfit_px: float
+    registered: bool
+    sharpness: float
+
+
+@dataclass(frozen=True)
+class _Link:
+    """A frame that others can be matched to. Motion is kept as parts, so that geometry can correct the scale.
+
+    ``scale`` is relative to what geometry predicts when there is geometry; ``drift_px`` is the shift of the
+    centre in pixels of the frame itself.
+    """
+
+    pyramid: MatchPyramid
+    colours: Image
+    scale: float
+    rotation_rad: float
+    drift_px: tuple[float, float]
+    gain: Gain
+    position_mm: float | None
+
+
+@dataclass(frozen=True)
+class _Pace:
+    """Motion between the last two frames that matched, how many frames apart they are, and how far."""
+
+    motion: Similarity
+    frames: int
+    distance_mm: float | None
+
+
+class Chain:
+    """The registration of a stack, frame by frame.
+
+    Parameters
+    ----------
+    base : ndarray, shape (3, 3)
+        First frame to reference view; left out of account when there is rail geometry and it applies.
+    geometry : RailGeometry, optional
+        Corrects the scale of the chain: the product of neighbour matches gives exp(-Δ/v), not v/(v+Δ).
+    width_px : int
+        Matching happens on frames reduced to this width at most.
+    align, exposure : bool
+        Whether to register and whether to match brightness.
+    """
+
+    def __init__(
+        self,
+        base: Matrix | None = None,
+        geometry: RailGeometry | None = None,
+        width_px: int = 1000,
+        align: bool = True,
+        exposure: bool = True,
+    ) -> None:
+        self._base = identity() if base is None else base
+        self._geometry = geometry
+        self._width_px = width_px
+        self._align, self._exposure = align, exposure
+        self._first: _Link | None = None
+        self._last: _Link | None = None
+        self._pace: _Pace | None = None
+        self._skipped = 0
+
+    def rewind(self) -> None:
+        """Make the first frame the neighbour of the next one: the other half of a stack, outward."""
+        self._last, self._pace, self._skipped = self._first, None, 0
+
+    def add(self, pixels: Image, position_mm: float | None = None) -> Registration:
+        """Register the next frame.
+
+        Parameters
+        ----------
+        pixels : ndarray, shape (H, W, 3)
+            RGB, the same size as all others.
+        position_mm : float, optional
+            Rail position, growing towards the subject.
+        """
+        grey, colours, factor = self._reduce(pixels)
+        size = (pixels.shape[1], pixels.shape[0])
+        sharp = sharpness_of_grey(grey)
+        if not self._align and not self._exposure and self._last is not None:
+            return Registration(self._base, np.ones(3), 1.0, 0.0, True, sharp)
+        link = _Link(MatchPyramid(grey), colours, 1.0, 0.0, (0.0, 0.0), np.ones(3), position_mm)
+        if self._last is None:
+            self._first = self._last = link
+            return Registration(self._transform(link, size, factor), link.gain, 1.0, 0.0, True, sharp)
+        return self._register(self._last, link, size, factor, sharp)
+
+    def _register(
+        self, last: _Link, link: _Link, size: tuple[int, int], factor: float, sharp: float
+    ) -> Registration:
+        expected = self._expected(last, link)
+        found = match(last.pyramid, link.pyramid, expected) if self._align else Match(Similarity(), 1.0, 0.0)
+        registered = found is not None and self._credible(found, expected, link.pyramid)
+        motion = found.motion if found is not None and registered else expected
+        placed = self._place(last, link, motion)
+        placed = replace(placed, gain=last.gain)
+        if self._exposure and registered:
+            placed = replace(placed, gain=last.gain * self._step_gain(last, link, motion))
+        if registered:
+            self._pace = _Pace(motion, 1 + self._skipped, _distance(last, link))
+            self._last, self._skipped = placed, 0
+        else:
+            self._skipped += 1
+        correlation, misfit = (found.correlation, found.misfit_px / factor) if found else (0.0, math.inf)
+        transform = self._transform(placed, size, factor)
+        return Registration(transform, placed.gain, correlation, misfit, registered, sharp)
+
+    def _reduce(self, pixels: Image) -> tuple[Image, Image, float]:
+        """Grey and colour pictures for matching, white at 255, and the factor of the first."""
+        width, height = pixels.shape[1], pixels.shape[0]
+        factor = min(1.0, self._width_px / max(width, 1))
+        small = pixels
+        if factor < 1:
+            small = cv2.resize(
+                pixels, (round(width * factor), max(1, round(height * factor))), interpolation=cv2.INTER_AREA
+            )
+        scale = 255.0 / full_scale(pixels.dtype)
+        grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32) * np.float32(scale)
+        ratio = min(1.0, _GAIN_WIDTH_PX / small.shape[1])
+        reduced = (max(1, round(small.shape[1] * ratio)), max(1, round(small.shape[0] * ratio)))
+        colours = cv2.resize(small, reduced, interpolation=cv2.INTER_AREA).astype(np.float32) * np.float32(
+            scale
+        )
+        return grey, colours, factor
+
+    def _expected(self, last: _Link, link: _Link) -> Similarity:
+        """Motion from the link to the last one, from the pace so far and from geometry."""
+        motion, distance = Similarity(), _distance(last, link)
+        if self._pace is not None:
+            ratio = (1 + self._skipped) / self._pace.frames
+            if distance is not None and self._pace.distance_mm:
+                ratio = distance / self._pace.distance_mm
+            motion = self._pace.motion.power(min(max(ratio, -_FARTHEST_AHEAD), _FARTHEST_AHEAD))
+        if self._geometry is not None and distance is not None:
+            motion = replace(motion, scale=self._geometry.step_scale(distance))
+        return motion
+
+    def _credible(self, found: Match, expected: Similarity, pyramid: MatchPyramid) -> bool:
+        """Whether a match is one: alike enough, undistorted, and if hardly alike then at least as expected."""
+        if found.correlation < _MIN_CORRELATION:
+            return False
+        if found.misfit_px > _MAX_MISFIT * pyramid.width / 2:
+            return False
+        if found.correlation >= _LOW_CORRELATION:
+            return True
+        jump = math.dist(found.motion.shift_px, expected.shift_px) / pyramid.width
+        return jump < 0.02 and abs(math.log(found.motion.scale / expected.scale)) < 0.02
+
+    def _place(self, last: _Link, link: _Link, motion: Similarity) -> _Link:
+        """Add a step to the chain."""
+        cos, sin = math.cos(last.rotation_rad), math.sin(last.rotation_rad)
+        dx, dy = motion.shift_px
+        step = cos * dx - sin * dy, sin * dx + cos * dy
+        distance = _distance(last, link)
+        if self._geometry is None or distance is None:
+            scale = motion.scale
+            drift = tuple((before + now) / scale for before, now in zip(last.drift_px, step, strict=True))
+        else:
+            # Displacement keeps its size in the plane of focus, whose scale the geometry knows; what was
+            # matched lies halfway between the two planes, so half of the step's scale applies to the shift.
+            scale = motion.scale / self._geometry.step_scale(distance)
+            half = math.sqrt(motion.scale)
+            drift = tuple(before + now / half for before, now in zip(last.drift_px, step, strict=True))
+        rotation = last.rotation_rad + motion.rotation_rad
+        return replace(link, scale=last.scale * scale, rotation_rad=rotation, drift_px=(drift[0], drift[1]))
+
+    def _transform(self, link: _Link, size: tuple[int, int], factor: float) -> Matrix:
+        """Full-size transform of a link's frame to the reference view."""
+        located = self._geometry is not None and link.position_mm is not None
+        scale = link.scale
+        if self._geometry is not None and link.position_mm is not None:
+            scale *= self._geometry.scale(link.position_mm)
+        shift = (link.drift_px[0] * scale / factor, link.drift_px[1] * scale / factor)
+        full = Similarity(scale, link.rotation_rad, shift).matrix(((size[0] - 1) / 2, (size[1] - 1) / 2))
+        return full if located else np.asarray(self._base @ full)
+
+    def _step_gain(self, last: _Link, link: _Link, motion: Similarity) -> Gain:
+        ratio = last.colours.shape[1] / last.pyramid.width
+        to_moving = np.linalg.inv(motion.matrix(last.pyramid.centre))
+        return relative_gain(last.colours, link.colours, rescaled(to_moving, ratio))
+
+
+def _distance(last: _Link, link: _Link) -> float | None:
+    """Rail travel between two frames, if both say where they were taken."""
+    if last.position_mm is None or link.position_mm is None:
+        return None
+    return link.position_mm - last.position_mm
