@@ -7,12 +7,11 @@ from rig.config.loading import (
     config_folder,
     config_from_table,
     load_config,
-    rehearsal,
+    rehearse,
     user_config_path,
 )
 from rig.config.models import (
     CAMERA_DRIVERS,
-    RAIL_DRIVERS,
     CameraConfig,
     CaptureConfig,
     EffectiveFNumberConfig,
@@ -24,7 +23,6 @@ from rig.config.models import (
 
 __all__ = [
     "CAMERA_DRIVERS",
-    "RAIL_DRIVERS",
     "CameraConfig",
     "CaptureConfig",
     "EffectiveFNumberConfig",
@@ -36,6 +34,6 @@ __all__ = [
     "config_folder",
     "config_from_table",
     "load_config",
-    "rehearsal",
+    "rehearse",
     "user_config_path",
 ]

@@ -8,7 +8,7 @@ import tomllib
 import types
 import typing
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ __all__ = [
     "config_folder",
     "config_from_table",
     "load_config",
-    "rehearsal",
+    "rehearse",
     "user_config_path",
 ]
 
@@ -123,14 +123,27 @@ def config_from_table(table: dict[str, Any], source: str, text: str = "") -> Rig
     raise UserError("\n".join(f"{source}{trouble}" for trouble in troubles))
 
 
-def rehearsal(config: RigConfig) -> RigConfig:
-    """Return the configuration played on the simulated bench: unchanged when it has a ``[simulator]`` table,
-    else with the one of the default configuration.
+def rehearse(loaded: LoadedConfig, *, time_scale: float | None = None) -> LoadedConfig:
+    """Return a configuration overlaid on the simulated bench.
+
+    One without a ``[simulator]`` table gets that of the default configuration.
+
+    Parameters
+    ----------
+    time_scale : float, optional
+        Bench seconds per real second, instead of the table's.
+
+    Raises
+    ------
+    UserError
+        When the time scale is not above 0.
     """
-    if config.simulated:
-        return config
-    bench = load_config(config_folder() / _DEFAULT).config.simulator
-    return config.model_copy(update={"simulator": bench})
+    table = dict(loaded.table)
+    if not loaded.config.simulated:
+        table["simulator"] = load_config(config_folder() / _DEFAULT).config.simulator or {}
+    if time_scale is not None:
+        table["simulator"] = {**table["simulator"], "time_scale": time_scale}
+    return replace(loaded, config=config_from_table(table, str(loaded.path)), table=table)
 
 
 def _trouble(error: dict[str, Any], text: str) -> str:

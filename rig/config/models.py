@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from rig.axes.registry import RailSettings, drivers
+from rig.cameras.base import LockRequest
 from rig.config.fields import (
     Acceleration,
     AnyTable,
@@ -33,7 +35,6 @@ from rig.units import CircleOfConfusion
 
 __all__ = [
     "CAMERA_DRIVERS",
-    "RAIL_DRIVERS",
     "CameraConfig",
     "CaptureConfig",
     "EffectiveFNumberConfig",
@@ -42,9 +43,6 @@ __all__ = [
     "RigConfig",
     "SessionConfig",
 ]
-
-RAIL_DRIVERS = ("grbl",)
-"""Names that ``[rail] driver`` can have."""
 
 CAMERA_DRIVERS = ("gphoto2",)
 """Names that ``[camera] driver`` can have."""
@@ -88,7 +86,7 @@ class RailConfig(_Table):
     @field_validator("driver")
     @classmethod
     def _driver_known(cls, value: str) -> str:
-        return _known(value, RAIL_DRIVERS)
+        return _known(value, tuple(sorted(drivers())))
 
     @field_validator("limits_mm")
     @classmethod
@@ -102,12 +100,48 @@ class RailConfig(_Table):
         """Microsteps of the motor per mm of travel."""
         return self.full_steps * self.microsteps / self.pitch_mm
 
+    def settings(self, port: str | None = None) -> RailSettings:
+        """Return what the rail's driver needs.
+
+        Parameters
+        ----------
+        port : str, optional
+            Overrides the configured port: that of a simulated rail. Then an unset `towards_subject` is ``"+"``.
+
+        Raises
+        ------
+        UserError
+            When port or direction of real hardware are not configured.
+        """
+        direction = self.towards_subject
+        if port is None:
+            if self.port is None:
+                raise UserError('rail.port is missing: write for instance port = "/dev/ttyUSB0"')
+            if direction is None:
+                raise UserError(
+                    'rail.towards_subject is missing: write towards_subject = "+" when the positive direction of '
+                    'the controller moves the camera towards the subject, "-" when it moves it away'
+                )
+        return RailSettings(
+            driver=self.driver,
+            port=port or self.port or "",
+            steps_per_mm=self.steps_per_mm,
+            speed_mm_s=self.speed_mm_s,
+            acceleration_mm_s2=self.acceleration_mm_s2,
+            low_mm=self.limits_mm[0],
+            high_mm=self.limits_mm[1],
+            towards_subject=direction or "+",
+            baud=self.baud,
+            home_mm=self.home_position_mm if self.reference == "home" else None,
+        )
+
 
 class CameraConfig(_Table):
     """``[camera]``: the body, its sensor, and how long it takes.
 
     ``shutter_lag`` runs from the command to the opening of the shutter, ``readout`` from its closing until
-    the carriage may move (a rolling electronic shutter still reads then), ``download`` until the file is here.
+    the carriage may move (a rolling electronic shutter still reads then), ``download`` from then until the
+    file is here.
     """
 
     driver: str = "gphoto2"
@@ -210,6 +244,16 @@ class CaptureConfig(_Table):
         """The true stop behind the marked aperture."""
         return None if self.aperture is None else float(true_stop(self.aperture))
 
+    def lock_request(self) -> LockRequest:
+        """Return the settings that the camera has to hold for the whole stack."""
+        return LockRequest(
+            shutter_s=self.shutter_s,
+            aperture=self.aperture,
+            iso=self.iso,
+            white_balance=self.white_balance,
+            image_format=self.image_format,
+        )
+
 
 class SessionConfig(_Table):
     """``[session]``: where the frames go and what they are called."""
@@ -266,12 +310,5 @@ class RigConfig(_Table):
         UserError
             Naming the first key that is missing.
         """
-        if self.simulated:
-            return
-        if self.rail.towards_subject is None:
-            raise UserError(
-                'rail.towards_subject is missing: write towards_subject = "+" when the controller\'s '
-                'positive direction moves the camera towards the subject, "-" when it moves it away'
-            )
-        if self.rail.port is None:
-            raise UserError('rail.port is missing: write for instance port = "/dev/ttyUSB0"')
+        if not self.simulated:
+            self.rail.settings()
