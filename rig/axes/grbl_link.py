@@ -1,0 +1,264 @@
+"""The conversation with a GRBL controller: one line in flight, answers sorted, resets noticed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rig.axes.grbl_protocol import (
+    LineKind,
+    StatusReport,
+    alarm_text,
+    classify,
+    error_text,
+    parse_setting,
+    parse_status,
+)
+from rig.axes.port import Port
+from rig.errors import HardwareError, MotionError
+
+__all__ = ["CommandRefusedError", "Fault", "GrblLink"]
+
+ACKNOWLEDGE_S = 5.0
+"""Real seconds for an answer that needs no motion: 7 ms seen on GRBL, 0.4 s on grblHAL."""
+_STATUS_S = 1.0
+_BANNER_S = 2.0
+"""An Arduino's boot loader runs for up to 2 s after a reset by DTR."""
+_NETWORK_BANNER_S = 0.3
+_PROBE_S = 0.4
+_SLICE_S = 0.05
+"""How often a long wait looks whether a stop was asked for."""
+_BANNER_AFTER_RESET_S = 2.5
+_RESET_AGAIN_S = 0.7
+"""GRBL is deaf for 0.5 s after an ALARM line, also to a reset."""
+_OLDEST = 101  # 1.1
+
+
+class CommandRefusedError(HardwareError):
+    """The controller answered a line with ``error:n``."""
+
+    def __init__(self, name: str, line: str, number: int) -> None:
+        self.number = number
+        super().__init__(f"the {name} refused {line!r}: {error_text(number)}")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that the controller did unasked, after which its position means nothing."""
+
+    alarm: int | None
+    """Number of the alarm; None for a restart."""
+
+    def __str__(self) -> str:
+        if self.alarm is None:
+            return "it restarted by itself"
+        return f"it raised an alarm: {alarm_text(self.alarm)}"
+
+
+class GrblLink:
+    """Sends lines to a controller and waits for their answers.
+
+    Parameters
+    ----------
+    port : Port
+        Open.
+    interrupted : callable
+        Asked during waits; when it turns true the wait ends with MotionError.
+    """
+
+    def __init__(self, port: Port, interrupted: Callable[[], bool]) -> None:
+        self._port, self._interrupted = port, interrupted
+        self.name = f"GRBL rail on {port.name}"
+        self._offset: float | None = None
+        self._fault: Fault | None = None
+
+    # --- connecting -----------------------------------------------------------------------------------
+
+    def connect(self) -> None:
+        """Find a controller at rest with an empty line buffer, whatever it was doing.
+
+        Raises
+        ------
+        HardwareError
+            When nothing answers, or something that is not GRBL.
+        """
+        wait_s = _NETWORK_BANNER_S if "://" in self._port.name else _BANNER_S
+        version = self._banner(wait_s)
+        if version is None:
+            version = self._take_over()
+        if version is None:
+            raise HardwareError(self._no_grbl())
+        if version < _OLDEST:
+            raise HardwareError(
+                f"the {self.name} runs version {version // 100}.{version % 100}; 1.1 or newer is needed"
+            )
+        self._fault = None
+
+    def _take_over(self) -> int | None:
+        """The port opened without a reset: stop what runs, then reset into a known state."""
+        for _ in range(3):
+            report = self._ask(_PROBE_S)
+            if report is not None:
+                if report.moves:
+                    self.hold(_BANNER_AFTER_RESET_S)
+                break
+        return self.reset()
+
+    def _no_grbl(self) -> str:
+        tail = self._port.tail
+        if not tail:
+            return (
+                f"nothing answers on {self._port.name}: is the controller powered, and is this its port? "
+                "(no banner, no answer to '?' and none to a reset)"
+            )
+        return (
+            f"what answers on {self._port.name} is not GRBL 1.1: it sent {tail[-24:]!r}. "
+            "Check the baud rate ([rail] baud, 115200 for GRBL) and that this is the rail's port"
+        )
+
+    def _banner(self, timeout_s: float) -> int | None:
+        """Version from the next banner, everything before it dropped; None when none comes."""
+        deadline = time.monotonic() + timeout_s
+        while (left_s := deadline - time.monotonic()) > 0:
+            line = self._port.read_line(left_s)
+            if line is None:
+                return None
+            kind, number = classify(line)
+            if kind is LineKind.BANNER:
+                return number
+            self._remember(kind, number)
+        return None
+
+    def reset(self) -> int | None:
+        """Soft reset; returns the version from the banner, None when none came.
+
+        Whether the controller was moving, and so has lost its position, is in `take_fault` afterwards.
+        """
+        deadline = time.monotonic() + _BANNER_AFTER_RESET_S
+        version = None
+        while version is None and time.monotonic() < deadline:
+            self._port.write(b"\x18")
+            version = self._banner(_RESET_AGAIN_S)
+        self._offset = None
+        return version
+
+    def hold(self, timeout_s: float) -> bool:
+        """Feed hold; true when the controller has come to rest with its steps counted."""
+        deadline = time.monotonic() + timeout_s
+        self._port.write(b"!")
+        pause_s = 0.002
+        while time.monotonic() < deadline:
+            report = self._ask(min(_PROBE_S, max(0.01, deadline - time.monotonic())))
+            if report is not None and (report.held or report.state == "Idle"):
+                return True
+            if self._fault is not None:
+                return False
+            time.sleep(pause_s)
+            pause_s = min(0.02, 2 * pause_s)
+        return False
+
+    # --- talking --------------------------------------------------------------------------------------
+
+    def command(self, line: str, timeout_s: float = ACKNOWLEDGE_S) -> list[str]:
+        """Send a line and wait for its answer; returns the lines that came before the ``ok``.
+
+        Raises
+        ------
+        CommandRefusedError
+            When the answer is an error.
+        MotionError
+            When the controller restarts or raises an alarm, a stop was asked for, or nothing is answered.
+        """
+        self._port.write(line.encode("ascii") + b"\n")
+        deadline = time.monotonic() + timeout_s
+        told: list[str] = []
+        while True:
+            text = self._next(deadline)
+            if text is None:
+                raise MotionError(f"the {self.name} did not answer {line!r} within {timeout_s:.1f} s")
+            kind, number = classify(text)
+            if kind is LineKind.OK:
+                return told
+            if kind is LineKind.ERROR:
+                assert number is not None
+                raise CommandRefusedError(self.name, line, number)
+            self._remember(kind, number)
+            self._raise_fault()
+            if kind is LineKind.INFO:
+                told.append(text)
+
+    def status(self, timeout_s: float = _STATUS_S) -> StatusReport:
+        """Ask for a status report, again when none comes; raises MotionError when none ever does."""
+        deadline = time.monotonic() + max(timeout_s, 2 * _PROBE_S)
+        while time.monotonic() < deadline:
+            report = self._ask(_PROBE_S)
+            self._raise_fault()
+            if report is not None:
+                return report
+        raise MotionError(f"the {self.name} does not answer; its power or cable may have failed")
+
+    def settings(self) -> dict[int, float]:
+        """Every ``$`` setting."""
+        return dict(filter(None, map(parse_setting, self.command("$$"))))
+
+    def take_fault(self) -> Fault | None:
+        """The fault seen since this was last asked, None for none; reads what has come in unasked."""
+        while (line := self._port.read_line(0.0)) is not None:
+            self._remember(*classify(line))
+        fault, self._fault = self._fault, None
+        return fault
+
+    def machine_position(self, report: StatusReport) -> float | None:
+        """Machine position of X: MPos, or WPos plus the last work offset; None while that is not known."""
+        if report.offset is not None:
+            self._offset = report.offset
+        if report.machine is not None:
+            return report.machine
+        if report.work is None or self._offset is None:
+            return None
+        return report.work + self._offset
+
+    def _ask(self, timeout_s: float) -> StatusReport | None:
+        """One ``?``; None when no report comes. Whatever else comes is remembered, not raised."""
+        self._port.write(b"?")
+        deadline = time.monotonic() + timeout_s
+        while (left_s := deadline - time.monotonic()) > 0:
+            line = self._port.read_line(left_s)
+            if line is None:
+                return None
+            report = parse_status(line)
+            if report is not None:
+                self.machine_position(report)
+                return report
+            self._remember(*classify(line))
+        return None
+
+    def _next(self, deadline: float) -> str | None:
+        while (left_s := deadline - time.monotonic()) > 0:
+            if self._interrupted():
+                raise MotionError(f"the {self.name} was stopped")
+            line = self._port.read_line(min(left_s, _SLICE_S))
+            if line is not None:
+                return line
+        return None
+
+    def _remember(self, kind: LineKind, number: int | None) -> None:
+        if kind is LineKind.BANNER:
+            self._fault = self._fault or Fault(None)
+        elif kind is LineKind.ALARM:
+            self._fault = Fault(number)
+
+    def _raise_fault(self) -> None:
+        if self._fault is not None:
+            raise MotionError(f"the {self.name} stopped: {self._fault}")
+
+    # --- realtime -------------------------------------------------------------------------------------
+
+    def send_hold(self) -> None:
+        """Send a feed hold and do not wait; from any thread or signal handler."""
+        self._port.write(b"!")
+
+    def close(self) -> None:
+        """Let go of the port."""
+        self._port.close()

@@ -1,0 +1,195 @@
+"""Motion that every axis shares: move times, the position grid, one-sided approach, settling. Mostly pure."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from rig.axes.base import AxisLimits, AxisPosition, FocusAxis
+from rig.clock import Clock
+from rig.errors import LimitError
+
+__all__ = [
+    "Approach",
+    "Approached",
+    "braking_distance_mm",
+    "move_time_s",
+    "settle",
+    "snap",
+    "travel_envelope",
+]
+
+_EPSILON_MM = 1e-6
+"""Far below a microstep: positions that close are the same."""
+
+
+def move_time_s(distance_mm: float, speed_mm_s: float, acceleration_mm_s2: float) -> float:
+    """Time of a move from rest to rest with trapezoidal speed.
+
+    Parameters
+    ----------
+    distance_mm : float
+        Of either sign.
+    speed_mm_s, acceleration_mm_s2 : float
+        Above 0.
+
+    Returns
+    -------
+    float
+        Seconds: ``d/v + v/a``, or ``2·√(d/a)`` when the speed is never reached.
+
+    Examples
+    --------
+    >>> move_time_s(1.0, 2.0, 50.0)
+    0.54
+    >>> round(move_time_s(-0.02, 2.0, 50.0), 3)
+    0.04
+    """
+    distance_mm = abs(distance_mm)
+    if distance_mm * acceleration_mm_s2 < speed_mm_s**2:
+        return 2.0 * math.sqrt(distance_mm / acceleration_mm_s2)
+    return distance_mm / speed_mm_s + speed_mm_s / acceleration_mm_s2
+
+
+def braking_distance_mm(speed_mm_s: float, acceleration_mm_s2: float) -> float:
+    """Distance from full speed to rest, ``v²/2a``."""
+    return speed_mm_s**2 / (2.0 * acceleration_mm_s2)
+
+
+def snap(position: float, resolution: float, limits: AxisLimits | None = None) -> float:
+    """Nearest multiple of the resolution; inside the limits when the position is.
+
+    Each position is snapped from its own value, so errors do not add up over a run.
+    """
+    index = round(position / resolution)
+    if limits is not None and limits.contains(position):
+        if index * resolution > limits.high + _EPSILON_MM:
+            index -= 1
+        elif index * resolution < limits.low - _EPSILON_MM:
+            index += 1
+    return index * resolution
+
+
+@dataclass(frozen=True)
+class Approach:
+    """From which side every position is reached, so that backlash is always taken up the same way.
+
+    Parameters
+    ----------
+    direction : {1, -1}
+        Sign of the last movement before a frame: +1 towards the subject.
+    run_up_mm : float
+        How far before the target a leg begins that comes from the wrong side: more than the backlash.
+        0 when the axis has none.
+    """
+
+    direction: Literal[1, -1] = 1
+    run_up_mm: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.run_up_mm < 0:
+            raise ValueError(f"a run-up is a length of 0 mm or more, not {self.run_up_mm:g} mm")
+
+    def start_mm(self, target_mm: float) -> float:
+        """Where the run-up to a target begins."""
+        return target_mm - self.direction * self.run_up_mm
+
+    def legs(self, target_mm: float, here_mm: float, *, engaged: bool) -> tuple[float, ...]:
+        """Positions to go to, in order, so that the last movement has the right direction.
+
+        Parameters
+        ----------
+        target_mm, here_mm : float
+            Where to and from where.
+        engaged : bool
+            Whether the last movement of the axis was in the approach's direction and took up the backlash.
+
+        Returns
+        -------
+        tuple of float
+            The target alone, or the start of the run-up and the target; empty when already there.
+        """
+        ahead_mm = self.direction * (target_mm - here_mm)
+        if self.run_up_mm <= 0:
+            return (target_mm,)
+        if engaged and abs(ahead_mm) <= _EPSILON_MM:
+            return ()
+        if ahead_mm > 0 and (engaged or ahead_mm >= self.run_up_mm - _EPSILON_MM):
+            return (target_mm,)  # the way there is itself the run-up
+        return (self.start_mm(target_mm), target_mm)
+
+
+def travel_envelope(positions_mm: Iterable[float], approach: Approach) -> AxisLimits:
+    """Everything that a run over these positions may pass through, run-ups included; for the preflight.
+
+    Any frame may have to be taken again, so each position counts with its run-up.
+
+    Raises
+    ------
+    ValueError
+        When there is no position.
+    """
+    positions = list(positions_mm)
+    reached = positions + [approach.start_mm(p) for p in positions]
+    return AxisLimits(min(reached), max(reached))
+
+
+class Approached:
+    """An axis that reaches every position from the same side.
+
+    Parameters
+    ----------
+    axis : FocusAxis
+        What moves.
+    approach : Approach
+        Side and run-up.
+    """
+
+    def __init__(self, axis: FocusAxis, approach: Approach) -> None:
+        self._axis, self._approach = axis, approach
+        self._at_mm: float | None = None  # where the last approach ended, None when unsure
+
+    def forget(self) -> None:
+        """The axis was moved by someone else: the next approach makes its run-up."""
+        self._at_mm = None
+
+    def move_to(self, target_mm: float) -> AxisPosition:
+        """Move there from the approach's side.
+
+        Raises
+        ------
+        LimitError
+            Before anything moves, when the target or its run-up lies outside the limits.
+        MotionError, PositionUnknownError
+            As the axis does; the next approach then makes its run-up.
+        """
+        here = self._axis.position()
+        engaged = (
+            self._at_mm is not None and abs(self._at_mm - here.value) < 2 * self._axis.capabilities.resolution
+        )
+        legs = self._approach.legs(target_mm, here.value, engaged=engaged)
+        self.check(legs)
+        self._at_mm = None
+        reached = here
+        for leg in legs:
+            reached = self._axis.move_to(leg)
+        self._at_mm = reached.value
+        return reached
+
+    def check(self, legs: Iterable[float]) -> None:
+        """Raise LimitError when a leg ends outside the limits of the axis."""
+        limits = self._axis.limits
+        for leg in legs:
+            if not limits.contains(leg):
+                raise LimitError(leg, limits.low, limits.high, "the run-up to the position")
+
+
+def settle(clock: Clock, seconds: float, stop: threading.Event | None = None) -> bool:
+    """Wait for the shake after a move to decay; true when the stop event ended the wait early."""
+    if stop is None:
+        clock.sleep(seconds)
+        return False
+    return clock.wait(stop, seconds)

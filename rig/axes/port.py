@@ -1,0 +1,150 @@
+"""A rail's port, owned by a small process of its own (see `portkeeper`)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import subprocess
+import sys
+import time
+from collections import deque
+
+from rig.axes import portkeeper as keeper
+from rig.errors import HardwareError
+
+__all__ = ["Port"]
+
+_OPEN_S = 20.0
+"""A network port may need that long to refuse; a serial one opens at once."""
+_END_S = 3.0
+_LONGEST_LINE = 4096
+_TAIL_BYTES = 48
+
+
+class Port:
+    """Lines from, and bytes to, a device on a serial port, a pty or ``socket://host:port``.
+
+    When this process dies, however it dies, the device gets the stop bytes.
+
+    Parameters
+    ----------
+    name : str
+        What pyserial's ``serial_for_url`` takes.
+    baud : int
+        Ignored by ptys and sockets.
+    stop : bytes
+        What makes the device stop moving, e.g. ``b"!"`` for GRBL.
+
+    Raises
+    ------
+    HardwareError
+        When the port cannot be opened; names the ports that exist.
+    """
+
+    def __init__(self, name: str, baud: int, stop: bytes) -> None:
+        self.name = name
+        self._lines: deque[str] = deque()
+        self._partial = b""
+        self._frames = b""
+        self._tail = b""
+        self._lost: str | None = None
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "rig.axes.portkeeper", name, str(baud), stop.hex()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            bufsize=0,
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._down, self._up = self._process.stdin.fileno(), self._process.stdout.fileno()
+        self._ready = False
+        try:
+            self._wait_until_open()
+        except BaseException:
+            self.close()
+            raise
+
+    def _wait_until_open(self) -> None:
+        deadline = time.monotonic() + _OPEN_S
+        while not self._ready:
+            if self._lost is not None:
+                raise HardwareError(self._lost)
+            if not self._receive(deadline - time.monotonic()):
+                raise HardwareError(f"the port {self.name} did not open within {_OPEN_S:g} s")
+
+    @property
+    def tail(self) -> bytes:
+        """The last bytes that came, for messages about what they look like."""
+        return self._tail
+
+    def write(self, data: bytes) -> None:
+        """Send bytes. From any thread, also from a signal handler: it is one write to a pipe."""
+        try:
+            os.write(self._down, keeper.frame(keeper.DATA, data))
+        except OSError as err:
+            raise HardwareError(self._lost or f"the connection to {self.name} was lost") from err
+
+    def read_line(self, timeout_s: float) -> str | None:
+        """Next non-empty line without its end, None when none came within the real time given.
+
+        Raises
+        ------
+        HardwareError
+            When the port is gone: the cable pulled, the device off.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not self._lines:
+            if self._lost is not None:
+                raise HardwareError(self._lost)
+            if not self._receive(max(0.0, deadline - time.monotonic())):
+                return None
+        return self._lines.popleft()
+
+    def _receive(self, timeout_s: float) -> bool:
+        """Take in what came, waiting for it; false when nothing did."""
+        ready, _, _ = select.select([self._up], [], [], max(0.0, timeout_s))
+        if not ready:
+            return False
+        chunk = os.read(self._up, 65536)
+        if not chunk:
+            self._lost = self._lost or f"the connection to {self.name} was lost"
+            return True
+        self._frames += chunk
+        while len(self._frames) >= keeper.HEADER:
+            end = keeper.HEADER + int.from_bytes(self._frames[1 : keeper.HEADER], "big")
+            if len(self._frames) < end:
+                break
+            kind, payload = self._frames[:1], self._frames[keeper.HEADER : end]
+            self._frames = self._frames[end:]
+            self._take(kind, payload)
+        return True
+
+    def _take(self, kind: bytes, payload: bytes) -> None:
+        if kind == keeper.READY:
+            self._ready = True
+        elif kind == keeper.ERROR:
+            text = payload.decode(errors="replace")
+            self._lost = f"the connection to {self.name} was lost: {text}" if self._ready else text
+        else:
+            self._tail = (self._tail + payload)[-_TAIL_BYTES:]
+            *whole, self._partial = (self._partial + payload).replace(b"\r", b"\n").split(b"\n")
+            self._partial = self._partial[-_LONGEST_LINE:]
+            self._lines.extend(line.decode("latin-1") for line in whole if line.strip())
+
+    def close(self) -> None:
+        """Let go of the port without a stop, as nothing is moving. May be called twice."""
+        if self._process.stdin is None or self._process.stdin.closed:
+            return
+        with contextlib.suppress(OSError):
+            os.write(self._down, keeper.frame(keeper.BYE))
+        self._lost = self._lost or f"the port {self.name} is closed"
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            pipe.close()
+        try:
+            self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

@@ -1,0 +1,151 @@
+"""The process that owns a rail's port: ``python -m rig.axes.portkeeper PORT BAUD STOP_HEX``.
+
+It relays bytes between the port and its standard input and output. When its input ends without a farewell,
+because the process that started it crashed or was killed, it sends the protocol's stop bytes to the port.
+It runs in a session of its own, so that Ctrl-C does not reach it.
+
+Frames on the pipes: one letter, two bytes of length (big-endian), payload. Towards the port ``D`` data and
+``B`` goodbye (end without stopping); from the port ``R`` ready, ``D`` data and ``E`` an error in words.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    import serial
+
+__all__ = ["BYE", "DATA", "ERROR", "HEADER", "READY", "frame", "main"]
+
+DATA, BYE, READY, ERROR = b"D", b"B", b"R", b"E"
+HEADER = 3
+_WRITE_S = 2.0
+"""A port that takes no bytes for so long is broken; a line of 80 bytes at 9600 baud takes 0.1 s."""
+_READ_S = 0.5
+_LINGER_S = 0.05
+"""A network socket cannot be drained: after the stop bytes it stays open for so long."""
+
+
+def frame(kind: bytes, payload: bytes = b"") -> bytes:
+    """One frame for the pipe; payloads stay under 4 kB so that a frame is written in one piece."""
+    return kind + len(payload).to_bytes(2, "big") + payload
+
+
+def _send(kind: bytes, payload: bytes = b"") -> None:
+    try:
+        os.write(1, frame(kind, payload))
+    except OSError:  # nobody listens any more; the end of the input tells the rest
+        return
+
+
+def _read_exactly(size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        chunk = os.read(0, size - len(data))
+        if not chunk:
+            return b""
+        data += chunk
+    return data
+
+
+def _open(port: str, baud: int) -> serial.Serial:
+    import serial
+
+    device = serial.serial_for_url(port, do_not_open=True, exclusive=True)
+    device.baudrate, device.timeout, device.write_timeout = baud, _READ_S, _WRITE_S
+    device.open()
+    return device
+
+
+def _explain(port: str, err: Exception) -> str:
+    """Why the port could not be opened, and which ports there are."""
+    reason = str(err)
+    if isinstance(err, OSError) and err.errno is not None:
+        reason = os.strerror(err.errno)
+        if err.errno == 13:
+            reason += " (on Linux your user must be in the group dialout)"
+        elif err.errno == 11:
+            reason = "another program is using it"
+    text = f"cannot open the port {port}: {reason}"
+    if "://" in port:
+        return text
+    from serial.tools import list_ports  # slow, and needed only here
+
+    ports = [f"{p.device} ({p.description})" for p in list_ports.comports()]
+    return f"{text}; ports here: {', '.join(ports) if ports else 'none'}"
+
+
+def _relay_up(device: serial.Serial) -> None:
+    """Port to pipe, in a thread, until the port fails."""
+    while True:
+        try:
+            data = device.read(1)
+            waiting = min(device.in_waiting, 2048) if data else 0
+            data += device.read(waiting) if waiting else b""
+        except Exception as err:  # noqa: BLE001  (whatever pyserial's handlers raise, the port is gone)
+            _send(ERROR, f"the port failed: {err}".encode()[:2000])
+            os._exit(1)
+        if data:
+            _send(DATA, data)
+
+
+def _relay_down(device: serial.Serial) -> bool:
+    """Pipe to port; returns whether a farewell ended it."""
+    while True:
+        header = _read_exactly(HEADER)
+        if not header:
+            return False
+        size = int.from_bytes(header[1:], "big")
+        payload = _read_exactly(size) if size else b""
+        if header[:1] == BYE:
+            return True
+        device.write(payload)
+
+
+def _stop(device: serial.Serial, stop: bytes) -> None:
+    device.write(stop)
+    device.flush()
+    time.sleep(_LINGER_S)
+
+
+def _terminated(_signal: int, _frame: object) -> NoReturn:
+    raise SystemExit(1)
+
+
+def main(argv: list[str]) -> int:
+    """Own the port until the input ends."""
+    port, baud, stop = argv[0], int(argv[1]), bytes.fromhex(argv[2])
+    for ignored in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_IGN)
+    try:
+        device = _open(port, baud)
+    except Exception as err:  # noqa: BLE001  (every reason not to open is reported in words)
+        _send(ERROR, _explain(port, err).encode()[:2000])
+        return 1
+    _send(READY)
+    signal.signal(signal.SIGTERM, _terminated)
+    threading.Thread(target=_relay_up, args=(device,), daemon=True).start()
+    farewell = False
+    try:
+        farewell = _relay_down(device)
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if not farewell:
+            _stop(device, stop)
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        code = main(sys.argv[1:])
+    except SystemExit:
+        code = 1
+    except Exception as failure:  # noqa: BLE001  (the last word goes up the pipe, not to a terminal)
+        _send(ERROR, f"the port failed: {failure}".encode()[:2000])
+        code = 1
+    os._exit(code)  # the relay thread may sit in a read
