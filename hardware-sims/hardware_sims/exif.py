@@ -1,0 +1,88 @@
+"""EXIF of simulated pictures; says SIMULATED wherever a reader looks, and keeps the truth for tests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fractions import Fraction
+
+import exiv2
+
+__all__ = ["MAKE", "ExposureRecord", "read_truth", "with_exif"]
+
+MAKE = "SIMULATED focusrig bench"
+"""What the maker's name is in every simulated picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureRecord:
+    """What a body writes about an exposure."""
+
+    shutter_s: float
+    f_number: float
+    iso: float
+    focal_length_mm: float
+    flash: bool
+    description: str
+
+
+def with_exif(jpeg: bytes, record: ExposureRecord, truth: Mapping[str, object]) -> bytes:
+    """Put EXIF into a JPEG.
+
+    Parameters
+    ----------
+    jpeg : bytes
+        Without EXIF.
+    record : ExposureRecord
+        What a real body would write.
+    truth : mapping
+        What only the bench knows, such as the true carriage position; JSON in the maker note.
+    """
+    now = datetime.now(UTC).astimezone()
+    data = exiv2.ExifData()
+    data["Exif.Image.Make"] = MAKE
+    data["Exif.Image.Model"] = "SIMULATED camera"
+    data["Exif.Image.ImageDescription"] = f"SIMULATED {record.description}"
+    data["Exif.Image.Software"] = "focusrig hardware_sims"
+    data["Exif.Image.Orientation"] = "1"
+    data["Exif.Photo.ExposureTime"] = _rational(record.shutter_s, 1_000_000)
+    data["Exif.Photo.FNumber"] = _rational(round(record.f_number, 1), 10)
+    data["Exif.Photo.ISOSpeedRatings"] = str(round(record.iso))
+    data["Exif.Photo.FocalLength"] = _rational(record.focal_length_mm, 10)
+    data["Exif.Photo.Flash"] = "1" if record.flash else "0"
+    data["Exif.Photo.ExposureProgram"] = "1"
+    data["Exif.Photo.ColorSpace"] = "1"
+    data["Exif.Photo.DateTimeOriginal"] = now.strftime("%Y:%m:%d %H:%M:%S")
+    data["Exif.Photo.SubSecTimeOriginal"] = f"{now.microsecond // 1000:03d}"
+    data["Exif.Photo.MakerNote"] = exiv2.DataValue(json.dumps(dict(truth)).encode())
+    image = exiv2.ImageFactory.open(jpeg)
+    image.setExifData(data)
+    image.writeMetadata()
+    return bytes(image.io().data())
+
+
+def read_truth(jpeg: bytes) -> dict[str, object]:
+    """What the bench kept in a picture's maker note; for tests only.
+
+    Raises
+    ------
+    ValueError
+        When the picture is not one of the bench's.
+    """
+    image = exiv2.ImageFactory.open(jpeg)
+    image.readMetadata()
+    data = image.exifData()
+    if not data["Exif.Image.Make"].toString().startswith("SIMULATED"):
+        raise ValueError("not a simulated picture: its maker's name does not start with SIMULATED")
+    codes = data["Exif.Photo.MakerNote"].toString().split()
+    truth = json.loads(bytes(int(code) for code in codes))
+    if not isinstance(truth, dict):
+        raise ValueError(f"a simulated picture's maker note holds a JSON object, not {truth!r}")
+    return truth
+
+
+def _rational(value: float, largest_denominator: int) -> str:
+    fraction = Fraction(value).limit_denominator(largest_denominator)
+    return f"{fraction.numerator}/{fraction.denominator}"

@@ -1,0 +1,66 @@
+"""Scenes made by code from a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from hardware_sims.scene import Grid, Raster, Scene, Sheet
+from hardware_sims.scenes.statue import statue_sheets
+
+__all__ = ["SCENES", "make_scene"]
+
+_FRAME = (36.0, 24.0)
+_DEPTH = 32.0
+
+_MAKERS: dict[str, Callable[[int], tuple[Sheet, ...]]] = {
+    "statue": statue_sheets,
+}
+
+SCENES: tuple[str, ...] = tuple(_MAKERS)
+"""Names that `make_scene` knows."""
+
+
+def make_scene(name: str, *, width_mm: float = 36.0, depth_mm: float = 32.0, seed: int = 1) -> Scene:
+    """Make a scene that fills a frame.
+
+    Parameters
+    ----------
+    name : str
+        One of `SCENES`.
+    width_mm : float
+        Width of the frame at depth 0; the height is two thirds of it.
+    depth_mm : float
+        The subject lies between depth 0 and this.
+    seed : int
+        Of everything random in it.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name or a size not above 0.
+    """
+    if name not in _MAKERS:
+        raise ValueError(f"there is no scene named {name!r}; there are: {', '.join(SCENES)}")
+    if not (width_mm > 0 and depth_mm > 0):
+        raise ValueError(f"a scene's width and depth must be above 0 mm, not {width_mm} and {depth_mm}")
+    scale = width_mm / _FRAME[0]
+    sheets = tuple(_scaled(sheet, scale, depth_mm) for sheet in _MAKERS[name](seed))
+    return Scene(name, width_mm, _FRAME[1] * scale, depth_mm, seed, sheets)
+
+
+def _scaled(sheet: Sheet, scale: float, depth_mm: float) -> Sheet:
+    """A sheet composed in units, in mm."""
+
+    def raster(grid: Grid) -> Raster:
+        made = sheet.raster(grid.scaled(1.0 / scale))
+        if sheet.kind == "backdrop":
+            # Its distance behind the subject belongs to the frame's size, not to the depth of the subject.
+            depth = depth_mm + (made.depth_mm - _DEPTH) * scale
+        else:
+            depth = made.depth_mm * (depth_mm / _DEPTH)
+        return replace(made, depth_mm=depth)
+
+    left, top, right, bottom = sheet.bounds_mm
+    bounds = (left * scale, top * scale, right * scale, bottom * scale)
+    return replace(sheet, bounds_mm=bounds, raster=raster, finest_mm=sheet.finest_mm * scale)

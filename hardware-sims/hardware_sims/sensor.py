@@ -1,0 +1,125 @@
+"""The bench's sensor: photons, noise, clipping, tone curve."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from hardware_sims.scene import Array
+
+__all__ = ["Sensor", "srgb_encode"]
+
+_STRIP_ROWS = 128  # noise is drawn per strip, so that strips can be developed side by side with one result
+_CODES = 16384  # steps of the linear scale behind the tone curve: under a quarter of an 8-bit step in the shadows
+
+
+def srgb_encode(linear: Array) -> Array:
+    """Linear light 0 to 1 to sRGB 0 to 1 (IEC 61966-2-1); clips."""
+    v = np.clip(linear, 0.0, 1.0)
+    return np.where(v <= 0.0031308, v * 12.92, 1.055 * np.power(v, 1.0 / 2.4) - 0.055)
+
+
+def _tone_curve() -> Array:
+    return np.round(255.0 * srgb_encode(np.arange(_CODES + 1) / _CODES)).astype(np.uint8)
+
+
+_TONE = _tone_curve()
+
+
+@dataclass(frozen=True, slots=True)
+class Sensor:
+    """A colour sensor that counts photons.
+
+    Parameters
+    ----------
+    width_px, height_px : int
+        Pixels.
+    pitch_um : float
+        Size of a pixel.
+    full_well_electrons : float
+        Electrons of white at ISO 100; what a pixel of 4 to 6 µm holds, whatever `pitch_um`, since a simulated
+        pixel stands for a real one.
+    read_noise_electrons : float
+        Noise of reading one pixel.
+    jpeg_quality : int
+        1 to 100.
+    """
+
+    width_px: int
+    height_px: int
+    pitch_um: float
+    full_well_electrons: float = 50_000.0
+    read_noise_electrons: float = 4.0
+    jpeg_quality: int = 95
+
+    def __post_init__(self) -> None:
+        if self.width_px < 16 or self.height_px < 16:
+            raise ValueError(f"a sensor has at least 16 × 16 px, not {self.width_px} × {self.height_px}")
+        if not (math.isfinite(self.pitch_um) and self.pitch_um > 0):
+            raise ValueError(f"sensor pitch_um must be a finite number above 0, not {self.pitch_um}")
+
+    @property
+    def pitch_mm(self) -> float:
+        """Size of a pixel in mm."""
+        return self.pitch_um / 1000.0
+
+    def develop(
+        self,
+        light: Array,
+        iso: float,
+        seed: tuple[int, ...],
+        run: Callable[[Callable[[int], None], Iterable[int]], Iterable[Any]] = map,
+    ) -> Array:
+        """Turn light into an 8-bit picture.
+
+        Parameters
+        ----------
+        light : Array
+            (height, width, 3) float32, linear, exposure and ISO applied: 1 is white.
+        iso : float
+            Fewer electrons make white at a higher ISO, so noise grows.
+        seed : tuple of int
+            Of the noise.
+        run : callable
+            `map` or one that works in parallel; the result is the same.
+
+        Returns
+        -------
+        Array
+            (height, width, 3) uint8 RGB, sRGB curve.
+        """
+        white = self.full_well_electrons * 100.0 / iso
+        picture = np.empty(light.shape, np.uint8)
+
+        def strip(top: int) -> None:
+            rows = slice(top, top + _STRIP_ROWS)
+            electrons = light[rows] * np.float32(white)
+            rng = np.random.default_rng((*seed, top))
+            grain = rng.standard_normal(electrons.shape, np.float32)
+            # Above some ten photons a Poisson count is a normal one with its variance.
+            variance = np.maximum(electrons, 0.0) + np.float32(self.read_noise_electrons**2)
+            electrons += cv2.sqrt(variance).reshape(electrons.shape) * grain
+            electrons *= np.float32(_CODES / white)
+            np.clip(electrons, 0.0, np.float32(_CODES), out=electrons)
+            picture[rows] = _TONE[electrons.astype(np.uint16)]
+
+        list(run(strip, range(0, light.shape[0], _STRIP_ROWS)))
+        return picture
+
+    def jpeg(self, picture: Array) -> bytes:
+        """Encode an RGB picture as JPEG without colour subsampling."""
+        flags = [
+            cv2.IMWRITE_JPEG_QUALITY,
+            self.jpeg_quality,
+            cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+            cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+        ]
+        done, encoded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), flags)
+        if not done:
+            raise RuntimeError(f"OpenCV could not encode a picture of shape {picture.shape} as JPEG")
+        return bytes(encoded.tobytes())
