@@ -5,6 +5,7 @@ The stacker's death never stops a capture: the frames are on disk, and the opera
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import queue
@@ -16,9 +17,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from rig.events import Event, EventBus, FrameSaved, FrameStacked, Note, StackReady
+from rig.events import Event, EventBus, FrameSaved, FrameStacked, Note
 
-__all__ = ["LiveGeometry", "LiveStacker"]
+__all__ = ["LiveGeometry", "LiveResult", "LiveStacker"]
 
 _PREVIEW_WIDTH_PX = 1200
 _FINISH_S_PER_FRAME = 60.0
@@ -35,6 +36,34 @@ class LiveGeometry:
 
     positions_mm: tuple[float, ...]
     pupil_distance_mm: float | None
+
+    @property
+    def predictable(self) -> bool:
+        """Whether geometry says at which scale a frame is seen from elsewhere on the rail."""
+        return self.pupil_distance_mm is not None and 0 < self.pupil_distance_mm < math.inf
+
+    @property
+    def view_position_mm(self) -> float:
+        """Position of the view that frames are registered to: the planned middle, else the first frame."""
+        first, last = self.positions_mm[0], self.positions_mm[-1]
+        return (first + last) / 2 if self.predictable else first
+
+
+@dataclass(frozen=True)
+class LiveResult:
+    """The stacked image of a run.
+
+    ``view_position_mm`` is the rail position whose view the image has, ``origin_px`` where its first pixel
+    lies in that view (x, y), ``unused`` the indexes of frames that contributed nothing to speak of.
+    """
+
+    file: str
+    frames: int
+    view_position_mm: float
+    origin_px: tuple[int, int]
+    unused: tuple[int, ...]
+    noise_sigma: float
+    seconds_after_last_frame: float
 
 
 class LiveStacker:
@@ -68,13 +97,13 @@ class LiveStacker:
         self._frames.append((index, str(file), position_mm))
         self._worker.send(("add", *self._frames[-1]))
 
-    def finish(self) -> bool:
-        """Wait for the stacked image; true when it is on disk, otherwise the operator has been told.
+    def finish(self) -> LiveResult | None:
+        """Wait for the stacked image; None when there is none, and the operator has been told.
 
         A stacker that died is replaced once by a new one, which reads the frames from the disk.
         """
         if not self._frames:
-            return False
+            return None
         answer = self._ask()
         if answer is None:
             self._bus.publish(
@@ -95,10 +124,8 @@ class LiveStacker:
                     "error",
                 )
             )
-            return False
-        after_s = time.monotonic() - self._last_saved_s
-        self._bus.publish(StackReady(answer["file"], answer["frames"], after_s))
-        return True
+            return None
+        return LiveResult(seconds_after_last_frame=time.monotonic() - self._last_saved_s, **answer)
 
     def _ask(self) -> dict[str, Any] | None:
         self._worker.send(("finish", str(self._result)))
@@ -200,7 +227,15 @@ def _serve(pipe: Connection, geometry: LiveGeometry, preview: Path) -> None:
             try:
                 stack = stacker.finish()
                 stack.save(Path(message[1]))
-                pipe.send(("done", {"file": message[1], "frames": len(stack.transforms)}))
+                answer = {
+                    "file": message[1],
+                    "frames": len(stack.reports),
+                    "view_position_mm": geometry.view_position_mm,
+                    "origin_px": stack.origin_px,
+                    "unused": tuple(sorted(r.index for r in stack.unused)),
+                    "noise_sigma": stack.noise_sigma,
+                }
+                pipe.send(("done", answer))
             except StackerError as err:
                 pipe.send(("done", {"error": str(err)}))
             return
@@ -217,6 +252,11 @@ def _listen(pipe: Connection, inbox: queue.SimpleQueue[tuple[Any, ...]]) -> None
 
 def _options(geometry: LiveGeometry) -> Any:
     """The stacker's options for frames of that geometry."""
-    from stacker import Options
+    from stacker import Options, ReferenceView
 
-    return Options(pupil_distance_mm=geometry.pupil_distance_mm)
+    if not geometry.predictable:
+        return Options()
+    return Options(
+        reference=ReferenceView.at_position(geometry.view_position_mm),
+        pupil_distance_mm=geometry.pupil_distance_mm,
+    )

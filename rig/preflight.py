@@ -16,7 +16,7 @@ CLIPPING_LIMIT = 0.005
 """Share of clipped pixels above which a test frame is refused: larger highlights bloom into the stack."""
 
 BLACK_LEVEL = 3.0
-"""Mean of 255 under which a test frame counts as black: lens cap on, flash silent, or trigger without light."""
+"""Mean of 255 under which a test frame counts as black: lens cap on, flash silent, no light."""
 
 _OUTPUTS_BYTES_PER_PX = 8
 """Room for what the stacker writes: a 16-bit TIFF and a preview."""
@@ -37,7 +37,7 @@ def lock_exposure(camera: Camera, request: LockRequest) -> LockReport:
     return report
 
 
-def check_travel(envelope_mm: tuple[float, float], limits: AxisLimits) -> None:
+def check_travel(envelope: AxisLimits, limits: AxisLimits) -> None:
     """Refuse a plan whose travel, run-up included, leaves the limits.
 
     Raises
@@ -45,7 +45,7 @@ def check_travel(envelope_mm: tuple[float, float], limits: AxisLimits) -> None:
     LimitError
         Naming the end that lies outside.
     """
-    for position_mm in envelope_mm:
+    for position_mm in (envelope.low, envelope.high):
         if not limits.contains(position_mm):
             raise LimitError(position_mm, limits.low, limits.high, "with its run-up, the plan reaches")
 

@@ -134,13 +134,10 @@ class Runner:
                     self._file_what_is_left(in_hand)
                 raise
 
-    def expose(
-        self, target_mm: float, directory: Path
-    ) -> tuple[AxisPosition, Shot, tuple[CapturedFile, ...]]:
+    def expose(self, target_mm: float, directory: Path) -> tuple[CapturedFile, ...]:
         """Take one frame outside the plan, e.g. the test frame; nothing is journaled."""
-        position = self._move(target_mm)
-        shot = self._release()
-        return position, shot, self._camera.collect(shot, directory)
+        self._move(target_mm)
+        return self._camera.collect(self._release(), directory)
 
     def _move(self, target_mm: float) -> AxisPosition:
         self._check_stop()

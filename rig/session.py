@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from rig.atomic import publish_file, storage_error
@@ -250,6 +251,14 @@ class Session:
     def file_entry(self, file: str, size_bytes: int, sha256: str) -> dict[str, Any]:
         """A file as the journal writes it."""
         return {"file": file, "size_bytes": size_bytes, "sha256": sha256}
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def close(self) -> None:
         """Let go of the session; empty temporary folders go too."""

@@ -79,7 +79,7 @@ class Simulator(_Model):
         Depth of the subject; text with a unit.
     initial : dict
         State of the body when it is switched on, e.g. ``{"exposure_mode": "A"}``.
-    dial_locked : bool
+    physical_dial : bool
         The mode dial is mechanical: the body refuses to be set to another mode.
     """
 
@@ -92,7 +92,7 @@ class Simulator(_Model):
     backlash_mm: Annotated[_Length, Field(ge=0, le=1)] = Field(0.02, alias="backlash")
     depth_mm: Annotated[_Length, Field(gt=0)] | None = Field(None, alias="depth")
     initial: dict[str, str] = {}
-    dial_locked: bool = False
+    physical_dial: bool = False
 
 
 class RailOrder(_Model):
@@ -104,7 +104,8 @@ class RailOrder(_Model):
     acceleration_mm_s2: float = Field(50.0, gt=0)
     towards_subject: Literal["+", "-"] = "+"
     start_mm: float = 0.0
-    travel_mm: float = Field(100.0, gt=0)
+    low_mm: float = -20.0
+    high_mm: float = 120.0
 
 
 class CameraOrder(_Model):
@@ -114,6 +115,7 @@ class CameraOrder(_Model):
     sensor_width_mm: float = Field(36.0, gt=0)
     shutter_lag_s: float = Field(0.05, ge=0)
     readout_s: float = Field(0.1, ge=0)
+    processing_s: float = Field(0.4, ge=0)
 
 
 class LensOrder(_Model):
@@ -193,8 +195,9 @@ class Bench:
                 steps_per_mm=order.rail.steps_per_mm,
                 max_speed_mm_s=order.rail.max_speed_mm_s,
                 acceleration_mm_s2=order.rail.acceleration_mm_s2,
-                travel_mm=order.rail.travel_mm,
                 towards_subject=order.rail.towards_subject,
+                travel_mm=(order.rail.low_mm, order.rail.high_mm),
+                start_mm=order.rail.start_mm,
             )
             self._open.callback(self.rail.close)
             self.rail.start()
@@ -205,8 +208,9 @@ class Bench:
                 model=order.camera.model,
                 shutter_lag_s=order.camera.shutter_lag_s,
                 readout_s=order.camera.readout_s,
-                initial=dict(sim.initial),
-                dial_locked=sim.dial_locked,
+                processing_s=order.camera.processing_s,
+                initial=sim.initial,
+                physical_dial=sim.physical_dial,
             )
             self._open.callback(self.camera.close)
             self.camera.start()

@@ -35,7 +35,7 @@ def _program(
 
 def build_app() -> typer.Typer:
     """Assemble the program from its commands."""
-    from rig.cli import plan
+    from rig.cli import plan, shoot
 
     app = typer.Typer(
         no_args_is_help=True,
@@ -44,6 +44,7 @@ def build_app() -> typer.Typer:
     )
     app.callback()(_program)
     plan.register(app)
+    shoot.register(app)
     return app
 
 
@@ -55,7 +56,7 @@ def main() -> None:
     try:
         build_app()(prog_name="rig")
     except RigError as err:
-        typer.echo(f"rig: {err}", err=True)
+        typer.echo("\n".join([f"rig: {err}", *getattr(err, "__notes__", ())]), err=True)
         sys.exit(err.exit_code)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)

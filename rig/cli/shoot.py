@@ -1,0 +1,225 @@
+"""``rig shoot`` and ``rig resume``: take a stack, or go on with one."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rig.cli.options import (
+    ApertureOption,
+    CocOption,
+    ConfigOption,
+    EffectiveApertureOption,
+    EndOption,
+    FramesOption,
+    FrameWidthOption,
+    IsoOption,
+    JsonOption,
+    MagnificationOption,
+    OverlapOption,
+    ShutterOption,
+    StartOption,
+    StepOption,
+)
+from rig.errors import DataError, RigError, UserError
+
+if TYPE_CHECKING:
+    from rig.shoot import Outcome, Stopper
+
+__all__ = ["Terminal", "register", "resume", "shoot"]
+
+SessionArgument = Annotated[Path, typer.Argument(metavar="SESSION", help="The session's folder.")]
+SimulateOption = Annotated[
+    bool, typer.Option("--simulate", help="Rehearse: this configuration on the simulated bench.")
+]
+TimeScaleOption = Annotated[
+    float | None,
+    typer.Option("--time-scale", metavar="X", help="How many times as fast a simulated bench runs."),
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the plan; nothing is connected.")]
+NameOption = Annotated[str | None, typer.Option("--name", help="Name of the session, e.g. beetle.")]
+FolderOption = Annotated[
+    Path | None, typer.Option("--folder", metavar="DIR", help="Where session folders are made.")
+]
+HereOption = Annotated[
+    str | None,
+    typer.Option("--here-is", metavar="LENGTH", help="Position at which the carriage stands now."),
+]
+ClippingOption = Annotated[
+    bool, typer.Option("--accept-clipping", help="Shoot although over 0.5 % of the test frame is clipped.")
+]
+StackOption = Annotated[bool, typer.Option("--stack/--no-stack", help="Stack while shooting.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before the first move.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    app.command("shoot")(shoot)
+    app.command("resume")(resume)
+
+
+def shoot(
+    start: StartOption,
+    end: EndOption,
+    step: StepOption = "auto",
+    frames: FramesOption = None,
+    overlap: OverlapOption = None,
+    coc: CocOption = None,
+    magnification: MagnificationOption = None,
+    frame_width: FrameWidthOption = None,
+    aperture: ApertureOption = None,
+    effective_aperture: EffectiveApertureOption = None,
+    shutter: ShutterOption = None,
+    iso: IsoOption = None,
+    config: ConfigOption = None,
+    simulate: SimulateOption = False,
+    time_scale: TimeScaleOption = None,
+    dry_run: DryRunOption = False,
+    name: NameOption = None,
+    folder: FolderOption = None,
+    here_is: HereOption = None,
+    accept_clipping: ClippingOption = False,
+    stack: StackOption = True,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a stack: check, lock, test frame, then every position; stack while shooting.
+
+    Positions grow towards the subject. Stopped with Ctrl-C, or by a fault, it says how to go on.
+    """
+    from rig.config import load_config, rehearse
+    from rig.planning import PlanRequest, build_plan
+
+    loaded = load_config(config)
+    if simulate:
+        loaded = rehearse(loaded, time_scale=time_scale)
+    elif time_scale is not None:
+        if not loaded.config.simulated:
+            raise UserError("--time-scale: real hardware takes its time; add --simulate for a rehearsal")
+        loaded = rehearse(loaded, time_scale=time_scale)
+    request = PlanRequest.from_text(
+        start=start,
+        end=end,
+        step=step,
+        frames=frames,
+        overlap=overlap,
+        coc=coc,
+        magnification=magnification,
+        frame_width=frame_width,
+        aperture=aperture,
+        effective_aperture=effective_aperture,
+        shutter=shutter,
+        iso=iso,
+    )
+    plan = build_plan(loaded.config, request)
+    if dry_run:
+        from rig.cli.output import show_plan
+
+        show_plan(plan, loaded, as_json=as_json)
+        return
+    from rig import shoot as runs
+    from rig.cli.output import note_simulated
+    from rig.cli.watch import watcher
+
+    note_simulated(loaded)
+    options = runs.ShootOptions(
+        here_is_mm=_position_mm(here_is),
+        accept_clipping=accept_clipping or loaded.config.capture.accept_clipping,
+        stack=stack,
+    )
+    with _stopping() as stopper, watcher(as_json=as_json) as watch:
+        outcome = runs.shoot(
+            loaded, plan, options, Terminal(yes=yes), stopper, [watch], name=name, folder=folder
+        )
+    _report(outcome, stack=stack, as_json=as_json)
+
+
+def resume(
+    session: SessionArgument,
+    here_is: HereOption = None,
+    accept_clipping: ClippingOption = False,
+    stack: StackOption = True,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Go on with a session that was stopped, crashed or lost power: shoot what is missing."""
+    from rig import shoot as runs
+    from rig.cli.watch import watcher
+
+    options = runs.ShootOptions(
+        here_is_mm=_position_mm(here_is), accept_clipping=accept_clipping, stack=stack
+    )
+    with _stopping() as stopper, watcher(as_json=as_json) as watch:
+        outcome = runs.resume(session, options, Terminal(yes=yes), stopper, [watch])
+    _report(outcome, stack=stack, as_json=as_json)
+
+
+def _position_mm(text: str | None) -> float | None:
+    if text is None:
+        return None
+    from rig.units import parse_length_mm
+
+    return parse_length_mm(text, "--here-is", bare="accept")
+
+
+def _report(outcome: Outcome, *, stack: bool, as_json: bool) -> None:
+    if not as_json:
+        typer.echo(outcome.stack or outcome.session)
+    if stack and outcome.stack is None and outcome.frames:
+        raise DataError("every frame is kept, but there is no stacked image")
+
+
+@contextmanager
+def _stopping() -> Iterator[Stopper]:
+    """Ctrl-C, a closed terminal and a polite kill all stop the run: axis held, frame kept, devices let go."""
+    from rig.shoot import Stopper
+
+    stopper = Stopper()
+
+    def handle(_signal: int, _frame: FrameType | None) -> None:
+        stopper.stop()
+
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, handle) for number in signals}
+    try:
+        yield stopper
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Terminal:
+    """The operator, asked on the terminal."""
+
+    def __init__(self, *, yes: bool) -> None:
+        self._yes = yes
+
+    def confirm(self, question: str) -> None:
+        """Go on at a yes only."""
+        typer.echo(question, err=True)
+        if self._yes:
+            return
+        if not sys.stdin.isatty():
+            raise UserError("nobody is at a terminal to confirm this; pass --yes when it is right")
+        if not typer.confirm("Go on?", default=False, err=True):
+            raise UserError("not confirmed; nothing was moved")
+
+    def ask_position_mm(self, question: str) -> float:
+        """Read a length; a bare number is in mm."""
+        if not sys.stdin.isatty():
+            raise UserError(f"{question} Pass --here-is LENGTH.")
+        from rig.units import parse_length_mm
+
+        while True:
+            answer = typer.prompt(question, err=True)
+            try:
+                return parse_length_mm(answer, "position", bare="accept")
+            except RigError as err:
+                typer.echo(str(err), err=True)

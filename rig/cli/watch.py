@@ -1,0 +1,137 @@
+"""Watching a run: a progress display on a terminal, plain lines otherwise, JSON lines for machines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from types import TracebackType
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.text import Text
+
+from rig.events import (
+    Event,
+    FrameRejected,
+    FrameSaved,
+    FrameStacked,
+    Moved,
+    Note,
+    RunFinished,
+    RunStarted,
+    StackReady,
+)
+from rig.units import format_duration
+
+__all__ = ["JsonLines", "RunDisplay", "Watcher", "watcher"]
+
+
+class Watcher(Protocol):
+    """A subscriber that is set up before a run and put away after it."""
+
+    def __call__(self, event: Event) -> None:
+        """Take note of an event."""
+        ...
+
+    def __enter__(self) -> Watcher: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def watcher(*, as_json: bool) -> Watcher:
+    """The watcher that fits: JSON lines when asked for, else the display (quiet when no terminal)."""
+    return JsonLines() if as_json else RunDisplay(Console(stderr=True, highlight=False))
+
+
+class JsonLines:
+    """Every event as one JSON object a line on standard output, as it happens."""
+
+    def __call__(self, event: Event) -> None:
+        """Print the event."""
+        sys.stdout.write(json.dumps(event.as_dict(), ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+
+    def __enter__(self) -> JsonLines:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+
+class RunDisplay:
+    """Frame, position, time left and live sharpness on a terminal; only the beginning, troubles and the end
+    elsewhere.
+
+    Parameters
+    ----------
+    console : Console
+        On standard error, so that standard output stays for results.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = console.is_terminal
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[position]:>12}"),
+            TextColumn("{task.fields[eta]:>14}"),
+            TextColumn("sharpness {task.fields[sharpness]}"),
+            console=console,
+            disable=not self._live,
+            transient=True,
+        )
+        self._task = self._progress.add_task("frames", total=None, position="", eta="", sharpness="–")
+
+    def __enter__(self) -> RunDisplay:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Show what happened."""
+        match event:
+            case RunStarted():
+                self._started(event)
+            case Moved():
+                self._progress.update(self._task, position=f"{event.position_mm:.3f} mm")
+            case FrameSaved():
+                left = f"{format_duration(event.eta_s)} left"
+                self._progress.update(self._task, advance=1, eta=left)
+            case FrameStacked():
+                self._progress.update(self._task, sharpness=f"{event.sharpness:.3g}")
+            case FrameRejected():
+                self._say(f"frame {event.index + 1} is shot again: {event.reason}", "yellow")
+            case Note():
+                self._say(event.message, {"info": "", "warning": "yellow"}.get(event.level, "red"))
+            case StackReady():
+                after = f"{event.seconds_after_last_frame:.1f} s after the last frame"
+                self._say(f"stacked {event.frames} frames, {after}")
+            case RunFinished():
+                self._finished(event)
+            case _:
+                pass
+
+    def _say(self, text: str, style: str = "") -> None:
+        self._console.print(Text(text, style=style), soft_wrap=True)
+
+    def _started(self, event: RunStarted) -> None:
+        mark = "SIMULATED: " if event.simulated else ""
+        self._say(f"{mark}{event.camera}, {event.axis}", "magenta" if event.simulated else "")
+        already = f", {event.frames_done} of them already there" if event.frames_done else ""
+        duration = format_duration(event.predicted_s)
+        self._say(f"{event.frames} frames{already}, predicted {duration}, into {event.session}")
+        self._progress.update(self._task, total=event.frames, completed=event.frames_done)
+
+    def _finished(self, event: RunFinished) -> None:
+        if event.reason == "finished":
+            self._say(f"{event.frames_done} frames in {format_duration(event.run_s)} of rig time")

@@ -1,0 +1,481 @@
+"""A run from connecting to teardown: what the command line calls to shoot a stack or to go on with one.
+
+Teardown always runs, in the reverse order of connecting, whatever happens in between; the journal's last line
+says how the run ended.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from rig import __version__
+from rig.axes.base import FocusAxis, PositionTrust
+from rig.axes.motion import Approach, Approached, travel_envelope
+from rig.axes.registry import open_axis
+from rig.cameras.base import Camera, LockRequest
+from rig.cameras.registry import open_camera
+from rig.clock import Clock, ScaledClock
+from rig.config import LoadedConfig, RigConfig, config_from_table
+from rig.errors import Interrupted, PositionUnknownError, RigError
+from rig.events import EventBus, Note, PreflightPassed, RunFinished, RunStarted, StackReady, Subscriber
+from rig.inspect import frame_levels
+from rig.journal import Entry
+from rig.live import LiveGeometry, LiveStacker
+from rig.plan import StackPlan
+from rig.preflight import check_levels, check_room, check_travel, lock_exposure
+from rig.runner import Runner, RunSettings
+from rig.session import Session
+from rig.simulate import Bench
+from rig.state import RigLock
+from rig.timing import critical_path_s
+
+__all__ = ["Operator", "Outcome", "ShootOptions", "Stopper", "resume", "shoot"]
+
+
+class Operator(Protocol):
+    """The person at the rig, as far as a run needs one."""
+
+    def confirm(self, question: str) -> None:
+        """Ask for a yes; anything else raises UserError."""
+        ...
+
+    def ask_position_mm(self, question: str) -> float:
+        """Ask where the carriage stands; raises UserError when nobody can answer."""
+        ...
+
+
+class Stopper:
+    """One way to stop a run, from a signal handler or any thread: sets the event and holds the axis."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self._axis: FocusAxis | None = None
+
+    def guard(self, axis: FocusAxis) -> None:
+        """From now on a stop holds this axis too."""
+        self._axis = axis
+        if self.event.is_set():
+            axis.stop()
+
+    def stop(self) -> None:
+        """Stop. Returns at once: the hold is sent by a thread, since a handler must not wait for a lock."""
+        self.event.set()
+        axis = self._axis
+        if axis is not None:
+            threading.Thread(target=axis.stop, name="feed-hold", daemon=True).start()
+
+    def check(self) -> None:
+        """Raise Interrupted when a stop was asked for."""
+        if self.event.is_set():
+            raise Interrupted("stopped by the operator")
+
+
+@dataclass(frozen=True)
+class ShootOptions:
+    """What a run needs beyond plan and configuration.
+
+    ``here_is_mm`` is the position at which the carriage stands when the run connects; None takes 0 for a new
+    run and asks when resuming. ``stack`` runs the stacker alongside.
+    """
+
+    here_is_mm: float | None = None
+    accept_clipping: bool = False
+    stack: bool = True
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run left behind. ``stack`` is None when no image was asked for or none could be made."""
+
+    session: Path
+    frames: int
+    stack: Path | None
+
+
+def shoot(
+    loaded: LoadedConfig,
+    plan: StackPlan,
+    options: ShootOptions,
+    operator: Operator,
+    stopper: Stopper,
+    subscribers: Sequence[Subscriber] = (),
+    *,
+    name: str | None = None,
+    folder: Path | None = None,
+) -> Outcome:
+    """Shoot a plan into a new session.
+
+    Parameters
+    ----------
+    name, folder : optional
+        Of the session, instead of the configuration's.
+
+    Raises
+    ------
+    Interrupted
+        When stopped by the operator; the session can be resumed.
+    RigError
+        When something is wrong; the message says what and, once frames exist, how to go on.
+    """
+    config = loaded.config
+    config.check_real_hardware()
+    session = Session.create(
+        folder or config.session.folder,
+        name or config.session.name,
+        template=config.session.file_template,
+        simulated=config.simulated,
+    )
+    with session:
+        session.journal.append(
+            "session_started",
+            name=session.name,
+            template=config.session.file_template,
+            simulated=config.simulated,
+            note="SIMULATED: nothing in this session was photographed" if config.simulated else None,
+            plan=plan.model_dump(mode="json"),
+            config=loaded.table,
+            config_file=loaded.path.name,
+            software=f"focusrig {__version__}",
+            options={"accept_clipping": options.accept_clipping, "stack": options.stack},
+        )
+        here_is_mm = 0.0 if options.here_is_mm is None else options.here_is_mm
+        return _Run(session, config, plan, options, operator, stopper, subscribers).go(here_is_mm)
+
+
+def resume(
+    folder: Path,
+    options: ShootOptions,
+    operator: Operator,
+    stopper: Stopper,
+    subscribers: Sequence[Subscriber] = (),
+) -> Outcome:
+    """Go on with a session: shoot what its journal does not have yet.
+
+    Raises
+    ------
+    UserError
+        When the folder is no session, somebody else has it, or nobody says where the carriage stands.
+    DataError
+        When its journal is damaged.
+    """
+    session, first = Session.open(folder)
+    with session:
+        config = config_from_table(first["config"], f"{folder}: journal")
+        plan = StackPlan.model_validate_json(_json(first["plan"]))
+        kept = first.get("options", {})
+        options = ShootOptions(
+            options.here_is_mm,
+            options.accept_clipping or bool(kept.get("accept_clipping")),
+            stack=options.stack and bool(kept.get("stack", True)),
+        )
+        here_is_mm = options.here_is_mm
+        if here_is_mm is None:
+            last = _last_position(session.journal.entries)
+            if config.simulated:
+                here_is_mm = 0.0 if last is None else last  # the bench is set up again just so
+            elif config.rail.reference == "here":
+                known = "" if last is None else f" It was last known to be at {last:.4f} mm."
+                here_is_mm = operator.ask_position_mm(
+                    f"The position of the carriage is not known after a new connection.{known} "
+                    "Where does it stand, counted as in the first run?"
+                )
+        session.journal.append("resumed", software=f"focusrig {__version__}", here_is_mm=here_is_mm)
+        return _Run(session, config, plan, options, operator, stopper, subscribers).go(here_is_mm or 0.0)
+
+
+def _json(data: object) -> str:
+    import json
+
+    return json.dumps(data)
+
+
+def _last_position(entries: Sequence[Entry]) -> float | None:
+    for entry in reversed(entries):
+        if entry["event"] in ("fired", "finished") and entry.get("position_mm") is not None:
+            return float(entry["position_mm"])
+    return None
+
+
+class _Run:
+    """One run of a session, from connecting to teardown."""
+
+    def __init__(
+        self,
+        session: Session,
+        config: RigConfig,
+        plan: StackPlan,
+        options: ShootOptions,
+        operator: Operator,
+        stopper: Stopper,
+        subscribers: Sequence[Subscriber],
+    ) -> None:
+        self._session, self._config, self._plan = session, config, plan
+        self._options, self._operator, self._stopper = options, operator, stopper
+        self._bus = EventBus(*subscribers)
+        self._clock: Clock = ScaledClock(config.time_scale)
+        self._runner: Runner | None = None
+        self._position_mm: float | None = None
+        self._critical_path_s = 0.0
+        mark = "SIMULATED_" if config.simulated else ""
+        self._result = session.folder / f"{mark}{session.name}.tif"
+
+    def go(self, here_is_mm: float) -> Outcome:
+        """Connect, check, shoot, stack, tear down."""
+        try:
+            with ExitStack() as teardown:
+                outcome = self._connected(teardown, here_is_mm)
+        except RigError as err:
+            self._finish("interrupted" if isinstance(err, Interrupted) else "failed", str(err))
+            if self._worth_resuming():
+                err.add_note(f"What was shot is kept. To go on: rig resume {self._session.folder}")
+            raise
+        except BaseException as err:
+            self._finish("failed", f"a fault of the program: {err!r}")
+            raise
+        self._finish("finished", "")
+        return outcome
+
+    def _connected(self, teardown: ExitStack, here_is_mm: float) -> Outcome:
+        rail_port, camera_port = self._ports(teardown, here_is_mm)
+        axis, camera = self._open_devices(teardown, rail_port, camera_port)
+        self._reference(axis, here_is_mm)
+        approach = Approach(direction=self._plan.direction, run_up_mm=self._plan.run_up_mm)
+        check_travel(travel_envelope(self._plan.positions_mm, approach), axis.limits)
+        self._confirm(axis, here_is_mm)
+        teardown.callback(self._note_position, axis)
+        self._stopper.check()
+        teardown.callback(camera.restore)
+        locked = self._lock(camera)
+        runner = self._runner = Runner(
+            positions_mm=self._plan.positions_mm,
+            axis=axis,
+            camera=camera,
+            approach=Approached(axis, approach).move_to,
+            session=self._session,
+            bus=self._bus,
+            clock=self._clock,
+            settings=self._run_settings(),
+            stop=self._stopper.event,
+        )
+        info = camera.describe()
+        self._bus.publish(
+            RunStarted(
+                session=str(self._session.folder),
+                frames=self._plan.frames,
+                frames_done=len(runner.state.saved),
+                simulated=self._config.simulated,
+                camera=f"{info.manufacturer} {info.model}",
+                axis=axis.name,
+                predicted_s=self._plan.duration_s,
+            )
+        )
+        left = [p for i, p in enumerate(self._plan.positions_mm) if i not in runner.state.saved]
+        if left:
+            self._critical_path_s = critical_path_s(left, self._plan.run_up_mm, self._plan.timing)
+        live = self._live(teardown, runner) if self._options.stack else None
+        if runner.state.next_index() is not None:
+            self._test_frame(runner, locked)
+            runner.run()
+        stack = self._stack(live) if live else None
+        return Outcome(self._session.folder, len(runner.state.saved), stack)
+
+    def _stack(self, live: LiveStacker) -> Path | None:
+        result = live.finish()
+        if result is None:
+            return None
+        path = Path(result.file)
+        fields = asdict(result) | {"file": path.relative_to(self._session.folder).as_posix()}
+        self._session.journal.append("stacked", **fields)
+        self._bus.publish(StackReady(result.file, result.frames, result.seconds_after_last_frame))
+        return path
+
+    def _ports(self, teardown: ExitStack, here_is_mm: float) -> tuple[str | None, str | None]:
+        """Port names of the simulated bench; None for the configured ones, now held against other rigs."""
+        config = self._config
+        if not config.simulated:
+            assert config.rail.port is not None  # check_real_hardware has seen to it
+            teardown.enter_context(RigLock(config.rail.port, f"session {self._session.folder.name}"))
+            return None, None
+        bench = Bench(bench_order(config, self._plan, here_is_mm))
+        teardown.callback(lambda: self._session.journal.append("bench_closed", **bench.close()))
+        return bench.rail_port, bench.camera_port
+
+    def _open_devices(
+        self, teardown: ExitStack, rail_port: str | None, camera_port: str | None
+    ) -> tuple[FocusAxis, Camera]:
+        self._stopper.check()
+        axis = open_axis(self._config.rail.settings(rail_port), self._clock)
+        teardown.callback(axis.close)
+        self._stopper.guard(axis)
+        self._stopper.check()
+        camera = open_camera(self._config.camera.settings(camera_port), self._clock)
+        teardown.callback(camera.close)
+        return axis, camera
+
+    def _reference(self, axis: FocusAxis, here_is_mm: float) -> None:
+        if axis.position().trust is not PositionTrust.UNKNOWN and self._config.rail.reference == "home":
+            return
+        if self._config.rail.reference == "home":
+            axis.home()
+        else:
+            axis.set_reference(here_is_mm)
+        position = axis.position()
+        if position.trust is PositionTrust.UNKNOWN:
+            raise PositionUnknownError(f"{axis.name} does not know where it stands; nothing is moved")
+        self._session.journal.append(
+            "reference_set",
+            by=self._config.rail.reference,
+            position_mm=position.value,
+            trust=position.trust.value,
+        )
+
+    def _confirm(self, axis: FocusAxis, here_is_mm: float) -> None:
+        """On real hardware: say where the carriage is about to go, before it goes."""
+        if self._config.simulated:
+            return
+        plan = self._plan
+        closest = max(plan.positions_mm)
+        self._operator.confirm(
+            f"{axis.name}: the carriage is taken to stand at {here_is_mm:g} mm. "
+            f"The first move goes to {plan.approach_mm:g} mm, then {plan.positions_mm[0]:g} mm; the closest "
+            f"point is {closest:g} mm, {closest - here_is_mm:g} mm nearer to the subject than now. "
+            f"Positive is towards the subject (towards_subject = {self._config.rail.towards_subject!r})."
+        )
+
+    def _lock(self, camera: Camera) -> dict[str, str | None]:
+        capture = self._config.capture
+        report = lock_exposure(
+            camera,
+            LockRequest(
+                shutter_s=self._plan.shutter_s,
+                aperture=self._plan.f_number,
+                iso=self._plan.iso,
+                white_balance=capture.white_balance,
+                image_format=capture.image_format,
+            ),
+        )
+        for setting in report.to_ask:
+            question = f"The camera cannot tell its {setting.name}: {setting.message}"
+            if not self._config.simulated:
+                self._operator.confirm(question)
+            else:
+                self._bus.publish(Note(question))
+        settings = {s.name: s.after for s in report.settings}
+        self._session.journal.append(
+            "preflight",
+            camera=vars(camera.describe()),
+            settings=settings,
+            verdicts={s.name: s.verdict.value for s in report.settings},
+        )
+        return settings
+
+    def _run_settings(self) -> RunSettings:
+        timing = self._plan.timing
+        return RunSettings(
+            settle_s=timing.settle_s,
+            flash_interval_s=timing.flash_interval_s,
+            overlap_download=timing.overlap_download,
+            return_to_start=self._config.capture.return_to_start,
+        )
+
+    def _live(self, teardown: ExitStack, runner: Runner) -> LiveStacker:
+        geometry = LiveGeometry(self._plan.positions_mm, self._plan.pupil_distance_mm)
+        mark = "SIMULATED_" if self._config.simulated else ""
+        preview = self._session.folder / f"{mark}preview.jpg"
+        live = LiveStacker(self._bus, geometry, preview, self._result)
+        teardown.callback(live.close)
+        for index, record in sorted(runner.state.saved.items()):
+            live.add(index, self._session.folder / record.files[0].file, record.position_mm)
+        return live
+
+    def _test_frame(self, runner: Runner, settings: dict[str, str | None]) -> None:
+        """Take a frame at the start, and refuse what a whole stack would regret."""
+        session = self._session
+        index = runner.state.next_index()
+        assert index is not None
+        files = runner.expose(self._plan.positions_mm[index], session.incoming)
+        levels = frame_levels(files[0].path)
+        try:
+            check_levels(levels, accept_clipping=self._options.accept_clipping)
+        finally:
+            entries = []
+            for number, file in enumerate(files):
+                mark = "SIMULATED_" if self._config.simulated else ""
+                stamp = len(session.journal.entries) + number
+                name = f"{mark}test_frame_{stamp}{file.path.suffix or Path(file.camera_name).suffix}".lower()
+                final = session.publish(file.path, name, folder=session.folder)
+                entries.append(session.file_entry(final, file.size_bytes, file.sha256))
+            session.journal.append(
+                "test_frame", files=entries, clipped_fraction=levels.clipped_fraction, mean_level=levels.mean
+            )
+        size = sum(f.size_bytes for f in files)
+        left = self._plan.frames - len(runner.state.saved)
+        check_room(session.folder, left, size, levels.width_px * levels.height_px)
+        self._bus.publish(PreflightPassed(settings, levels.clipped_fraction, levels.mean))
+
+    def _note_position(self, axis: FocusAxis) -> None:
+        """Remember where the carriage stands, for whoever resumes; an unknown position is not written."""
+        try:
+            position = axis.position()
+        except RigError:
+            return
+        if position.trust is not PositionTrust.UNKNOWN:
+            self._position_mm = position.value
+
+    def _worth_resuming(self) -> bool:
+        return any(e["event"] == "fired" for e in self._session.journal.entries)
+
+    def _finish(self, reason: str, message: str) -> None:
+        runner = self._runner
+        done = len(runner.state.saved) if runner else len(self._session.state(self._plan.frames).saved)
+        run_s = runner.run_s if runner else 0.0
+        event = RunFinished(reason, done, self._plan.frames, run_s, self._critical_path_s, message)
+        fields: dict[str, Any] = event.as_dict()
+        del fields["event"]
+        try:
+            self._session.journal.append("finished", position_mm=self._position_mm, **fields)
+        except RigError as err:
+            self._bus.publish(Note(f"the end of the run is not in the journal: {err}", "warning"))
+        self._bus.publish(event)
+
+
+def bench_order(config: RigConfig, plan: StackPlan, start_mm: float) -> dict[str, Any]:
+    """What the simulated bench is told to play: the configured rig, lit for the planned exposure.
+
+    What the configuration does not know, the bench decides.
+    """
+    rail, camera = config.rail, config.camera
+    lens = {
+        "magnification": plan.magnification,
+        "f_number": plan.f_number,
+        "effective_f_number": plan.effective_f_number,
+        "pupil_distance_mm": plan.pupil_distance_mm,
+    }
+    order: dict[str, dict[str, Any]] = {
+        "simulator": dict(config.simulator or {}),
+        "rail": {
+            "driver": rail.driver,
+            "steps_per_mm": rail.steps_per_mm,
+            "max_speed_mm_s": rail.speed_mm_s,
+            "acceleration_mm_s2": rail.acceleration_mm_s2,
+            "towards_subject": rail.towards_subject or "+",
+            "start_mm": start_mm,
+        },
+        "camera": {
+            "model": camera.model,
+            "sensor_width_mm": camera.sensor_width_mm,
+            "shutter_lag_s": camera.shutter_lag_s,
+            "readout_s": camera.readout_s,
+        },
+        "lens": lens,
+        "exposure": {"shutter_s": plan.shutter_s, "iso": plan.iso},
+    }
+    return {
+        table: {key: value for key, value in values.items() if value is not None}
+        for table, values in order.items()
+    }
