@@ -106,7 +106,8 @@ class RailConfig(_Table):
         Parameters
         ----------
         port : str, optional
-            Overrides the configured port: that of a simulated rail. Then an unset `towards_subject` is ``"+"``.
+            Overrides the configured port: that of a simulated rail, where an unset `towards_subject` is
+            ``"+"``.
 
         Raises
         ------
@@ -119,8 +120,8 @@ class RailConfig(_Table):
                 raise UserError('rail.port is missing: write for instance port = "/dev/ttyUSB0"')
             if direction is None:
                 raise UserError(
-                    'rail.towards_subject is missing: write towards_subject = "+" when the positive direction of '
-                    'the controller moves the camera towards the subject, "-" when it moves it away'
+                    'rail.towards_subject is missing: write towards_subject = "+" when the positive direction '
+                    'of the controller moves the camera towards the subject, "-" when it moves it away'
                 )
         return RailSettings(
             driver=self.driver,

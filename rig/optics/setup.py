@@ -108,23 +108,26 @@ def describe_setup(
         airy_diameter_mm=float(diffraction.airy_diameter(ne, wavelength_mm)),
         best_effective_f_number=best,
         subject_resolution_lp_mm=resolution,
-        warnings=(*effective.warnings, *_diffraction_advice(ne, best, resolution)),
+        warnings=(*effective.warnings, *_diffraction_advice(ne, best, resolution, f_number)),
     )
 
 
-def _diffraction_advice(ne: float, best: float | None, resolution: float) -> tuple[str, ...]:
+def _diffraction_advice(
+    ne: float, best: float | None, resolution: float, f_number: float | None
+) -> tuple[str, ...]:
     if best is None or ne <= diffraction.WARNING_FACTOR * best:
         return ()
     rest = f"{resolution:.0f} line pairs per mm are left on the subject"
-    balance = f"sharpness and number of frames balance at effective f/{best:.2g}"
+    cure = "" if f_number is None else "; open the aperture"
+    balance = f"sharpness and number of frames balance at effective f/{best:.2g}{cure}"
     if ne <= diffraction.STRONG_WARNING_FACTOR * best:
         what = (
-            f"diffraction softens the picture: effective f/{ne:.3g} passes less than half the contrast at "
-            f"half the pixels' limit ({rest}); {balance}"
+            f"diffraction softens the picture: effective f/{ne:.3g} passes less than half the contrast at half "
+            f"the pixels' limit ({rest}); {balance}"
         )
     else:
         what = (
-            f"diffraction erases the finest pixels: effective f/{ne:.3g} leaves nothing at their limit "
-            f"({rest}); open the aperture, {balance}"
+            f"diffraction erases the finest pixels: effective f/{ne:.3g} leaves nothing at their limit ({rest}); "
+            f"{balance}"
         )
     return (what,)
