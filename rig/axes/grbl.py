@@ -26,6 +26,9 @@ _DWELL = "G4P0.01"
 _REPORT_MM = 0.0005
 """Reports have three decimals."""
 _EPSILON_MM = 1e-6
+"""Far below a microstep: what a sum of floats may be beyond a limit."""
+_HOLD_S = 1.5
+"""Real seconds for a hold to begin; milliseconds on a working rail. After that it is reset in motion."""
 _ARRIVE_S = 1.0
 """Real seconds from the end of the dwell to a report of Idle on target; milliseconds on a working rail."""
 _SLOW = 1.5
@@ -219,7 +222,7 @@ class GrblAxis:
         """Move to a position, in mm, and return when the motion has really ended."""
         self._check_open()
         limits = self.limits
-        if not limits.contains(position):
+        if not limits.low - _EPSILON_MM <= position <= limits.high + _EPSILON_MM:
             raise LimitError(position, limits.low, limits.high)
         self._notice_faults()
         if self._offset_mm is None:
@@ -319,7 +322,7 @@ class GrblAxis:
         braking_s = 2.0 * self.speed_mm_s / self._controller[120] / self._clock.scale
         try:
             fault = self._link.take_fault()
-            held = fault is None and self._link.hold(ACKNOWLEDGE_S / 2 + braking_s)
+            held = fault is None and self._link.hold(_HOLD_S + braking_s)
             before = self._where()[1] if held else math.inf
             self._modal_sent = False
             version = self._link.reset()

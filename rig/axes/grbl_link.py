@@ -152,8 +152,8 @@ class GrblLink:
             report = self._ask(min(_PROBE_S, max(0.01, deadline - time.monotonic())))
             if report is not None and (report.held or report.state == "Idle"):
                 return True
-            if self._fault is not None:
-                return False
+            if self._fault is not None or (report is not None and report.state == "Home"):
+                return False  # a homing cycle does not listen to a hold
             time.sleep(pause_s)
             pause_s = min(0.02, 2 * pause_s)
         return False

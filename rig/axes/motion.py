@@ -183,8 +183,8 @@ class Approached:
         """Raise LimitError when a leg ends outside the limits of the axis."""
         limits = self._axis.limits
         for leg in legs:
-            if not limits.contains(leg):
-                raise LimitError(leg, limits.low, limits.high, "the run-up to the position")
+            if not limits.low - _EPSILON_MM <= leg <= limits.high + _EPSILON_MM:
+                raise LimitError(leg, limits.low, limits.high, "the position, or the run-up to it, at")
 
 
 def settle(clock: Clock, seconds: float, stop: threading.Event | None = None) -> bool:
