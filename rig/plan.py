@@ -14,9 +14,10 @@ from pydantic import BaseModel, ConfigDict
 from rig.errors import UserError
 from rig.optics.framing import field_of_last_frame, framing_growth
 from rig.optics.setup import OpticalSetup
+from rig.optics.stops import stop_mark
 from rig.positions import RailGeometry, Spacing, StepSource, check_limits, place
 from rig.timing import StackTiming, critical_path_s
-from rig.units import format_f_number, format_length
+from rig.units import format_length
 
 __all__ = ["RailGeometry", "Spacing", "StackPlan", "View", "plan_stack"]
 
@@ -105,7 +106,7 @@ class StackPlan(BaseModel):
     max_step_mm: float | None
     magnification: float | None
     f_number: float | None
-    marked_f_number: str | None
+    marked_f_number: float | None
     effective_f_number: float | None
     effective_f_number_source: str | None
     numerical_aperture: float | None
@@ -235,7 +236,7 @@ _OPTICS_FIELDS = (
 def _optics_fields(optics: OpticalSetup | None) -> dict[str, Any]:
     fields: dict[str, Any] = {name: getattr(optics, name, None) for name in _OPTICS_FIELDS}
     stop = None if optics is None else optics.f_number
-    fields["marked_f_number"] = None if stop is None else format_f_number(stop)
+    fields["marked_f_number"] = None if stop is None else float(stop_mark(stop))
     fields["effective_f_number"] = None if optics is None else optics.effective.f_number
     fields["effective_f_number_source"] = None if optics is None else optics.effective.source.value
     return fields

@@ -72,7 +72,7 @@ def _optics_rows(plan: StackPlan) -> Iterator[tuple[str, str]]:
     yield "magnification", f"{plan.magnification:.3g}{frame}"
     if plan.effective_f_number is None or plan.dof_mm is None:
         return
-    marked = "" if plan.marked_f_number is None else f" at {plan.marked_f_number}"
+    marked = "" if plan.marked_f_number is None else f" at f/{plan.marked_f_number:g}"
     yield "effective f-number", f"{plan.effective_f_number:.3g}{marked} ({plan.effective_f_number_source})"
     parts = ""
     if plan.dof_geometric_mm is not None and plan.dof_wave_mm is not None:
@@ -112,7 +112,7 @@ def _exposure_text(plan: StackPlan) -> str:
     if plan.shutter_s is not None:
         parts.append(format_shutter(plan.shutter_s))
     if plan.marked_f_number is not None:
-        parts.append(plan.marked_f_number)
+        parts.append(f"f/{plan.marked_f_number:g}")
     if plan.iso is not None:
         parts.append(f"ISO {plan.iso}")
     if plan.timing.flash_interval_s is not None:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from rig.axes.registry import RailSettings, drivers
-from rig.cameras.base import LockRequest
+from rig.cameras.settings import CameraSettings
 from rig.config.fields import (
     Acceleration,
     AnyTable,
@@ -120,8 +120,8 @@ class RailConfig(_Table):
                 raise UserError('rail.port is missing: write for instance port = "/dev/ttyUSB0"')
             if direction is None:
                 raise UserError(
-                    'rail.towards_subject is missing: write towards_subject = "+" when the positive direction '
-                    'of the controller moves the camera towards the subject, "-" when it moves it away'
+                    'rail.towards_subject is missing: write towards_subject = "+" when the positive '
+                    'direction of the controller moves the camera towards the subject, "-" when it moves it away'
                 )
         return RailSettings(
             driver=self.driver,
@@ -167,6 +167,16 @@ class CameraConfig(_Table):
         if self.sensor_width_mm is None or self.pixels is None:
             return None
         return self.sensor_width_mm / self.pixels[0]
+
+    def settings(self, port: str | None = None) -> CameraSettings:
+        """Return what the camera's driver needs; `port` overrides the configured one (a simulated body's)."""
+        return CameraSettings(
+            driver=self.driver,
+            port=port or self.port,
+            model=self.model if port is None else None,
+            shutter_lag_s=self.shutter_lag_s,
+            readout_s=self.readout_s,
+        )
 
 
 class EffectiveFNumberConfig(_Table):
@@ -244,16 +254,6 @@ class CaptureConfig(_Table):
     def f_number(self) -> float | None:
         """The true stop behind the marked aperture."""
         return None if self.aperture is None else float(true_stop(self.aperture))
-
-    def lock_request(self) -> LockRequest:
-        """Return the settings that the camera has to hold for the whole stack."""
-        return LockRequest(
-            shutter_s=self.shutter_s,
-            aperture=self.aperture,
-            iso=self.iso,
-            white_balance=self.white_balance,
-            image_format=self.image_format,
-        )
 
 
 class SessionConfig(_Table):

@@ -122,12 +122,12 @@ def _diffraction_advice(
     balance = f"sharpness and number of frames balance at effective f/{best:.2g}{cure}"
     if ne <= diffraction.STRONG_WARNING_FACTOR * best:
         what = (
-            f"diffraction softens the picture: effective f/{ne:.3g} passes less than half the contrast at half "
-            f"the pixels' limit ({rest}); {balance}"
+            f"diffraction softens the picture: effective f/{ne:.3g} passes less than half the contrast at "
+            f"half the pixels' limit ({rest}); {balance}"
         )
     else:
         what = (
-            f"diffraction erases the finest pixels: effective f/{ne:.3g} leaves nothing at their limit ({rest}); "
-            f"{balance}"
+            f"diffraction erases the finest pixels: effective f/{ne:.3g} leaves nothing at their limit "
+            f"({rest}); {balance}"
         )
     return (what,)
