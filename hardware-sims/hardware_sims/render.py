@@ -170,7 +170,7 @@ class Renderer:
         half_w = frame.width_px / 2.0 * pixel_mm
         half_h = frame.height_px / 2.0 * pixel_mm
         reach = ((half_w + spill_mm) * widest, (half_h + spill_mm) * widest)
-        self._sheets = sample_scene(scene, pixel_mm, reach)
+        self._sheets = sample_scene(scene, pixel_mm, reach, self._pool)
 
     def render(self, viewpoint: Viewpoint, f_number: float, fineness: float = 1.0) -> Array:
         """Light on the sensor, linear, 1 is white; (height, width, 3) float32.

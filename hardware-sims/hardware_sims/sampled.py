@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from hardware_sims.scene import Array, Grid, Raster, Scene, Sheet, SheetKind
+from hardware_sims.scene import Array, Grid, Scene, Sheet, SheetKind
 
 __all__ = ["CELL_PX", "LEVELS", "MipLevel", "SampledSheet", "sample_scene"]
 
@@ -19,6 +20,7 @@ CELL_PX = 8
 """Side of the cells, in sensor pixels, over which cover and depth range are noted."""
 
 _WHITE = 8192.0  # leaves room for highlights eight times brighter than white in 16 bits
+_TILE = 256  # texels painted at a time
 _ALIGN = 64  # texels: every level halves evenly
 
 
@@ -103,7 +105,9 @@ class SampledSheet:
         return cv2.BORDER_REFLECT if self.kind == "backdrop" else cv2.BORDER_CONSTANT
 
 
-def sample_scene(scene: Scene, pixel_mm: float, reach_mm: tuple[float, float]) -> tuple[SampledSheet, ...]:
+def sample_scene(
+    scene: Scene, pixel_mm: float, reach_mm: tuple[float, float], pool: Executor
+) -> tuple[SampledSheet, ...]:
     """Sample every sheet of a scene.
 
     Parameters
@@ -114,26 +118,30 @@ def sample_scene(scene: Scene, pixel_mm: float, reach_mm: tuple[float, float]) -
         A sensor pixel in the plane of focus.
     reach_mm : tuple of float
         Half width and half height of what the lens can ever see of the subject; a backdrop has its own bounds.
+    pool : Executor
+        Threads to paint on.
     """
-    return tuple(_sample(sheet, pixel_mm, reach_mm) for sheet in scene.sheets)
+    return tuple(_sample(sheet, pixel_mm, reach_mm, pool) for sheet in scene.sheets)
 
 
-def _sample(sheet: Sheet, pixel_mm: float, reach_mm: tuple[float, float]) -> SampledSheet:
+def _sample(
+    sheet: Sheet, pixel_mm: float, reach_mm: tuple[float, float], pool: Executor
+) -> SampledSheet:
     texel = pixel_mm / 2.0
     skipped = 0  # finest levels that share the first texture
     while texel * 2.0 <= sheet.finest_mm and skipped < LEVELS - 1:
         texel *= 2.0
         skipped += 1
     grid = _grid(sheet, texel, reach_mm)
-    raster = sheet.raster(grid)
+    rgba, depth = _painted(sheet, grid, pool)
     cell_texels = max(1, 2 * CELL_PX >> skipped)
-    cover, near, far = _cells(raster, cell_texels)
+    cover, near, far = _cells(rgba, depth, cell_texels)
     return SampledSheet(
         name=sheet.name,
         kind=sheet.kind,
         left_mm=grid.left_mm,
         top_mm=grid.top_mm,
-        levels=_levels(raster, texel, skipped),
+        levels=_levels(rgba, depth, texel, skipped),
         cell_mm=cell_texels * texel,
         cell_cover=cover,
         cell_near_mm=near,
@@ -151,15 +159,31 @@ def _grid(sheet: Sheet, texel: float, reach_mm: tuple[float, float]) -> Grid:
     return Grid(left, top, texel, columns, rows)
 
 
-def _levels(raster: Raster, texel: float, skipped: int) -> tuple[MipLevel, ...]:
-    rgba = np.empty((*raster.cover.shape, 4), np.uint16)
-    peak = np.float32(65535.0)
-    for channel in range(3):
-        plane = raster.colour[..., channel] * raster.cover
-        np.multiply(plane, np.float32(_WHITE), out=plane)
-        rgba[..., channel] = np.clip(plane, 0.0, peak, out=plane)
-    rgba[..., 3] = raster.cover * np.float32(_WHITE)
-    depth = raster.depth_mm
+def _painted(sheet: Sheet, grid: Grid, pool: Executor) -> tuple[Array, Array]:
+    """Colour times cover and cover as 16-bit, and depth; painted in tiles that stay in the cache."""
+    rgba = np.zeros((grid.rows, grid.columns, 4), np.uint16)
+    depth = np.zeros((grid.rows, grid.columns), np.float32)
+
+    def paint(corner: tuple[int, int]) -> None:
+        top, left = corner
+        rows, columns = min(_TILE, grid.rows - top), min(_TILE, grid.columns - left)
+        step = grid.step_mm
+        part = Grid(grid.left_mm + left * step, grid.top_mm + top * step, step, columns, rows)
+        raster = sheet.raster(part)
+        place = (slice(top, top + rows), slice(left, left + columns))
+        depth[place] = raster.depth_mm
+        if not raster.cover.any():
+            return
+        scaled = raster.cover * np.float32(_WHITE)
+        rgba[place][..., :3] = np.clip(raster.colour * scaled[..., None], 0.0, 65535.0)
+        rgba[place][..., 3] = scaled
+
+    corners = [(top, left) for top in range(0, grid.rows, _TILE) for left in range(0, grid.columns, _TILE)]
+    list(pool.map(paint, corners))
+    return rgba, depth
+
+
+def _levels(rgba: Array, depth: Array, texel: float, skipped: int) -> tuple[MipLevel, ...]:
     levels = [_integrated(rgba, depth, texel)] * (skipped + 1)
     while len(levels) < LEVELS:
         rgba, depth = _halved(rgba), _halved(depth)
@@ -182,14 +206,14 @@ def _halved(image: Array) -> Array:
     return np.asarray(half)
 
 
-def _cells(raster: Raster, texels: int) -> tuple[Array, Array, Array]:
-    rows, columns = raster.cover.shape
+def _cells(rgba: Array, depth: Array, texels: int) -> tuple[Array, Array, Array]:
+    rows, columns = depth.shape
 
     def blocks(image: Array) -> Array:
         return image.reshape(rows // texels, texels, columns // texels, texels)
 
     around = np.ones((3, 3), np.uint8)
-    cover = cv2.dilate(blocks(raster.cover).max(axis=(1, 3)), around)
-    near = cv2.erode(blocks(raster.depth_mm).min(axis=(1, 3)), around)
-    far = cv2.dilate(blocks(raster.depth_mm).max(axis=(1, 3)), around)
+    cover = cv2.dilate(blocks(rgba[..., 3]).max(axis=(1, 3)).astype(np.float32), around)
+    near = cv2.erode(blocks(depth).min(axis=(1, 3)), around)
+    far = cv2.dilate(blocks(depth).max(axis=(1, 3)), around)
     return np.asarray(cover), np.asarray(near), np.asarray(far)

@@ -77,6 +77,11 @@ class Raster:
     cover: Array
     depth_mm: Array
 
+    @classmethod
+    def bare(cls, depth_mm: Array) -> Raster:
+        """Nothing covered."""
+        return cls(np.zeros((*depth_mm.shape, 3), np.float32), np.zeros_like(depth_mm), depth_mm)
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:

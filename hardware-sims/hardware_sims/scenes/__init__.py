@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from hardware_sims.scene import Grid, Raster, Scene, Sheet
+from hardware_sims.scenes.insect import insect_sheets
 from hardware_sims.scenes.statue import statue_sheets
 
 __all__ = ["SCENES", "make_scene"]
@@ -14,6 +15,7 @@ _FRAME = (36.0, 24.0)
 _DEPTH = 32.0
 
 _MAKERS: dict[str, Callable[[int], tuple[Sheet, ...]]] = {
+    "insect": insect_sheets,
     "statue": statue_sheets,
 }
 

@@ -8,17 +8,13 @@ from hardware_sims.scene import Array, Grid, Raster, Sheet
 from hardware_sims.scenes.fields import (
     bump,
     coordinates,
-    extended,
     noise,
-    normals,
-    occlusion,
     octaves,
     rgb,
-    shadow,
-    smooth_max,
     smoothstep,
     unit,
 )
+from hardware_sims.scenes.relief import Look, Relief
 
 __all__ = ["statue_sheets"]
 
@@ -26,11 +22,26 @@ _KEY = unit(-0.75, -0.62, 0.62)
 _FILL = unit(0.9, -0.1, 0.55)
 
 
+_PALE, _DARK = rgb(0.80, 0.74, 0.64), rgb(0.62, 0.57, 0.49)
+_SUN, _OPEN_SHADE, _HAZE = rgb(1.0, 0.95, 0.87), rgb(0.55, 0.66, 0.85), rgb(0.60, 0.62, 0.66)
+_BOUNDS = (-23.0, -16.0, 23.0, 17.0)
+
+
 def statue_sheets(seed: int) -> tuple[Sheet, ...]:
     """The head and the garden wall far behind it."""
+    head = Relief(
+        lambda grid: _head_shape(grid, seed),
+        _BOUNDS,
+        _KEY,
+        grain=lambda grid: 0.006 * octaves(grid, 0.22, seed + 21, 3, 0.75),
+    )
+
+    def paint(grid: Grid, look: Look) -> Array:
+        return _paint(grid, look, seed)
+
     return (
         Sheet("wall", "backdrop", (-30.0, -22.0, 30.0, 22.0), lambda grid: _wall(grid, seed), 0.04),
-        Sheet("head", "surface", (-23.0, -16.0, 23.0, 17.0), lambda grid: _head(grid, seed)),
+        Sheet("head", "surface", _BOUNDS, lambda grid: head.raster(grid, paint)),
     )
 
 
@@ -96,61 +107,55 @@ def _curls(x: Array, y: Array) -> Array:
     return np.asarray(np.sqrt(np.clip(1.0 - r * r, 0.0, 1.0)) + spiral)
 
 
-def _head_height(grid: Grid, seed: int) -> tuple[Array, Array]:
-    """Height towards the camera (0 at depth 32) and signed distance outside the outline."""
+def _head_shape(grid: Grid, seed: int) -> tuple[Array, Array]:
+    """Depth and signed distance outside the outline."""
     x, y = coordinates(grid)
     skull = (x / 8.1) ** 2 + ((y + 1.4) / 11.2) ** 2 + 0.10 * smoothstep(1.0, 9.0, y) * (x / 4.5) ** 2
     hairline = y - (-5.6 + 0.055 * x**2 - 0.35 * np.exp(-0.5 * (x / 0.8) ** 2))
     hair = smoothstep(0.25, -0.35, hairline)
-    height = 9.6 + _dome(skull, 16.4) + _face(x, y) * smoothstep(1.0, 0.55, skull) * (1.0 - 0.85 * hair)
-    height = height + hair * (0.55 + 0.62 * _curls(x, y))
+    curls = _curls(x, y)
+    face = 9.6 + _dome(skull, 16.4) + _face(x, y) * smoothstep(1.0, 0.55, skull) * (1.0 - 0.85 * hair)
+    face = face + hair * (0.55 + 0.62 * curls)
     bun = (x / 4.4) ** 2 + ((y + 11.6) / 3.6) ** 2
-    height = smooth_max(height, 13.0 + _dome(bun, 6.5) + 0.6 * _curls(x, y), 0.5)
-    ear = ((np.abs(x) - 8.3) / 1.05) ** 2 + ((y - 0.8) / 4.6) ** 2
-    lobe = 10.2 + _dome(ear, 2.4) - 1.2 * bump(np.abs(x), y, (8.3, -0.2), (0.42, 2.2))
-    height = np.where(skull < 1.0, height, -50.0)
-    height = np.maximum(height, np.where(bun < 1.0, 13.0 + _dome(bun, 6.5) + 0.6 * _curls(x, y), -50.0))
-    height = np.maximum(height, np.where(ear < 1.0, lobe, -50.0))
+    top = 13.0 + _dome(bun, 6.5) + 0.6 * curls
+    ax = np.abs(x)
+    ear = ((ax - 8.35 + 0.05 * (y - 1.0)) / 1.0) ** 2 + ((y - 0.8) / 4.6) ** 2
+    lobe = 10.2 + _dome(ear, 2.4) - 1.2 * bump(ax, y, (8.3, -0.2), (0.42, 2.2))
     neck_r = (x / 5.4) ** 2
-    folds = 0.35 * (np.cos((y - 0.02 * x**2) * 2.6) > 0.0) * 0.0 + 0.28 * np.cos((y + 0.03 * x**2) * 3.0)
-    neck = np.where(neck_r < 1.0, 5.5 + _dome(neck_r, 8.2) + folds, -50.0)
-    height = np.maximum(height, np.where(y > 3.0, neck, -50.0))
-    rim = 10.6 + 0.020 * x**2 - 1.6 * np.exp(-0.5 * (x / 6.0) ** 2)
-    bust_y = y - rim
-    chest = 0.6 + 7.5 * (1.0 - np.exp(-np.clip(bust_y, 0.0, None) / 2.0)) * np.exp(-0.5 * (x / 13.0) ** 2)
-    drape = 0.45 * np.sin(1.9 * (y - 0.035 * (x + 9.0) ** 2)) * smoothstep(-3.0, 1.0, -x + 3.0)
-    chest = chest + drape
-    height = np.maximum(height, np.where(bust_y > 0.0, chest, -50.0))
-    inside = np.minimum(
-        np.minimum((np.sqrt(skull) - 1.0) * 8.1, (np.sqrt(bun) - 1.0) * 3.6), (np.sqrt(ear) - 1.0) * 1.05
+    neck = 5.5 + _dome(neck_r, 8.2) + 0.28 * np.cos((y + 0.03 * x**2) * 3.0)
+    rim = y - (10.6 + 0.020 * x**2 - 1.6 * np.exp(-0.5 * (x / 6.0) ** 2))
+    chest = 0.6 + 7.5 * (1.0 - np.exp(-np.clip(rim, 0.0, None) / 2.0)) * np.exp(-0.5 * (x / 13.0) ** 2)
+    chest = chest + 0.45 * np.sin(1.9 * (y - 0.035 * (x + 9.0) ** 2)) * smoothstep(-3.0, 1.0, 3.0 - x)
+    # Each part with its signed distance outside its own outline; the nearest of those that are there is seen.
+    parts = (
+        (face, (np.sqrt(skull) - 1.0) * 8.1),
+        (top, (np.sqrt(bun) - 1.0) * 3.6),
+        (lobe, (np.sqrt(ear) - 1.0) * 1.0),
+        (neck, np.maximum(ax - 5.4, 3.0 - y)),
+        (chest, -rim),
     )
-    neck_out = np.where(y > 3.0, (np.abs(x) - 5.4), 50.0)
-    outside = np.minimum(np.minimum(inside, neck_out), -bust_y + 0.0 * x)
+    height = np.full((grid.rows, grid.columns), -1.0, np.float32)
+    outside = np.full(height.shape, 50.0, np.float32)
+    for part, distance in parts:
+        height = np.where(distance < 0.0, np.maximum(height, part), height)
+        outside = np.minimum(outside, distance)
     height = height + 0.03 * octaves(grid, 0.9, seed + 11, 4, 0.6)
-    return np.asarray(height, np.float32), np.asarray(outside, np.float32)
+    return np.asarray(32.0 - height, np.float32), np.asarray(outside, np.float32)
 
 
-def _head(grid: Grid, seed: int) -> Raster:
-    height, outside = _head_height(grid, seed)
-    cover = np.clip(0.5 - outside / grid.step_mm, 0.0, 1.0).astype(np.float32)
-    depth = extended(32.0 - height, (height > -20.0).astype(np.float32))
-    step = grid.step_mm
+def _paint(grid: Grid, look: Look, seed: int) -> Array:
+    nx, ny, nz = look.nx, look.ny, look.nz
     grain = octaves(grid, 0.22, seed + 21, 3, 0.75)
-    nx, ny, nz = normals(depth + 0.006 * grain, step)
-    lit = shadow(depth, step, _KEY, 0.25, 14.0)
-    key = np.clip(nx * _KEY[0] + ny * _KEY[1] + nz * _KEY[2], 0.0, None) * lit
+    key = np.clip(nx * _KEY[0] + ny * _KEY[1] + nz * _KEY[2], 0.0, None) * look.lit
     fill = np.clip(nx * _FILL[0] + ny * _FILL[1] + nz * _FILL[2], 0.0, None)
-    sky = occlusion(depth, step, 0.8, 1.1) * occlusion(depth, step, 3.0, 0.9)
     gloss = np.clip(nx * 0.5 * _KEY[0] + ny * 0.5 * _KEY[1] + nz * (0.5 + 0.5 * _KEY[2]), 0.0, None)
     stain = smoothstep(-0.4, 1.1, octaves(grid, 3.0, seed + 31, 4, 0.6))
-    stone = rgb(0.80, 0.74, 0.64) + (rgb(0.62, 0.57, 0.49) - rgb(0.80, 0.74, 0.64)) * stain[..., None]
+    stone = _PALE + (_DARK - _PALE) * stain[..., None]
     speck = smoothstep(0.75, 1.3, noise(grid, 0.16, seed + 41)) * 0.35
-    albedo = 1.0 + 0.10 * grain - speck
+    albedo = np.clip(1.0 + 0.10 * grain - speck, 0.2, None)
     light = (
-        key[..., None] * rgb(1.0, 0.95, 0.87) * 1.15
-        + fill[..., None] * sky[..., None] * rgb(0.55, 0.66, 0.85) * 0.5
-        + (sky * (0.5 + 0.5 * nz))[..., None] * rgb(0.60, 0.62, 0.66) * 0.45
+        key[..., None] * (1.1 * _SUN)
+        + (fill * look.sky)[..., None] * (0.6 * _OPEN_SHADE)
+        + (look.sky * (0.5 + 0.5 * nz))[..., None] * (0.5 * _HAZE)
     )
-    colour = stone * np.clip(albedo, 0.2, None)[..., None] * light
-    colour = colour + (0.10 * gloss**22 * lit)[..., None]
-    return Raster(colour.astype(np.float32), cover, depth)
+    return np.asarray(stone * albedo[..., None] * light + (0.10 * gloss**22 * look.lit)[..., None])

@@ -7,13 +7,15 @@ by a circle, and its nearest surface has a closed form, so tubes of any tilt are
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
-from hardware_sims.scene import Array, Grid
+from hardware_sims.scene import Array, Grid, Raster
+from hardware_sims.scenes.relief import CoarseField, coarse_grid, extended
 
-__all__ = ["Tube", "TubeCanvas"]
+__all__ = ["Tube", "TubeLook", "Tubes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,86 +37,132 @@ class Tube:
     tint: float = 0.0
 
 
-@dataclass
-class TubeCanvas:
-    """Nearest surface of tubes on a grid.
+@dataclass(frozen=True, slots=True)
+class TubeLook:
+    """What a painter needs to know of tubes on a grid; all (rows, columns) float32.
 
-    Attributes
+    Parameters
     ----------
-    cover, depth, nx, ny, nz, along, tint : Array
-        (rows, columns) float32: cover, depth, normal (z towards the camera), place along the tube 0 to 1, tint.
+    cover, depth : Array
+        As in a raster.
+    nx, ny, nz : Array
+        Normal; z towards the camera.
+    along : Array
+        Place along the tube, 0 to 1.
+    tint : Array
+        Of the tube that is seen.
     """
 
-    grid: Grid
-    cover: Array = field(init=False)
-    depth: Array = field(init=False)
-    nx: Array = field(init=False)
-    ny: Array = field(init=False)
-    nz: Array = field(init=False)
-    along: Array = field(init=False)
-    tint: Array = field(init=False)
+    cover: Array
+    depth: Array
+    nx: Array
+    ny: Array
+    nz: Array
+    along: Array
+    tint: Array
 
-    def __post_init__(self) -> None:
-        shape = (self.grid.rows, self.grid.columns)
-        for name in ("cover", "nx", "ny", "nz", "along", "tint"):
-            setattr(self, name, np.zeros(shape, np.float32))
-        self.depth = np.full(shape, np.inf, np.float32)
 
-    def draw(self, tube: Tube) -> None:
-        """Add a tube; where it is nearer than what is there it hides it."""
-        spans = len(tube.points) - 1
-        for i in range(spans):
-            self._span(tube, i, (i / spans, (i + 1) / spans))
+class Tubes:
+    """A set of tubes; where two cross, the nearer one is seen.
 
-    def _span(self, tube: Tube, i: int, along: tuple[float, float]) -> None:
-        p, q = tube.points[i], tube.points[i + 1]
-        step = self.grid.step_mm
-        # A tube thinner than a cell covers its cells in part.
-        r0, r1 = float(tube.radii[i]), float(tube.radii[i + 1])
-        window = self._window(p, q, max(r0, r1) + step)
-        if window is None:
-            return
-        rows, columns = window
-        x = self.grid.x_mm[columns][None, :] - np.float32(p[0])
-        y = self.grid.y_mm[rows][:, None] - np.float32(p[1])
-        length = math.hypot(q[0] - p[0], q[1] - p[1])
-        ux, uy = ((q[0] - p[0]) / length, (q[1] - p[1]) / length) if length > 1e-9 else (1.0, 0.0)
-        s = x * np.float32(ux) + y * np.float32(uy)
-        d = y * np.float32(ux) - x * np.float32(uy)
-        nearest = np.clip(s, 0.0, length)
-        share = nearest / max(length, 1e-9)
-        radius = np.float32(r0) + share * np.float32(r1 - r0)
-        drawn = np.maximum(radius, 0.5 * step)
-        cover = np.clip((drawn - np.hypot(s - nearest, d)) / step + 0.5, 0.0, 1.0) * (radius / drawn)
-        slope = float(q[2] - p[2]) / max(length, 1e-9)
-        h2 = np.clip(drawn * drawn - d * d, 0.0, None)
-        touch = np.clip(s - slope / math.sqrt(1.0 + slope * slope) * np.sqrt(h2), 0.0, length)
-        off = s - touch
-        out = np.sqrt(np.clip(h2 - off * off, 0.0, None))
-        depth = np.float32(p[2]) + touch * np.float32(slope) - out
-        self._keep(window, cover, depth)
-        mine = self._mine
-        inverse = (1.0 / drawn)[mine]
-        off, d, out = off[mine], d[mine], out[mine]
-        self.nx[window][mine] = (off * ux - d * uy) * inverse
-        self.ny[window][mine] = (off * uy + d * ux) * inverse
-        self.nz[window][mine] = out * inverse
-        place = along[0] + (touch / max(length, 1e-9))[mine] * (along[1] - along[0])
-        self.along[window][mine] = place
-        self.tint[window][mine] = tube.tint
+    Parameters
+    ----------
+    tubes : list of Tube
+        Any number.
+    bounds : tuple of float
+        Where they are.
+    """
 
-    def _keep(self, window: tuple[slice, slice], cover: Array, depth: Array) -> None:
-        had, behind = self.cover[window], self.depth[window]
-        self._mine = ((depth < behind) & (cover >= 0.5)) | (cover > had)
-        np.copyto(behind, depth, where=self._mine)
-        np.maximum(had, cover, out=had)
+    def __init__(self, tubes: list[Tube], bounds: tuple[float, float, float, float]) -> None:
+        pieces = []
+        for tube in tubes:
+            spans = len(tube.points) - 1
+            for i in range(spans):
+                ends = (*tube.points[i], tube.radii[i], *tube.points[i + 1], tube.radii[i + 1])
+                pieces.append((*ends, i / spans, (i + 1) / spans, tube.tint))
+        # Columns: x, y, depth, radius of both ends, place along the tube of both ends, tint.
+        self._pieces = np.array(pieces, np.float64).reshape(-1, 11)
+        grid = coarse_grid(bounds)
+        coarse = self._drawn(grid)
+        known = (coarse.cover > 0.0).astype(np.float32)
+        depth = np.where(known > 0.0, coarse.depth, 0.0).astype(np.float32)
+        self._depth = CoarseField(grid, extended(depth, known))
 
-    def _window(self, p: Array, q: Array, margin: float) -> tuple[slice, slice] | None:
-        g = self.grid
-        left = max(0, math.floor((min(p[0], q[0]) - margin - g.left_mm) / g.step_mm))
-        right = min(g.columns, math.ceil((max(p[0], q[0]) + margin - g.left_mm) / g.step_mm))
-        top = max(0, math.floor((min(p[1], q[1]) - margin - g.top_mm) / g.step_mm))
-        bottom = min(g.rows, math.ceil((max(p[1], q[1]) + margin - g.top_mm) / g.step_mm))
-        if left >= right or top >= bottom:
-            return None
-        return slice(top, bottom), slice(left, right)
+    def raster(self, grid: Grid, paint: Callable[[Grid, TubeLook], Array]) -> Raster:
+        """The tubes with colours by a painter, who is asked only where there is something to paint."""
+        look = self.look(grid)
+        if not look.cover.any():
+            return Raster.bare(look.depth)
+        return Raster(paint(grid, look), look.cover, look.depth)
+
+    def look(self, grid: Grid) -> TubeLook:
+        """See `TubeLook`."""
+        drawn = self._drawn(grid)
+        np.copyto(drawn.depth, self._depth.on(grid), where=drawn.cover <= 0.0)
+        return drawn
+
+    def _drawn(self, grid: Grid) -> TubeLook:
+        shape = (grid.rows, grid.columns)
+        planes = [np.zeros(shape, np.float32) for _ in range(6)]
+        look = TubeLook(planes[0], np.full(shape, np.inf, np.float32), *planes[1:])
+        x, y = self._pieces[:, (0, 4)], self._pieces[:, (1, 5)]
+        margin = self._pieces[:, (3, 7)].max(axis=1, initial=0.0) + grid.step_mm
+        right, bottom = grid.left_mm + grid.columns * grid.step_mm, grid.top_mm + grid.rows * grid.step_mm
+        near = (x.max(axis=1) + margin > grid.left_mm) & (x.min(axis=1) - margin < right)
+        near &= (y.max(axis=1) + margin > grid.top_mm) & (y.min(axis=1) - margin < bottom)
+        for piece in self._pieces[near]:
+            _draw(look, grid, piece)
+        return look
+
+
+def _draw(look: TubeLook, grid: Grid, piece: Array) -> None:
+    px, py, pz, r0, qx, qy, qz, r1, from_share, to_share, tint = (float(v) for v in piece)
+    step = grid.step_mm
+    window = _window(grid, (px, py), (qx, qy), max(r0, r1) + step)
+    if window is None:
+        return
+    rows, columns = window
+    x = grid.x_mm[columns][None, :] - np.float32(px)
+    y = grid.y_mm[rows][:, None] - np.float32(py)
+    length = max(math.hypot(qx - px, qy - py), 1e-6)
+    ux, uy = (qx - px) / length, (qy - py) / length
+    s = x * ux + y * uy  # along the axis
+    d = y * ux - x * uy  # across it
+    nearest = np.clip(s, 0.0, length)
+    radius = r0 + nearest * ((r1 - r0) / length)
+    # A tube thinner than a cell covers its cells in part.
+    drawn = np.maximum(radius, 0.5 * step)
+    cover = np.clip((drawn - np.hypot(s - nearest, d)) / step + 0.5, 0.0, 1.0) * (radius / drawn)
+    # The nearest point of the swept sphere: its centre lies before or behind by the tilt of the axis.
+    slope = (qz - pz) / length
+    half = np.clip(drawn * drawn - d * d, 0.0, None)
+    touch = np.clip(s - slope / math.sqrt(1.0 + slope * slope) * np.sqrt(half), 0.0, length)
+    off = s - touch
+    out = np.sqrt(np.clip(half - off * off, 0.0, None))
+    depth = pz + touch * slope - out
+    had = look.cover[window]
+    mine = ((depth < look.depth[window]) & (cover >= 0.5)) | (cover > had)
+    np.maximum(had, cover, out=had)
+    inverse = 1.0 / drawn
+    values = (
+        (look.depth, depth),
+        (look.nx, (off * ux - d * uy) * inverse),
+        (look.ny, (off * uy + d * ux) * inverse),
+        (look.nz, out * inverse),
+        (look.along, from_share + touch * ((to_share - from_share) / length)),
+        (look.tint, np.full_like(depth, tint)),
+    )
+    for plane, value in values:
+        np.copyto(plane[window], value, where=mine)
+
+
+def _window(
+    grid: Grid, p: tuple[float, float], q: tuple[float, float], margin: float
+) -> tuple[slice, slice] | None:
+    left = max(0, math.floor((min(p[0], q[0]) - margin - grid.left_mm) / grid.step_mm))
+    right = min(grid.columns, math.ceil((max(p[0], q[0]) + margin - grid.left_mm) / grid.step_mm))
+    top = max(0, math.floor((min(p[1], q[1]) - margin - grid.top_mm) / grid.step_mm))
+    bottom = min(grid.rows, math.ceil((max(p[1], q[1]) + margin - grid.top_mm) / grid.step_mm))
+    if left >= right or top >= bottom:
+        return None
+    return slice(top, bottom), slice(left, right)
