@@ -1,0 +1,58 @@
+"""Canon EOS bodies."""
+
+from __future__ import annotations
+
+from rig.cameras.bodies.profile import AbsentMeans, BodyProfile, FixedSetting, Release, ReleaseKind
+
+__all__ = ["profile"]
+
+_RELEASE = Release(
+    ReleaseKind.WIDGET,
+    "eosremoterelease",
+    (
+        # 2.5.34 renamed the choices: "Press Full MF" shoots without autofocus there, "Immediate" before.
+        ("Press Full MF", "Immediate", "Press Full"),
+        # There, "Release Full" leaves the button half pressed and "Release" lets go of it.
+        ("Release", "Release Full"),
+    ),
+)
+
+_CANON = BodyProfile(
+    make="Canon",
+    exposure_mode=FixedSetting(
+        "exposure mode",
+        ("autoexposuremode", "autoexposuremodedial"),
+        ("Manual",),
+        absent=AbsentMeans.ASK,
+        advice="turn the mode dial to M",
+    ),
+    focus_mode=FixedSetting(
+        "focus mode",
+        ("focusmode",),
+        ("Manual",),
+        otherwise=AbsentMeans.ASK,  # R5, R6 and 90D offer no Manual: it is the switch on the lens
+        absent=AbsentMeans.ASK,
+        advice="put the focus switch of the lens to MF",
+    ),
+    fixed=(
+        FixedSetting("drive mode", ("drivemode",), ("Single", "Single silent"), advice="set single shooting"),
+        FixedSetting("exposure bracketing", ("aeb",), ("off", "Off"), advice="switch bracketing off"),
+        FixedSetting("bracketing", ("bracketmode",), ("off", "Off", "0"), otherwise=AbsentMeans.ASK),
+        FixedSetting(
+            "auto lighting optimiser",
+            ("alomode",),
+            ("Off", "x3", "disabled", "0"),
+            otherwise=AbsentMeans.ASK,
+        ),
+        FixedSetting("capture target", ("capturetarget",), ("Internal RAM",)),
+    ),
+    aperture=("aperture",),
+    image_format=("imageformat",),
+    kelvin_white_balance=("Color Temperature",),
+    release=_RELEASE,
+)
+
+
+def profile(_model: str) -> BodyProfile:
+    """The profile of an EOS body."""
+    return _CANON

@@ -1,0 +1,49 @@
+"""Nikon bodies."""
+
+from __future__ import annotations
+
+from rig.cameras.bodies.profile import AbsentMeans, BodyProfile, FixedSetting
+
+__all__ = ["profile"]
+
+_READ_CACHE_S = 2.1
+"""libgphoto2 keeps a value for 2 s."""
+
+_NIKON = BodyProfile(
+    make="Nikon",
+    exposure_mode=FixedSetting(
+        "exposure mode",
+        ("expprogram", "expprogram2"),
+        ("M",),
+        absent=AbsentMeans.ASK,
+        advice="turn the mode dial to M",
+    ),
+    focus_mode=FixedSetting(
+        "focus mode",
+        ("focusmode", "focusmode2"),
+        ("Manual", "MF", "MF (fixed)", "MF (selection)"),
+        otherwise=AbsentMeans.ASK,
+        absent=AbsentMeans.ASK,
+        advice="put the focus switch of body or lens to M",
+    ),
+    fixed=(
+        FixedSetting("automatic ISO", ("isoauto", "autoiso"), ("Off", "0"), advice="switch auto ISO off"),
+        # libgphoto2's own switch: without it a trigger focuses first.
+        FixedSetting("autofocus at release", ("autofocus",), ("Off",), otherwise=AbsentMeans.ASK),
+        FixedSetting("drive mode", ("capturemode",), ("Single Shot",), advice="set single-frame release"),
+        FixedSetting("bracketing", ("bracketing",), ("Off", "off", "0"), advice="switch bracketing off"),
+        FixedSetting("active D-lighting", ("dlighting",), ("Off",), otherwise=AbsentMeans.ASK),
+        FixedSetting(
+            "long-exposure noise reduction", ("longexpnr",), ("Off", "0"), otherwise=AbsentMeans.ASK
+        ),
+        FixedSetting("capture target", ("capturetarget",), ("Internal RAM",)),
+    ),
+    aperture=("f-number", "aperture"),
+    read_cache_s=_READ_CACHE_S,
+    kelvin_white_balance=("Color Temperature",),
+)
+
+
+def profile(_model: str) -> BodyProfile:
+    """The profile of a Nikon body."""
+    return _NIKON

@@ -1,0 +1,58 @@
+"""Sony Alpha bodies."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rig.cameras.bodies.profile import AbsentMeans, BodyProfile, FixedSetting
+
+__all__ = ["profile"]
+
+_SLOW_STARTERS = frozenset(
+    {
+        "DSC-RX0M2", "DSC-RX100M7", "ILCE-1", "ILCE-7C", "ILCE-7M3", "ILCE-7M4", "ILCE-7RM4", "ILCE-7RM4A",
+        "ILCE-7SM3", "ILCE-9M2", "ZV-1", "ZV-E10",
+    }
+)  # fmt: skip
+"""Bodies for which libgphoto2 waits 3 s from connection to first capture; before a trigger it does not."""
+_SLOW_START_S = 3.0
+
+_SONY = BodyProfile(
+    make="Sony",
+    exposure_mode=FixedSetting(
+        "exposure mode",
+        ("expprogram",),
+        ("M",),
+        absent=AbsentMeans.ASK,
+        advice="turn the mode dial to M",
+    ),
+    focus_mode=FixedSetting(
+        "focus mode",
+        ("focusmode",),
+        ("Manual",),
+        absent=AbsentMeans.ASK,
+        advice="set the focus to manual on body and lens",
+    ),
+    fixed=(
+        FixedSetting(
+            "drive mode",
+            ("capturemode",),
+            ("Single Shot",),
+            advice="set the drive mode to single shot",
+        ),
+        FixedSetting("dynamic range optimiser", ("dro",), ("Off",), otherwise=AbsentMeans.ASK),
+        FixedSetting(
+            "capture target",
+            ("capturetarget",),
+            ("sdram", "card+sdram"),
+            advice="set PC Remote to save to the computer",
+        ),
+        FixedSetting("flash mode", ("flashmode",), ("Flash off", "Fill flash"), otherwise=AbsentMeans.ASK),
+    ),
+    kelvin_white_balance=("Choose Color Temperature",),
+)
+
+
+def profile(model: str) -> BodyProfile:
+    """The profile of a Sony body."""
+    return replace(_SONY, settle_after_connect_s=_SLOW_START_S) if model in _SLOW_STARTERS else _SONY

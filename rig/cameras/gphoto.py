@@ -1,0 +1,301 @@
+"""A camera through libgphoto2, which lives in a process of its own with a deadline on every call."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rig.cameras.base import CameraInfo, CapturedFile, LockReport, LockRequest, Shot
+from rig.cameras.bodies import BodyProfile, recognise
+from rig.cameras.bodies.profile import SettingState
+from rig.cameras.camera_process import CallFailedError, CameraProcess, ProcessLostError
+from rig.cameras.locking import Locker
+from rig.cameras.messages import LinkLostError, explain
+from rig.cameras.protocol import Connected, FetchedFile, FetchOrder
+from rig.cameras.sequence import FileSequence
+from rig.cameras.settings import CameraSettings
+from rig.clock import Clock
+from rig.errors import CameraError
+
+__all__ = ["GPhotoCamera"]
+
+_CONNECT_S = 60.0
+"""Real seconds: the longest USB time-out of libgphoto2 is 20 s, and connecting makes several calls."""
+_CALL_S = 60.0
+"""A read or a set; bodies that step a shutter time through its range take seconds a step."""
+_RELEASE_S = 45.0
+_LEAVE_S = 5.0
+_FETCH_EXTRA_S = 60.0
+"""Beyond the wait for the image: a large RAW over a slow network."""
+_AFTER_RECONNECT_S = 5.0
+"""A picture that survived a broken connection is there at once; one that did not never comes."""
+_RECONNECT_PAUSES_S = (0.0, 1.0, 3.0)
+_SURPLUS_S = 2.0
+"""After a lost release, so long a late file is looked for beside this release's."""
+
+
+class GPhotoCamera:
+    """A body on USB or on the network.
+
+    Parameters
+    ----------
+    settings : CameraSettings
+        Where it is and how long it takes.
+    clock : Clock
+        For the time between release and the end of the exposure; time-outs are in real seconds.
+
+    Raises
+    ------
+    CameraError
+        When it is not there.
+    """
+
+    def __init__(self, settings: CameraSettings, clock: Clock) -> None:
+        self._settings, self._clock = settings, clock
+        self._process = CameraProcess()
+        self._connected = self._connect()
+        self._profile = recognise(self._connected.manufacturer, self._connected.model)
+        self._locker = Locker(self, self._profile)
+        self._report: LockReport | None = None
+        self._sequence = FileSequence()
+        self._pending: Shot | None = None
+        self._shots = 0
+        self._closed = False
+
+    @property
+    def profile(self) -> BodyProfile:
+        """What this body calls things."""
+        return self._profile
+
+    @property
+    def process_id(self) -> int:
+        """The process that owns the body."""
+        return self._process.pid
+
+    def describe(self) -> CameraInfo:
+        """Who is connected."""
+        states = self._guarded("reading its configuration", "read_all")
+        battery = next((s.value for s in states.values() if s.label == "Battery Level"), None)
+        lens = next((states[name].value for name in self._profile.lens if name in states), None)
+        found = self._connected
+        return CameraInfo(
+            manufacturer=found.manufacturer,
+            model=found.model,
+            serial=found.serial,
+            port=found.port,
+            lens=lens or None,
+            battery=battery or None,
+            simulated=found.serial.startswith("SIM"),
+        )
+
+    def lock(self, request: LockRequest) -> LockReport:
+        """Make everything manual and fixed; set, read back past the library's cache, report."""
+        self._report = self._locker.lock(request)
+        return self._report
+
+    def fire(self) -> Shot:
+        """Release the shutter without autofocus; return when the exposure is surely over.
+
+        Raises
+        ------
+        CameraError
+            When the body did not fire, or it is not known whether it did; it is connected and locked again if
+            that was possible, and the next release can be tried.
+        """
+        shutter_s = self._report.shutter_s if self._report else None
+        if shutter_s is None:
+            raise CameraError(
+                "the camera is not locked to a shutter time, so the end of an exposure is unknown"
+            )
+        if self._pending is not None:
+            raise CameraError(
+                f"shot {self._pending.number} was not collected: bodies drop pending files at a release"
+            )
+        try:
+            self._call("firing", "release", self._profile.release, deadline_s=_RELEASE_S)
+        except LinkLostError as err:
+            self._sequence.lost()  # it may have fired all the same
+            self._reconnect(err)
+            raise CameraError(f"{err}; connected again, but this frame was not taken") from err
+        self._shots += 1
+        now = datetime.now().astimezone().isoformat(timespec="milliseconds")
+        self._pending = Shot(self._shots, self._clock.now(), now)
+        self._clock.sleep(self._settings.shutter_lag_s + shutter_s + self._settings.readout_s)
+        return self._pending
+
+    def collect(self, shot: Shot, directory: Path) -> tuple[CapturedFile, ...]:
+        """Wait for the files of that shot and write them, flushed, under temporary names.
+
+        Raises
+        ------
+        CameraError
+            When no whole file of this shot came.
+        DataError
+            When it could not be written.
+        """
+        if self._pending != shot:
+            raise CameraError(f"shot {shot.number} is not the one that waits to be collected")
+        try:
+            files = self._fetch(shot, directory)
+        finally:
+            self._pending = None
+        fields = self._fields()
+        return tuple(
+            CapturedFile(Path(f.path), f.camera_name, f.size_bytes, f.sha256, {**fields, **f.fields})
+            for f in files
+        )
+
+    def restore(self) -> None:
+        """Put back the settings that `lock` changed.
+
+        Raises
+        ------
+        CameraError
+            Naming what could not be put back.
+        """
+        try:
+            left = self._locker.put_back()
+        except LinkLostError as err:
+            self._replace_process(err)
+            left = self._locker.put_back()
+        if left:
+            raise CameraError(f"not everything could be put back on the camera: {'; '.join(left)}")
+
+    def close(self) -> None:
+        """Let go of the body; may be called twice. Does not restore."""
+        if self._closed:
+            return
+        self._closed = True
+        with suppress(CallFailedError, ProcessLostError):  # what is being left need not say goodbye
+            self._process.call("leave", deadline_s=_LEAVE_S)
+        self._process.close()
+
+    # --- Configuration, for the locker ---
+
+    def read_all(self) -> dict[str, SettingState]:
+        """Every configuration entry, as the body has it now."""
+        self._call("refreshing", "refresh", self._profile.read_cache_s, deadline_s=_CALL_S)
+        states: dict[str, SettingState] = self._call("reading", "read_all", deadline_s=_CALL_S)
+        return states
+
+    def read(self, name: str) -> SettingState | None:
+        """One configuration entry, as the body has it now."""
+        self._call("refreshing", "refresh", self._profile.read_cache_s, deadline_s=_CALL_S)
+        found: dict[str, SettingState] = self._call("reading", "read", (name,), deadline_s=_CALL_S)
+        return found.get(name)
+
+    def write(self, name: str, value: str) -> str | None:
+        """Set a configuration entry; returns why the body refused at once, or None."""
+        try:
+            self._call(f"setting {name} to {value!r}", "write", name, value, deadline_s=_CALL_S)
+        except LinkLostError:
+            raise
+        except CameraError as err:
+            return str(err)
+        return None
+
+    # --- the process ---
+
+    def _call(self, doing: str, method: str, *arguments: Any, deadline_s: float) -> Any:
+        try:
+            return self._process.call(method, *arguments, deadline_s=deadline_s)
+        except CallFailedError as err:
+            raise explain(err.trouble, doing, self._port) from err
+        except ProcessLostError as err:
+            raise LinkLostError(f"the camera on {self._port} was lost, {doing}: {err}") from err
+
+    def _guarded(self, doing: str, method: str, *arguments: Any) -> Any:
+        """A call that may be repeated: once more after a new connection."""
+        try:
+            return self._call(doing, method, *arguments, deadline_s=_CALL_S)
+        except LinkLostError as err:
+            self._reconnect(err)
+            return self._call(doing, method, *arguments, deadline_s=_CALL_S)
+
+    @property
+    def _port(self) -> str:
+        return self._settings.port or "USB"
+
+    def _connect(self) -> Connected:
+        settings = self._settings
+        try:
+            found: Connected = self._call(
+                "connecting", "connect", settings.port, settings.model, deadline_s=_CONNECT_S
+            )
+        except BaseException:
+            self._process.close()
+            raise
+        return found
+
+    def _replace_process(self, cause: Exception) -> None:
+        """Connect again, from a fresh process: a connection that failed once is never believed again."""
+        self._process.close()
+        for pause_s in _RECONNECT_PAUSES_S:
+            time.sleep(pause_s)
+            self._process = CameraProcess()
+            try:
+                found = self._connect()
+            except CameraError as err:
+                failure = err
+                continue
+            if (found.model, found.serial) != (self._connected.model, self._connected.serial):
+                raise CameraError(f"another camera answers on {self._port} now: {found.model} {found.serial}")
+            return
+        raise CameraError(f"{cause}; connecting again failed: {failure}") from cause
+
+    def _reconnect(self, cause: Exception) -> None:
+        """Connect again and bring the body back to the locked state."""
+        self._replace_process(cause)
+        changed = self._locker.hold_again()
+        if changed:
+            raise CameraError(f"{cause}; after connecting again {'; '.join(changed)}") from cause
+
+    def _fetch(self, shot: Shot, directory: Path) -> list[FetchedFile]:
+        wait_s = self._settings.image_wait_s
+        try:
+            files = self._fetch_once(shot, directory, wait_s)
+        except LinkLostError as err:
+            self._reconnect(err)
+            try:
+                files = self._fetch_once(shot, directory, min(wait_s, _AFTER_RECONNECT_S))
+            except CameraError as again:
+                self._sequence.lost()
+                raise CameraError(f"shot {shot.number} is lost: {err}; connected again, but {again}") from err
+        self._sequence.taken(files[0].camera_name)
+        return files
+
+    def _fetch_once(self, shot: Shot, directory: Path, wait_s: float) -> list[FetchedFile]:
+        late = self._sequence.late_numbers
+        order = FetchOrder(
+            directory=str(directory),
+            stem=f"shot-{shot.number:05d}-{time.time_ns():x}",
+            files=self._profile.files_per_shot(self._locker.image_format),
+            deadline_s=wait_s,
+            quiet_s=0.0 if late or self._sequence.is_clean else _SURPLUS_S,
+            late_numbers=late,
+        )
+        try:
+            files: list[FetchedFile] = self._process.call(
+                "fetch", order, deadline_s=wait_s + order.quiet_s + _FETCH_EXTRA_S
+            )
+        except CallFailedError as err:
+            if err.trouble.kind == "missing":
+                self._sequence.lost()
+            elif err.trouble.kind == "surplus":
+                self._sequence = FileSequence()  # both have come: nothing is late any more
+            raise explain(err.trouble, f"fetching shot {shot.number}", self._port) from err
+        except ProcessLostError as err:
+            raise LinkLostError(f"the camera on {self._port} was lost, fetching: {err}") from err
+        return files
+
+    def _fields(self) -> dict[str, str]:
+        """The exposure in force, for the journal."""
+        if self._report is None:
+            return {}
+        fields = asdict(self._report)
+        names = ("shutter_s", "aperture", "iso", "white_balance")
+        return {name: str(fields[name]) for name in names if fields[name] is not None}

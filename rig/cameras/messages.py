@@ -1,0 +1,59 @@
+"""What libgphoto2's result codes mean to the person at the rig."""
+
+from __future__ import annotations
+
+from rig.cameras.protocol import Trouble
+from rig.errors import CameraError, DataError, RigError
+
+__all__ = ["LinkLostError", "explain"]
+
+_ERROR, _NOT_SUPPORTED, _IO, _TIMEOUT = -1, -6, -7, -10
+_CLAIM, _MODEL_NOT_FOUND, _UNKNOWN_PORT, _BUSY = -53, -105, -5, -110
+
+_LINK_LOST = frozenset({_ERROR, _IO, _TIMEOUT})
+"""Codes after which nothing that the connection says can be believed."""
+
+
+class LinkLostError(CameraError):
+    """The connection to the camera broke; a new one may work."""
+
+
+def explain(trouble: Trouble, doing: str, port: str | None) -> RigError:
+    """The error to raise for a call that failed.
+
+    Parameters
+    ----------
+    doing : str
+        What was being done, as in "while firing".
+    port : str or None
+        Where the camera is or was looked for.
+    """
+    if trouble.kind == "storage":
+        return DataError(
+            f"the frame could not be written to {trouble.text}: {trouble.needed_bytes} bytes are needed "
+            "for it; free some space and go on with `rig resume`"
+        )
+    if trouble.kind != "gphoto2":
+        return CameraError(f"{doing}: {trouble.text}")
+    return _explain_code(trouble, doing, port or "USB")
+
+
+def _explain_code(trouble: Trouble, doing: str, port: str) -> CameraError:
+    said = f"libgphoto2 {trouble.code}, {trouble.text}"
+    if trouble.code == _CLAIM:
+        return CameraError(
+            f"the camera on {port} is held by another program, usually the desktop: `gio mount -s gphoto2` "
+            f"lets go of it ({said})"
+        )
+    if trouble.code in (_MODEL_NOT_FOUND, _UNKNOWN_PORT):
+        return CameraError(
+            f"no camera was found on {port}: is it switched on, its cable plugged in, its USB mode "
+            f"PC Remote or PTP? ({said})"
+        )
+    if trouble.code == _BUSY:
+        return CameraError(f"the camera on {port} stayed busy, {doing} ({said})")
+    if trouble.code == _NOT_SUPPORTED:
+        return CameraError(f"the camera on {port} does not support this, {doing} ({said})")
+    if trouble.code in _LINK_LOST:
+        return LinkLostError(f"the connection to the camera on {port} broke, {doing} ({said})")
+    return CameraError(f"the camera on {port} refused, {doing} ({said})")

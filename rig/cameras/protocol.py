@@ -1,0 +1,96 @@
+"""What passes between the rig and the process that owns a camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Connected", "FetchOrder", "FetchedFile", "Request", "Response", "Trouble"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call: a method of `rig.cameras.gphoto_session.GPhotoSession` and its arguments."""
+
+    method: str
+    arguments: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why a call failed.
+
+    Parameters
+    ----------
+    kind : {"gphoto2", "storage", "missing", "broken", "surplus", "release", "internal"}
+        A code of libgphoto2; a file that could not be written; no file came; it is not whole; there are more
+        than there can be; the body has no release without autofocus; a mistake of the program.
+    code : int
+        libgphoto2's result, or the operating system's errno.
+    text : str
+        What was said.
+    needed_bytes : int
+        For storage: the size of what could not be written.
+    """
+
+    kind: str
+    code: int
+    text: str
+    needed_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Response:
+    """The outcome of a call."""
+
+    value: Any = None
+    trouble: Trouble | None = None
+
+
+@dataclass(frozen=True)
+class Connected:
+    """A camera that was connected to."""
+
+    manufacturer: str
+    model: str
+    serial: str
+    port: str
+
+
+@dataclass(frozen=True)
+class FetchOrder:
+    """Which files to wait for, and where to put them.
+
+    Parameters
+    ----------
+    directory : str
+        Where the files are written.
+    stem : str
+        Their names without suffix.
+    files : int
+        How many one release gives.
+    deadline_s : float
+        Real seconds to wait for them.
+    quiet_s : float
+        Real seconds to look for a surplus file afterwards; 0 only empties the queue.
+    late_numbers : tuple of int
+        Numbers in the names of files of earlier releases: put aside when they come.
+    """
+
+    directory: str
+    stem: str
+    files: int
+    deadline_s: float
+    quiet_s: float = 0.0
+    late_numbers: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class FetchedFile:
+    """A file that was fetched, checked, written and flushed."""
+
+    path: str
+    camera_name: str
+    size_bytes: int
+    sha256: str
+    fields: dict[str, str] = field(default_factory=dict)
