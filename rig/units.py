@@ -118,7 +118,8 @@ def _parse(value: object, kind: _Kind, what: str, bare: Bare) -> float:
     if not _UNIT.fullmatch(unit):
         raise _refusal(value, what, f'has a unit that cannot be read, "{unit}"', kind.examples)
     try:
-        return float(_registry().Quantity(number, unit).to(kind.unit).magnitude)
+        converted = float(_registry().Quantity(number, unit).to(kind.unit).magnitude)
+        return float(f"{converted:.15g}")  # 350 um is 0.35 mm, not 0.35000000000000003
     except pint.UndefinedUnitError as err:
         raise _refusal(value, what, f'has an unknown unit, "{unit}"', kind.examples) from err
     except pint.DimensionalityError as err:

@@ -120,8 +120,8 @@ class RailConfig(_Table):
                 raise UserError('rail.port is missing: write for instance port = "/dev/ttyUSB0"')
             if direction is None:
                 raise UserError(
-                    'rail.towards_subject is missing: write towards_subject = "+" when the positive '
-                    'direction of the controller moves the camera towards the subject, "-" when it moves it away'
+                    'rail.towards_subject is missing: write towards_subject = "+" when the controller moves '
+                    'the camera towards the subject for positive positions, "-" when away from it'
                 )
         return RailSettings(
             driver=self.driver,

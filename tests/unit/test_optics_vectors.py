@@ -1,0 +1,105 @@
+"""The calculator against published values, each with its source (tests/data/optics_vectors.json).
+
+Rows marked ``agree`` agree within the printed rounding or their stated tolerance; rows marked ``disagree``
+are known mistakes or other definitions, and a right formula must not give them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rig.optics import aperture, diffraction, framing, magnification
+from rig.optics import depth_of_field as dof
+
+ROWS = json.loads((Path(__file__).parents[1] / "data" / "optics_vectors.json").read_text(encoding="utf-8"))
+
+
+def _wave_from_n(m, N, P):
+    return dof.wave_dof_from_f_number(aperture.effective_f_number(N, m, P), m)
+
+
+def _geo_from_n(m, N, P, c):
+    return dof.geometric_dof(aperture.effective_f_number(N, m, P), c, m)
+
+
+def _geo_step_na_um(NA, m, c, overlap):
+    ne = aperture.effective_f_number_from_na(m, NA)
+    return 1000 * dof.step_for_overlap(dof.geometric_dof(ne, c, m), overlap)
+
+
+def _near(f, N, c, s):
+    return s - dof.near_depth(s, f / N, c, magnification.magnification_from_focus(f, s))
+
+
+def _far(f, N, c, s):
+    return s + dof.far_depth(s, f / N, c, magnification.magnification_from_focus(f, s))
+
+
+def _worst_contrast_loss():
+    s = np.linspace(0.01, 0.5, 50)
+    return 100 * np.max(1 - diffraction.defocused_mtf(s, 0.25) / diffraction.defocused_mtf(s, 0.0))
+
+
+FORMULAS = {
+    "wave_from_N": _wave_from_n,
+    "wave_NA_paraxial": lambda NA: dof.wave_dof_paraxial(na=NA),
+    "wave_NA_paraxial_um": lambda NA: 1000 * dof.wave_dof_paraxial(NA),
+    "geo_from_N": _geo_from_n,
+    "mag_frame": lambda sensor, frame: magnification.magnification_from_frame(
+        sensor_width=sensor, frame_width=frame
+    ),
+    "neff": aperture.effective_f_number,
+    "berek_um": lambda M, NA, n, k: 1000 * dof.berek_dof(NA, M, n, k),
+    "geo_step_NA_um": _geo_step_na_um,
+    "hyper": dof.hyperfocal_distance,
+    "hyper_nof": dof.hyperfocal_distance_short,
+    "near": _near,
+    "far": _far,
+    "f_mfd": lambda D, m: magnification.focal_length_from_distance(distance=D, m=m),
+    "telec": lambda theta: 1000 * framing.telecentric_slope(theta),
+    "qw_loss": _worst_contrast_loss,
+    "qw_strehl": lambda: 100 * diffraction.defocus_strehl(0.25),
+    "expo_k": aperture.exposure_factor,
+}
+
+NOT_YET = {
+    "trace": "lenses traced from patents: issue 4's lens table",
+    "pupil_trace": "lenses traced from patents: issue 4's lens table",
+}
+
+
+def tolerance(published: str, stated: float | None) -> float:
+    """Half of the last printed digit, or the stated share, whichever is more."""
+    value = Decimal(published)
+    if not value.is_finite():
+        return 0.0
+    rounding = 0.5 * 10.0 ** value.as_tuple().exponent
+    floats = 1e-9 * abs(float(value))  # some rows print all the digits of somebody's floats
+    return max(rounding * (1 + 1e-9), (stated or 0.0) * abs(float(value)), floats)
+
+
+def test_every_row_is_run_or_named():
+    unknown = {row["formula"] for row in ROWS} - FORMULAS.keys() - NOT_YET.keys()
+    assert not unknown
+    counted = Counter(row["formula"] in FORMULAS for row in ROWS)
+    assert counted == {True: 232, False: 11}
+
+
+@pytest.mark.parametrize("row", [r for r in ROWS if r["formula"] in FORMULAS], ids=lambda r: r["id"])
+def test_published_value(row):
+    value = FORMULAS[row["formula"]](**row["inputs"])
+    published = float(row["published"])
+    if math.isinf(published):
+        agrees = value == published
+    else:
+        agrees = abs(value - published) <= tolerance(row["published"], row.get("tol"))
+    assert agrees == (row["expect"] == "agree"), (
+        f"{value} against {row['published']}: {row['source']}, {row['note']}"
+    )
