@@ -34,7 +34,7 @@ class CanonEos(Body):
     ----------
     initial : mapping
         The state at power-on: see `canon_values.INITIAL`.
-    dial_locked : bool
+    physical_dial : bool
         The exposure mode is a dial on top of the body: a set is refused.
     offers_manual_focus : bool
         Whether the focus mode can be set to Manual by a host.
@@ -48,7 +48,7 @@ class CanonEos(Body):
         *,
         model: str = "Canon EOS R5",
         initial: Mapping[str, Any] | None = None,
-        dial_locked: bool = False,
+        physical_dial: bool = False,
         offers_manual_focus: bool = True,
         host: str = "127.0.0.1",
         port: int = 0,
@@ -56,7 +56,7 @@ class CanonEos(Body):
         self._properties = values.properties(
             model,
             offers_manual_focus=offers_manual_focus,
-            dial_locked=dial_locked,
+            physical_dial=physical_dial,
             now=int(time.time()),
         )
         values.apply_initial(self._properties, initial or {})

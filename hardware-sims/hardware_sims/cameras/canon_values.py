@@ -113,7 +113,7 @@ class EosProperty:
 
 
 def properties(
-    model: str, *, offers_manual_focus: bool, dial_locked: bool, now: int
+    model: str, *, offers_manual_focus: bool, physical_dial: bool, now: int
 ) -> dict[int, EosProperty]:
     """The property list of a body in its default state.
 
@@ -121,7 +121,7 @@ def properties(
     ----------
     offers_manual_focus : bool
         False for bodies whose focus mode has no "Manual" to choose, as the R5's real dumps.
-    dial_locked : bool
+    physical_dial : bool
         The exposure mode is a dial that a host cannot turn.
     now : int
         Seconds since the epoch, for the body's clock.
@@ -132,7 +132,7 @@ def properties(
         SHUTTER: EosProperty(0x50, SHUTTERS),
         ISO: EosProperty(_CODE_OF_ISO_100, ISOS),
         EXPOSURE_BIAS: EosProperty(0, (0xE8, 0xF0, 0xF8, 0, 8, 0x10, 0x18)),
-        EXPOSURE_MODE: EosProperty(3, tuple(_MODES.values()), writable=not dial_locked),
+        EXPOSURE_MODE: EosProperty(3, tuple(_MODES.values()), writable=not physical_dial),
         MODE_DIAL: EosProperty(3),
         DRIVE_MODE: EosProperty(0, tuple(_DRIVES.values())),
         METERING: EosProperty(3, (1, 3, 4, 5)),

@@ -96,7 +96,7 @@ def make_camera(
     initial : mapping, optional
         Its state at power-on, e.g. ``{"exposure_mode": "A", "iso": "auto", "white_balance": "auto"}``.
     options
-        What the personality takes besides: ``dial_locked``, Sony's ``mode``, Canon's
+        What the personality takes besides: ``physical_dial``, Sony's ``mode``, Canon's
         ``offers_manual_focus``.
 
     Raises

@@ -34,7 +34,7 @@ class SonyAlpha(Body):
         The protocol: 3 sets values directly, 2 steps shutter, aperture and ISO up and down.
     initial : mapping
         The state at power-on: see `sony_values.INITIAL`.
-    dial_locked : bool
+    physical_dial : bool
         The exposure mode is a dial on top of the body: a host can read but not set it.
     """
 
@@ -47,14 +47,14 @@ class SonyAlpha(Body):
         model: str = "ILCE-7RM5",
         mode: int = 3,
         initial: Mapping[str, Any] | None = None,
-        dial_locked: bool = False,
+        physical_dial: bool = False,
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
         if mode not in (2, 3):
             raise ValueError(f"a Sony body speaks mode 2 or 3, not {mode}")
         self._mode = mode
-        self._properties = values.properties(mode, dial_locked=dial_locked)
+        self._properties = values.properties(mode, physical_dial=physical_dial)
         values.apply_initial(self._properties, initial or {})
         self._waiting: deque[StoredObject] = deque()
         info = DeviceInfo(

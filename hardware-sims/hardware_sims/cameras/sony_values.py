@@ -111,14 +111,14 @@ INITIAL: Mapping[str, tuple[int, Mapping[Any, int] | None]] = {
 """Keys of `initial`: the property behind each, and the words for its values where words are used."""
 
 
-def properties(mode: int, *, dial_locked: bool) -> dict[int, Property]:
+def properties(mode: int, *, physical_dial: bool) -> dict[int, Property]:
     """The property list of a body in its default state.
 
     Parameters
     ----------
     mode : {3, 2}
         The protocol.
-    dial_locked : bool
+    physical_dial : bool
         The exposure mode is read-only.
     """
     wide = DataType.UINT32 if mode == 3 else DataType.UINT16
@@ -128,7 +128,7 @@ def properties(mode: int, *, dial_locked: bool) -> dict[int, Property]:
         F_NUMBER: Property(DataType.UINT16, 560, F_NUMBERS),
         FOCUS_MODE: Property(DataType.UINT16, 1, (1, 2, 0x8004, 0x8006)),
         METERING: Property(DataType.UINT16, 0x8001, (0x8001, 0x8002, 0x8004)),
-        EXPOSURE_MODE: Property(wide, 1, tuple(modes.values()), writable=not dial_locked),
+        EXPOSURE_MODE: Property(wide, 1, tuple(modes.values()), writable=not physical_dial),
         EXPOSURE_BIAS: Property(DataType.INT16, 0, Range(-5000, 5000, 333)),
         DRIVE_MODE: Property(wide, 1, tuple(drives.values())),
         DYNAMIC_RANGE: Property(DataType.UINT8, 1, (1, 0x1F, 0x11, 0x12, 0x13, 0x14, 0x15)),
