@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Annotated
 
@@ -59,8 +58,4 @@ def main() -> None:
         typer.echo("\n".join([f"rig: {err}", *getattr(err, "__notes__", ())]), err=True)
         sys.exit(err.exit_code)
     except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
-    except BrokenPipeError:
-        # Whoever read our output has gone (`rig plan | head`); spare Python its complaint at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(_INTERRUPTED)
