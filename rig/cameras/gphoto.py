@@ -14,7 +14,7 @@ from rig.cameras.bodies import BodyProfile, recognise
 from rig.cameras.bodies.profile import SettingState
 from rig.cameras.camera_process import CallFailedError, CameraProcess, ProcessLostError
 from rig.cameras.locking import Locker
-from rig.cameras.messages import LinkLostError, explain
+from rig.cameras.messages import LinkLostError, explain, explain_connecting
 from rig.cameras.protocol import Connected, FetchedFile, FetchOrder
 from rig.cameras.sequence import FileSequence
 from rig.cameras.settings import CameraSettings
@@ -190,6 +190,13 @@ class GPhotoCamera:
 
     def write(self, name: str, value: str) -> str | None:
         """Set a configuration entry; returns why the body refused at once, or None."""
+        why = self._write_once(name, value)
+        detour = self._profile.detours.get(name)
+        if why is not None and detour is not None and value in detour.values:
+            why = self._write_once(detour.name, detour.values[value])
+        return why
+
+    def _write_once(self, name: str, value: str) -> str | None:
         try:
             self._call(f"setting {name} to {value!r}", "write", name, value, deadline_s=_CALL_S)
         except LinkLostError:
@@ -223,9 +230,15 @@ class GPhotoCamera:
     def _connect(self) -> Connected:
         settings = self._settings
         try:
-            found: Connected = self._call(
-                "connecting", "connect", settings.port, settings.model, deadline_s=_CONNECT_S
+            found: Connected = self._process.call(
+                "connect", settings.port, settings.model, deadline_s=_CONNECT_S
             )
+        except CallFailedError as err:
+            self._process.close()
+            raise explain_connecting(err.trouble, settings.port) from err
+        except ProcessLostError as err:
+            self._process.close()
+            raise CameraError(f"connecting to the camera on {self._port} failed: {err}") from err
         except BaseException:
             self._process.close()
             raise

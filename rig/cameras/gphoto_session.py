@@ -6,6 +6,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -28,7 +29,7 @@ _OTHER = "other"
 """The section that repeats the body's properties by number."""
 
 _POLL_MS = 1
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.01
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.005
 """Between polls for a file: short, since half of it is a frame's overhead; longer when it takes its time."""
 
 _BUSY_FIRST_S, _BUSY_LONGEST_S, _BUSY_GIVE_UP_S = 0.02, 0.5, 10.0
@@ -305,19 +306,27 @@ def _said(found: dict[str, SettingState], *names: str) -> str:
 
 def _write(data: bytes, announced: int, name: str, order: FetchOrder, index: int) -> FetchedFile:
     """Check a file and put it on the disk, flushed; nothing half-written stays."""
-    try:
-        check_image(data, announced)
-    except BrokenImageError as err:
-        raise UnusableFileError("broken", f"{name}: {err}") from err
     suffix = Path(name).suffix
     path = Path(order.directory) / f"{order.stem}{f'-{index}' if index else ''}{suffix}.part"
     try:
-        with path.open("wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
+        # The disk flushes while the processor decodes.
+        with ThreadPoolExecutor(1) as disk:
+            written = disk.submit(_write_flushed, path, data)
+            check_image(data, announced)
+            digest = hashlib.sha256(data).hexdigest()
+            written.result()
+    except BrokenImageError as err:
+        path.unlink(missing_ok=True)
+        raise UnusableFileError("broken", f"{name}: {err}") from err
     except OSError as err:
         with suppress(OSError):
             path.unlink(missing_ok=True)
         raise StorageError(err, str(path), len(data)) from err
-    return FetchedFile(str(path), name, len(data), hashlib.sha256(data).hexdigest())
+    return FetchedFile(str(path), name, len(data), digest)
+
+
+def _write_flushed(path: Path, data: bytes) -> None:
+    with path.open("wb") as out:
+        out.write(data)
+        out.flush()
+        os.fsync(out.fileno())

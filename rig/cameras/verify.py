@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import re
 
+from PIL.JpegImagePlugin import JpegImageFile
+
 __all__ = ["BrokenImageError", "check_image", "is_jpeg"]
 
 _START_OF_IMAGE, _START_OF_SCAN, _END_OF_IMAGE = 0xD8, 0xDA, 0xD9
@@ -71,10 +73,8 @@ def _walk_jpeg(data: bytes) -> None:
 
 
 def _decode_jpeg(data: bytes) -> None:
-    from PIL import Image
-
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with JpegImageFile(io.BytesIO(data)) as image:
             image.draft("L", (max(1, image.width // 8), max(1, image.height // 8)))
             image.load()
     except (OSError, SyntaxError, ValueError) as err:  # what Pillow raises for damaged files

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
 from rig.cameras.bodies.values import parse_f_number, parse_iso, parse_shutter_s
 
-__all__ = ["AbsentMeans", "BodyProfile", "FixedSetting", "Release", "ReleaseKind", "SettingState"]
+__all__ = ["AbsentMeans", "BodyProfile", "Detour", "FixedSetting", "Release", "ReleaseKind", "SettingState"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,22 @@ class FixedSetting:
     advice: str = ""
 
 
+@dataclass(frozen=True)
+class Detour:
+    """Another entry through which a value can be set where libgphoto2 fails to set it by name.
+
+    Parameters
+    ----------
+    name : str
+        The other entry.
+    values : mapping of str to str
+        What the other entry calls each value.
+    """
+
+    name: str
+    values: Mapping[str, str]
+
+
 class ReleaseKind(Enum):
     """How the shutter is fired."""
 
@@ -103,9 +120,9 @@ class Release:
 class BodyProfile:
     """A make of bodies.
 
-    ``settle_after_connect_s`` is how long a body needs from connection to its first release, ``read_cache_s``
-    how long libgphoto2 answers a read from memory when no event of the body's tells it better; both in real
-    seconds.
+    ``detours`` are other ways to set an entry, by its name. ``settle_after_connect_s`` is how long a body
+    needs from connection to its first release, ``read_cache_s`` how long libgphoto2 answers a read from memory
+    when no event of the body's tells it better; both in real seconds.
     """
 
     make: str
@@ -122,6 +139,7 @@ class BodyProfile:
     image_format: tuple[str, ...] = ("imagequality", "imageformat")
     lens: tuple[str, ...] = ("lensname",)
     release: Release = field(default_factory=Release)
+    detours: Mapping[str, Detour] = field(default_factory=dict)
     settle_after_connect_s: float = 0.0
     read_cache_s: float = 0.0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rig.cameras.bodies.profile import AbsentMeans, BodyProfile, FixedSetting
+from rig.cameras.bodies.profile import AbsentMeans, BodyProfile, Detour, FixedSetting
 
 __all__ = ["profile"]
 
@@ -50,6 +50,8 @@ _SONY = BodyProfile(
         FixedSetting("flash mode", ("flashmode",), ("Flash off", "Fill flash"), otherwise=AbsentMeans.ASK),
     ),
     kelvin_white_balance=("Choose Color Temperature",),
+    # libgphoto2 2.5.34 sends no value when the capture target is set by name; by number it does.
+    detours={"capturetarget": Detour("d222", {"sdram": "1", "card": "16", "card+sdram": "17"})},
 )
 
 
