@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["StackTiming", "critical_path_s", "move_time_s"]
+from rig.kinematics import move_time_s
+
+__all__ = ["StackTiming", "critical_path_s"]
 
 
 class StackTiming(BaseModel):
@@ -44,34 +45,6 @@ class StackTiming(BaseModel):
     def exposure_s(self) -> float:
         """From the command to fire until the exposure is surely over."""
         return self.shutter_lag_s + self.shutter_s + self.readout_s
-
-
-def move_time_s(distance_mm: float, speed_mm_s: float, acceleration_mm_s2: float) -> float:
-    """Return the shortest time for a move from rest to rest: a trapezoid of speed, a triangle when short.
-
-    Parameters
-    ----------
-    distance_mm : float
-        Either sign.
-    speed_mm_s, acceleration_mm_s2 : float
-        Highest speed and acceleration, above 0.
-
-    Returns
-    -------
-    float
-        d/v + v/a, or 2√(d/a) when the speed is never reached (d < v²/a), in s.
-
-    Examples
-    --------
-    >>> move_time_s(2.0, 2.0, 50.0)
-    1.04
-    >>> move_time_s(0.02, 2.0, 50.0)
-    0.04
-    """
-    distance = abs(distance_mm)
-    if distance < speed_mm_s**2 / acceleration_mm_s2:
-        return 2 * math.sqrt(distance / acceleration_mm_s2)
-    return distance / speed_mm_s + speed_mm_s / acceleration_mm_s2
 
 
 def critical_path_s(positions_mm: Sequence[float], run_up_mm: float, timing: StackTiming) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Literal
 from rig.axes.base import AxisLimits, AxisPosition, FocusAxis
 from rig.clock import Clock
 from rig.errors import LimitError
+from rig.kinematics import move_time_s
 
 __all__ = [
     "Approach",
@@ -24,34 +24,6 @@ __all__ = [
 
 _EPSILON_MM = 1e-6
 """Far below a microstep: positions that close are the same."""
-
-
-def move_time_s(distance_mm: float, speed_mm_s: float, acceleration_mm_s2: float) -> float:
-    """Time of a move from rest to rest with trapezoidal speed.
-
-    Parameters
-    ----------
-    distance_mm : float
-        Of either sign.
-    speed_mm_s, acceleration_mm_s2 : float
-        Above 0.
-
-    Returns
-    -------
-    float
-        Seconds: ``d/v + v/a``, or ``2·√(d/a)`` when the speed is never reached.
-
-    Examples
-    --------
-    >>> move_time_s(1.0, 2.0, 50.0)
-    0.54
-    >>> round(move_time_s(-0.02, 2.0, 50.0), 3)
-    0.04
-    """
-    distance_mm = abs(distance_mm)
-    if distance_mm * acceleration_mm_s2 < speed_mm_s**2:
-        return 2.0 * math.sqrt(distance_mm / acceleration_mm_s2)
-    return distance_mm / speed_mm_s + speed_mm_s / acceleration_mm_s2
 
 
 def braking_distance_mm(speed_mm_s: float, acceleration_mm_s2: float) -> float:

@@ -224,7 +224,7 @@ def test_help_loads_nothing_heavy():
 
 
 def test_a_reader_that_leaves_is_no_fault():
-    program = "import sys, rig.cli; sys.argv = ['rig', 'plan', '--start', '0', '--end', '59', '--json']; rig.cli.main()"
+    program = "import sys, rig.cli; sys.argv = 'rig plan --start 0 --end 59 --json'.split(); rig.cli.main()"
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run(

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import rig.kinematics
 import rig.optics
-import rig.timing
 import rig.units
 from rig.optics import aperture, diffraction, framing, magnification, stops
 from rig.optics import depth_of_field as dof
@@ -21,7 +21,7 @@ from rig.optics.aperture import ApertureKnowledge, EffectiveSource, MeasuredAper
 from rig.optics.setup import describe_setup
 
 MODULES = [importlib.import_module(f"rig.optics.{m.name}") for m in pkgutil.iter_modules(rig.optics.__path__)]
-MODULES += [rig.timing, rig.units]
+MODULES += [rig.kinematics, rig.units]
 
 MPE65 = tuple(TableRow(2.8, m, ne) for m, ne in ((1, 5.6), (2, 8.4), (3, 11.2), (4, 14.0), (5, 16.8)))
 
