@@ -22,6 +22,7 @@ from rig.events import Event, EventBus, FrameSaved, FrameStacked, Note
 __all__ = ["LiveGeometry", "LiveResult", "LiveStacker"]
 
 _PREVIEW_WIDTH_PX = 1200
+_PREVIEW_EVERY_S = 1.0
 _FINISH_S_PER_FRAME = 60.0
 """How long one frame may keep the stacker before it is given up: 61 megapixels on a slow laptop."""
 
@@ -201,14 +202,17 @@ def _serve(pipe: Connection, geometry: LiveGeometry, preview: Path) -> None:
     inbox: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(pipe, inbox), daemon=True).start()
     stacker = Stacker(_options(geometry))
+    shown_s = -math.inf
     while True:
         message = inbox.get()
         if message[0] == "add":
             _, index, file, position_mm = message
             try:
                 report = stacker.add(Path(file), position_mm=position_mm)
-                if inbox.empty():  # nobody looks at a preview that is overtaken at once
+                # Nobody looks at a preview that is overtaken at once, but there is always a fresh one.
+                if inbox.empty() or time.monotonic() - shown_s > _PREVIEW_EVERY_S:
                     write_image(preview, stacker.preview(_PREVIEW_WIDTH_PX))
+                    shown_s = time.monotonic()
             except StackerError as err:
                 pipe.send(("note", f"frame {index + 1} is not in the live stack: {err}"))
                 continue

@@ -24,6 +24,7 @@ DEFAULT_TEMPLATE = "{name}_{index:04d}"
 
 _FIELDS = {"name": "beetle", "index": 1, "position_um": 0, "date": "2026-01-31", "time": "235959"}
 _JOURNAL = "journal.jsonl"
+_INCOMING = ".incoming"  # on the same file system as the frames, so that a rename is atomic
 
 
 def check_template(template: str) -> str:
@@ -127,7 +128,7 @@ class Session:
         self.simulated = simulated
         self._template = check_template(template)
         self.frames_folder = folder / "frames"
-        self.incoming = folder / ".incoming"
+        self.incoming = folder / _INCOMING
         self.journal = Journal(folder / _JOURNAL)
 
     @classmethod
@@ -158,6 +159,7 @@ class Session:
             root.mkdir(parents=True, exist_ok=True)
             folder = _new_folder(root, stem)
             (folder / "frames").mkdir()
+            (folder / _INCOMING).mkdir()
         except OSError as err:
             raise storage_error(err, root) from err
         return cls(folder, name, template, simulated=simulated)
@@ -180,6 +182,7 @@ class Session:
         session = cls(folder, first["name"], first["template"], simulated=first["simulated"])
         session.clear_incoming()
         session.frames_folder.mkdir(exist_ok=True)
+        session.incoming.mkdir()
         return session, first
 
     def clear_incoming(self) -> None:

@@ -17,7 +17,7 @@ from rig import __version__
 from rig.axes.base import FocusAxis, PositionTrust
 from rig.axes.motion import Approach, Approached, travel_envelope
 from rig.axes.registry import open_axis
-from rig.cameras.base import Camera, LockRequest
+from rig.cameras.base import Camera, CapturedFile, LockRequest
 from rig.cameras.registry import open_camera
 from rig.clock import Clock, ScaledClock
 from rig.config import LoadedConfig, RigConfig, config_from_table
@@ -90,11 +90,12 @@ class ShootOptions:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run left behind. ``stack`` is None when no image was asked for or none could be made."""
+    """What a run left behind. ``stack`` is None when no image was wanted or none could be made."""
 
     session: Path
     frames: int
     stack: Path | None
+    stack_wanted: bool
 
 
 def shoot(
@@ -282,7 +283,7 @@ class _Run:
             self._test_frame(runner, locked)
             runner.run()
         stack = self._stack(live) if live else None
-        return Outcome(self._session.folder, len(runner.state.saved), stack)
+        return Outcome(self._session.folder, len(runner.state.saved), stack, live is not None)
 
     def _stack(self, live: LiveStacker) -> Path | None:
         result = live.finish()
@@ -403,13 +404,7 @@ class _Run:
         try:
             check_levels(levels, accept_clipping=self._options.accept_clipping)
         finally:
-            entries = []
-            for number, file in enumerate(files):
-                mark = "SIMULATED_" if self._config.simulated else ""
-                stamp = len(session.journal.entries) + number
-                name = f"{mark}test_frame_{stamp}{file.path.suffix or Path(file.camera_name).suffix}".lower()
-                final = session.publish(file.path, name, folder=session.folder)
-                entries.append(session.file_entry(final, file.size_bytes, file.sha256))
+            entries = [self._keep_test_frame(file) for file in files]
             session.journal.append(
                 "test_frame", files=entries, clipped_fraction=levels.clipped_fraction, mean_level=levels.mean
             )
@@ -417,6 +412,14 @@ class _Run:
         left = self._plan.frames - len(runner.state.saved)
         check_room(session.folder, left, size, levels.width_px * levels.height_px)
         self._bus.publish(PreflightPassed(settings, levels.clipped_fraction, levels.mean))
+
+    def _keep_test_frame(self, file: CapturedFile) -> dict[str, Any]:
+        session = self._session
+        mark = "SIMULATED_" if self._config.simulated else ""
+        number = sum(e["event"] == "test_frame" for e in session.journal.entries) + 1
+        name = f"{mark}test_frame_{number}{Path(file.camera_name).suffix.lower()}"
+        final = session.publish(file.path, name, folder=session.folder)
+        return session.file_entry(final, file.size_bytes, file.sha256)
 
     def _note_position(self, axis: FocusAxis) -> None:
         """Remember where the carriage stands, for whoever resumes; an unknown position is not written."""

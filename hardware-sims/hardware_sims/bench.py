@@ -210,7 +210,7 @@ class Bench:
                 readout_s=order.camera.readout_s,
                 processing_s=order.camera.processing_s,
                 initial=sim.initial,
-                physical_dial=sim.physical_dial,
+                **({"physical_dial": True} if sim.physical_dial else {}),
             )
             self._open.callback(self.camera.close)
             self.camera.start()

@@ -138,7 +138,7 @@ def shoot(
         outcome = runs.shoot(
             loaded, plan, options, Terminal(yes=yes), stopper, [watch], name=name, folder=folder
         )
-    _report(outcome, stack=stack, as_json=as_json)
+    _report(outcome, as_json=as_json)
 
 
 def resume(
@@ -158,7 +158,7 @@ def resume(
     )
     with _stopping() as stopper, watcher(as_json=as_json) as watch:
         outcome = runs.resume(session, options, Terminal(yes=yes), stopper, [watch])
-    _report(outcome, stack=stack, as_json=as_json)
+    _report(outcome, as_json=as_json)
 
 
 def _position_mm(text: str | None) -> float | None:
@@ -169,10 +169,10 @@ def _position_mm(text: str | None) -> float | None:
     return parse_length_mm(text, "--here-is", bare="accept")
 
 
-def _report(outcome: Outcome, *, stack: bool, as_json: bool) -> None:
+def _report(outcome: Outcome, *, as_json: bool) -> None:
     if not as_json:
         typer.echo(outcome.stack or outcome.session)
-    if stack and outcome.stack is None and outcome.frames:
+    if outcome.stack_wanted and outcome.stack is None:
         raise DataError("every frame is kept, but there is no stacked image")
 
 

@@ -17,7 +17,6 @@ _DAY = date(2026, 11, 22)
 
 
 def _save(session: Session, index: int, data: bytes = b"pixels") -> None:
-    session.incoming.mkdir(exist_ok=True)
     part = session.incoming / f"{index}.part"
     part.write_bytes(data)
     file = session.publish(part, session.frame_name(index, index * 0.5, ".JPG"))
