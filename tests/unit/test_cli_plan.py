@@ -99,6 +99,11 @@ def test_an_unknown_lens_is_assumed_aloud(plan):
     assert p["frames"] == 190  # 192 with a frame more at each end
 
 
+@pytest.mark.parametrize("name", ["simulated", "grbl-sony-a7rv-105mm", "canon-r5-mpe65"])
+def test_the_main_job_fits_on_every_rail(plan, name):
+    assert plan("--start", "0", "--end", "32mm", "--config", f"{name}.toml")["positions_mm"][-1] == 32
+
+
 def test_shipped_rigs(plan):
     canon = plan("--start", "1", "--end", "11", "--config", "canon-r5-mpe65.toml", "-m", "5")
     assert canon["effective_f_number"] == pytest.approx(2**2.5 * 6)
