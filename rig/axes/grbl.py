@@ -152,7 +152,12 @@ class GrblAxis:
         """Where the rail is now; its value means nothing while the trust is unknown."""
         self._check_open()
         self._notice_faults()
-        _, machine = self._where()
+        try:
+            _, machine = self._where()
+        except MotionError:
+            if not self._notice_faults():  # a restart whose banner came just now; else nothing answers
+                raise
+            _, machine = self._where()
         trust = PositionTrust.UNKNOWN if self._offset_mm is None else PositionTrust.TRUSTED
         return AxisPosition(self._to_rail(machine), trust)
 
@@ -272,7 +277,7 @@ class GrblAxis:
         bench_s = self.move_time_s(target - machine) * _SLOW
         timeout_s = ACKNOWLEDGE_S + bench_s / self._clock.scale
         self._link.command(f"G53G1X{target:.5f}F{self.speed_mm_s * 60.0:.3f}", ACKNOWLEDGE_S)
-        self._link.command(_DWELL, timeout_s)
+        self._link.command(_DWELL, timeout_s, watch=True)
         return self._arrived(target)
 
     def _arrived(self, target: float) -> float:
@@ -345,12 +350,13 @@ class GrblAxis:
     def _forget(self, reason: str) -> None:
         self._offset_mm, self._lost = None, reason
 
-    def _notice_faults(self) -> None:
-        """A restart or alarm while nobody asked makes the position unknown."""
+    def _notice_faults(self) -> bool:
+        """A restart or alarm while nobody asked makes the position unknown; whether there was one."""
         fault = self._link.take_fault()
         if fault is not None:
             self._forget(str(fault))
             self._modal_sent = False
+        return fault is not None
 
     def _send_modal(self) -> None:
         """mm, absolute, feed per minute; a locked controller gets it when it is unlocked."""

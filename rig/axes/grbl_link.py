@@ -29,6 +29,8 @@ _NETWORK_BANNER_S = 0.3
 _PROBE_S = 0.4
 _SLICE_S = 0.05
 """How often a long wait looks whether a stop was asked for."""
+_WATCH_S = 0.5
+_DISTURBED = frozenset({"Hold", "Door", "Sleep", "Check"})
 _BANNER_AFTER_RESET_S = 2.5
 _RESET_AGAIN_S = 0.7
 """GRBL is deaf for 0.5 s after an ALARM line, also to a reset."""
@@ -160,8 +162,11 @@ class GrblLink:
 
     # --- talking --------------------------------------------------------------------------------------
 
-    def command(self, line: str, timeout_s: float = ACKNOWLEDGE_S) -> list[str]:
+    def command(self, line: str, timeout_s: float = ACKNOWLEDGE_S, *, watch: bool = False) -> list[str]:
         """Send a line and wait for its answer; returns the lines that came before the ``ok``.
+
+        With `watch`, status reports are asked for during the wait, so that a hold from elsewhere (a button on
+        the controller) ends it at once.
 
         Raises
         ------
@@ -174,10 +179,15 @@ class GrblLink:
         deadline = time.monotonic() + timeout_s
         told: list[str] = []
         while True:
-            text = self._next(deadline)
+            text = self._next(min(deadline, time.monotonic() + _WATCH_S) if watch else deadline)
+            if text is None and time.monotonic() < deadline:
+                self._port.write(b"?")
+                continue
             if text is None:
                 raise MotionError(f"the {self.name} did not answer {line!r} within {timeout_s:.1f} s")
             kind, number = classify(text)
+            if kind is LineKind.STATUS:
+                self._check_undisturbed(text)
             if kind is LineKind.OK:
                 return told
             if kind is LineKind.ERROR:
@@ -187,6 +197,11 @@ class GrblLink:
             self._raise_fault()
             if kind is LineKind.INFO:
                 told.append(text)
+
+    def _check_undisturbed(self, text: str) -> None:
+        report = parse_status(text)
+        if report is not None and report.state in _DISTURBED:
+            raise MotionError(f"the {self.name} was interrupted from elsewhere: its state is {report.state}")
 
     def status(self, timeout_s: float = _STATUS_S) -> StatusReport:
         """Ask for a status report, again when none comes; raises MotionError when none ever does."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -276,6 +277,42 @@ def test_stop_at_any_moment_leaves_a_usable_axis(grbl: Make) -> None:
     assert stopped > 5
     axis.move_to(0.5)
     assert bench.motor_mm == pytest.approx(0.5, abs=1e-9)
+
+
+def test_stop_from_a_signal_handler_of_the_moving_thread(grbl: Make) -> None:
+    bench = grbl(2.0)
+    axis = bench.connect()
+    axis.set_reference(0.0)
+    before = signal.signal(signal.SIGALRM, lambda *_: axis.stop())
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        with pytest.raises(MotionError, match="was stopped"):
+            axis.move_to(30.0)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert bench.speed_mm_s == 0.0
+    assert axis.position().value == pytest.approx(bench.motor_mm, abs=1e-3)
+
+
+def test_an_exception_from_elsewhere_never_leaves_the_motor_running(grbl: Make) -> None:
+    """Ctrl-C without a handler of ours raises in the middle of the wait."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    bench = grbl(2.0)
+    axis = bench.connect()
+    axis.set_reference(0.0)
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        with pytest.raises(KeyboardInterrupt):
+            axis.move_to(30.0)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert bench.speed_mm_s == 0.0
+    assert axis.position().trust is PositionTrust.TRUSTED
+    axis.move_to(0.0)
 
 
 def test_stop_when_nothing_moves_is_nothing(grbl: Make) -> None:
