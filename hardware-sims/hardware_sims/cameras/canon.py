@@ -36,6 +36,8 @@ class CanonEos(Body):
         The state at power-on: see `canon_values.INITIAL`.
     physical_dial : bool
         The exposure mode is a dial on top of the body: a set is refused.
+    manual_lens_f_number : float, optional
+        The lens has no contacts and is stopped down to this by hand; the body knows no f-number.
     offers_manual_focus : bool
         Whether the focus mode can be set to Manual by a host.
     """
@@ -49,6 +51,7 @@ class CanonEos(Body):
         model: str = "Canon EOS R5",
         initial: Mapping[str, Any] | None = None,
         physical_dial: bool = False,
+        manual_lens_f_number: float | None = None,
         offers_manual_focus: bool = True,
         host: str = "127.0.0.1",
         port: int = 0,
@@ -60,6 +63,9 @@ class CanonEos(Body):
             now=int(time.time()),
         )
         values.apply_initial(self._properties, initial or {})
+        self._manual_f_number = manual_lens_f_number
+        if manual_lens_f_number is not None:
+            values.mount_manual_lens(self._properties)
         self._events = EventStream()
         self._remote_mode = 0
         info = DeviceInfo(
@@ -78,7 +84,7 @@ class CanonEos(Body):
 
     def exposure_settings(self) -> ExposureSettings:
         """What the next exposure will use."""
-        return values.exposure_settings(self._properties)
+        return values.exposure_settings(self._properties, self._manual_f_number)
 
     def offer(self, picture: Picture) -> None:
         """Write a picture to the card, or offer it to the host."""

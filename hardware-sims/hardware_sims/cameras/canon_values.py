@@ -25,6 +25,7 @@ __all__ = [
     "ImageFormat",
     "apply_initial",
     "exposure_settings",
+    "mount_manual_lens",
     "properties",
 ]
 
@@ -223,14 +224,21 @@ def _iso_speed(code: int) -> float:
     return float(100 * 2.0 ** (_stops(code) - _stops(_CODE_OF_ISO_100)))
 
 
-def exposure_settings(found: Mapping[int, EosProperty]) -> ExposureSettings:
-    """What the properties mean for an exposure."""
+def mount_manual_lens(found: dict[int, EosProperty]) -> None:
+    """Take away the f-number: a lens without contacts leaves the body with none to show or to choose."""
+    found[APERTURE].value, found[APERTURE].choices = 0, ()
+
+
+def exposure_settings(
+    found: Mapping[int, EosProperty], manual_f_number: float | None = None
+) -> ExposureSettings:
+    """What the properties mean for an exposure; with a manual lens its own f-number counts."""
     shutter, aperture, iso = (found[code].value for code in (SHUTTER, APERTURE, ISO))
     assert isinstance(shutter, int)
     assert isinstance(aperture, int)
     assert isinstance(iso, int)
     return ExposureSettings(
         shutter_s=_shutter_s(shutter),
-        f_number=true_f_number(_f_number(aperture)),
+        f_number=true_f_number(manual_f_number or _f_number(aperture)),
         iso=_AUTO_ISO_SPEED if iso == _AUTO_ISO else round(_iso_speed(iso)),
     )

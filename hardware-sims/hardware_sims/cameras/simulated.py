@@ -96,8 +96,8 @@ def make_camera(
     initial : mapping, optional
         Its state at power-on, e.g. ``{"exposure_mode": "A", "iso": "auto", "white_balance": "auto"}``.
     options
-        What the personality takes besides: ``physical_dial``, Sony's ``mode``, Canon's
-        ``offers_manual_focus``.
+        What the personality takes besides: ``physical_dial``, ``manual_lens_f_number``, Sony's ``mode``,
+        Canon's ``offers_manual_focus``.
 
     Raises
     ------

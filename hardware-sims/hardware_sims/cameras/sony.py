@@ -36,6 +36,8 @@ class SonyAlpha(Body):
         The state at power-on: see `sony_values.INITIAL`.
     physical_dial : bool
         The exposure mode is a dial on top of the body: a host can read but not set it.
+    manual_lens_f_number : float, optional
+        The lens has no contacts and is stopped down to this by hand; the body knows no f-number.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class SonyAlpha(Body):
         mode: int = 3,
         initial: Mapping[str, Any] | None = None,
         physical_dial: bool = False,
+        manual_lens_f_number: float | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
@@ -56,6 +59,9 @@ class SonyAlpha(Body):
         self._mode = mode
         self._properties = values.properties(mode, physical_dial=physical_dial)
         values.apply_initial(self._properties, initial or {})
+        self._manual_f_number = manual_lens_f_number
+        if manual_lens_f_number is not None:
+            values.mount_manual_lens(self._properties)
         self._waiting: deque[StoredObject] = deque()
         info = DeviceInfo(
             manufacturer="Sony Corporation",
@@ -72,7 +78,7 @@ class SonyAlpha(Body):
 
     def exposure_settings(self) -> ExposureSettings:
         """What the next exposure will use."""
-        return values.exposure_settings(self._properties)
+        return values.exposure_settings(self._properties, self._manual_f_number)
 
     def offer(self, picture: Picture) -> None:
         """Put a picture into memory.

@@ -19,6 +19,7 @@ __all__ = [
     "WHITE_BALANCE",
     "apply_initial",
     "exposure_settings",
+    "mount_manual_lens",
     "properties",
 ]
 
@@ -187,11 +188,18 @@ def _raw_value(key: str, value: Any, prop: Property, words: Mapping[Any, int] | 
     raise ValueError(f"a Sony body cannot have {key} = {value!r}")
 
 
-def exposure_settings(found: Mapping[int, Property]) -> ExposureSettings:
-    """What the properties mean for an exposure."""
+def mount_manual_lens(found: dict[int, Property]) -> None:
+    """Take away the f-number: a lens without contacts leaves the body with none to show or to choose."""
+    found[F_NUMBER].value, found[F_NUMBER].choices = 0, ()
+
+
+def exposure_settings(
+    found: Mapping[int, Property], manual_f_number: float | None = None
+) -> ExposureSettings:
+    """What the properties mean for an exposure; with a manual lens its own f-number counts."""
     shutter, iso = int(found[SHUTTER].value), int(found[ISO].value)
     return ExposureSettings(
         shutter_s=(shutter >> 16) / (shutter & 0xFFFF),
-        f_number=true_f_number(int(found[F_NUMBER].value) / 100),
+        f_number=true_f_number(manual_f_number or int(found[F_NUMBER].value) / 100),
         iso=_AUTO_ISO_SPEED if iso == AUTO_ISO else iso,
     )

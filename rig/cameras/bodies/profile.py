@@ -121,7 +121,7 @@ class BodyProfile:
     """A make of bodies.
 
     ``detours`` are other ways to set an entry, by its name. ``settle_after_connect_s`` is how long a body
-    needs from connection to its first release, ``read_cache_s`` how long libgphoto2 answers a read from memory
+    needs from connection to its first release, ``read_cache_s`` how long libgphoto2 answers from memory
     when no event of the body's tells it better; both in real seconds.
     """
 
