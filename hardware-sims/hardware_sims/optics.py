@@ -23,7 +23,7 @@ WAVELENGTH_MM = 0.00055
 """Green light, where eye and sensor see best; one wavelength stands for the whole band."""
 
 _DISC_WAVES = 4.0  # beyond this the OTF of the defocused pupil is the disc's to within 2 % of contrast
-_LEVEL_BLUR_PX = 8.0  # a disc this wide passes little beyond the Nyquist frequency of half the resolution
+_LEVEL_BLUR_PX = 6.5  # a disc this wide passes little beyond the Nyquist frequency of half the resolution
 _MAX_LEVEL = 5
 _KERNEL_TAIL_AIRY = 1.0  # Airy diameters of diffraction tail kept around the disc
 
@@ -225,7 +225,7 @@ def blur_kernel(blur_px: float, lens: SimLens, pitch_mm: float, level: int = 0) 
     grid_mm = pitch_mm * 2**level
     if lens.defocus_waves(blur_px * pitch_mm) < _DISC_WAVES:
         tail = _KERNEL_TAIL_AIRY * lens.airy_diameter_mm / grid_mm
-        radius = math.ceil(grid_blur / 2 + tail) + (2 if level == 0 else 1)
+        radius = max(3, math.ceil(grid_blur / 2 + tail + 0.5))
         kernel = _pupil_kernel(grid_blur, lens, grid_mm, radius, cells=level > 0)
     else:
         # The cell integration is part of _resampling_variance at coarser levels; at level 0 it adds 1/12 px².

@@ -26,11 +26,14 @@ from hardware_sims.scene import Array, Scene
 __all__ = ["Frame", "Renderer", "Viewpoint"]
 
 _TILE_PX = 256  # a tile's sheets stay in the cache
+_LEAST_PART_CELLS = 8  # smaller parts cost more in calls than they save in pixels
+_FULL_PART = 0.65
 _COARSE_LEVEL = 2  # from here on the whole frame is done at once
 _CELL_LEVEL = 3
 _CELL_MARGIN = 32  # cells around the frame from which the widest blur may reach in
 _WIDEST_BLUR_PX = 2.0 * (_CELL_MARGIN - 2) * CELL_PX
 _SOLVER_STEPS = 5  # each divides the error by about v/(u·slope), above 5: from 2 mm to under 1 µm
+_LEAST_COVER = 1e-4  # a cover below this changes no 8-bit value
 _LEAST_WEIGHT = 0.6  # rungs a surface's tilt pulls apart leave no less; below, an edge was not sampled
 
 
@@ -306,32 +309,53 @@ def _blurred(shot: _Shot, view: _View, level: int, region: _Region) -> _Layer | 
     steps, squares = shot.ladder.steps, shot.ladder.squares
     indices = shot.ladder.level_steps(level)
     reach = max(steps[i].radius for i in indices)
-    source = region.grown(reach)
-    depth, map_x, map_y = _located(shot, view, level, source)
+    depth, map_x, map_y = _located(shot, view, level, region.grown(reach))
     blur = shot.blur_squared(depth)
-    least, most = float(blur.min()), float(blur.max())
-    rgba: Array | None = None
+    low, high = _support(squares, indices)
+    wanted = (blur > low) & (blur < high)
+    if not wanted.any():
+        return None
+    rgba = view.sheet.sample_cover(level, map_x, map_y)
     normalised = view.sheet.kind == "surface" and len(steps) > 1
-    weight_sum = np.zeros(region.shape, np.float32) if normalised else None
+    if not normalised:
+        wanted &= rgba[..., 3] > 0.0
     total = np.zeros((*region.shape, 4), np.float32)
+    weight_sum = np.zeros(region.shape, np.float32) if normalised else None
     for i in indices:
         low, high = _support(squares, (i,))
-        if most <= low or least >= high:
+        box = _box(wanted & (blur > low) & (blur < high), steps[i].radius)
+        if box is None:
             continue
-        if rgba is None:
-            rgba = view.sheet.sample_cover(level, map_x, map_y)
-        weight = _rung_weight(squares, i, blur)
-        part = cv2.multiply(rgba, cv2.merge([weight] * 4))
-        total += _spread(part, steps[i].kernel, reach)
+        weight = _rung_weight(squares, i, blur[box])
+        if not normalised:
+            weight *= wanted[box]
+        part = cv2.multiply(rgba[box], cv2.merge([weight] * 4))
+        _spread(part, steps[i].kernel, total, box, reach)
         if weight_sum is not None:
-            weight_sum += _spread(weight, steps[i].kernel, reach)
-    return None if rgba is None else _Layer(total, weight_sum)
+            _spread(weight, steps[i].kernel, weight_sum, box, reach)
+    return _Layer(total, weight_sum)
 
 
-def _spread(image: Array, kernel: Array, margin: int) -> Array:
-    out = cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_CONSTANT)
-    rows, columns = image.shape[:2]
-    return np.asarray(out[margin : rows - margin, margin : columns - margin])
+def _box(wanted: Array, margin: int) -> tuple[slice, slice] | None:
+    """Rows and columns around what is wanted, with a margin where there is room."""
+    ys = np.flatnonzero(wanted.any(axis=1))
+    if not len(ys):
+        return None
+    xs = np.flatnonzero(wanted.any(axis=0))
+    rows = slice(max(0, int(ys[0]) - margin), int(ys[-1]) + 1 + margin)
+    return rows, slice(max(0, int(xs[0]) - margin), int(xs[-1]) + 1 + margin)
+
+
+def _spread(image: Array, kernel: Array, total: Array, box: tuple[slice, slice], reach: int) -> None:
+    """Blur a box of a source that is larger than the total by a reach all around, and add it in."""
+    blurred = cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_CONSTANT)
+    targets, sources = [], []
+    for span, size, count in zip(box, total.shape, image.shape, strict=False):
+        first = span.start - reach
+        start, stop = max(0, first), min(size, first + count)
+        targets.append(slice(start, max(start, stop)))
+        sources.append(slice(start - first, max(start, stop) - first))
+    total[tuple(targets)] += blurred[tuple(sources)]
 
 
 def _enlarged(image: Array, factor: int, crop: int, shape: tuple[int, int]) -> Array:
@@ -376,58 +400,71 @@ def _wide_blurs(shot: _Shot, view: _View) -> _Layer | None:
     return layer
 
 
-def _active(shot: _Shot, view: _View, level: int) -> Array:
+def _active(
+    shot: _Shot, view: _View, level: int, part: tuple[slice, slice] = (slice(None), slice(None))
+) -> Array:
     """Cells in which a level's rungs have something to blur."""
     indices = shot.ladder.level_steps(level)
     if not indices:
-        return np.zeros(view.covered.shape, bool)
+        return np.zeros(view.covered[part].shape, bool)
     low, high = _support(shot.ladder.squares, indices)
-    return np.asarray(view.covered & (view.least_blur < high) & (view.most_blur > low))
+    return np.asarray(view.covered[part] & (view.least_blur[part] < high) & (view.most_blur[part] > low))
 
 
-def _active_part(shot: _Shot, view: _View, level: int, tile: _Region) -> _Region | None:
-    """Smallest part of a tile (in pixels, on even ones) that a level's rungs can reach."""
+def _active_parts(shot: _Shot, view: _View, level: int, tile: _Region) -> list[_Region]:
+    """Rectangles of a tile, in pixels and apart from each other, that a level's rungs can reach."""
     indices = shot.ladder.level_steps(level)
     if not indices:
-        return None
-    reach = max(shot.ladder.steps[i].radius for i in indices) * 2**level
-    pad = -(-reach // CELL_PX)
+        return []
+    pad = -(-max(shot.ladder.steps[i].radius for i in indices) * 2**level // CELL_PX)
     cells = _Region(
         tile.top // CELL_PX, -(-tile.bottom // CELL_PX), tile.left // CELL_PX, -(-tile.right // CELL_PX)
     )
     window = cells.grown(pad)
-    m = _CELL_MARGIN
-    rows = slice(window.top + m, window.bottom + m)
-    columns = slice(window.left + m, window.right + m)
-    part = _View(
-        view.sheet,
-        view.scale,
-        view.covered[rows, columns],
-        view.least_blur[rows, columns],
-        view.most_blur[rows, columns],
-    )
-    active = _active(shot, part, level)
+    rows = slice(window.top + _CELL_MARGIN, window.bottom + _CELL_MARGIN)
+    columns = slice(window.left + _CELL_MARGIN, window.right + _CELL_MARGIN)
+    active = _active(shot, view, level, (rows, columns))
     if not active.any():
-        return None
-    ys, xs = np.flatnonzero(active.any(axis=1)), np.flatnonzero(active.any(axis=0))
-    top, bottom = window.top + int(ys[0]) - pad, window.top + int(ys[-1]) + 1 + pad
-    left, right = window.left + int(xs[0]) - pad, window.left + int(xs[-1]) + 1 + pad
-    return _Region(
-        max(tile.top, top * CELL_PX),
-        min(tile.bottom, bottom * CELL_PX),
-        max(tile.left, left * CELL_PX),
-        min(tile.right, right * CELL_PX),
-    )
+        return []
+    around = np.ones((2 * pad + 1, 2 * pad + 1), np.uint8)
+    reached = cv2.dilate(active.astype(np.uint8), around)[pad:-pad, pad:-pad]
+    return [
+        _Region(
+            tile.top + part.top * CELL_PX,
+            min(tile.bottom, tile.top + part.bottom * CELL_PX),
+            tile.left + part.left * CELL_PX,
+            min(tile.right, tile.left + part.right * CELL_PX),
+        )
+        for part in _rectangles(reached, 0, 0)
+    ]
+
+
+def _rectangles(mask: Array, top: int, left: int) -> list[_Region]:
+    """Few rectangles that hold all of a mask and not much else."""
+    ys, xs = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(ys):
+        return []
+    y0, y1, x0, x1 = int(ys[0]), int(ys[-1]) + 1, int(xs[0]), int(xs[-1]) + 1
+    inner = mask[y0:y1, x0:x1]
+    top, left = top + y0, left + x0
+    rows, columns = inner.shape
+    if max(rows, columns) <= _LEAST_PART_CELLS or np.count_nonzero(inner) > _FULL_PART * inner.size:
+        return [_Region(top, top + rows, left, left + columns)]
+    if rows > columns:
+        half = rows // 2
+        return _rectangles(inner[:half], top, left) + _rectangles(inner[half:], top + half, left)
+    half = columns // 2
+    return _rectangles(inner[:, :half], top, left) + _rectangles(inner[:, half:], top, left + half)
 
 
 def _tile(shot: _Shot, views: list[_View], wide: list[_Layer | None], tile: _Region) -> Array:
-    """All sheets of a tile, far to near."""
-    picture = np.zeros((*tile.shape, 3), np.float32)
+    """All sheets of a tile, far to near; (h, w, 3)."""
+    picture = np.zeros((*tile.shape, 4), np.float32)
     for view, coarse in zip(views, wide, strict=True):
         layer = _sheet_in_tile(shot, view, coarse, tile)
         if layer is not None:
-            _lay_over(picture, layer, view.sheet.kind == "backdrop")
-    return picture
+            picture = _laid_over(picture, layer)
+    return picture[..., :3]
 
 
 def _sheet_in_tile(shot: _Shot, view: _View, coarse: _Layer | None, tile: _Region) -> _Layer | None:
@@ -437,20 +474,24 @@ def _sheet_in_tile(shot: _Shot, view: _View, coarse: _Layer | None, tile: _Regio
         # Tiles start on multiples of the factor; one coarse pixel around lets the enlargement interpolate.
         rows = slice(tile.top // factor + 1, -(-tile.bottom // factor) + 3)
         columns = slice(tile.left // factor + 1, -(-tile.right // factor) + 3)
+        if not coarse.rgba[rows, columns, 3].max() > _LEAST_COVER:
+            coarse = None
+    if coarse is not None:
         weight = None if coarse.weight is None else coarse.weight[rows, columns]
         layer = _layer_enlarged(_Layer(coarse.rgba[rows, columns], weight), factor, factor, tile.shape)
     for level in (1, 0):
-        part = _active_part(shot, view, level, tile)
-        if part is None:
-            continue
-        region = _Region(part.top >> level, -(-part.bottom >> level), part.left >> level, -(-part.right >> level))
-        if level:
-            region = region.grown(1)
-        found = _blurred(shot, view, level, region)
-        if level:
-            found = _layer_enlarged(found, 2**level, 2**level, part.shape)
-        layer = _accumulated(layer, found, part, tile)
+        for part in _active_parts(shot, view, level, tile):
+            layer = _accumulated(layer, _part_blurred(shot, view, level, part), part, tile)
     return layer
+
+
+def _part_blurred(shot: _Shot, view: _View, level: int, part: _Region) -> _Layer | None:
+    """What a level's rungs bring to a part of the frame, at full resolution."""
+    if level == 0:
+        return _blurred(shot, view, 0, part)
+    region = _Region(part.top >> level, -(-part.bottom >> level), part.left >> level, -(-part.right >> level))
+    found = _blurred(shot, view, level, region.grown(1))
+    return _layer_enlarged(found, 2**level, 2**level, part.shape)
 
 
 def _accumulated(layer: _Layer | None, found: _Layer | None, part: _Region, tile: _Region) -> _Layer | None:
@@ -470,15 +511,16 @@ def _accumulated(layer: _Layer | None, found: _Layer | None, part: _Region, tile
     return layer
 
 
-def _lay_over(picture: Array, layer: _Layer, opaque: bool) -> None:
-    """Put a sheet before what is in the picture."""
-    colour, cover = layer.rgba[..., :3], layer.rgba[..., 3]
-    if opaque:
-        picture[...] = colour / np.maximum(cover, 1e-3)[..., None]
-        return
+def _laid_over(picture: Array, layer: _Layer) -> Array:
+    """A sheet before what is in the picture; (h, w, 4), colour times cover and cover."""
     # A surface's weights tell how much its tilt squeezed or stretched the blurs; strands can only overlap.
-    excess = np.maximum(cover, 1.0) if layer.weight is None else np.maximum(layer.weight, _LEAST_WEIGHT)
-    inverse = 1.0 / excess
-    clear = 1.0 - np.clip(cover * inverse, 0.0, 1.0)
-    picture *= clear[..., None]
-    picture += colour * inverse[..., None]
+    if layer.weight is None:
+        excess = np.maximum(layer.rgba[..., 3], 1.0)
+    else:
+        excess = np.maximum(layer.weight, _LEAST_WEIGHT)
+    # Whole pixels of four equal shares: OpenCV multiplies those many times faster than NumPy broadcasts.
+    share = 1.0 / excess
+    sheet = cv2.multiply(layer.rgba, cv2.merge([share] * 4))
+    clear = np.maximum(1.0 - sheet[..., 3], 0.0)
+    behind = cv2.multiply(picture, cv2.merge([clear] * 4))
+    return np.asarray(cv2.add(sheet, behind))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from hardware_sims.scene import Grid, Raster, Scene, Sheet
+from hardware_sims.scenes.bracelet import bracelet_sheets
 from hardware_sims.scenes.insect import insect_sheets
 from hardware_sims.scenes.statue import statue_sheets
 
@@ -15,6 +16,7 @@ _FRAME = (36.0, 24.0)
 _DEPTH = 32.0
 
 _MAKERS: dict[str, Callable[[int], tuple[Sheet, ...]]] = {
+    "bracelet": bracelet_sheets,
     "insect": insect_sheets,
     "statue": statue_sheets,
 }

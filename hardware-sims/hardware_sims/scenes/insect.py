@@ -35,39 +35,44 @@ _FACET = 0.26
 
 
 def insect_sheets(seed: int) -> tuple[Sheet, ...]:
-    """Meadow, far legs, twig, body, near legs, bristles by depth, antennae."""
+    """Far to near: meadow, far legs, twig, body, far bristles, near legs and antennae, near bristles."""
+    limbs = Tubes(_legs(_NEAR_LEGS) + _antennae(), _BOUNDS)
     body = Relief(
-        lambda grid: _body_shape(grid, seed), _BODY, _KEY, grain=lambda grid: _cuticle(grid, seed)
+        lambda grid: _body_shape(grid, seed),
+        _BODY,
+        _KEY,
+        grain=lambda grid: _cuticle(grid, seed),
+        before=limbs.front,
     )
+
+    def standing(grid: Grid) -> Array:
+        """Depth of the beetle, for the shadow under it."""
+        depth, outside = _body_shape(grid, seed)
+        return np.minimum(np.where(outside < 0.0, depth, np.inf), limbs.front(grid))
+
     twig = Relief(
         lambda grid: _twig_shape(grid, seed),
         _TWIG,
         _KEY,
         grain=lambda grid: 0.03 * octaves(grid, 0.35, seed + 71, 4, 0.7),
+        before=standing,
     )
     far_legs = Tubes(_legs(_FAR_LEGS), (-12.0, -2.0, 23.0, 13.0))
-    near_legs = Tubes(_legs(_NEAR_LEGS), (-18.0, 0.0, 20.0, 14.0))
-    antennae = Tubes(_antennae(), (-20.0, -13.0, 2.0, 4.0))
     rng = np.random.default_rng((seed, 77))
-    roots = _bristle_roots(body, rng)
-    groups = [Tubes(tubes, _BOUNDS) for tubes in place_bristles(roots, (20.0, 13.0, 8.0))]
+    behind, before = place_bristles(_bristle_roots(body, rng), (12.5,))
 
     def dark(grid: Grid, look: TubeLook) -> Array:
         return _paint_limb(grid, look, seed)
 
-    sheets = [
+    return (
         Sheet("meadow", "backdrop", (-30.0, -22.0, 30.0, 22.0), lambda grid: _meadow(grid, seed), 0.04),
         Sheet("far legs", "strands", (-12.0, -2.0, 23.0, 13.0), lambda grid: far_legs.raster(grid, dark)),
         Sheet("twig", "surface", _TWIG, lambda grid: twig.raster(grid, lambda g, k: _paint_twig(g, k, seed))),
         Sheet("body", "surface", _BODY, lambda grid: body.raster(grid, lambda g, k: _paint_body(g, k, seed))),
-        Sheet("near legs", "strands", (-18.0, 0.0, 20.0, 14.0), lambda grid: near_legs.raster(grid, dark)),
-    ]
-    for k, group in enumerate(groups):
-        sheets.append(_bristle_sheet(f"bristles {k + 1}", group))
-    sheets.append(
-        Sheet("antennae", "strands", (-20.0, -13.0, 2.0, 4.0), lambda grid: antennae.raster(grid, dark))
+        _bristle_sheet("far bristles", Tubes(behind, _BOUNDS)),
+        Sheet("limbs", "strands", _BOUNDS, lambda grid: limbs.raster(grid, dark)),
+        _bristle_sheet("near bristles", Tubes(before, _BOUNDS)),
     )
-    return tuple(sheets)
 
 
 def _bristle_sheet(name: str, group: Tubes) -> Sheet:

@@ -91,6 +91,8 @@ class Relief:
         Reach and strength of each scale at which hollows are darker.
     grain : callable, optional
         Grid to fine relief that is seen in the shading only.
+    before : callable, optional
+        Grid to the depth of what stands before it and throws shadows (infinite where nothing does).
     """
 
     def __init__(
@@ -100,19 +102,21 @@ class Relief:
         light: tuple[float, float, float],
         hollows: tuple[tuple[float, float], ...] = ((0.8, 1.1), (3.0, 0.9)),
         grain: Callable[[Grid], Array] | None = None,
+        before: Callable[[Grid], Array] | None = None,
     ) -> None:
         self._shape = shape
         self._grain = grain
         grid = coarse_grid(bounds)
         depth, outside = shape(grid)
         depth = extended(depth, (outside < 0.0).astype(np.float32))
+        front = depth if before is None else np.minimum(depth, before(grid))
         sky = np.ones_like(depth)
         for reach, strength in hollows:
-            sky *= occlusion(depth, grid.step_mm, reach, strength)
+            sky *= occlusion(depth, grid.step_mm, reach, strength, front)
         self._depth = CoarseField(grid, depth)
         self._outside = CoarseField(grid, outside)
         self._sky = CoarseField(grid, sky)
-        self._lit = CoarseField(grid, shadow(depth, grid.step_mm, light, 0.25, 14.0))
+        self._lit = CoarseField(grid, shadow(depth, grid.step_mm, light, 0.25, 14.0, front))
 
     def raster(self, grid: Grid, paint: Callable[[Grid, Look], Array]) -> Raster:
         """The relief with colours by a painter, who is asked only where there is something to paint."""
@@ -147,12 +151,15 @@ def normals(depth: Array, step: float) -> tuple[Array, Array, Array]:
     return gx * inverse, gy * inverse, inverse
 
 
-def occlusion(depth: Array, step: float, reach: float, strength: float) -> Array:
-    """How much of the sky a place in a hollow sees: 1 in the open, less where its surroundings are nearer."""
+def occlusion(depth: Array, step: float, reach: float, strength: float, front: Array) -> Array:
+    """How much of the sky a place in a hollow sees: 1 in the open, less where its surroundings are nearer.
+
+    `front` is the depth of the surroundings, `depth` or less.
+    """
     factor = max(1, int(reach / step / 8))
     rows, columns = depth.shape
     small = cv2.resize(
-        depth, (max(1, columns // factor), max(1, rows // factor)), interpolation=cv2.INTER_AREA
+        front, (max(1, columns // factor), max(1, rows // factor)), interpolation=cv2.INTER_AREA
     )
     blurred = cv2.GaussianBlur(small, (0, 0), reach / (step * factor), borderType=cv2.BORDER_REPLICATE)
     around = cv2.resize(blurred, (columns, rows), interpolation=cv2.INTER_LINEAR)
@@ -160,12 +167,15 @@ def occlusion(depth: Array, step: float, reach: float, strength: float) -> Array
     return np.asarray(1.0 / (1.0 + hollow * np.float32(strength / reach)))
 
 
-def shadow(depth: Array, step: float, light: tuple[float, float, float], softness: float, reach: float) -> Array:
-    """Light that passes the surface's own relief: 1 lit, 0 in shadow. Worked at about a twelfth of a unit."""
+def shadow(
+    depth: Array, step: float, light: tuple[float, float, float], softness: float, reach: float, front: Array
+) -> Array:
+    """Light that passes what stands before a surface, itself included: 1 lit, 0 in shadow."""
     factor = max(1, int(0.08 / step))
     rows, columns = depth.shape
     size = (max(1, columns // factor), max(1, rows // factor))
     small = cv2.resize(depth, size, interpolation=cv2.INTER_AREA)
+    casting = cv2.resize(front, size, interpolation=cv2.INTER_AREA)
     cell = step * factor
     flat = math.hypot(light[0], light[1])
     rise = light[2] / flat  # towards the camera per unit sideways
@@ -175,7 +185,7 @@ def shadow(depth: Array, step: float, light: tuple[float, float, float], softnes
         way = reach * (k / steps) ** 1.5
         shift = np.array([[1.0, 0.0, light[0] / flat * way / cell], [0.0, 1.0, light[1] / flat * way / cell]])
         ahead = cv2.warpAffine(
-            small,
+            casting,
             shift,
             size,
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,

@@ -95,6 +95,10 @@ class Tubes:
             return Raster.bare(look.depth)
         return Raster(paint(grid, look), look.cover, look.depth)
 
+    def front(self, grid: Grid) -> Array:
+        """Depth where there is a tube, infinite elsewhere."""
+        return self._drawn(grid).depth
+
     def look(self, grid: Grid) -> TubeLook:
         """See `TubeLook`."""
         drawn = self._drawn(grid)
