@@ -278,6 +278,8 @@ class _Run:
         left = [p for i, p in enumerate(self._plan.positions_mm) if i not in runner.state.saved]
         if left:
             self._critical_path_s = critical_path_s(left, self._plan.run_up_mm, self._plan.timing)
+        for warning in self._plan.warnings:
+            self._bus.publish(Note(warning, "warning"))
         live = self._live(teardown, runner) if self._options.stack else None
         if runner.state.next_index() is not None:
             self._test_frame(runner, locked)
@@ -354,7 +356,7 @@ class _Run:
             camera,
             LockRequest(
                 shutter_s=self._plan.shutter_s,
-                aperture=self._plan.f_number,
+                aperture=self._plan.marked_f_number,
                 iso=self._plan.iso,
                 white_balance=capture.white_balance,
                 image_format=capture.image_format,

@@ -115,7 +115,7 @@ class RunDisplay:
                 self._say(event.message, {"info": "", "warning": "yellow"}.get(event.level, "red"))
             case StackReady():
                 after = f"{event.seconds_after_last_frame:.1f} s after the last frame"
-                self._say(f"stacked {event.frames} frames, {after}")
+                self._say(f"stacked {_frames(event.frames)}, {after}")
             case RunFinished():
                 self._finished(event)
             case _:
@@ -129,9 +129,13 @@ class RunDisplay:
         self._say(f"{mark}{event.camera}, {event.axis}", "magenta" if event.simulated else "")
         already = f", {event.frames_done} of them already there" if event.frames_done else ""
         duration = format_duration(event.predicted_s)
-        self._say(f"{event.frames} frames{already}, predicted {duration}, into {event.session}")
+        self._say(f"{_frames(event.frames)}{already}, predicted {duration}, into {event.session}")
         self._progress.update(self._task, total=event.frames, completed=event.frames_done)
 
     def _finished(self, event: RunFinished) -> None:
         if event.reason == "finished":
-            self._say(f"{event.frames_done} frames in {format_duration(event.run_s)} of rig time")
+            self._say(f"{_frames(event.frames_done)} in {format_duration(event.run_s)} of rig time")
+
+
+def _frames(number: int) -> str:
+    return "1 frame" if number == 1 else f"{number} frames"

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,26 @@ class Workshop:
         process = self.start(command, *args, **options)
         out, err = process.communicate(timeout=timeout)
         return Done(process.returncode, out, err)
+
+    @contextmanager
+    def bench(self, *, shutter_s: float = 0.008) -> Iterator[dict[str, Any]]:
+        """A bench that no rig has started: to a rig, its ports are real hardware."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "hardware_sims"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        order = {
+            "simulator": {"scene": "statue", "pixels": [300, 200], "time_scale": 1},
+            "exposure": {"shutter_s": shutter_s, "iso": 100},
+            "lens": {"f_number": 5.6},
+        }
+        try:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(json.dumps(order) + "\n")
+            process.stdin.flush()
+            yield json.loads(process.stdout.readline())
+        finally:
+            process.communicate()
 
     def family(self, process: subprocess.Popen[str]) -> list[psutil.Process]:
         """All descendants of a command, alive now."""
