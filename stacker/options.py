@@ -39,10 +39,10 @@ class ReferenceView:
     Attributes
     ----------
     first_to_view : tuple of 9 floats or None
-        Row by row, the 3 × 3 transform of the first frame added into the view. None: the first frame is the view.
+        Row by row, the 3 × 3 transform of the first frame added into the view. None: that frame is the view.
     position_mm : float or None
-        Rail position of the view; with positions and a pupil distance, frames get the scale that geometry says
-        they have there. Takes the place of ``first_to_view``.
+        Rail position of the view; with positions and a pupil distance, frames get the scale that geometry
+        says they have there. Takes the place of ``first_to_view``.
     """
 
     first_to_view: tuple[float, ...] | None = None
@@ -82,8 +82,8 @@ class Options:
     reference : ReferenceView
         The view of the result.
     pupil_distance_mm : float or None
-        From the lens's entrance pupil to the plane of focus. With the positions of the frames it makes the scale
-        of the chain right; see `stacker.registration.chain.RailGeometry`.
+        From the lens's entrance pupil to the plane of focus. With the positions of the frames it makes the
+        scale of the chain right; see `stacker.registration.chain.RailGeometry`.
     unregistered : Unregistered
         What to do with frames that cannot be registered.
     border : Border

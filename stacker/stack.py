@@ -1,4 +1,4 @@
-"""The streaming stacker: takes frames one at a time, has a preview at any time, gives the picture at the end."""
+"""The streaming stacker: frames one at a time, a preview at any time, the picture at the end."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from stacker.focus.noise import estimate_noise
 from stacker.frames import Frame, FrameMetadata, Image, as_frame
 from stacker.fusion.placing import Bounds, place
 from stacker.fusion.pyramid import PyramidFusion, pyramid_levels
+from stacker.fusion.scratch import Scratch
 from stacker.fusion.window import Window, window_of
 from stacker.io.decode import read_frame
 from stacker.io.encode import write_image
@@ -117,7 +118,8 @@ class Stack:
         return tuple(r for r, share in zip(self.reports, self.shares, strict=True) if share < 0.0005)
 
     def save(self, path: Path | str, bit_depth: int | None = None, quality: int = 95) -> None:
-        """Write TIFF, PNG or JPEG, atomically, with the frames' profile and EXIF; see `stacker.write_image`."""
+        """Write TIFF, PNG or JPEG, atomically, with the frames' profile and EXIF; see
+        `stacker.write_image`."""
         write_image(Path(path), self.image, self.metadata, bit_depth, quality)
 
 
@@ -150,6 +152,7 @@ class Stacker:
         self._size = (0, 0)
         self._dtype: np.dtype[Any] = np.dtype(np.uint8)
         self._noise = 0.0
+        self._scratch = Scratch()
         self._reports: list[FrameReport] = []
 
     @property
@@ -298,7 +301,7 @@ class Stacker:
         if self._bounds is None:
             self._bounds = Bounds(self._fusion.extent, self._dtype)
         self._bounds.cover(self._fusion.extent)
-        placed = place(pixels, found.transform, found.gain, window)
+        placed = place(pixels, found.transform, found.gain, window, self._scratch)
         self._bounds.add(placed, window)
         self._fusion.add(placed.picture, placed.gate, window)
 
@@ -321,7 +324,8 @@ class Stacker:
         if (frame.width, frame.height) != self._size:
             width, height = self._size
             raise UserError(
-                f"{frame.name} is {frame.width} × {frame.height} px, but {self._first_name} is {width} × {height} px: "
+                f"{frame.name} is {frame.width} × {frame.height} px, but {self._first_name} is "
+                f"{width} × {height} px: "
                 "the frames of a stack have one size"
             )
         if frame.pixels.dtype != self._dtype:

@@ -68,8 +68,8 @@ def fuse_files(
     options : Options, optional
         Settings. A declared reference view applies to the reference frame.
     reference : int, optional
-        Index (in natural order) of the frame whose view the result has; the middle one by default. Registration
-        goes outward from it, so errors add up over half the stack at most.
+        Index (in natural order) of the frame whose view the result has; the middle one by default.
+        Registration goes outward from it, so errors add up over half the stack at most.
     positions_mm : sequence of float, optional
         Rail positions in natural order, growing towards the subject.
     skip_bad : bool

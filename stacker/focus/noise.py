@@ -22,8 +22,8 @@ _MIN_SIGMA = {"u1": 0.29, "u2": 0.02, "f4": 0.02}
 def estimate_noise(pixels: Image) -> float:
     """Estimate the standard deviation of the noise in the green channel.
 
-    Uses the second-difference mask of J. Immerkær, "Fast noise variance estimation" (CVIU 64, 1996), which does
-    not see edges and gradients, block by block, and takes the calm blocks that are not clipped.
+    Uses the second-difference mask of J. Immerkær, "Fast noise variance estimation" (CVIU 64, 1996), which
+    does not see edges and gradients, block by block, and takes the calm blocks that are not clipped.
 
     Parameters
     ----------

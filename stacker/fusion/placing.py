@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 
 from stacker.frames import Image, full_scale
+from stacker.fusion.scratch import Scratch
 from stacker.fusion.window import Window, corners_in_reference
 from stacker.registration.exposure import Gain
 from stacker.registration.similarity import Matrix
@@ -21,7 +23,8 @@ _RIM_WEIGHT = 0.01
 _GAIN_TOLERANCE = 1e-3
 """A quarter of a level at white: smaller differences of brightness are not worth a pass over the frame."""
 
-_DEPTHS = {np.dtype(np.uint8): cv2.CV_8U, np.dtype(np.uint16): cv2.CV_16U, np.dtype(np.float32): cv2.CV_32F}
+_FLOAT = np.dtype(np.float32)
+_DEPTHS = {np.dtype(np.uint8): cv2.CV_8U, np.dtype(np.uint16): cv2.CV_16U, _FLOAT: cv2.CV_32F}
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Placed:
     gate: Image | None
 
 
-def place(pixels: Image, transform: Matrix, gain: Gain, window: Window) -> Placed:
+def place(pixels: Image, transform: Matrix, gain: Gain, window: Window, scratch: Scratch) -> Placed:
     """Warp a frame into a window of the reference view.
 
     Parameters
@@ -56,27 +59,36 @@ def place(pixels: Image, transform: Matrix, gain: Gain, window: Window) -> Place
         Factors for red, green and blue.
     window : Window
         What part of the reference view to fill.
+    scratch : Scratch
+        Holds the picture, until the next call.
     """
     height, width = pixels.shape[:2]
     factors = (
         (gain if np.abs(gain - 1).max() > _GAIN_TOLERANCE else np.ones(3)) * 255.0 / full_scale(pixels.dtype)
     )
-    source = cv2.multiply(pixels, (*(float(factor) for factor in factors), 1.0), dtype=cv2.CV_32F)
+    source = _times(pixels, factors, scratch.array("source", height, width, 3))
     shift = np.array([[1, 0, -window.x], [0, 1, -window.y], [0, 0, 1.0]]) @ transform
     offset = np.rint(shift[:2, 2]).astype(int)
     still = np.allclose(shift[:2, :2], np.eye(2), atol=1e-7) and np.allclose(shift[:2, 2], offset, atol=1e-4)
+    picture = scratch.array("picture", window.height, window.width, 3)
     if still:
         left, top = int(offset[0]), int(offset[1])
         right, bottom = window.width - width - left, window.height - height - top
-        picture = cv2.copyMakeBorder(source, top, bottom, left, right, cv2.BORDER_REFLECT)
+        cv2.copyMakeBorder(source, top, bottom, left, right, cv2.BORDER_REFLECT, picture)
     else:
         size = (window.width, window.height)
         flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
         inverse = np.linalg.inv(shift)[:2]
-        picture = cv2.warpAffine(source, inverse, size, flags=flags, borderMode=cv2.BORDER_REFLECT)
+        cv2.warpAffine(source, inverse, size, picture, flags, cv2.BORDER_REFLECT)
     if still and (window.width, window.height) == (width, height):
-        return Placed(np.asarray(picture), None, None)
-    return Placed(np.asarray(picture), *_reach(shift, (width, height), window, 0 if still else _RIM_PX))
+        return Placed(picture, None, None)
+    return Placed(picture, *_reach(shift, (width, height), window, 0 if still else _RIM_PX))
+
+
+def _times(pixels: Image, factors: Gain, out: Image | None = None, dtype: np.dtype[Any] = _FLOAT) -> Image:
+    """Multiply channel by channel into another type, rounded and clipped to it."""
+    scalar: Any = (*(float(factor) for factor in factors), 1.0)  # OpenCV takes four numbers for a colour
+    return np.asarray(cv2.multiply(pixels, scalar, out, dtype=_DEPTHS[dtype]))
 
 
 def _reach(shift: Matrix, size: tuple[int, int], window: Window, rim_px: int) -> tuple[Image, Image]:
@@ -93,8 +105,8 @@ def _reach(shift: Matrix, size: tuple[int, int], window: Window, rim_px: int) ->
 class Bounds:
     """Smallest and largest value of every pixel and channel, in the frames' own type.
 
-    Bands taken from different frames can add up to values that no frame has: rings round highlights. The result is
-    held between these bounds.
+    Bands taken from different frames can add up to values that no frame has: rings round highlights. The
+    result is held between these bounds.
     """
 
     def __init__(
@@ -123,17 +135,19 @@ class Bounds:
         """Take a frame into account."""
         where = window.slices_in(self.extent)
         low, high, reached = self._low[where], self._high[where], self.reached[where]
-        own = cv2.multiply(placed.picture, (self._white / 255.0,) * 4, dtype=_DEPTHS[self._dtype])
+        own = _times(placed.picture, np.full(3, self._white / 255.0), dtype=self._dtype)
         if placed.inside is None:
-            low[...], high[...], reached[...] = cv2.min(low, own), cv2.max(high, own), 255
+            cv2.min(low, own, low)
+            cv2.max(high, own, high)
+            reached[...] = 255
             return
-        low[...] = cv2.copyTo(cv2.min(low, own), placed.inside, low.copy())
-        high[...] = cv2.copyTo(cv2.max(high, own), placed.inside, high.copy())
-        reached[...] = cv2.bitwise_or(reached, placed.inside)
+        cv2.copyTo(cv2.min(low, own), placed.inside, low)
+        cv2.copyTo(cv2.max(high, own), placed.inside, high)
+        cv2.bitwise_or(reached, placed.inside, reached)
 
     def finish(self, picture: Image) -> Image:
         """Hold a fused picture (white at 255) between the bounds and give it the frames' type."""
-        scaled = cv2.multiply(picture, (self._white / 255.0,) * 4, dtype=_DEPTHS[self._dtype])
+        scaled = _times(picture, np.full(3, self._white / 255.0), dtype=self._dtype)
         held = cv2.min(cv2.max(scaled, self._low), cv2.max(self._high, self._low))
         unseen = cv2.bitwise_not(self.reached)
         return np.asarray(cv2.copyTo(scaled, unseen, held) if unseen.any() else held)

@@ -1,17 +1,19 @@
 """Fuses registered frames one at a time: a Laplacian pyramid whose bands are averaged by local sharpness.
 
-Each frame is split into bands (Burt and Adelson, "The Laplacian pyramid as a compact image code", 1983). In every
-band a pixel's activity is its local energy relative to the noise, and the activity of the finer bands is carried
-down to the coarser ones, so that the frame that is sharp at a place decides about the coarse bands there too. The
-weight of a frame is a power of its activity, which grows with the activity: where noise rules, frames are averaged;
-where detail is plain, the sharpest frame wins. Weights are kept as logarithms relative to the largest one seen at the
-pixel, and sums are rescaled when a larger one comes (an online softmax), so no power is too hard for float32, one pass
-is enough, and memory does not grow with the number of frames.
+Each frame is split into bands (Burt and Adelson, "The Laplacian pyramid as a compact image code", 1983). In
+every band a pixel's activity is its local energy relative to the noise, and the activity of the finer bands
+is carried down to the coarser ones, so that the frame that is sharp at a place decides about the coarse
+bands there too. The weight of a frame is a power of its activity, which grows with the activity: where
+noise rules, frames are averaged; where detail is plain, the sharpest frame wins. Weights are kept as
+logarithms relative to the largest one seen at the pixel, and sums are rescaled when a larger one comes (an
+online softmax), so no power is too hard for float32, one pass is enough, and memory does not grow with the
+number of frames.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,19 +21,26 @@ import cv2
 import numpy as np
 
 from stacker.frames import Image
+from stacker.fusion.scratch import Scratch
 from stacker.fusion.window import Window
 
 __all__ = ["FusionParameters", "PyramidFusion", "pyramid_levels"]
 
 _LUMA = np.array([[0.25, 0.5, 0.25]], np.float32)
-_OUTSIDE = np.float32(-1e4)
+_OUTSIDE = -1e4
 """Logarithmic weight of pixels that a frame does not reach: counts only where no frame does."""
+
+_OUTSIDE_FROM = 1e-5
+"""Share of a coarse pixel below which it counts as not reached."""
 
 _NOTHING = -1e9
 """Peak of a pixel that no frame has touched: exp of its distance to any score is 0."""
 
-_BAND_ROWS = 32
-"""Rows handled at a time, so that the scratch of the inner loop stays in the processor's cache."""
+_TILE_ROWS, _TILE_COLUMNS = 64, 256
+"""What is handled at a time: some 64 kB a plane, so that the inner loop stays in the processor's cache."""
+
+_NEGLIGIBLE = 12.0
+"""Difference of logarithmic weights beyond which the smaller (under 1e-5) does not show in 16 bits."""
 
 
 @dataclass(frozen=True)
@@ -91,33 +100,48 @@ class _Band:
             np.pad(self.peak, pads, constant_values=_NOTHING),
         )
 
-    def add(self, rows: slice, columns: slice, detail: Image, score: Image) -> None:
+    def add(self, where: tuple[slice, slice], detail: Image, score: Image, scratch: Scratch) -> None:
         """Fold one frame in: `detail` weighted by exp(`score`)."""
-        weighted, weight, peak = (
-            self.weighted[rows, columns],
-            self.weight[rows, columns],
-            self.peak[rows, columns],
-        )
-        for top in range(0, score.shape[0], _BAND_ROWS):
-            part = slice(top, top + _BAND_ROWS)
-            _fold(weighted[part], weight[part], peak[part], detail[part], score[part])
+        weighted = self.weighted[where]
+        weight, peak = self.weight[where], self.peak[where]
+        for tile in _tiles(*score.shape):
+            _fold(weighted[tile], weight[tile], peak[tile], detail[tile], score[tile], scratch)
 
-    def mean(self, window: tuple[slice, slice] | None = None) -> Image:
+    def mean(self) -> Image:
         """The fused band."""
-        rows, columns = window or (slice(None), slice(None))
-        total = cv2.max(self.weight[rows, columns], 1e-30)
-        return np.asarray(cv2.divide(self.weighted[rows, columns], cv2.merge([total, total, total])))
+        total = np.maximum(self.weight, np.float32(1e-30))
+        return np.asarray(cv2.divide(self.weighted, cv2.merge([total, total, total])))
 
 
-def _fold(weighted: Image, weight: Image, peak: Image, detail: Image, score: Image) -> None:
-    """Online softmax: keep sums relative to the largest score, rescale them when it is surpassed."""
-    highest = cv2.max(peak, score)
-    keep = cv2.exp(cv2.subtract(peak, highest))
-    take = cv2.exp(cv2.subtract(score, highest))
-    peak[...] = highest
-    weight[...] = cv2.add(cv2.multiply(weight, keep), take)
-    fresh = cv2.multiply(detail, cv2.merge([take, take, take]))
-    weighted[...] = cv2.add(cv2.multiply(weighted, cv2.merge([keep, keep, keep])), fresh)
+def _tiles(height: int, width: int) -> Iterator[tuple[slice, slice]]:
+    for top in range(0, height, _TILE_ROWS):
+        for left in range(0, width, _TILE_COLUMNS):
+            yield slice(top, top + _TILE_ROWS), slice(left, left + _TILE_COLUMNS)
+
+
+def _fold(weighted: Image, weight: Image, peak: Image, detail: Image, score: Image, scratch: Scratch) -> None:
+    """Online softmax of a tile: keep sums relative to the largest score, rescale them when it is
+    surpassed."""
+    shape = score.shape
+    lead = np.subtract(score, peak, out=scratch.array("lead", *shape))
+    least, most = float(lead.min()), float(lead.max())
+    if most < -_NEGLIGIBLE:
+        return
+    if least > _NEGLIGIBLE:
+        weighted[...], weight[...], peak[...] = detail, 1.0, score
+        return
+    np.maximum(peak, score, out=peak)
+    take = np.minimum(lead, 0, out=scratch.array("take", *shape))
+    keep = np.subtract(take, lead, out=lead)  # min(lead, 0) - lead = -max(lead, 0)
+    cv2.exp(take, take)
+    cv2.exp(keep, keep)
+    np.multiply(weight, keep, out=weight)
+    np.add(weight, take, out=weight)
+    triple = scratch.array("triple", *shape, 3)
+    cv2.multiply(weighted, cv2.merge([keep, keep, keep], triple), weighted)
+    cv2.merge([take, take, take], triple)
+    cv2.multiply(detail, triple, triple)
+    cv2.add(weighted, triple, weighted)
 
 
 class PyramidFusion:
@@ -143,6 +167,7 @@ class PyramidFusion:
         self._frames = 0
         self._share_level = min(2, levels - 1)
         self._winner: Image = np.zeros((0, 0), np.int16)
+        self._scratch = Scratch()
 
     def cover(self, window: Window) -> None:
         """Make room for a window, whose edges are multiples of ``block``."""
@@ -184,19 +209,19 @@ class PyramidFusion:
         assert extent is not None, "cover() comes first"
         inherited: Image | None = None
         for level in range(self.levels):
-            smaller = cv2.pyrDown(picture)
-            detail = cv2.subtract(picture, cv2.pyrUp(smaller, dstsize=picture.shape[1::-1]))
+            smaller, detail = self._split(picture, level)
             activity = self._log_activity(detail, level, inherited)
-            inherited = cv2.log(cv2.pyrDown(cv2.exp(activity)))
+            inherited = self._inherit(activity)
             where = window.slices_in(extent, 1 << level)
             score = self._score(activity, gate)
             if level == self._share_level:
                 self._note_winner(where, score)
-            self._bands[level].add(*where, detail, score)
+            self._bands[level].add(where, detail, score, self._scratch)
             picture = smaller
             gate = None if gate is None else cv2.pyrDown(gate)
         assert inherited is not None, "there is at least one band"
-        self._bands[-1].add(*window.slices_in(extent, self.block), picture, self._score(inherited, gate))
+        where = window.slices_in(extent, self.block)
+        self._bands[-1].add(where, picture, self._score(inherited, gate), self._scratch)
         self._frames += 1
 
     def collapse(self, down_to: int = 0) -> Image:
@@ -229,28 +254,57 @@ class PyramidFusion:
         counts = np.bincount(chosen.astype(np.int64), minlength=self._frames)
         return [float(count) / max(1, int(counts.sum())) for count in counts]
 
+    def _split(self, picture: Image, level: int) -> tuple[Image, Image]:
+        """The picture at half size, and what that lacks."""
+        height, width = picture.shape[:2]
+        # Two halves alternate, as one level's half is the next one's picture.
+        smaller = self._scratch.array(f"half {level % 2}", height // 2, width // 2, 3)
+        cv2.pyrDown(picture, smaller)
+        detail = self._scratch.array("detail", height, width, 3)
+        cv2.pyrUp(smaller, detail)
+        return smaller, np.asarray(cv2.subtract(picture, detail, detail))
+
     def _log_activity(self, detail: Image, level: int, inherited: Image | None) -> Image:
         """Logarithm of 1 + energy / noise, mixed with what the finer band says."""
         settings = self._parameters
-        energy = cv2.transform(cv2.multiply(detail, detail), _LUMA)
-        energy = cv2.GaussianBlur(energy, (5, 5), settings.smoothing_px)
-        scale = 1.0 / (settings.softness * self._variances[level])
-        own = cv2.log(cv2.add(cv2.multiply(energy, scale), 1.0))
-        if inherited is None:
-            return np.asarray(own)
-        return np.asarray(cv2.addWeighted(own, 1 - settings.inherit, inherited, settings.inherit, 0))
+        height, width = detail.shape[:2]
+        luma = _LUMA / np.float32(settings.softness * self._variances[level])
+        energy = self._scratch.array("energy", height, width)
+        for top in range(0, height, _TILE_ROWS):
+            rows = detail[top : top + _TILE_ROWS]
+            square = cv2.multiply(rows, rows, self._scratch.array("square", *rows.shape))
+            cv2.transform(square, luma, energy[top : top + _TILE_ROWS])
+        own = self._scratch.array("activity", height, width)
+        cv2.GaussianBlur(energy, (5, 5), settings.smoothing_px, own)
+        np.add(own, np.float32(1), out=own)
+        cv2.log(own, own)
+        if inherited is not None:
+            cv2.addWeighted(own, 1 - settings.inherit, inherited, settings.inherit, 0, own)
+        return own
+
+    def _inherit(self, activity: Image) -> Image:
+        """Activity for the next coarser band: averaged as a power, so that the sharp parts decide."""
+        linear = cv2.exp(activity, self._scratch.array("energy", *activity.shape))
+        height, width = activity.shape
+        halved = self._scratch.array("inherited", height // 2, width // 2)
+        cv2.pyrDown(linear, halved)
+        return np.asarray(cv2.log(halved, halved))
 
     def _score(self, activity: Image, gate: Image | None) -> Image:
         """Logarithmic weight."""
         settings = self._parameters
-        beyond = cv2.max(cv2.subtract(activity, settings.hard_from), 0)
+        score = self._scratch.array("score", *activity.shape)
+        np.maximum(activity, np.float32(settings.hard_from), out=score)
         extra = settings.hard_exponent - settings.exponent
-        score = cv2.addWeighted(activity, settings.exponent, beyond, extra, 0)
-        if gate is None:
-            return np.asarray(score)
-        reach = 2 * np.log(np.maximum(gate, 1e-6))
-        reach[gate < 1e-5] = _OUTSIDE
-        return np.asarray(cv2.add(score, reach.astype(np.float32)))
+        cv2.addWeighted(activity, settings.exponent, score, extra, -extra * settings.hard_from, score)
+        if gate is not None:
+            reach = np.maximum(
+                gate, np.float32(_OUTSIDE_FROM), out=self._scratch.array("energy", *gate.shape)
+            )
+            cv2.log(reach, reach)
+            cv2.addWeighted(score, 1.0, reach, 2.0, 0.0, score)
+            score[gate <= _OUTSIDE_FROM] = _OUTSIDE
+        return score
 
     def _note_winner(self, where: tuple[slice, slice], score: Image) -> None:
         ahead = (score > self._bands[self._share_level].peak[where]) & (score > _OUTSIDE / 2)

@@ -86,7 +86,7 @@ def decode(data: bytes, name: str, orientation: int | None = None) -> Frame:
         pixels, cmyk = _decode_pixels(data, name)
     except DataError:
         raise
-    except Exception as error:  # noqa: BLE001  (four decoders, each with exceptions of its own)
+    except Exception as error:
         raise DataError(f"{name} cannot be decoded, it may be damaged or cut off: {error}") from error
     frame = as_frame(pixels, name)
     metadata = replace(read_metadata(data, name), grey=frame.metadata.grey)
@@ -117,7 +117,7 @@ def _decode_jpeg(data: bytes) -> tuple[Image, bool]:
 
 
 def _require_whole_jpeg(data: bytes, name: str) -> None:
-    """Walk the segments to the end-of-image marker: decoders fill a missing rest with grey and say nothing."""
+    """Walk the segments to the end-of-image marker: decoders fill a missing rest with grey, silently."""
     at = 2
     while True:
         if at + 4 > len(data) or data[at] != 0xFF:

@@ -62,7 +62,7 @@ def convert_depth(pixels: Image, bit_depth: int) -> Image:
         return pixels
     scale = np.float32(full_scale(target) / full_scale(pixels.dtype))
     scaled = np.rint(pixels.astype(np.float32) * scale)
-    return np.clip(scaled, 0, full_scale(target)).astype(target)
+    return np.asarray(np.clip(scaled, 0, full_scale(target)).astype(target))
 
 
 def write_image(

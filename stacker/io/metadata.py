@@ -26,14 +26,42 @@ _STALE_GROUPS = (
 """Groups about other pictures in the frame's file."""
 
 _STRUCTURE = frozenset(
-    "Exif.Image." + tag
+    f"Exif.Image.{tag}"
     for tag in (
-        "NewSubfileType SubfileType ImageWidth ImageLength BitsPerSample Compression PhotometricInterpretation "
-        "FillOrder StripOffsets SamplesPerPixel RowsPerStrip StripByteCounts PlanarConfiguration Predictor "
-        "ColorMap TileWidth TileLength TileOffsets TileByteCounts SubIFDs ExtraSamples SampleFormat "
-        "SMinSampleValue SMaxSampleValue JPEGTables JPEGProc JPEGInterchangeFormat JPEGInterchangeFormatLength "
-        "YCbCrCoefficients YCbCrSubSampling ReferenceBlackWhite XMLPacket InterColorProfile"
-    ).split()
+        "NewSubfileType",
+        "SubfileType",
+        "ImageWidth",
+        "ImageLength",
+        "BitsPerSample",
+        "Compression",
+        "PhotometricInterpretation",
+        "FillOrder",
+        "StripOffsets",
+        "SamplesPerPixel",
+        "RowsPerStrip",
+        "StripByteCounts",
+        "PlanarConfiguration",
+        "Predictor",
+        "ColorMap",
+        "TileWidth",
+        "TileLength",
+        "TileOffsets",
+        "TileByteCounts",
+        "SubIFDs",
+        "ExtraSamples",
+        "SampleFormat",
+        "SMinSampleValue",
+        "SMaxSampleValue",
+        "JPEGTables",
+        "JPEGProc",
+        "JPEGInterchangeFormat",
+        "JPEGInterchangeFormatLength",
+        "YCbCrCoefficients",
+        "YCbCrSubSampling",
+        "ReferenceBlackWhite",
+        "XMLPacket",
+        "InterColorProfile",
+    )
 )
 """Tags by which a TIFF describes how its own pixels are stored."""
 

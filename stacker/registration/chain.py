@@ -12,7 +12,7 @@ from stacker.focus.sharpness import sharpness_of_grey
 from stacker.frames import Image, full_scale
 from stacker.registration.exposure import Gain, relative_gain
 from stacker.registration.match import Match, MatchPyramid, match
-from stacker.registration.similarity import Matrix, Similarity, identity, rescaled
+from stacker.registration.similarity import Matrix, Similarity, identity, inverse, rescaled
 
 __all__ = ["Chain", "RailGeometry", "Registration"]
 
@@ -47,7 +47,7 @@ class RailGeometry:
         return self.pupil_distance_mm / (self.pupil_distance_mm + position_mm - self.reference_mm)
 
     def step_scale(self, distance_mm: float) -> float:
-        """Scale that matches a frame to its neighbour: exp(-δ/v), of the points halfway between their planes."""
+        """Scale that matches a frame to its neighbour, of points halfway between their planes: exp(-δ/v)."""
         return math.exp(-distance_mm / self.pupil_distance_mm)
 
 
@@ -213,7 +213,8 @@ class Chain:
         return motion
 
     def _credible(self, found: Match, expected: Similarity, pyramid: MatchPyramid) -> bool:
-        """Whether a match is one: alike enough, undistorted, and if hardly alike then at least as expected."""
+        """Whether a match is one: alike enough, undistorted, and if hardly alike then at least as
+        expected."""
         if found.correlation < _MIN_CORRELATION:
             return False
         if found.misfit_px > _MAX_MISFIT * pyramid.width / 2:
@@ -253,7 +254,7 @@ class Chain:
 
     def _step_gain(self, last: _Link, link: _Link, motion: Similarity) -> Gain:
         ratio = last.colours.shape[1] / last.pyramid.width
-        to_moving = np.linalg.inv(motion.matrix(last.pyramid.centre))
+        to_moving = inverse(motion.matrix(last.pyramid.centre))
         return relative_gain(last.colours, link.colours, rescaled(to_moving, ratio))
 
 

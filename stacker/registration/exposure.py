@@ -59,5 +59,5 @@ def relative_gain(fixed: Image, moving: Image, transform: Matrix) -> Gain:
         usable = (warped.min(axis=2) >= 0) & ~unusable & ~dark
         if np.count_nonzero(usable) >= _MIN_SHARE * usable.size:
             sums = fixed[usable].sum(axis=0, dtype=np.float64), warped[usable].sum(axis=0, dtype=np.float64)
-            return np.clip(sums[0] / np.maximum(sums[1], 1e-6), 1 / _LIMIT, _LIMIT)
+            return np.asarray(np.clip(sums[0] / np.maximum(sums[1], 1e-6), 1 / _LIMIT, _LIMIT))
     return np.ones(3)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Matrix", "Similarity", "identity", "rescaled"]
+__all__ = ["Matrix", "Similarity", "identity", "inverse", "rescaled"]
 
 Matrix = np.ndarray[Any, np.dtype[np.float64]]
 """A 3 × 3 transform of homogeneous pixel coordinates."""
@@ -17,6 +17,11 @@ Matrix = np.ndarray[Any, np.dtype[np.float64]]
 def identity() -> Matrix:
     """Return the transform that changes nothing."""
     return np.eye(3)
+
+
+def inverse(transform: Matrix) -> Matrix:
+    """Turn a transform round."""
+    return np.asarray(np.linalg.inv(transform), np.float64)
 
 
 def rescaled(transform: Matrix, factor: float) -> Matrix:
@@ -31,7 +36,7 @@ def rescaled(transform: Matrix, factor: float) -> Matrix:
     """
     offset = 0.5 * factor - 0.5
     resize = np.array([[factor, 0, offset], [0, factor, offset], [0, 0, 1.0]])
-    return np.asarray(resize @ transform @ np.linalg.inv(resize))
+    return np.asarray(resize @ transform @ inverse(resize))
 
 
 @dataclass(frozen=True)
