@@ -15,7 +15,15 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["WAVELENGTH_MM", "BlurLadder", "BlurStep", "SimLens", "blur_kernel", "blur_ladder", "defocused_otf"]
+__all__ = [
+    "WAVELENGTH_MM",
+    "BlurLadder",
+    "BlurStep",
+    "SimLens",
+    "blur_kernel",
+    "blur_ladder",
+    "defocused_otf",
+]
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -105,8 +113,8 @@ def defocused_otf(frequency: Array, defocus_waves: float, samples: int = 1024) -
 
     Notes
     -----
-    H. H. Hopkins, Proc. R. Soc. A 231 (1955) 91: the autocorrelation of the pupil exp(2πi·W·ρ²). With pupils
-    shifted by s = 2f the phase difference is 2·W·s·x waves and is constant along y, which leaves one integral:
+    H. H. Hopkins, Proc. R. Soc. A 231 (1955) 91: the autocorrelation of the pupil exp(2πi·W·ρ²). With
+    pupils shifted by s = 2f the phase difference is 2·W·s·x waves and is constant along y, which leaves
     H(s) = 4/π ∫₀^(1−s/2) √(1 − (x + s/2)²) cos(4π W s x) dx.
     """
     shift = 2.0 * np.asarray(frequency, dtype=np.float64)
@@ -163,7 +171,7 @@ class BlurLadder:
 def _level_of(blur_px: float) -> int:
     if blur_px < _LEVEL_BLUR_PX:
         return 0
-    return min(_MAX_LEVEL, int(math.floor(math.log2(blur_px / _LEVEL_BLUR_PX))) + 1)
+    return min(_MAX_LEVEL, math.floor(math.log2(blur_px / _LEVEL_BLUR_PX)) + 1)
 
 
 def _resampling_variance(level: int) -> float:
@@ -217,8 +225,8 @@ def blur_kernel(blur_px: float, lens: SimLens, pitch_mm: float, level: int = 0) 
     Returns
     -------
     Array
-        (k, k) float32, k odd, sum 1. Defocus and diffraction act together below four waves of defocus; beyond,
-        the disc is plain.
+        (k, k) float32, k odd, sum 1. Defocus and diffraction act together below four waves of defocus;
+        beyond, the disc is plain.
     """
     squared = blur_px**2 - 16.0 * _resampling_variance(level)
     grid_blur = math.sqrt(max(squared, 1.0)) / 2**level if level else blur_px

@@ -73,7 +73,7 @@ class SampledSheet:
 
     def sample_cover(self, level: int, map_x: Array, map_y: Array) -> Array:
         """Colour times cover, and cover, at texel coordinates; float32, (..., 4)."""
-        # The cubic keeps 97 % of contrast at the sensor's Nyquist frequency at any phase, the linear one 71 %.
+        # At the sensor's Nyquist frequency the cubic keeps 97 % of contrast at any phase, linear 71 %.
         how = cv2.INTER_CUBIC if level == 0 else cv2.INTER_LINEAR
         sampled = cv2.remap(self.levels[level].rgba, map_x, map_y, how, borderMode=self._border)
         return sampled.astype(np.float32) * np.float32(1.0 / _WHITE)
@@ -117,16 +117,14 @@ def sample_scene(
     pixel_mm : float
         A sensor pixel in the plane of focus.
     reach_mm : tuple of float
-        Half width and half height of what the lens can ever see of the subject; a backdrop has its own bounds.
+        Half width and half height of what the lens can ever see of the subject; a backdrop has its own.
     pool : Executor
         Threads to paint on.
     """
     return tuple(_sample(sheet, pixel_mm, reach_mm, pool) for sheet in scene.sheets)
 
 
-def _sample(
-    sheet: Sheet, pixel_mm: float, reach_mm: tuple[float, float], pool: Executor
-) -> SampledSheet:
+def _sample(sheet: Sheet, pixel_mm: float, reach_mm: tuple[float, float], pool: Executor) -> SampledSheet:
     texel = pixel_mm / 2.0
     skipped = 0  # finest levels that share the first texture
     while texel * 2.0 <= sheet.finest_mm and skipped < LEVELS - 1:

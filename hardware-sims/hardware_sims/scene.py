@@ -1,8 +1,8 @@
 """What stands before the lens: sheets with colour, cover and depth, made by code.
 
-A sheet is one continuous surface (or one set of strands) given over lateral coordinates X, Y in mm about the
-optical axis: X to the right, Y down in the picture, depth z away from the camera. Sheets are listed far to near;
-where two of them cover the same place the later one is in front.
+A sheet is one continuous surface (or one set of strands) given over lateral coordinates X, Y in mm about
+the optical axis: X to the right, Y down in the picture, depth z away from the camera. Sheets are listed far
+to near; where two of them cover the same place the later one is in front.
 """
 
 from __future__ import annotations

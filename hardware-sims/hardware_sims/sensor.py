@@ -15,7 +15,9 @@ from hardware_sims.scene import Array
 __all__ = ["Sensor", "srgb_encode"]
 
 _STRIP_ROWS = 128  # noise is drawn per strip, so that strips can be developed side by side with one result
-_CODES = 16384  # steps of the linear scale behind the tone curve: under a quarter of an 8-bit step in the shadows
+_CODES = (
+    16384  # steps of the linear scale behind the tone curve: under a quarter of an 8-bit step in the shadows
+)
 
 
 def srgb_encode(linear: Array) -> Array:

@@ -180,7 +180,8 @@ class World:
                 shutter_s=shutter_s,
                 f_number=f_number,
                 iso=iso,
-                focal_length_mm=self.lens.pupil_distance_mm * self.lens.magnification
+                focal_length_mm=self.lens.pupil_distance_mm
+                * self.lens.magnification
                 / (1.0 + self.lens.magnification),
                 flash=flash,
                 description=f"scene {self.scene.name}, seed {self.scene.seed}",
@@ -227,7 +228,9 @@ class World:
     def _stations(self, motion: _Motion, f_number: float) -> list[tuple[float, float]]:
         """Weights and positions to render: one when the carriage stood still."""
         lens = self.lens.stopped_to(f_number)
-        px_per_mm = lens.magnification * lens.pupil_diameter_mm / lens.pupil_distance_mm / self.sensor.pitch_mm
+        px_per_mm = (
+            lens.magnification * lens.pupil_diameter_mm / lens.pupil_distance_mm / self.sensor.pitch_mm
+        )
         low, high = float(motion.position_mm.min()), float(motion.position_mm.max())
         count = min(_MOST_STATIONS, max(1, math.ceil((high - low) * px_per_mm / _STATION_BLUR_PX)))
         if count == 1:

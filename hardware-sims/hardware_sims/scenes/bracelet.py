@@ -1,4 +1,4 @@
-"""A gold chain bracelet with a medal, on cloth that rises at 45° to the axis; its highlights are brighter than white."""
+"""A gold chain with a medal, on cloth at 45° to the axis; its highlights are brighter than white."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def bracelet_sheets(seed: int) -> tuple[Sheet, ...]:
     def paint_cloth(grid: Grid, look: Look) -> Array:
         return _paint_cloth(grid, look, seed)
 
-    def paint_medal(grid: Grid, look: Look) -> Array:
+    def paint_medal(grid: Grid, look: Look) -> Array:  # noqa: ARG001 - a painter's signature
         seen = _studio(_mirrored(look.nx, look.ny, look.nz))
         worn = 0.55 + 0.45 * look.sky
         return np.asarray(_SILVER * seen * (worn * (0.55 + 0.45 * look.lit))[..., None])
@@ -76,7 +76,9 @@ def bracelet_sheets(seed: int) -> tuple[Sheet, ...]:
 
 def _room(grid: Grid, seed: int) -> Raster:
     x, y = coordinates(grid)
-    mix = np.clip(0.4 + 0.10 * noise(grid, 6.0, seed + 5) + 0.02 * octaves(grid, 0.6, seed + 6, 3, 0.8), 0.0, 1.0)
+    mix = np.clip(
+        0.4 + 0.10 * noise(grid, 6.0, seed + 5) + 0.02 * octaves(grid, 0.6, seed + 6, 3, 0.8), 0.0, 1.0
+    )
     colour = rgb(0.10, 0.10, 0.12) + rgb(0.22, 0.20, 0.20) * mix[..., None]
     depth = np.broadcast_to(80.0 + 0.5 * x + 0.0 * y, mix.shape).astype(np.float32)
     return Raster(colour, np.ones(mix.shape, np.float32), depth)
@@ -120,7 +122,10 @@ def _weave(grid: Grid, seed: int) -> Array:
 def _paint_cloth(grid: Grid, look: Look, seed: int) -> Array:
     relief = _weave(grid, seed)
     tone = 1.0 + 0.16 * octaves(grid, 1.1, seed + 15, 4, 0.65) + 0.10 * noise(grid, 0.10, seed + 16)
-    base = rgb(0.23, 0.27, 0.40) + (rgb(0.36, 0.40, 0.53) - rgb(0.23, 0.27, 0.40)) * smoothstep(0.02, 0.085, -relief)[..., None]
+    base = (
+        rgb(0.23, 0.27, 0.40)
+        + (rgb(0.36, 0.40, 0.53) - rgb(0.23, 0.27, 0.40)) * smoothstep(0.02, 0.085, -relief)[..., None]
+    )
     key = np.clip(look.nx * _KEY[0] + look.ny * _KEY[1] + look.nz * _KEY[2], 0.0, None)
     light = (1.5 * key * look.lit)[..., None] * _SUN + (0.55 * look.sky)[..., None] * _SHADE
     return np.asarray(base * np.clip(tone, 0.3, None)[..., None] * light)

@@ -1,4 +1,4 @@
-"""Bristles: curved, tapering, sorted by depth into sets in which none crosses another at a different depth."""
+"""Bristles: curved, tapering, sorted into sets in which none crosses another at a different depth."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Random fields, relief and light: what the scenes are painted with.
 
-Scenes are composed in units of a frame 36 wide and 24 high, 32 deep, origin in the middle, x to the right, y down,
-depth away from the camera. Patterns are fixed in those units by their seed, whatever the cells they are sampled on.
+Scenes are composed in units of a frame 36 wide and 24 high, 32 deep, origin in the middle, x to the right,
+y down, depth away from the camera. Patterns are fixed in those units by their seed, whatever the cells they
+are sampled on.
 """
 
 from __future__ import annotations

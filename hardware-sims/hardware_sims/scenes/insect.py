@@ -93,7 +93,9 @@ def _meadow(grid: Grid, seed: int) -> Raster:
 # ---- body ----
 
 
-def _shell(x: Array, y: Array, at: tuple[float, float], half: tuple[float, float], power: float = 2.0) -> Array:
+def _shell(
+    x: Array, y: Array, at: tuple[float, float], half: tuple[float, float], power: float = 2.0
+) -> Array:
     """Squared distance from the middle of an egg, 1 on its rim."""
     u, w = np.abs((x - at[0]) / half[0]), np.abs((y - at[1]) / half[1])
     return np.asarray((u**power + w**power) ** (2.0 / power))
@@ -126,7 +128,10 @@ def _body_shape(grid: Grid, seed: int) -> tuple[Array, Array]:
     parts = [
         (case + ridges, (np.sqrt(case_r) - 1.0) * 8.0),
         (shield, (np.sqrt(shield_r) - 1.0) * 6.2),
-        (21.0 + _swell(jaw_r, 3.2) - 0.6 * bump(x, y, (-7.3, 6.4), (0.14, 1.0)), (np.sqrt(jaw_r) - 1.0) * 1.7),
+        (
+            21.0 + _swell(jaw_r, 3.2) - 0.6 * bump(x, y, (-7.3, 6.4), (0.14, 1.0)),
+            (np.sqrt(jaw_r) - 1.0) * 1.7,
+        ),
         (head, (np.sqrt(head_r) - 1.0) * 4.3),
     ]
     for centre, half, near in _EYES:
@@ -141,7 +146,7 @@ def _body_shape(grid: Grid, seed: int) -> tuple[Array, Array]:
 
 
 def _facets(x: Array, y: Array, pitch: float) -> tuple[Array, Array]:
-    """Squared distance from the nearest point of a hexagonal lattice (1 on the rim), and a random number there."""
+    """Squared distance from the nearest point of a hex lattice (1 on the rim), and a number of its own."""
     best = np.full(np.broadcast_shapes(x.shape, y.shape), 9.0, np.float32)
     which = np.zeros_like(best)
     tall = pitch * np.sqrt(3.0)
@@ -291,9 +296,7 @@ def _antennae() -> list[Tube]:
         ((-5.9, -1.4, 5.0), (-4.6, -9.6, 3.2), (-10.6, -11.0, 0.8)),
     ):
         t = np.linspace(0.0, 1.0, 89)[:, None]
-        points = (
-            (1 - t) ** 2 * np.array(start) + 2 * t * (1 - t) * np.array(bend) + t**2 * np.array(end)
-        )
+        points = (1 - t) ** 2 * np.array(start) + 2 * t * (1 - t) * np.array(bend) + t**2 * np.array(end)
         beads = np.abs(np.sin(11.0 * np.pi * t[:, 0])) ** 0.6
         radii = (0.34 - 0.12 * t[:, 0]) * (0.55 + 0.45 * beads)
         tubes.append(Tube(points, radii, tint=0.1))
@@ -310,7 +313,9 @@ def _paint_limb(grid: Grid, look: TubeLook, seed: int) -> Array:
     base = np.where(spine, rgb(0.30, 0.20, 0.12), base)
     grain = np.clip(1.0 + 0.18 * octaves(grid, 0.25, seed + 81, 3, 0.7), 0.3, None)
     gloss = np.where(spine, 0.10, 0.22)
-    return np.asarray(base * (grain * (0.35 + 0.9 * key))[..., None] + gloss * seen * base.max(axis=-1, keepdims=True) * 2.0)
+    return np.asarray(
+        base * (grain * (0.35 + 0.9 * key))[..., None] + gloss * seen * base.max(axis=-1, keepdims=True) * 2.0
+    )
 
 
 def _bristle_roots(body: Relief, rng: np.random.Generator) -> list[Tube]:

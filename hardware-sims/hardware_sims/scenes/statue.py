@@ -139,8 +139,8 @@ def _head_shape(grid: Grid, seed: int) -> tuple[Array, Array]:
     for part, distance in parts:
         height = np.where(distance < 0.0, np.maximum(height, part), height)
         outside = np.minimum(outside, distance)
-    height = height + 0.03 * octaves(grid, 0.9, seed + 11, 4, 0.6)
-    return np.asarray(32.0 - height, np.float32), np.asarray(outside, np.float32)
+    rough = 0.03 * octaves(grid, 0.9, seed + 11, 4, 0.6)
+    return np.asarray(32.0 - height - rough, np.float32), np.asarray(outside, np.float32)
 
 
 def _paint(grid: Grid, look: Look, seed: int) -> Array:
