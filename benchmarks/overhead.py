@@ -62,7 +62,7 @@ def _report(journal: list[dict[str, object]]) -> int:
     print(f"run               {run_s:.2f} s")
     print(f"critical path     {path_s:.2f} s")
     print(f"ratio             {ratio:.3f} (limit {LIMIT})")
-    print(f"late renders      {late} of {bench['frames']}, worst {float(str(bench['worst_late_s'])):.2f} s")
+    print(f"late renders      {late}, worst {float(str(bench['worst_late_s'])):.2f} s")
     if "stacked" in by_event:
         after_s = float(str(by_event["stacked"]["seconds_after_last_frame"]))
         print(f"stack finished    {after_s:.2f} s after the last frame was saved")

@@ -98,14 +98,18 @@ class LiveStacker:
         self._frames.append((index, str(file), position_mm))
         self._worker.send(("add", *self._frames[-1]))
 
+    def ask_for_image(self) -> None:
+        """Tell the stacker that no frame comes any more; does not wait."""
+        self._worker.send(("finish", str(self._result)))
+
     def finish(self) -> LiveResult | None:
-        """Wait for the stacked image; None when there is none, and the operator has been told.
+        """Wait for the image that was asked for; None when there is none, and the operator has been told.
 
         A stacker that died is replaced once by a new one, which reads the frames from the disk.
         """
         if not self._frames:
             return None
-        answer = self._ask()
+        answer = self._answer()
         if answer is None:
             self._bus.publish(
                 Note("the live stacker ended by itself; stacking again from the disk", "warning")
@@ -114,7 +118,8 @@ class LiveStacker:
             self._worker = _Worker(self._bus, self._geometry, self._preview)
             for frame in self._frames:
                 self._worker.send(("add", *frame))
-            answer = self._ask()
+            self.ask_for_image()
+            answer = self._answer()
         if answer is None or "error" in answer:
             why = (answer or {}).get("error", "it ended by itself again")
             frames = Path(self._frames[0][1]).parent
@@ -126,10 +131,10 @@ class LiveStacker:
                 )
             )
             return None
-        return LiveResult(seconds_after_last_frame=time.monotonic() - self._last_saved_s, **answer)
+        after_s = max(0.0, self._worker.answered_s - self._last_saved_s)
+        return LiveResult(seconds_after_last_frame=after_s, **answer)
 
-    def _ask(self) -> dict[str, Any] | None:
-        self._worker.send(("finish", str(self._result)))
+    def _answer(self) -> dict[str, Any] | None:
         return self._worker.answer(_FINISH_S_PER_FRAME * (len(self._frames) + 1))
 
     def close(self) -> None:
@@ -151,6 +156,7 @@ class _Worker:
         theirs.close()
         self._answer: dict[str, Any] | None = None
         self._answered = threading.Event()
+        self.answered_s = 0.0
         self._lost = False
         self._reader = threading.Thread(target=self._read, name="live-stacker-answers", daemon=True)
         self._reader.start()
@@ -179,6 +185,7 @@ class _Worker:
                     self._bus.publish(Note(answer, "warning"))
                 else:
                     self._answer = answer
+                    self.answered_s = time.monotonic()
                     self._answered.set()
         except (EOFError, OSError):
             self._lost = True

@@ -95,7 +95,7 @@ class Runner:
         """Bench seconds from the first move of this run to the last frame saved."""
 
     def run(self) -> None:
-        """Shoot everything that is left, then return to the start if asked to.
+        """Shoot everything that is left.
 
         Raises
         ------
@@ -114,8 +114,6 @@ class Runner:
                     position = None
                     if index is not None:
                         position = self._go(index)
-                    elif in_hand is not None:
-                        self._go_back()
                     if in_hand is not None:
                         filed, in_hand = in_hand, None
                         self._file(filed)
@@ -155,9 +153,10 @@ class Runner:
         self._bus.publish(Moved(index, position.value))
         return position
 
-    def _go_back(self) -> None:
-        """Return to the start while the last frame downloads."""
-        if self._settings.return_to_start and not self._stop.is_set():
+    def return_to_start(self) -> None:
+        """Move back to the first position, if the settings ask for it."""
+        if self._settings.return_to_start:
+            self._check_stop()
             try:
                 self._axis.move_to(self._positions_mm[0])
             except MotionError:

@@ -277,13 +277,19 @@ class _Run:
         )
         left = [p for i, p in enumerate(self._plan.positions_mm) if i not in runner.state.saved]
         if left:
-            self._critical_path_s = critical_path_s(left, self._plan.run_up_mm, self._plan.timing)
+            # The test frame has made the run-up to the first position before the run is timed.
+            self._critical_path_s = critical_path_s(left, 0.0, self._plan.timing)
         for warning in self._plan.warnings:
             self._bus.publish(Note(warning, "warning"))
         live = self._live(teardown, runner) if self._options.stack else None
-        if runner.state.next_index() is not None:
+        shot_any = runner.state.next_index() is not None
+        if shot_any:
             self._test_frame(runner, locked)
             runner.run()
+        if live:
+            live.ask_for_image()
+        if shot_any:
+            runner.return_to_start()  # while the stacker finishes
         stack = self._stack(live) if live else None
         return Outcome(self._session.folder, len(runner.state.saved), stack, live is not None)
 
