@@ -29,8 +29,6 @@ _CALL_S = 60.0
 """A read or a set; bodies that step a shutter time through its range take seconds a step."""
 _RELEASE_S = 45.0
 _LEAVE_S = 5.0
-_FETCH_EXTRA_S = 60.0
-"""Beyond the wait for the image: a large RAW over a slow network."""
 _AFTER_RECONNECT_S = 5.0
 """A picture that survived a broken connection is there at once; one that did not never comes."""
 _RECONNECT_PAUSES_S = (0.0, 1.0, 3.0)
@@ -94,7 +92,11 @@ class GPhotoCamera:
 
     def lock(self, request: LockRequest) -> LockReport:
         """Make everything manual and fixed; set, read back past the library's cache, report."""
-        self._report = self._locker.lock(request)
+        try:
+            self._report = self._locker.lock(request)
+        except LinkLostError as err:
+            self._replace_process(err)
+            self._report = self._locker.lock(request)
         return self._report
 
     def fire(self) -> Shot:
@@ -199,9 +201,7 @@ class GPhotoCamera:
     def _write_once(self, name: str, value: str) -> str | None:
         try:
             self._call(f"setting {name} to {value!r}", "write", name, value, deadline_s=_CALL_S)
-        except LinkLostError:
-            raise
-        except CameraError as err:
+        except CameraError as err:  # a body that refuses and a broken link look alike: the read-back tells
             return str(err)
         return None
 
@@ -293,7 +293,7 @@ class GPhotoCamera:
         )
         try:
             files: list[FetchedFile] = self._process.call(
-                "fetch", order, deadline_s=wait_s + order.quiet_s + _FETCH_EXTRA_S
+                "fetch", order, deadline_s=wait_s + order.quiet_s + self._settings.transfer_s
             )
         except CallFailedError as err:
             if err.trouble.kind == "missing":

@@ -25,6 +25,8 @@ class CameraSettings:
         From the closing of the shutter until the carriage may move, bench seconds.
     image_wait_s : float
         Real seconds that a body may take from the end of the exposure to offering its file.
+    transfer_s : float
+        Real seconds that the transfer of a shot's files may take: a large RAW over a slow network.
     """
 
     driver: str = "gphoto2"
@@ -33,3 +35,4 @@ class CameraSettings:
     shutter_lag_s: float = 0.1
     readout_s: float = 0.1
     image_wait_s: float = 30.0
+    transfer_s: float = 60.0

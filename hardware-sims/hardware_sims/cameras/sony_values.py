@@ -92,6 +92,7 @@ _WHITE_BALANCES = {
     "daylight": 4,
     "fluorescent": 5,
     "tungsten": 6,
+    "flash": 7,
     "cloudy": 0x8010,
     "shade": 0x8011,
 }

@@ -161,8 +161,8 @@ def receive_packet(connection: socket.socket) -> tuple[int, bytes]:
 def _receive_exactly(connection: socket.socket, size: int) -> bytes:
     data = bytearray()
     while len(data) < size:
-        _acknowledge_at_once(connection)
         try:
+            _acknowledge_at_once(connection)
             part = connection.recv(min(size - len(data), _CHUNK))
         except OSError as err:
             raise LinkLostError(str(err)) from err
