@@ -77,10 +77,6 @@ class Locker:
             _Exposure("aperture", profile.aperture, profile.f_number, same_f_number, "f/{:g}"),
         )
 
-    def use(self, configuration: Configuration) -> None:
-        """Go on with a new connection to the same body."""
-        self._configuration = configuration
-
     def lock(self, request: LockRequest) -> LockReport:
         """Bring every setting to what a stack needs; the report tells of a body that would not."""
         self._states = self._configuration.read_all()
