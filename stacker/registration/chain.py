@@ -10,13 +10,12 @@ import numpy as np
 
 from stacker.focus.sharpness import sharpness_of_grey
 from stacker.frames import Image, full_scale
-from stacker.registration.exposure import Gain, relative_gain
+from stacker.registration.exposure import Gain, Tones, relative_gain, tones
 from stacker.registration.match import Match, MatchPyramid, match
 from stacker.registration.similarity import Matrix, Similarity, identity, inverse, rescaled
 
 __all__ = ["Chain", "RailGeometry", "Registration"]
 
-_GAIN_WIDTH_PX = 250
 _MIN_CORRELATION = 0.4
 _LOW_CORRELATION = 0.75
 _MAX_MISFIT = 0.01
@@ -88,7 +87,7 @@ class _Link:
     """
 
     pyramid: MatchPyramid
-    colours: Image
+    tones: Tones
     scale: float
     rotation_rad: float
     drift_px: tuple[float, float]
@@ -182,7 +181,7 @@ class Chain:
         transform = self._transform(placed, size, factor)
         return Registration(transform, placed.gain, correlation, misfit, registered, sharp)
 
-    def _reduce(self, pixels: Image) -> tuple[Image, Image, float]:
+    def _reduce(self, pixels: Image) -> tuple[Image, Tones, float]:
         """Grey and colour pictures for matching, white at 255, and the factor of the first."""
         width, height = pixels.shape[1], pixels.shape[0]
         factor = min(1.0, self._width_px / max(width, 1))
@@ -193,12 +192,7 @@ class Chain:
             )
         scale = 255.0 / full_scale(pixels.dtype)
         grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32) * np.float32(scale)
-        ratio = min(1.0, _GAIN_WIDTH_PX / small.shape[1])
-        reduced = (max(1, round(small.shape[1] * ratio)), max(1, round(small.shape[0] * ratio)))
-        colours = cv2.resize(small, reduced, interpolation=cv2.INTER_AREA).astype(np.float32) * np.float32(
-            scale
-        )
-        return grey, colours, factor
+        return grey, tones(small), factor
 
     def _expected(self, last: _Link, link: _Link) -> Similarity:
         """Motion from the link to the last one, from the pace so far and from geometry."""
@@ -253,9 +247,9 @@ class Chain:
         return full if located else np.asarray(self._base @ full)
 
     def _step_gain(self, last: _Link, link: _Link, motion: Similarity) -> Gain:
-        ratio = last.colours.shape[1] / last.pyramid.width
+        ratio = last.tones.colours.shape[1] / last.pyramid.width
         to_moving = inverse(motion.matrix(last.pyramid.centre))
-        return relative_gain(last.colours, link.colours, rescaled(to_moving, ratio))
+        return relative_gain(last.tones, link.tones, rescaled(to_moving, ratio))
 
 
 def _distance(last: _Link, link: _Link) -> float | None:

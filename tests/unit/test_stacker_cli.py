@@ -1,0 +1,240 @@
+"""``stacker`` from outside: what it prints, what it leaves on the disk, what it exits with."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from stacker import read_frame, write_image
+
+COMMAND = [sys.executable, "-c", "from stacker.cli import main; main()"]
+
+
+def run(*arguments: str | Path, **keywords: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=90, check=False, **keywords
+    )
+
+
+@pytest.fixture
+def frames(tmp_path: Path) -> Path:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    rng = np.random.default_rng(8)
+    scene = rng.integers(20, 230, (80, 120, 3), np.uint8)
+    for number in (1, 2, 10):
+        write_image(folder / f"f{number}.jpg", np.roll(scene, number, axis=1), quality=98)
+    (folder / "notes.txt").write_text("not a frame")
+    return folder
+
+
+def leftovers(folder: Path) -> list[str]:
+    return [entry.name for entry in folder.iterdir() if entry.name != "frames"]
+
+
+def test_a_folder_becomes_a_picture(frames: Path, tmp_path: Path) -> None:
+    done = run("fuse", frames, "-o", tmp_path / "out.tif")
+    assert done.returncode == 0, done.stderr
+    assert "3 frames" in done.stdout
+    assert read_frame(tmp_path / "out.tif").pixels.dtype == np.uint8
+    again = run(
+        "fuse", frames, "-o", tmp_path / "out.tif", "--bit-depth", "16", "--border", "reference", "-q"
+    )
+    assert again.returncode == 0, again.stderr
+    assert again.stdout == ""
+    assert tifffile.imread(tmp_path / "out.tif").shape == (80, 120, 3)
+    assert read_frame(tmp_path / "out.tif").pixels.dtype == np.uint16
+    assert leftovers(tmp_path) == ["out.tif"]
+
+
+def test_the_report_for_machines(frames: Path, tmp_path: Path) -> None:
+    done = run("fuse", frames, "-o", tmp_path / "out.png", "--json", "--reference", "first")
+    report = json.loads(done.stdout)
+    assert report["frames"] == 3
+    assert [entry["name"] for entry in report["reports"]] == ["f1.jpg", "f2.jpg", "f10.jpg"]
+    assert report["reports"][0]["scale"] == 1.0
+    assert report["reports"][2]["shift_px"] == pytest.approx([-9, 0], abs=0.3)
+    assert sum(entry["share"] for entry in report["reports"]) == pytest.approx(1)
+
+
+def test_a_result_in_the_folder_of_the_frames_is_not_a_frame(frames: Path) -> None:
+    for _ in range(2):
+        done = run("fuse", frames, "-o", frames / "out.tif", "--json")
+        assert json.loads(done.stdout)["frames"] == 3
+
+
+def test_simulated_frames_are_called_so(frames: Path, tmp_path: Path) -> None:
+    import exiv2
+
+    image = exiv2.ImageFactory.open(str(frames / "f2.jpg"))
+    image.readMetadata()
+    image.exifData()["Exif.Image.Make"] = "SIMULATED Canon"
+    image.writeMetadata()
+    done = run("fuse", frames, "-o", tmp_path / "out.jpg")
+    assert "SIMULATED" in done.stdout
+
+
+def test_one_frame_is_said(frames: Path, tmp_path: Path) -> None:
+    done = run("fuse", frames / "f1.jpg", "-o", tmp_path / "out.png")
+    assert done.returncode == 0
+    assert "one frame only" in done.stderr
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = run("fuse", tmp_path / "empty", "-o", tmp_path / "out.tif")
+    assert done.returncode == 2
+    assert "No frames in" in done.stderr
+    assert str(tmp_path / "empty") in done.stderr
+
+
+def test_frames_of_two_sizes(frames: Path, tmp_path: Path) -> None:
+    write_image(frames / "f11.jpg", np.zeros((60, 120, 3), np.uint8))
+    done = run("fuse", frames, "-o", tmp_path / "out.tif")
+    assert done.returncode == 2
+    assert "f11.jpg is 120 × 60 px" in done.stderr
+    assert "f2.jpg is 120 × 80 px" in done.stderr or "f10.jpg is 120 × 80 px" in done.stderr
+    assert leftovers(tmp_path) == []
+
+
+def test_a_truncated_frame_is_named_and_skipped_only_on_request(frames: Path, tmp_path: Path) -> None:
+    bad = frames / "f2.jpg"
+    bad.write_bytes(bad.read_bytes()[:-500])
+    done = run("fuse", frames, "-o", tmp_path / "out.tif")
+    assert done.returncode == 4
+    assert "f2.jpg" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert leftovers(tmp_path) == []
+    done = run("fuse", frames, "-o", tmp_path / "out.tif", "--skip-bad")
+    assert done.returncode == 0
+    assert "skipped f2.jpg" in done.stderr
+    assert "2 frames" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["missing/out.tif", "out.gif", "."])
+def test_an_output_that_cannot_be_written_is_refused_before_the_work(
+    frames: Path, tmp_path: Path, name: str
+) -> None:
+    (frames / "f2.jpg").write_bytes(b"would be an error of data")
+    done = run("fuse", frames, "-o", tmp_path / name)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_permission(frames: Path, tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o500)
+    done = run("fuse", frames, "-o", closed / "out.tif")
+    assert done.returncode == 2
+    assert "cannot be written" in done.stderr
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".png", ".jpg"])
+def test_a_full_disk(frames: Path, tmp_path: Path, suffix: str) -> None:
+    def small_disk() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+    output = tmp_path / f"out{suffix}"
+    output.write_bytes(b"the old picture")
+    done = run("fuse", frames, "-o", output, preexec_fn=small_disk)
+    assert done.returncode == 4, done.stderr
+    assert "disk is full" in done.stderr
+    assert output.read_bytes() == b"the old picture"
+    assert leftovers(tmp_path) == [output.name]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--reference", "9"],
+        ["--reference", "nearest"],
+        ["--bit-depth", "12"],
+        ["--quality", "0"],
+        ["--unknown"],
+    ],
+)
+def test_wrong_options(frames: Path, tmp_path: Path, arguments: list[str]) -> None:
+    done = run("fuse", frames, "-o", tmp_path / "out.tif", *arguments)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_sixteen_bits_do_not_fit_in_a_jpeg_and_a_frame_is_no_output(frames: Path, tmp_path: Path) -> None:
+    assert run("fuse", frames, "-o", tmp_path / "out.jpg", "--bit-depth", "16").returncode == 2
+    before = (frames / "f1.jpg").read_bytes()
+    done = run("fuse", frames / "f1.jpg", frames / "f2.jpg", "-o", frames / "f1.jpg")
+    assert done.returncode == 2
+    assert "is one of the frames" in done.stderr
+    assert (frames / "f1.jpg").read_bytes() == before
+
+
+def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    big = np.random.default_rng(1).integers(0, 255, (1500, 2000, 3), np.uint8)
+    write_image(folder / "f0.jpg", big)
+    for number in range(1, 60):
+        (folder / f"f{number}.jpg").hardlink_to(folder / "f0.jpg")
+    process = subprocess.Popen(
+        [*COMMAND, "fuse", str(folder), "-o", str(tmp_path / "out.tif")], stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(3)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in errors
+    assert "Traceback" not in errors
+    assert leftovers(tmp_path) == []
+
+
+def test_progress_is_shown_on_a_terminal_only(frames: Path, tmp_path: Path) -> None:
+    def errors_of(terminal: bool) -> str:
+        arguments = [*COMMAND, "fuse", str(frames), "-o", str(tmp_path / "out.png")]
+        if not terminal:
+            return subprocess.run(arguments, capture_output=True, text=True, check=True, timeout=90).stderr
+        ours, theirs = pty.openpty()
+        with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=theirs) as process:
+            os.close(theirs)
+            seen = b""
+            try:
+                while chunk := os.read(ours, 4096):
+                    seen += chunk
+            except OSError:  # Linux: the other end is closed
+                pass
+            assert process.wait(60) == 0
+        os.close(ours)
+        return seen.decode(errors="replace")
+
+    assert errors_of(terminal=False) == ""
+    assert "3/3" in errors_of(terminal=True)
+
+
+def test_version_and_help_are_quick() -> None:
+    assert "focusrig" in run("--version").stdout
+    started = time.process_time()
+    shown = run("--help")
+    assert shown.returncode == 0
+    assert "fuse" in shown.stdout
+    loaded = run_python(
+        "import sys; from stacker.cli import build_app; build_app(); print('cv2' in sys.modules)"
+    )
+    assert loaded == "False"
+    assert time.process_time() - started < 5
+
+
+def run_python(code: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    ).stdout.strip()

@@ -1,0 +1,151 @@
+"""Transforms, windows and the chain, in numbers."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stacker.fusion.window import Window, window_of
+from stacker.registration.chain import RailGeometry
+from stacker.registration.exposure import relative_gain, tones
+from stacker.registration.match import MatchPyramid, match
+from stacker.registration.similarity import Similarity, inverse, rescaled
+
+similarities = st.builds(
+    Similarity,
+    st.floats(0.5, 2.0),
+    st.floats(-1.0, 1.0),
+    st.tuples(st.floats(-500, 500), st.floats(-500, 500)),
+)
+windows = st.builds(
+    Window, st.integers(-900, 900), st.integers(-900, 900), st.integers(1, 900), st.integers(1, 900)
+)
+CENTRE = (320.5, 212.0)
+
+
+@settings(max_examples=100, deadline=None)
+@given(one=similarities, other=similarities)
+def test_similarities_compose_like_their_parts(one: Similarity, other: Similarity) -> None:
+    product = Similarity.nearest(one.matrix(CENTRE) @ other.matrix(CENTRE), CENTRE)
+    assert product.scale == pytest.approx(one.scale * other.scale)
+    turn = math.remainder(product.rotation_rad - one.rotation_rad - other.rotation_rad, 2 * math.pi)
+    assert turn == pytest.approx(0, abs=1e-9)
+    back = inverse(one.matrix(CENTRE)) @ one.matrix(CENTRE)
+    np.testing.assert_allclose(back, np.eye(3), atol=1e-9)
+
+
+@settings(max_examples=100, deadline=None)
+@given(motion=similarities, factor=st.floats(0.05, 4.0))
+def test_nearest_finds_a_similarity_again_and_rescaling_undoes_itself(
+    motion: Similarity, factor: float
+) -> None:
+    matrix = motion.matrix(CENTRE)
+    found = Similarity.nearest(matrix, CENTRE)
+    assert found.scale == pytest.approx(motion.scale)
+    assert found.rotation_rad == pytest.approx(motion.rotation_rad, abs=1e-9)
+    assert found.shift_px == pytest.approx(motion.shift_px, abs=1e-6)
+    np.testing.assert_allclose(rescaled(rescaled(matrix, factor), 1 / factor), matrix, atol=1e-7)
+
+
+def test_rotation_is_clockwise_on_the_screen() -> None:
+    quarter = Similarity(1.0, math.pi / 2).matrix((0.0, 0.0))
+    np.testing.assert_allclose(quarter @ [1, 0, 1], [0, 1, 1], atol=1e-12)
+
+
+def test_rescaling_keeps_pixel_edges() -> None:
+    shift = np.array([[1, 0, 3.0], [0, 1, -2.0], [0, 0, 1]])
+    np.testing.assert_allclose(rescaled(shift, 0.5), [[1, 0, 1.5], [0, 1, -1.0], [0, 0, 1]])
+
+
+@settings(max_examples=100, deadline=None)
+@given(one=windows, other=windows, level=st.integers(0, 8))
+def test_windows_hold_what_they_should(one: Window, other: Window, level: int) -> None:
+    both, common = one.union(other), one.intersection(other)
+    for inner in (one, other):
+        assert both.x <= inner.x
+        assert both.bottom >= inner.bottom
+    assert common.width <= min(one.width, other.width)
+    block = 2**level
+    aligned = both.aligned(block)
+    assert aligned.union(both) == aligned
+    assert not any(value % block for value in (aligned.x, aligned.y, aligned.right, aligned.bottom))
+    assert aligned.width < both.width + 2 * block
+    rows, columns = one.aligned(block).slices_in(aligned, block)
+    assert rows.stop - rows.start == one.aligned(block).height // block
+    assert columns.start >= 0
+
+
+def test_a_frame_that_stays_reaches_its_own_pixels() -> None:
+    assert window_of(np.eye(3), (640, 480)) == Window(0, 0, 640, 480)
+    assert window_of(Similarity(3.0).matrix((319.5, 239.5)), (640, 480)) == Window(-639, -479, 1918, 1438)
+
+
+def test_rail_geometry() -> None:
+    geometry = RailGeometry(pupil_distance_mm=300.0, reference_mm=10.0)
+    assert geometry.scale(10.0) == 1.0
+    assert geometry.scale(42.0) == pytest.approx(300 / 332)
+    assert geometry.step_scale(1.0) == pytest.approx(math.exp(-1 / 300))
+
+
+def _scene(seed: int = 4) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    total = np.zeros((420, 560), np.float32)
+    for sigma in (1.2, 3, 9, 30):
+        part = cv2.GaussianBlur(rng.standard_normal(total.shape).astype(np.float32), (0, 0), sigma)
+        total += part / part.std()
+    return total * 25 + 120
+
+
+def _seen(scene: np.ndarray, motion: Similarity) -> np.ndarray:
+    centre = (199.5, 149.5)
+    onto_scene = np.array([[1, 0, 80], [0, 1, 60], [0, 0, 1.0]]) @ motion.matrix(centre)
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(scene, onto_scene[:2], (400, 300), flags=flags)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    scale=st.floats(0.97, 1.03),
+    rotation=st.floats(-0.02, 0.02),
+    shift=st.tuples(st.floats(-25, 25), st.floats(-25, 25)),
+    gain=st.floats(0.7, 1.4),
+    blur=st.floats(0.3, 2.5),
+)
+def test_matching_finds_motion_through_blur_and_gain(
+    scale: float, rotation: float, shift: tuple[float, float], gain: float, blur: float
+) -> None:
+    scene, motion = _scene(), Similarity(scale, rotation, shift)
+    fixed = _seen(scene, Similarity())
+    moving = cv2.GaussianBlur(_seen(scene, motion), (0, 0), blur) * np.float32(gain)
+    found = match(MatchPyramid(fixed), MatchPyramid(moving), Similarity())
+    assert found is not None
+    assert found.correlation > 0.8
+    corners = np.array([[0, 0, 1], [399, 0, 1], [0, 299, 1], [399, 299, 1]]).T
+    centre = (199.5, 149.5)
+    error = (found.motion.matrix(centre) - motion.matrix(centre)) @ corners
+    assert np.linalg.norm(error, axis=0).max() < 0.25
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), (40, 5), (64, 64)])
+def test_nothing_to_match_is_no_match(size: tuple[int, int]) -> None:
+    flat = np.full(size, 100, np.float32)
+    assert match(MatchPyramid(flat), MatchPyramid(flat), Similarity()) is None
+
+
+def test_gain_leaves_clipped_highlights_out() -> None:
+    colour = np.repeat(_scene()[..., None], 3, axis=2)
+    colour[100:140, 100:140] = 600
+    bright = np.clip(colour, 0, 255).astype(np.uint8)
+    dim = np.clip(cv2.GaussianBlur(colour, (0, 0), 2) * np.array([0.8, 0.9, 1.0]), 0, 255).astype(np.uint8)
+    gain = relative_gain(tones(bright), tones(dim), np.eye(3))
+    assert gain == pytest.approx([1 / 0.8, 1 / 0.9, 1.0], rel=0.01)
+
+
+def test_gain_of_black_frames_is_one() -> None:
+    black = tones(np.zeros((60, 90, 3), np.uint8))
+    assert relative_gain(black, black, np.eye(3)).tolist() == [1, 1, 1]

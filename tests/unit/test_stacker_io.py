@@ -1,0 +1,323 @@
+"""Files in and out: complete or refused, and with everything they said about themselves."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import exiv2
+import imagecodecs
+import numpy as np
+import PIL.Image
+import PIL.ImageCms
+import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stacker import (
+    DataError,
+    FrameMetadata,
+    UserError,
+    as_frame,
+    check_image,
+    list_frames,
+    natural_order,
+    read_frame,
+    write_image,
+)
+from stacker.io.encode import convert_depth
+
+ICC = PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile("sRGB")).tobytes()
+
+
+def picture(height: int = 24, width: int = 36, dtype: Any = np.uint8) -> np.ndarray:
+    rng = np.random.default_rng(5)
+    rough = rng.integers(0, 256, (height, width, 3)).astype(np.float64)
+    smooth = np.add.outer(np.linspace(0, 90, height), np.linspace(0, 120, width))[..., None]
+    return ((smooth + rough * 0.15) * (np.iinfo(dtype).max / 255)).astype(dtype)
+
+
+def jpeg_bytes(mode: str = "RGB", **keywords: Any) -> bytes:
+    buffer = io.BytesIO()
+    PIL.Image.fromarray(picture(64, 96)).convert(mode).save(buffer, "jpeg", quality=95, **keywords)
+    return buffer.getvalue()
+
+
+def exif_of(path: Path) -> dict[str, str]:
+    image = exiv2.ImageFactory.open(str(path))
+    image.readMetadata()
+    return {datum.key(): datum.toString() for datum in image.exifData()}
+
+
+def tag(path: Path, **tags: str) -> None:
+    image = exiv2.ImageFactory.open(str(path))
+    image.readMetadata()
+    for name, value in tags.items():
+        image.exifData()[name.replace("_", ".")] = value
+    image.writeMetadata()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("suffix", [".tif", ".png"])
+def test_lossless_files_come_back_as_they_were(tmp_path: Path, dtype: Any, suffix: str) -> None:
+    path = tmp_path / f"frame{suffix}"
+    write_image(path, picture(dtype=dtype), FrameMetadata(icc=ICC))
+    frame = read_frame(path)
+    assert frame.pixels.dtype == dtype
+    np.testing.assert_array_equal(frame.pixels, picture(dtype=dtype))
+    assert frame.metadata.icc == ICC
+    assert frame.bit_depth == np.dtype(dtype).itemsize * 8
+
+
+def test_a_jpeg_keeps_profile_and_full_colour_resolution(tmp_path: Path) -> None:
+    path = tmp_path / "frame.jpg"
+    long_profile = ICC[:128] + bytes(70_000)  # takes two APP2 segments
+    long_profile = len(long_profile).to_bytes(4, "big") + long_profile[4:]
+    write_image(path, picture(), FrameMetadata(icc=long_profile), quality=97)
+    frame = read_frame(path)
+    assert frame.metadata.icc == long_profile
+    assert np.abs(frame.pixels.astype(int) - picture()).mean() < 2.5
+    with PIL.Image.open(path) as image:
+        assert image.layer[0][1:3] == image.layer[1][1:3]  # 4:4:4
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".png", ".jpg"])
+def test_exif_survives_and_describes_the_result(tmp_path: Path, suffix: str) -> None:
+    source = tmp_path / "frame.jpg"
+    source.write_bytes(jpeg_bytes())
+    tag(
+        source,
+        Exif_Image_Make="SIMULATED Sony",
+        Exif_Photo_ExposureTime="1/8",
+        Exif_Image_Orientation="6",
+        Exif_Photo_UserComment="charset=Ascii kept",
+    )
+    frame = read_frame(source)
+    assert frame.metadata.simulated
+    assert frame.pixels.shape == (96, 64, 3)  # turned upright
+    result = tmp_path / f"result{suffix}"
+    write_image(result, frame.pixels, frame.metadata)
+    exif = exif_of(result)
+    assert exif["Exif.Image.Make"] == "SIMULATED Sony"
+    assert exif["Exif.Photo.ExposureTime"] == "1/8"
+    assert exif["Exif.Photo.UserComment"].endswith("kept")
+    assert exif["Exif.Image.Orientation"] == "1"
+    assert (exif["Exif.Photo.PixelXDimension"], exif["Exif.Photo.PixelYDimension"]) == ("64", "96")
+    again = read_frame(result)
+    assert again.metadata.simulated
+    assert again.pixels.shape == (96, 64, 3)
+
+
+def test_exif_of_a_tiff_does_not_carry_its_structure_over(tmp_path: Path) -> None:
+    source = tmp_path / "frame.tif"
+    tifffile.imwrite(
+        source, picture(40, 60), photometric="rgb", rowsperstrip=7, compression="lzw", metadata=None
+    )
+    tag(source, Exif_Image_Model="X-1")
+    result = tmp_path / "result.tif"
+    write_image(result, picture(50, 30, np.uint16), read_frame(source).metadata)
+    assert exif_of(result)["Exif.Image.Model"] == "X-1"
+    np.testing.assert_array_equal(tifffile.imread(result), picture(50, 30, np.uint16))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_applied_as_pillow_does(tmp_path: Path, orientation: int) -> None:
+    import PIL.ImageOps
+
+    path = tmp_path / "frame.tif"
+    tifffile.imwrite(
+        path, picture(), photometric="rgb", extratags=[(274, "H", 1, orientation, True)], metadata=None
+    )
+    image = PIL.Image.fromarray(picture())
+    image.getexif()[274] = orientation
+    expected = np.asarray(PIL.ImageOps.exif_transpose(image))
+    np.testing.assert_array_equal(read_frame(path).pixels, expected)
+    np.testing.assert_array_equal(read_frame(path, orientation=1).pixels, picture())
+
+
+def test_the_other_kinds_of_files(tmp_path: Path) -> None:
+    grey = picture()[..., 0]
+    rgb = picture()
+    alpha = np.dstack([rgb, np.full(grey.shape, 128, np.uint8)])
+    palette = PIL.Image.fromarray(rgb).quantize(32)
+    palette.save(tmp_path / "palette.png")
+    palette.save(tmp_path / "palette.tif")
+    PIL.Image.fromarray(alpha).save(tmp_path / "alpha.png")
+    tifffile.imwrite(tmp_path / "alpha.tif", alpha, photometric="rgb", extrasamples=["unassalpha"])
+    tifffile.imwrite(tmp_path / "grey16.tif", grey.astype(np.uint16) * 257, photometric="minisblack")
+    tifffile.imwrite(tmp_path / "inverted.tif", 255 - grey, photometric="miniswhite")
+    tifffile.imwrite(tmp_path / "big_endian.tif", rgb.astype(">u2") * 257, photometric="rgb", byteorder=">")
+    tifffile.imwrite(tmp_path / "tiled.tif", rgb, photometric="rgb", tile=(16, 16), compression="deflate")
+    planar = np.moveaxis(rgb, -1, 0).copy()
+    tifffile.imwrite(tmp_path / "planar.tif", planar, photometric="rgb", planarconfig="separate")
+    (tmp_path / "cmyk.jpg").write_bytes(jpeg_bytes("CMYK"))
+    (tmp_path / "grey.jpg").write_bytes(jpeg_bytes("L"))
+    tifffile.imwrite(tmp_path / "float.tif", (rgb / 255).astype(np.float64), photometric="rgb")
+
+    for name in ("alpha.png", "alpha.tif", "tiled.tif", "planar.tif"):
+        np.testing.assert_array_equal(read_frame(tmp_path / name).pixels, rgb, err_msg=name)
+    for name in ("palette.png", "palette.tif"):
+        np.testing.assert_array_equal(read_frame(tmp_path / name).pixels, np.asarray(palette.convert("RGB")))
+    big_endian = read_frame(tmp_path / "big_endian.tif").pixels
+    assert big_endian.dtype == np.uint16
+    assert big_endian.dtype.isnative
+    np.testing.assert_array_equal(big_endian, rgb.astype(np.uint16) * 257)
+    grey16 = read_frame(tmp_path / "grey16.tif")
+    assert grey16.metadata.grey
+    np.testing.assert_array_equal(grey16.pixels[..., 2], grey.astype(np.uint16) * 257)
+    np.testing.assert_array_equal(read_frame(tmp_path / "inverted.tif").pixels[..., 0], grey)
+    assert read_frame(tmp_path / "cmyk.jpg").pixels.shape == (64, 96, 3)
+    assert read_frame(tmp_path / "grey.jpg").metadata.grey
+    floats = read_frame(tmp_path / "float.tif").pixels
+    assert floats.dtype == np.float32
+    assert floats.max() <= 1
+
+
+def test_grey_frames_make_a_grey_result(tmp_path: Path) -> None:
+    write_image(tmp_path / "grey.png", picture(), FrameMetadata(grey=True))
+    assert imagecodecs.png_decode((tmp_path / "grey.png").read_bytes()).ndim == 2
+
+
+@pytest.mark.parametrize("cut", [1, 2, 60, 900])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_truncated_jpeg_is_refused_by_name(tmp_path: Path, cut: int, progressive: bool) -> None:
+    path = tmp_path / "frame_07.jpg"
+    whole = jpeg_bytes(progressive=progressive)
+    path.write_bytes(whole)
+    assert check_image(path) == (96, 64)
+    path.write_bytes(whole[:-cut])
+    with pytest.raises(DataError, match=r"frame_07\.jpg.*cut off"):
+        read_frame(path)
+
+
+def test_a_jpeg_padded_with_zeros_is_truncated_too() -> None:
+    whole = jpeg_bytes()
+    with pytest.raises(DataError, match="cut off"):
+        check_image(whole[:-300] + bytes(300))
+    assert check_image(whole + bytes(300)) == (96, 64)  # cameras pad behind the end
+
+
+@pytest.mark.parametrize("cut", [3, 40, 400])
+def test_other_truncated_files_are_refused(tmp_path: Path, cut: int) -> None:
+    png = imagecodecs.png_encode(picture())
+    with pytest.raises(DataError, match="cut off"):
+        check_image(bytes(png[:-cut]))
+    path = tmp_path / "frame.tif"
+    tifffile.imwrite(path, picture(), photometric="rgb")
+    path.write_bytes(path.read_bytes()[:-cut])
+    with pytest.raises(DataError, match=r"frame\.tif"):
+        read_frame(path)
+
+
+def test_a_flipped_byte_in_a_png_is_noticed() -> None:
+    data = bytearray(imagecodecs.png_encode(picture()))
+    data[len(data) // 2] ^= 0xFF
+    with pytest.raises(DataError):
+        check_image(bytes(data))
+
+
+@pytest.mark.parametrize("content", [b"", b"not an image", b"\xff\xd8\xff", b"II*\0", b"\x89PNG\r\n\x1a\n"])
+def test_junk_is_refused(content: bytes) -> None:
+    with pytest.raises(DataError):
+        check_image(content)
+
+
+@settings(max_examples=60, deadline=None)
+@given(at=st.integers(0, 3000), value=st.integers(0, 255), cut=st.integers(0, 400))
+def test_damage_is_an_error_or_a_picture_never_a_crash(at: int, value: int, cut: int) -> None:
+    data = bytearray(jpeg_bytes())
+    data[at % len(data)] = value
+    try:
+        width, height = check_image(bytes(data[: len(data) - cut]))
+    except DataError:
+        return
+    assert width > 0
+    assert height > 0
+
+
+def test_a_missing_file_is_the_users_mistake(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nothing\.jpg"):
+        read_frame(tmp_path / "nothing.jpg")
+
+
+def test_not_a_number_is_refused() -> None:
+    array = np.zeros((4, 4, 3), np.float32)
+    array[1, 2, 0] = np.nan
+    with pytest.raises(DataError, match="not finite"):
+        as_frame(array)
+
+
+@pytest.mark.parametrize(
+    ("array", "reason"),
+    [
+        (np.zeros((3, 3, 7), np.uint8), "channels"),
+        (np.zeros(5, np.uint8), "channels"),
+        (np.zeros((0, 4, 3), np.uint8), "channels"),
+        (np.zeros((3, 3), np.int64), "int64"),
+    ],
+)
+def test_arrays_that_are_no_picture_are_refused(array: np.ndarray, reason: str) -> None:
+    with pytest.raises(DataError, match=reason):
+        as_frame(array)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "depth", "expected"),
+    [
+        (np.array([0, 128, 255], np.uint8), 16, [0, 32896, 65535]),
+        (np.array([0, 32896, 65535], np.uint16), 8, [0, 128, 255]),
+        (np.array([-0.5, 0.5, 2.0], np.float32), 8, [0, 128, 255]),
+    ],
+)
+def test_white_stays_white_between_depths(pixels: np.ndarray, depth: int, expected: list[int]) -> None:
+    assert convert_depth(pixels, depth).tolist() == expected
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "result.tif"
+    path.write_bytes(b"the old one")
+    broken = FrameMetadata(sidecar=b"not an EXV file")
+    with pytest.raises(DataError, match=r"result\.tif"):
+        write_image(path, picture(), broken)
+    assert path.read_bytes() == b"the old one"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["result.tif"]
+
+
+@pytest.mark.parametrize("name", ["out.gif", "missing/out.tif", "."])
+def test_where_nothing_can_be_written_is_said_at_once(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError):
+        write_image(tmp_path / name, picture())
+
+
+def test_natural_order_counts() -> None:
+    names = ["IMG_10.jpg", "IMG_9.JPG", "img_1.jpg", "IMG_100.jpg", "a/IMG_2.jpg"]
+    ordered = [path.as_posix() for path in natural_order(map(Path, names))]
+    assert ordered == ["a/IMG_2.jpg", "img_1.jpg", "IMG_9.JPG", "IMG_10.jpg", "IMG_100.jpg"]
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    numbers=st.lists(st.integers(0, 10**6), min_size=1, max_size=30, unique=True),
+    prefix=st.text(alphabet="abcXYZ_-", max_size=5),
+    shuffle=st.randoms(use_true_random=False),
+)
+def test_natural_order_sorts_any_numbers(numbers: list[int], prefix: str, shuffle: Any) -> None:
+    shuffle.shuffle(numbers)
+    ordered = natural_order(Path(f"{prefix}{number}.tif") for number in numbers)
+    assert [path.name for path in ordered] == [f"{prefix}{number}.tif" for number in sorted(numbers)]
+
+
+def test_a_folder_gives_its_images_only(tmp_path: Path) -> None:
+    for name in ("b2.JPG", "b10.jpg", "notes.txt", "._b1.jpg", "out.tif", "raw.ARW"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "inner.jpg").mkdir()
+    found = list_frames([tmp_path], leave_out=tmp_path / "out.tif")
+    assert [path.name for path in found] == ["b2.JPG", "b10.jpg"]
+
+
+def test_an_empty_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no image")
+    with pytest.raises(UserError, match=tmp_path.name):
+        list_frames([tmp_path])
