@@ -310,7 +310,9 @@ class _Run:
             assert config.rail.port is not None  # check_real_hardware has seen to it
             teardown.enter_context(RigLock(config.rail.port, f"session {self._session.folder.name}"))
             return None, None
-        bench = Bench(bench_order(config, self._plan, here_is_mm))
+        order = bench_order(config, self._plan, here_is_mm)
+        bench = Bench(order)
+        self._session.journal.append("bench_started", order=order, about=bench.about)
         teardown.callback(lambda: self._session.journal.append("bench_closed", **bench.close()))
         return bench.rail_port, bench.camera_port
 

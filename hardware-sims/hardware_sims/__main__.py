@@ -7,6 +7,7 @@ input closes, and so the bench never outlives it.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 from types import FrameType
@@ -25,6 +26,7 @@ def _terminated(_signal: int, _frame: FrameType | None) -> None:
 def main() -> int:
     """Host one bench; returns the exit code."""
     signal.signal(signal.SIGTERM, _terminated)
+    os.nice(10)  # a real camera takes no time from the computer: what is tested goes first
     from hardware_sims.bench import Bench, Order, OrderError
 
     try:
