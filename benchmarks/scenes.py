@@ -157,8 +157,9 @@ def _glints(rng: np.random.Generator) -> list[tuple[float, Array, Array]]:
         at = rng.uniform([0, 0], [colour.shape[1], colour.shape[0]])
         spot = [float(v) for v in rng.uniform(300, 1500) * np.array([1.0, 0.95, 0.9])]
         cv2.circle(colour, [int(v * 16) for v in at], int(rng.uniform(12, 60)), spot, -1, cv2.LINE_8, 4)
-    return _slices(cv2.GaussianBlur(colour, (0, 0), 0.6), np.clip(0.5 + 0.5 * np.sin(4 * x + 2 * y), 0, 1),
-    40)
+    return _slices(
+        cv2.GaussianBlur(colour, (0, 0), 0.6), np.clip(0.5 + 0.5 * np.sin(4 * x + 2 * y), 0, 1), 40
+    )
 
 
 def _relief(rng: np.random.Generator) -> list[tuple[float, Array, Array]]:

@@ -83,7 +83,7 @@ class Options:
         The view of the result.
     pupil_distance_mm : float or None
         From the lens's entrance pupil to the plane of focus. With the positions of the frames it makes the
-        scale of the chain right; see `stacker.registration.chain.RailGeometry`.
+        scale of the chain right; see `stacker.registration.rail.RailGeometry`.
     unregistered : Unregistered
         What to do with frames that cannot be registered.
     border : Border

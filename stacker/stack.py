@@ -21,7 +21,8 @@ from stacker.fusion.window import Window, window_of
 from stacker.io.decode import read_frame
 from stacker.io.encode import write_image
 from stacker.options import Border, Options, Unregistered
-from stacker.registration.chain import Chain, RailGeometry, Registration
+from stacker.registration.chain import Chain, Registration
+from stacker.registration.rail import RailGeometry
 from stacker.registration.similarity import Matrix, Similarity
 
 __all__ = ["FrameReport", "Stack", "Stacker"]

@@ -68,7 +68,7 @@ class FusionParameters:
     hard_exponent: float = 24.0
     hard_from: float = 3.0
     inherit: float = 0.95
-    smoothing_px: float = 1.2
+    smoothing_px: float = 1.5
 
 
 def pyramid_levels(width: int, height: int) -> int:

@@ -12,9 +12,10 @@ from stacker.focus.sharpness import sharpness_of_grey
 from stacker.frames import Image, full_scale
 from stacker.registration.exposure import Gain, Tones, relative_gain, tones
 from stacker.registration.match import Match, MatchPyramid, match
+from stacker.registration.rail import RailGeometry, RailPrior
 from stacker.registration.similarity import Matrix, Similarity, identity, inverse, rescaled
 
-__all__ = ["Chain", "RailGeometry", "Registration"]
+__all__ = ["Chain", "Registration"]
 
 _MIN_CORRELATION = 0.4
 _LOW_CORRELATION = 0.75
@@ -24,30 +25,6 @@ _MAX_MISFIT = 0.01
 
 _FARTHEST_AHEAD = 10.0
 """Steps over which a pace is still a prediction."""
-
-
-@dataclass(frozen=True)
-class RailGeometry:
-    """What a rail says about the scale of its frames.
-
-    Attributes
-    ----------
-    pupil_distance_mm : float
-        From the lens's entrance pupil to the plane of focus, above 0.
-    reference_mm : float
-        Rail position of the reference view; positions grow towards the subject.
-    """
-
-    pupil_distance_mm: float
-    reference_mm: float
-
-    def scale(self, position_mm: float) -> float:
-        """Scale of a frame's plane of focus in the reference view: v / (v + Δ)."""
-        return self.pupil_distance_mm / (self.pupil_distance_mm + position_mm - self.reference_mm)
-
-    def step_scale(self, distance_mm: float) -> float:
-        """Scale that matches a frame to its neighbour, of points halfway between their planes: exp(-δ/v)."""
-        return math.exp(-distance_mm / self.pupil_distance_mm)
 
 
 @dataclass(frozen=True)
@@ -135,6 +112,7 @@ class Chain:
         self._last: _Link | None = None
         self._pace: _Pace | None = None
         self._skipped = 0
+        self._prior = RailPrior(geometry) if geometry is not None else None
 
     def rewind(self) -> None:
         """Make the first frame the neighbour of the next one: the other half of a stack, outward."""
@@ -158,6 +136,8 @@ class Chain:
         link = _Link(MatchPyramid(grey), colours, 1.0, 0.0, (0.0, 0.0), np.ones(3), position_mm)
         if self._last is None:
             self._first = self._last = link
+            if self._prior is not None:
+                self._prior.seen(sharp)
             return Registration(self._transform(link, size, factor), link.gain, 1.0, 0.0, True, sharp)
         return self._register(self._last, link, size, factor, sharp)
 
@@ -167,7 +147,7 @@ class Chain:
         expected = self._expected(last, link)
         found = match(last.pyramid, link.pyramid, expected) if self._align else Match(Similarity(), 1.0, 0.0)
         registered = found is not None and self._credible(found, expected, link.pyramid)
-        motion = found.motion if found is not None and registered else expected
+        motion = self._believed(found.motion, last, link, sharp) if found and registered else expected
         placed = self._place(last, link, motion)
         placed = replace(placed, gain=last.gain)
         if self._exposure and registered:
@@ -218,6 +198,13 @@ class Chain:
         jump = math.dist(found.motion.shift_px, expected.shift_px) / pyramid.width
         return jump < 0.02 and abs(math.log(found.motion.scale / expected.scale)) < 0.02
 
+    def _believed(self, measured: Similarity, last: _Link, link: _Link, sharp: float) -> Similarity:
+        """A match, weighed against the rail's geometry where that is known."""
+        distance = _distance(last, link)
+        if self._prior is None or distance is None or not self._align:
+            return measured
+        return self._prior.believed(measured, distance, sharp, link.pyramid.width)
+
     def _place(self, last: _Link, link: _Link, motion: Similarity) -> _Link:
         """Add a step to the chain."""
         cos, sin = math.cos(last.rotation_rad), math.sin(last.rotation_rad)
@@ -230,8 +217,8 @@ class Chain:
         else:
             # Displacement keeps its size in the plane of focus, whose scale the geometry knows; what was
             # matched lies halfway between the two planes, so half of the step's scale applies to the shift.
-            scale = motion.scale / self._geometry.step_scale(distance)
-            half = math.sqrt(motion.scale)
+            predicted = self._geometry.step_scale(distance)
+            scale, half = motion.scale / predicted, math.sqrt(predicted)
             drift = tuple(before + now / half for before, now in zip(last.drift_px, step, strict=True))
         rotation = last.rotation_rad + motion.rotation_rad
         return replace(link, scale=last.scale * scale, rotation_rad=rotation, drift_px=(drift[0], drift[1]))

@@ -1,4 +1,4 @@
-"""Real photographs, where they are at hand: sensible figures for every stack. Looking at them is for people."""
+"""Real photographs, where they are at hand: sensible figures for every stack. Looking is for people."""
 
 from __future__ import annotations
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stacker.fusion.window import Window, window_of
-from stacker.registration.chain import RailGeometry
 from stacker.registration.exposure import relative_gain, tones
 from stacker.registration.match import MatchPyramid, match
+from stacker.registration.rail import RailGeometry, RailPrior
 from stacker.registration.similarity import Similarity, inverse, rescaled
 
 similarities = st.builds(
@@ -90,6 +90,28 @@ def test_rail_geometry() -> None:
     assert geometry.scale(10.0) == 1.0
     assert geometry.scale(42.0) == pytest.approx(300 / 332)
     assert geometry.step_scale(1.0) == pytest.approx(math.exp(-1 / 300))
+
+
+def test_a_rail_is_believed_about_scale_and_a_match_about_bumps() -> None:
+    prior = RailPrior(RailGeometry(300.0, 0.0))
+    prior.seen(10.0)
+    step = prior.geometry.step_scale(1.0)
+    odd = prior.believed(Similarity(step * 1.0005, 0.0001, (0.5, 0.0)), 1.0, 10.0, 1000)
+    assert odd.scale == pytest.approx(step * 1.00005, abs=1e-6)
+    assert odd.shift_px == (0.5, 0.0)
+    blurred = prior.believed(Similarity(step, 0.001, (3.0, 0.0)), 1.0, 0.4, 1000)
+    assert blurred.rotation_rad == pytest.approx(0.00001)
+    assert abs(blurred.shift_px[0]) < 0.2
+    bumped = prior.believed(Similarity(step, 0.0, (40.0, 0.0)), 1.0, 0.4, 1000)
+    assert bumped.shift_px == (40.0, 0.0)
+
+
+def test_a_wrong_pupil_distance_is_noticed() -> None:
+    prior = RailPrior(RailGeometry(300.0, 0.0))
+    true = RailGeometry(150.0, 0.0).step_scale(1.0)
+    scales = [prior.believed(Similarity(true), 1.0, 5.0, 1000).scale for _ in range(8)]
+    assert scales[0] > true + 0.002
+    assert scales[-1] == pytest.approx(true)
 
 
 def _scene(seed: int = 4) -> np.ndarray:
