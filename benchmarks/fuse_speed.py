@@ -86,10 +86,8 @@ def report(title: str, paths: list[Path], say: Callable[[str], object] = print) 
         each = " a frame" if count > 1 else ""
         say(f"  {name:24} {cpu / count:6.3f} s CPU  {wall / count:6.3f} s wall{each}")
     unit = 1 if sys.platform == "darwin" else 1024
-    say(
-        f"  peak memory of the process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6:.0f}
-        MB"
-    )
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+    say(f"  peak memory of the process {peak_mb:.0f} MB")
 
 
 def main() -> None:

@@ -163,7 +163,7 @@ def _glints(rng: np.random.Generator) -> list[tuple[float, Array, Array]]:
 
 
 def _relief(rng: np.random.Generator) -> list[tuple[float, Array, Array]]:
-    x, y = _grid()
+    x, _ = _grid()
     bumps = cv2.GaussianBlur(rng.standard_normal(x.shape).astype(np.float32), (0, 0), 40)
     depth = np.clip(0.5 + bumps / bumps.std() * 0.22, 0, 1)
     return _slices(_texture(rng, 45), depth, 40)
