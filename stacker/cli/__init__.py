@@ -53,5 +53,6 @@ def main() -> None:
     except StackerError as error:
         typer.echo(f"stacker: {error}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # before the work began
+        typer.echo("stacker: interrupted, nothing written", err=True)
         sys.exit(INTERRUPTED)

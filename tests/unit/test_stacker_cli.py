@@ -187,16 +187,30 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
     write_image(folder / "f0.jpg", big)
     for number in range(1, 60):
         (folder / f"f{number}.jpg").hardlink_to(folder / "f0.jpg")
-    process = subprocess.Popen(
-        [*COMMAND, "fuse", str(folder), "-o", str(tmp_path / "out.tif")], stderr=subprocess.PIPE, text=True
-    )
-    time.sleep(3)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "interrupted" in errors
-    assert "Traceback" not in errors
+    ours, theirs = pty.openpty()  # on a terminal it tells when the work has begun
+    command = [*COMMAND, "fuse", str(folder), "-o", str(tmp_path / "out.tif")]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs) as process:
+        os.close(theirs)
+        seen = b""
+        while b"2/60" not in seen:
+            seen += os.read(ours, 4096)
+        process.send_signal(signal.SIGINT)
+        seen += rest_of(ours)
+        assert process.wait(60) == 130
+    os.close(ours)
+    assert b"interrupted, nothing written" in seen
+    assert b"Traceback" not in seen
     assert leftovers(tmp_path) == []
+
+
+def rest_of(terminal: int) -> bytes:
+    seen = b""
+    try:
+        while chunk := os.read(terminal, 4096):
+            seen += chunk
+    except OSError:  # Linux says that the other end is closed this way
+        pass
+    return seen
 
 
 def test_progress_is_shown_on_a_terminal_only(frames: Path, tmp_path: Path) -> None:
@@ -207,12 +221,7 @@ def test_progress_is_shown_on_a_terminal_only(frames: Path, tmp_path: Path) -> N
         ours, theirs = pty.openpty()
         with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=theirs) as process:
             os.close(theirs)
-            seen = b""
-            try:
-                while chunk := os.read(ours, 4096):
-                    seen += chunk
-            except OSError:  # Linux: the other end is closed
-                pass
+            seen = rest_of(ours)
             assert process.wait(60) == 0
         os.close(ours)
         return seen.decode(errors="replace")
