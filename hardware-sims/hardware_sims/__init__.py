@@ -1,1 +1,1 @@
-"""A simulated bench: a rail, a camera and a scene that speak the real wire protocols. All of it is SIMULATED."""
+"""A simulated bench: rail, camera and scene that speak the real wire protocols. All of it is SIMULATED."""

@@ -91,7 +91,7 @@ class Simulator(_Model):
     transport: Literal["pty", "tcp"] = "pty"
     backlash_mm: Annotated[_Length, Field(ge=0, le=1)] = Field(0.02, alias="backlash")
     depth_mm: Annotated[_Length, Field(gt=0)] | None = Field(None, alias="depth")
-    initial: dict[str, str] = {}
+    initial: dict[str, str | float] = {}
     physical_dial: bool = False
 
 
@@ -201,6 +201,8 @@ class Bench:
             )
             self._open.callback(self.rail.close)
             self.rail.start()
+            # Only personalities with a mechanical dial know the word; without it they all turn it themselves.
+            dial: dict[str, Any] = {"physical_dial": True} if sim.physical_dial else {}
             self.camera = make_camera(
                 sim.personality or _personality(order.camera.model),
                 self.world,
@@ -210,7 +212,7 @@ class Bench:
                 readout_s=order.camera.readout_s,
                 processing_s=order.camera.processing_s,
                 initial=sim.initial,
-                **({"physical_dial": True} if sim.physical_dial else {}),
+                **dial,
             )
             self._open.callback(self.camera.close)
             self.camera.start()

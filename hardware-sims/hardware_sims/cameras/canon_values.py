@@ -74,7 +74,8 @@ ISOS = (_AUTO_ISO, *_codes(9, 9), 0x90)
 
 _MODES = {"P": 0, "S": 1, "A": 2, "M": 3, "bulb": 4}
 _WHITE_BALANCES = {
-    "auto": 0, "daylight": 1, "cloudy": 2, "tungsten": 3, "fluorescent": 4, "flash": 5, "shade": 8, "kelvin": 9,
+    "auto": 0, "daylight": 1, "cloudy": 2, "tungsten": 3, "fluorescent": 4, "flash": 5, "shade": 8,
+    "kelvin": 9,
 }  # fmt: skip
 _DRIVES = {"single": 0, "continuous": 1, "timer": 0x10}
 _FOCUS = {"AF": 0, "AF-C": 1, "MF": 3}
