@@ -95,10 +95,11 @@ def _spread(image: Array, kernel: Array, total: Array, box: tuple[slice, slice],
     total[tuple(targets)] += blurred[tuple(sources)]
 
 
-def enlarged(image: Array, factor: int, crop: int, shape: tuple[int, int]) -> Array:
-    """An image `factor` times larger by linear interpolation, from `crop` pixels in, of a given shape."""
+def enlarged(image: Array, factor: int, crop: int, shape: tuple[int, int], *, cubic: bool = False) -> Array:
+    """An image `factor` times larger, from `crop` pixels in, of a given shape; linear or cubic."""
     rows, columns = image.shape[:2]
-    big = cv2.resize(image, (columns * factor, rows * factor), interpolation=cv2.INTER_LINEAR)
+    how = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
+    big = cv2.resize(image, (columns * factor, rows * factor), interpolation=how)
     return np.asarray(big[crop : crop + shape[0], crop : crop + shape[1]])
 
 
@@ -112,12 +113,14 @@ def added(first: Layer | None, second: Layer | None) -> Layer | None:
     return Layer(first.rgba + second.rgba, weight)
 
 
-def layer_enlarged(layer: Layer | None, factor: int, crop: int, shape: tuple[int, int]) -> Layer | None:
+def layer_enlarged(
+    layer: Layer | None, factor: int, crop: int, shape: tuple[int, int], *, cubic: bool = False
+) -> Layer | None:
     """`enlarged` for a layer."""
     if layer is None:
         return None
-    weight = None if layer.weight is None else enlarged(layer.weight, factor, crop, shape)
-    return Layer(enlarged(layer.rgba, factor, crop, shape), weight)
+    weight = None if layer.weight is None else enlarged(layer.weight, factor, crop, shape, cubic=cubic)
+    return Layer(enlarged(layer.rgba, factor, crop, shape, cubic=cubic), weight)
 
 
 def accumulated(layer: Layer | None, found: Layer | None, part: Region, tile: Region) -> Layer | None:

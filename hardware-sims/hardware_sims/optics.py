@@ -8,6 +8,7 @@ and a point is in focus when z = x.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -30,10 +31,17 @@ Array: TypeAlias = npt.NDArray[Any]
 WAVELENGTH_MM = 0.00055
 """Green light, where eye and sensor see best; one wavelength stands for the whole band."""
 
-_DISC_WAVES = 4.0  # beyond this the OTF of the defocused pupil is the disc's to within 2 % of contrast
-_LEVEL_BLUR_PX = 6.5  # a disc this wide passes little beyond the Nyquist frequency of half the resolution
+_LEVEL_TAIL = 1.5  # pixels of a coarser level around the disc, for the kernel's own ringing
+_HALO_SHARE = (
+    0.4  # of a coarse kernel's negative rim: with all of it highlights get dark halos, without any the
+)
+# mid frequencies are off by more than the noise
+_LEAST_RESPONSE = 0.6  # per axis; making up for more near the Nyquist frequency would only sharpen aliases
+# A disc of four pixels of a level passes little beyond the level's Nyquist frequency. Half resolution begins
+# earlier, at three and a bit, where full resolution would need kernels above 11 × 11 (OpenCV is slow there).
+_HALF_FROM_PX = 6.5
+_QUARTER_FROM_PX = 16.0
 _MAX_LEVEL = 5
-_KERNEL_TAIL_AIRY = 1.0  # Airy diameters of diffraction tail kept around the disc
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,42 +177,55 @@ class BlurLadder:
 
 
 def _level_of(blur_px: float) -> int:
-    if blur_px < _LEVEL_BLUR_PX:
+    if blur_px < _HALF_FROM_PX:
         return 0
-    return min(_MAX_LEVEL, math.floor(math.log2(blur_px / _LEVEL_BLUR_PX)) + 1)
+    if blur_px < _QUARTER_FROM_PX:
+        return 1
+    return min(_MAX_LEVEL, math.floor(math.log2(blur_px / _QUARTER_FROM_PX)) + 2)
 
 
-def _resampling_variance(level: int) -> float:
-    """Variance in px² that working at a level adds by itself: coarser pixels and linear enlargement."""
-    boxes = (4.0**level - 1.0) / 12.0
-    # Each 2× linear enlargement spreads a sample over weights ¼, ¾: a variance of 3/16 of its pixel squared.
-    enlargements = sum(3.0 / 16.0 * 4.0**step for step in range(1, level + 1))
-    return boxes + enlargements
+def _interpolated(frequency: Array, weights: Callable[[float], Array], factor: int) -> Array:
+    """Contrast that enlarging by a factor keeps, mean of phases; frequencies in cycles per small pixel."""
+    total = np.zeros_like(frequency)
+    for k in range(factor):
+        t = (k + 0.5) / factor - 0.5
+        t = t % 1.0
+        taps = weights(t)
+        first = 1 - len(taps) // 2
+        for i, tap in enumerate(taps):
+            total += tap * np.cos(2.0 * np.pi * frequency * (first + i - t))
+    return total / factor
 
 
-def _pupil_kernel(blur_px: float, lens: SimLens, pitch_mm: float, radius: int, *, cells: bool) -> Array:
-    """Kernel whose spectrum is the OTF itself up to the grid's Nyquist frequency; over cells or at points."""
-    size = max(64, 4 * radius)
-    f = np.fft.fftfreq(size, d=pitch_mm)
-    radial = np.hypot(f[:, None], f[None, :]) * WAVELENGTH_MM * lens.effective_f_number
-    table_f = np.linspace(0.0, max(float(radial.max()), 1e-6), 512)
-    table = defocused_otf(table_f, lens.defocus_waves(blur_px * pitch_mm))
-    spectrum = np.interp(radial, table_f, table)
-    if cells:
-        spectrum *= np.sinc(f * pitch_mm)[:, None] * np.sinc(f * pitch_mm)[None, :]
-    psf = np.fft.fftshift(np.fft.ifft2(spectrum).real)
-    mid = size // 2
-    return np.asarray(psf[mid - radius : mid + radius + 1, mid - radius : mid + radius + 1])
+def _linear_taps(t: float) -> Array:
+    return np.array([1.0 - t, t])
 
 
-def _disc_kernel(diameter_px: float, radius: int, oversampling: int = 8) -> Array:
-    """Disc integrated over the grid's cells."""
-    n = (2 * radius + 1) * oversampling
-    x = (np.arange(n) + 0.5) / oversampling - (radius + 0.5)
-    edge = diameter_px / 2.0 - np.hypot(x[:, None], x[None, :])
-    cover = np.clip(edge * oversampling + 0.5, 0.0, 1.0)
-    cells = cover.reshape(2 * radius + 1, oversampling, 2 * radius + 1, oversampling)
-    return np.asarray(cells.mean(axis=(1, 3)))
+def _cubic_taps(t: float) -> Array:
+    a = -0.75  # OpenCV's
+    near = [(a + 2.0) * d**3 - (a + 3.0) * d**2 + 1.0 for d in (t, 1.0 - t)]
+    far = [a * d**3 - 5.0 * a * d**2 + 8.0 * a * d - 4.0 * a for d in (1.0 + t, 2.0 - t)]
+    return np.array([far[0], near[0], near[1], far[1]])
+
+
+def _level_response(frequency: Array, level: int) -> Array:
+    """Contrast that working at a level keeps by itself, beside the sensor's own pixel.
+
+    Frequencies are in cycles per pixel of the level.
+    """
+    f = np.abs(frequency)
+    if level == 0:
+        return np.ones_like(f)
+    wider_pixel = np.sinc(f) / np.sinc(f / 2**level)
+    between_texels = np.sinc(f / 2.0) ** 2  # read linearly from texels of half a pixel
+    held_off = np.cos(np.pi * f / 2.0) ** 2  # the texture's ¼ ½ ¼ over texels
+    kept = wider_pixel * between_texels * held_off
+    # From 3 on levels are doubled down to 2, which is enlarged fourfold, all linearly; level 1 by cubics.
+    for step in range(level, 2, -1):
+        kept = kept * _interpolated(f / 2 ** (level - step), _linear_taps, 2)
+    if level >= 2:
+        return np.asarray(kept * _interpolated(f / 2 ** (level - 2), _linear_taps, 4))
+    return np.asarray(kept * _interpolated(f, _cubic_taps, 2))
 
 
 def blur_kernel(blur_px: float, lens: SimLens, pitch_mm: float, level: int = 0) -> Array:
@@ -219,26 +240,32 @@ def blur_kernel(blur_px: float, lens: SimLens, pitch_mm: float, level: int = 0) 
     pitch_mm : float
         Sensor pixel.
     level : int
-        Halvings of resolution. The disc is made narrower by the variance that coarser pixels and
-        enlarging the result add.
+        Halvings of resolution. The kernel makes up for the contrast that coarser pixels and enlarging the
+        result lose, so the final blur is that of the OTF.
 
     Returns
     -------
     Array
-        (k, k) float32, k odd, sum 1. Defocus and diffraction act together below four waves of defocus;
-        beyond, the disc is plain.
+        (k, k) float32, k odd, sum 1. Its spectrum is the OTF of defocus and diffraction together.
     """
-    squared = blur_px**2 - 16.0 * _resampling_variance(level)
-    grid_blur = math.sqrt(max(squared, 1.0)) / 2**level if level else blur_px
     grid_mm = pitch_mm * 2**level
-    if lens.defocus_waves(blur_px * pitch_mm) < _DISC_WAVES:
-        tail = _KERNEL_TAIL_AIRY * lens.airy_diameter_mm / grid_mm
-        radius = max(3, math.ceil(grid_blur / 2 + tail + 0.5))
-        kernel = _pupil_kernel(grid_blur, lens, grid_mm, radius, cells=level > 0)
-    else:
-        # The cell integration is part of _resampling_variance at coarser levels; at level 0 it adds 1/12 px².
-        diameter = grid_blur if level else math.sqrt(max(grid_blur**2 - 4.0 / 3.0, 1.0))
-        kernel = _disc_kernel(diameter, math.ceil(diameter / 2 - 0.5))
+    grid_blur = blur_px / 2**level
+    airy = lens.airy_diameter_mm / grid_mm
+    # In focus the rings hold 3 % of the light beyond 2.5 Airy diameters; under a wide disc fewer matter.
+    tail = max(airy, 2.5 * airy - grid_blur / 2) + (0.5 if level < 2 else _LEVEL_TAIL)
+    radius = max(3, math.ceil(grid_blur / 2 + tail))
+    size = max(64, 4 * radius)
+    f = np.fft.fftfreq(size)
+    radial = np.hypot(f[:, None], f[None, :]) / grid_mm * WAVELENGTH_MM * lens.effective_f_number
+    table_f = np.linspace(0.0, float(radial.max()), 1024)
+    table = defocused_otf(table_f, lens.defocus_waves(blur_px * pitch_mm))
+    kept = np.maximum(_level_response(f, level), _LEAST_RESPONSE)
+    spectrum = np.interp(radial, table_f, table) / (kept[:, None] * kept[None, :])
+    psf = np.fft.fftshift(np.fft.ifft2(spectrum).real)
+    inner = slice(size // 2 - radius, size // 2 + radius + 1)
+    kernel = psf[inner, inner]
+    if level >= 2:
+        kernel = np.where(kernel < 0.0, _HALO_SHARE * kernel, kernel)
     return np.ascontiguousarray(kernel / kernel.sum(), dtype=np.float32)
 
 
@@ -261,7 +288,7 @@ def blur_ladder(lens: SimLens, pitch_mm: float, max_blur_px: float, fineness: fl
     finest_px = max(1.0, 0.75 * lens.airy_diameter_mm / pitch_mm)
     rungs = [0.0]
     while rungs[-1] < max_blur_px or len(rungs) < 3:
-        rungs.append(max(rungs[-1] + finest_px / fineness, rungs[-1] * (1.0 + 0.35 / fineness)))
+        rungs.append(max(rungs[-1] + finest_px / fineness, rungs[-1] * (1.0 + 0.25 / fineness)))
     steps = []
     for blur in rungs:
         level = _level_of(blur)

@@ -60,7 +60,8 @@ class Renderer:
         pixel_mm = frame.pitch_mm / lens.magnification
         # The widest view: from behind the start, at the subject's far end, with blur from outside.
         widest = (lens.pupil_distance_mm + 1.25 * scene.depth_mm) / lens.pupil_distance_mm
-        spill_mm = 0.08 * frame.width_px * pixel_mm
+        wide_open = lens.stopped_to(lens.f_number / 2.0)
+        spill_mm = float(wide_open.blur_diameter_mm(1.25 * scene.depth_mm, 0.0)) / 2.0 / lens.magnification
         half_w = frame.width_px / 2.0 * pixel_mm
         half_h = frame.height_px / 2.0 * pixel_mm
         reach = ((half_w + spill_mm) * widest, (half_h + spill_mm) * widest)
@@ -247,5 +248,6 @@ def _part_blurred(shot: Shot, view: View, level: int, part: Region) -> Layer | N
     if level == 0:
         return blurred(shot, view, 0, part)
     region = Region(part.top >> level, -(-part.bottom >> level), part.left >> level, -(-part.right >> level))
-    found = blurred(shot, view, level, region.grown(1))
-    return layer_enlarged(found, 2**level, 2**level, part.shape)
+    margin = 2  # pixels that the cubic reads around
+    found = blurred(shot, view, level, region.grown(margin))
+    return layer_enlarged(found, 2**level, margin * 2**level, part.shape, cubic=True)

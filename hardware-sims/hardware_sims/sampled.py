@@ -182,20 +182,24 @@ def _painted(sheet: Sheet, grid: Grid, pool: Executor) -> tuple[Array, Array]:
 
 
 def _levels(rgba: Array, depth: Array, texel: float, skipped: int) -> tuple[MipLevel, ...]:
-    levels = [_integrated(rgba, depth, texel)] * (skipped + 1)
+    levels = [_integrated(rgba, depth, texel, smooth=False)] * (skipped + 1)
     while len(levels) < LEVELS:
         rgba, depth = _halved(rgba), _halved(depth)
         texel *= 2.0
-        levels.append(_integrated(rgba, depth, texel))
+        levels.append(_integrated(rgba, depth, texel, smooth=True))
     return tuple(levels)
 
 
-def _integrated(rgba: Array, depth: Array, texel: float) -> MipLevel:
-    def pair(image: Array) -> Array:
-        blurred = cv2.blur(image, (2, 2), anchor=(0, 0), borderType=cv2.BORDER_REPLICATE)
-        return np.asarray(blurred)
+def _integrated(rgba: Array, depth: Array, texel: float, *, smooth: bool) -> MipLevel:
+    def pair(image: Array, anchor: int = 0) -> Array:
+        where = (anchor, anchor)
+        return np.asarray(cv2.blur(image, (2, 2), anchor=where, borderType=cv2.BORDER_REPLICATE))
 
-    return MipLevel(pair(rgba), pair(depth), texel)
+    colour = pair(rgba)
+    if smooth:
+        # A pixel's own average lets much fold back that a coarse grid cannot hold; ¼ ½ ¼ more holds it off.
+        colour = pair(pair(colour, 1), 0)
+    return MipLevel(colour, pair(depth), texel)
 
 
 def _halved(image: Array) -> Array:
