@@ -10,6 +10,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,6 +150,8 @@ class EventBus:
             for subscriber in tuple(self._subscribers):
                 try:
                     subscriber(event)
-                except Exception as err:  # noqa: BLE001  (whatever a watcher does must not stop the capture)
+                # rich ends the program when its terminal is gone; a capture goes on.
+                except (Exception, SystemExit) as err:  # noqa: BLE001  (no watcher stops a capture)
                     self._subscribers.remove(subscriber)
-                    sys.stderr.write(f"rig: a watcher of the run failed and is left out: {err!r}\n")
+                    with suppress(OSError, ValueError):  # the terminal may be what has gone
+                        sys.stderr.write(f"rig: a watcher of the run failed and is left out: {err!r}\n")

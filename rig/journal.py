@@ -24,8 +24,10 @@ def _parse(path: Path) -> tuple[list[Entry], int]:
     """All whole lines of a journal and the length in bytes that they take."""
     try:
         raw = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{path.parent} is not a session: it has no {path.name}") from None
+    except OSError as err:
+        raise UserError(f"{path} cannot be read: {err.strerror}") from err
     entries: list[Entry] = []
     good = 0
     for number, line in enumerate(raw.splitlines(keepends=True), start=1):
@@ -79,7 +81,10 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        except OSError as err:
+            raise storage_error(err, path) from err
         self._file = os.fdopen(fd, "ab", buffering=0)  # nothing may linger in a buffer after a failed write
         try:
             try:
@@ -107,7 +112,7 @@ class Journal:
             "at": datetime.now().astimezone().isoformat(timespec="milliseconds"),
             **fields,
         }
-        line = json.dumps(entry, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        line = json.dumps(entry, ensure_ascii=False, allow_nan=False, default=str).encode() + b"\n"
         end = os.fstat(self._file.fileno()).st_size
         try:
             written = self._file.write(line)

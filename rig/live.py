@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from rig.errors import Interrupted
 from rig.events import Event, EventBus, FrameSaved, FrameStacked, Note
 
 __all__ = ["LiveGeometry", "LiveResult", "LiveStacker"]
@@ -102,14 +103,19 @@ class LiveStacker:
         """Tell the stacker that no frame comes any more; does not wait."""
         self._worker.send(("finish", str(self._result)))
 
-    def finish(self) -> LiveResult | None:
+    def finish(self, stop: threading.Event) -> LiveResult | None:
         """Wait for the image that was asked for; None when there is none, and the operator has been told.
 
         A stacker that died is replaced once by a new one, which reads the frames from the disk.
+
+        Raises
+        ------
+        Interrupted
+            When `stop` is set meanwhile; resuming the session stacks again.
         """
         if not self._frames:
             return None
-        answer = self._answer()
+        answer = self._answer(stop)
         if answer is None:
             self._bus.publish(
                 Note("the live stacker ended by itself; stacking again from the disk", "warning")
@@ -119,7 +125,7 @@ class LiveStacker:
             for frame in self._frames:
                 self._worker.send(("add", *frame))
             self.ask_for_image()
-            answer = self._answer()
+            answer = self._answer(stop)
         if answer is None or "error" in answer:
             why = (answer or {}).get("error", "it ended by itself again")
             frames = Path(self._frames[0][1]).parent
@@ -134,8 +140,8 @@ class LiveStacker:
         after_s = max(0.0, self._worker.answered_s - self._last_saved_s)
         return LiveResult(seconds_after_last_frame=after_s, **answer)
 
-    def _answer(self) -> dict[str, Any] | None:
-        return self._worker.answer(_FINISH_S_PER_FRAME * (len(self._frames) + 1))
+    def _answer(self, stop: threading.Event) -> dict[str, Any] | None:
+        return self._worker.answer(_FINISH_S_PER_FRAME * (len(self._frames) + 1), stop)
 
     def close(self) -> None:
         """End the process; what it has not written is dropped."""
@@ -169,10 +175,12 @@ class _Worker:
             except OSError:
                 self._lost = True
 
-    def answer(self, seconds: float) -> dict[str, Any] | None:
+    def answer(self, seconds: float, stop: threading.Event) -> dict[str, Any] | None:
         """What came of ``finish``; None when the process is lost or takes longer than that."""
-        if not self._lost:
-            self._answered.wait(seconds)
+        deadline_s = time.monotonic() + seconds
+        while not self._lost and time.monotonic() < deadline_s and not self._answered.wait(0.1):
+            if stop.is_set():
+                raise Interrupted("stopped by the operator")
         return self._answer
 
     def _read(self) -> None:
@@ -216,13 +224,16 @@ def _serve(pipe: Connection, geometry: LiveGeometry, preview: Path) -> None:
             _, index, file, position_mm = message
             try:
                 report = stacker.add(Path(file), position_mm=position_mm)
-                # Nobody looks at a preview that is overtaken at once, but there is always a fresh one.
-                if inbox.empty() or time.monotonic() - shown_s > _PREVIEW_EVERY_S:
-                    write_image(preview, stacker.preview(_PREVIEW_WIDTH_PX))
-                    shown_s = time.monotonic()
             except StackerError as err:
                 pipe.send(("note", f"frame {index + 1} is not in the live stack: {err}"))
                 continue
+            # Nobody looks at a preview that is overtaken at once, but there is always a fresh one.
+            if inbox.empty() or time.monotonic() - shown_s > _PREVIEW_EVERY_S:
+                shown_s = time.monotonic()
+                try:
+                    write_image(preview, stacker.preview(_PREVIEW_WIDTH_PX))
+                except StackerError as err:
+                    pipe.send(("note", f"the preview could not be written: {err}"))
             pipe.send(
                 (
                     "stacked",

@@ -197,7 +197,7 @@ class Runner:
         entries: list[dict[str, Any]] = []
         for file in files:
             suffix = Path(file.camera_name).suffix or file.path.suffix
-            name = self._session.frame_name(frame.index, commanded_mm, suffix)
+            name = self._session.frame_name(frame.index, commanded_mm, suffix, frame.shot.fired_wall)
             final = self._session.publish(file.path, name)
             entries.append(self._session.file_entry(final, file.size_bytes, file.sha256))
         entry = self._session.journal.append(

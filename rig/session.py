@@ -6,6 +6,7 @@ import hashlib
 import re
 import shutil
 import string
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -30,7 +31,7 @@ _INCOMING = ".incoming"  # on the same file system as the frames, so that a rena
 def check_template(template: str) -> str:
     """Return a frame-name template when it is usable.
 
-    Fields are ``name``, ``index`` (from 1), ``position_um``, ``date`` and ``time``.
+    Fields are ``name``, ``index`` (from 1; required), ``position_um``, ``date`` and ``time``.
 
     Raises
     ------
@@ -40,12 +41,12 @@ def check_template(template: str) -> str:
     try:
         used = {name for _, name, _, _ in string.Formatter().parse(template) if name}
         example = template.format(**_FIELDS)
-    except (KeyError, ValueError, IndexError) as err:
+    except (KeyError, ValueError, IndexError, AttributeError, TypeError) as err:
         raise UserError(
             f"file template {template!r} cannot be used ({err}): the fields are {', '.join(_FIELDS)}"
         ) from err
-    if not {"index", "position_um"} & used:
-        raise UserError(f"file template {template!r} gives every frame the same name: add {{index:04d}}")
+    if "index" not in used:
+        raise UserError(f"file template {template!r} can give two frames the same name: add {{index:04d}}")
     if example != Path(example).name or example.startswith("."):
         raise UserError(f"file template {template!r} must give a plain file name, not {example!r}")
     return template
@@ -179,21 +180,23 @@ class Session:
         if not entries or entries[0]["event"] != "session_started":
             raise DataError(f"{folder / _JOURNAL} does not begin with the plan: this run cannot be resumed")
         first = entries[0]
-        session = cls(folder, first["name"], first["template"], simulated=first["simulated"])
-        session.clear_incoming()
-        session.frames_folder.mkdir(exist_ok=True)
-        session.incoming.mkdir()
+        try:
+            RunState.replay(0, entries)
+            session = cls(folder, first["name"], first["template"], simulated=first["simulated"])
+        except (KeyError, TypeError) as err:
+            raise DataError(f"{folder / _JOURNAL} is damaged: {err!r} in one of its lines") from err
+        try:
+            shutil.rmtree(session.incoming, ignore_errors=True)
+            session.frames_folder.mkdir(exist_ok=True)
+            session.incoming.mkdir()
+        except OSError as err:
+            session.journal.close()
+            raise storage_error(err, folder) from err
         return session, first
 
-    def clear_incoming(self) -> None:
-        """Remove what was half-fetched, and frames that were published without a journal line."""
-        shutil.rmtree(self.incoming, ignore_errors=True)
-        known = {f["file"] for e in self.journal.entries if e["event"] == "frame_saved" for f in e["files"]}
-        known |= {f["file"] for e in self.journal.entries if e["event"] == "test_frame" for f in e["files"]}
-        if self.frames_folder.is_dir():
-            for path in self.frames_folder.iterdir():
-                if path.relative_to(self.folder).as_posix() not in known:
-                    path.rename(path.with_name(f".unjournaled_{path.name}"))
+    def _journaled(self) -> set[str]:
+        entries = self.journal.entries
+        return {f["file"] for e in entries if e["event"] in ("frame_saved", "test_frame") for f in e["files"]}
 
     def state(self, frames: int) -> RunState:
         """The replay of the journal, with frames whose files are gone or changed struck out.
@@ -224,9 +227,12 @@ class Session:
             if path.exists():
                 path.rename(path.with_name(f".rejected_{len(self.journal.entries)}_{number}_{path.name}"))
 
-    def frame_name(self, index: int, position_mm: float, suffix: str) -> str:
-        """The file name of a frame, from the template; ``index`` counts from 0, the name from 1."""
-        now = datetime.now().astimezone()
+    def frame_name(self, index: int, position_mm: float, suffix: str, fired_at: str | None = None) -> str:
+        """The file name of a frame, from the template; ``index`` counts from 0, the name from 1.
+
+        ``fired_at`` is the moment of the release (ISO 8601), the same for all files of a frame.
+        """
+        now = datetime.fromisoformat(fired_at) if fired_at else datetime.now().astimezone()
         stem = self._template.format(
             name=self.name,
             index=index + 1,
@@ -239,13 +245,18 @@ class Session:
     def publish(self, part: Path, name: str, *, folder: Path | None = None) -> str:
         """Give a checked file its final name; returns that name relative to the session.
 
+        A file of that name that no journal line knows was published just before power went; its frame has
+        been shot again, and it is set aside.
+
         Raises
         ------
         DataError
-            When the name is taken or the disk is full.
+            When the name is taken by a journaled file or the disk is full.
         """
         final = (folder or self.frames_folder) / name
         try:
+            if final.exists() and final.relative_to(self.folder).as_posix() not in self._journaled():
+                final.rename(final.with_name(f".unjournaled_{time.time_ns()}_{name}"))
             publish_file(part, final)
         except OSError as err:
             raise storage_error(err, final) from err

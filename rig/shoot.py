@@ -6,6 +6,8 @@ says how the run ended.
 
 from __future__ import annotations
 
+import itertools
+import json
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -21,7 +23,7 @@ from rig.cameras.base import Camera, CapturedFile, LockRequest
 from rig.cameras.registry import open_camera
 from rig.clock import Clock, ScaledClock
 from rig.config import LoadedConfig, RigConfig, config_from_table
-from rig.errors import Interrupted, PositionUnknownError, RigError
+from rig.errors import DataError, Interrupted, MotionError, PositionUnknownError, RigError, UserError
 from rig.events import EventBus, Note, PreflightPassed, RunFinished, RunStarted, StackReady, Subscriber
 from rig.inspect import frame_levels
 from rig.journal import Entry
@@ -29,12 +31,21 @@ from rig.live import LiveGeometry, LiveStacker
 from rig.plan import StackPlan
 from rig.preflight import check_levels, check_room, check_travel, lock_exposure
 from rig.runner import Runner, RunSettings
-from rig.session import Session
+from rig.session import RunState, Session
 from rig.simulate import Bench
 from rig.state import RigLock
 from rig.timing import critical_path_s
 
 __all__ = ["Operator", "Outcome", "ShootOptions", "Stopper", "resume", "shoot"]
+
+
+_HOLD_EVERY_S = 0.02
+"""A move that began just after a stop gets 0.04 mm far at 2 mm/s."""
+
+_READABLE = {".jpg", ".jpeg", ".png", ".tif", ".tiff"}
+
+_TELECENTRIC_MM = 1e6
+"""Seen from a kilometre away, the bench's perspective cannot be told from none."""
 
 
 class Operator(Protocol):
@@ -50,24 +61,36 @@ class Operator(Protocol):
 
 
 class Stopper:
-    """One way to stop a run, from a signal handler or any thread: sets the event and holds the axis."""
+    """One way to stop a run, from a signal handler or any thread: sets the event and holds the axis.
+
+    A hold reaches a move in hand only, and a move may just be about to begin: so the hold is repeated until
+    the run lets go of the axis.
+    """
 
     def __init__(self) -> None:
         self.event = threading.Event()
         self._axis: FocusAxis | None = None
+        self._released = threading.Event()
 
     def guard(self, axis: FocusAxis) -> None:
         """From now on a stop holds this axis too."""
         self._axis = axis
-        if self.event.is_set():
-            axis.stop()
+
+    def release(self) -> None:
+        """Nothing moves any more; stop holding."""
+        self._released.set()
 
     def stop(self) -> None:
         """Stop. Returns at once: the hold is sent by a thread, since a handler must not wait for a lock."""
-        self.event.set()
-        axis = self._axis
-        if axis is not None:
-            threading.Thread(target=axis.stop, name="feed-hold", daemon=True).start()
+        if not self.event.is_set():
+            self.event.set()
+            threading.Thread(target=self._hold, name="feed-hold", daemon=True).start()
+
+    def _hold(self) -> None:
+        while not self._released.is_set():
+            if self._axis is not None:
+                self._axis.stop()
+            self._released.wait(_HOLD_EVERY_S)
 
     def check(self) -> None:
         """Raise Interrupted when a stop was asked for."""
@@ -138,7 +161,7 @@ def shoot(
             template=config.session.file_template,
             simulated=config.simulated,
             note="SIMULATED: nothing in this session was photographed" if config.simulated else None,
-            plan=plan.model_dump(mode="json"),
+            plan=json.loads(plan.model_dump_json()),  # an infinite pupil distance is text there
             config=loaded.table,
             config_file=loaded.path.name,
             software=f"focusrig {__version__}",
@@ -166,8 +189,7 @@ def resume(
     """
     session, first = Session.open(folder)
     with session:
-        config = config_from_table(first["config"], f"{folder}: journal")
-        plan = StackPlan.model_validate_json(_json(first["plan"]))
+        config, plan = _planned(first, folder)
         kept = first.get("options", {})
         options = ShootOptions(
             options.here_is_mm,
@@ -189,10 +211,14 @@ def resume(
         return _Run(session, config, plan, options, operator, stopper, subscribers).go(here_is_mm or 0.0)
 
 
-def _json(data: object) -> str:
-    import json
-
-    return json.dumps(data)
+def _planned(first: Entry, folder: Path) -> tuple[RigConfig, StackPlan]:
+    """Configuration and plan of a session, from its first journal line."""
+    try:
+        return config_from_table(first["config"], f"{folder}: journal"), StackPlan.model_validate(
+            first["plan"]
+        )
+    except (KeyError, ValueError) as err:
+        raise DataError(f"the journal of {folder} does not hold the plan of the run any more: {err}") from err
 
 
 def _last_position(entries: Sequence[Entry]) -> float | None:
@@ -244,12 +270,12 @@ class _Run:
     def _connected(self, teardown: ExitStack, here_is_mm: float) -> Outcome:
         rail_port, camera_port = self._ports(teardown, here_is_mm)
         axis, camera = self._open_devices(teardown, rail_port, camera_port)
-        self._reference(axis, here_is_mm)
         approach = Approach(direction=self._plan.direction, run_up_mm=self._plan.run_up_mm)
         check_travel(travel_envelope(self._plan.positions_mm, approach), axis.limits)
-        self._confirm(axis, here_is_mm)
-        teardown.callback(self._note_position, axis)
+        self._confirm(axis, here_is_mm, approach)
         self._stopper.check()
+        teardown.callback(self._note_position, axis)
+        self._reference(axis, here_is_mm)
         teardown.callback(camera.restore)
         locked = self._lock(camera)
         runner = self._runner = Runner(
@@ -294,7 +320,7 @@ class _Run:
         return Outcome(self._session.folder, len(runner.state.saved), stack, live is not None)
 
     def _stack(self, live: LiveStacker) -> Path | None:
-        result = live.finish()
+        result = live.finish(self._stopper.event)
         if result is None:
             return None
         path = Path(result.file)
@@ -322,17 +348,22 @@ class _Run:
         self._stopper.check()
         axis = open_axis(self._config.rail.settings(rail_port), self._clock)
         teardown.callback(axis.close)
+        teardown.callback(self._stopper.release)
         self._stopper.guard(axis)
         self._stopper.check()
+        for warning in axis.warnings:
+            self._bus.publish(Note(warning, "warning"))
         camera = open_camera(self._config.camera.settings(camera_port), self._clock)
         teardown.callback(camera.close)
         return axis, camera
 
     def _reference(self, axis: FocusAxis, here_is_mm: float) -> None:
-        if axis.position().trust is not PositionTrust.UNKNOWN and self._config.rail.reference == "home":
-            return
         if self._config.rail.reference == "home":
-            axis.home()
+            try:
+                axis.home()
+            except MotionError:
+                self._stopper.check()  # homing that we stopped ourselves is no fault
+                raise
         else:
             axis.set_reference(here_is_mm)
         position = axis.position()
@@ -345,17 +376,26 @@ class _Run:
             trust=position.trust.value,
         )
 
-    def _confirm(self, axis: FocusAxis, here_is_mm: float) -> None:
+    def _confirm(self, axis: FocusAxis, here_is_mm: float, approach: Approach) -> None:
         """On real hardware: say where the carriage is about to go, before it goes."""
-        if self._config.simulated:
+        rail, positions = self._config.rail, self._plan.positions_mm
+        saved = self._replayed().saved
+        left = [p for i, p in enumerate(positions) if i not in saved]
+        if self._config.simulated or not left:
             return
-        plan = self._plan
-        closest = max(plan.positions_mm)
+        homes = rail.reference == "home"
+        here_mm = rail.home_position_mm if homes else here_is_mm
+        legs = " then ".join(f"{leg:g} mm" for leg in approach.legs(left[0], here_mm, engaged=False))
+        closest_mm = max(travel_envelope(left, approach).high, positions[0])
+        begins = (
+            f"the rail homes itself; after that, at {here_mm:g} mm,"
+            if homes
+            else f"the carriage is taken to stand at {here_mm:g} mm;"
+        )
         self._operator.confirm(
-            f"{axis.name}: the carriage is taken to stand at {here_is_mm:g} mm. "
-            f"The first move goes to {plan.approach_mm:g} mm, then {plan.positions_mm[0]:g} mm; the closest "
-            f"point is {closest:g} mm, {closest - here_is_mm:g} mm nearer to the subject than now. "
-            f"Positive is towards the subject (towards_subject = {self._config.rail.towards_subject!r})."
+            f"{axis.name}: {begins} the first move goes to {legs}. The closest point is {closest_mm:g} mm, "
+            f"{closest_mm - here_mm:+g} mm towards the subject from there. "
+            f"Positive is towards the subject (towards_subject = {rail.towards_subject!r})."
         )
 
     def _lock(self, camera: Camera) -> dict[str, str | None]:
@@ -410,6 +450,11 @@ class _Run:
         index = runner.state.next_index()
         assert index is not None
         files = runner.expose(self._plan.positions_mm[index], session.incoming)
+        if Path(files[0].camera_name).suffix.lower() not in _READABLE:
+            raise UserError(
+                f"the camera sends {files[0].camera_name} first, which cannot be checked or stacked yet: "
+                "set it to JPEG"
+            )
         levels = frame_levels(files[0].path)
         try:
             check_levels(levels, accept_clipping=self._options.accept_clipping)
@@ -426,8 +471,9 @@ class _Run:
     def _keep_test_frame(self, file: CapturedFile) -> dict[str, Any]:
         session = self._session
         mark = "SIMULATED_" if self._config.simulated else ""
-        number = sum(e["event"] == "test_frame" for e in session.journal.entries) + 1
-        name = f"{mark}test_frame_{number}{Path(file.camera_name).suffix.lower()}"
+        suffix = Path(file.camera_name).suffix.lower()
+        names = (f"{mark}test_frame_{number}{suffix}" for number in itertools.count(1))
+        name = next(n for n in names if not (session.folder / n).exists())
         final = session.publish(file.path, name, folder=session.folder)
         return session.file_entry(final, file.size_bytes, file.sha256)
 
@@ -440,12 +486,16 @@ class _Run:
         if position.trust is not PositionTrust.UNKNOWN:
             self._position_mm = position.value
 
+    def _replayed(self) -> RunState:
+        return RunState.replay(self._plan.frames, self._session.journal.entries)
+
     def _worth_resuming(self) -> bool:
         return any(e["event"] == "fired" for e in self._session.journal.entries)
 
     def _finish(self, reason: str, message: str) -> None:
         runner = self._runner
-        done = len(runner.state.saved) if runner else len(self._session.state(self._plan.frames).saved)
+        state = runner.state if runner else self._replayed()
+        done = len(state.saved)
         run_s = runner.run_s if runner else 0.0
         event = RunFinished(reason, done, self._plan.frames, run_s, self._critical_path_s, message)
         fields: dict[str, Any] = event.as_dict()
@@ -467,7 +517,9 @@ def bench_order(config: RigConfig, plan: StackPlan, start_mm: float) -> dict[str
         "magnification": plan.magnification,
         "f_number": plan.f_number,
         "effective_f_number": plan.effective_f_number,
-        "pupil_distance_mm": plan.pupil_distance_mm,
+        "pupil_distance_mm": None
+        if plan.pupil_distance_mm is None
+        else min(plan.pupil_distance_mm, _TELECENTRIC_MM),
     }
     order: dict[str, dict[str, Any]] = {
         "simulator": dict(config.simulator or {}),

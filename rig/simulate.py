@@ -95,11 +95,6 @@ class Bench:
         lines = self._errors.read().decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else ""
 
-    @property
-    def alive(self) -> bool:
-        """Whether the bench still runs."""
-        return self._process.poll() is None
-
     def close(self) -> dict[str, Any]:
         """End the bench; returns its closing report (how late its renders were), empty when it died."""
         report: dict[str, Any] = {}

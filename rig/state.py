@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 from types import TracebackType
 
+from rig.atomic import storage_error
 from rig.errors import UserError
 
 __all__ = ["RigLock"]
@@ -37,9 +38,12 @@ class RigLock:
             import platformdirs
 
             folder = platformdirs.user_state_path("focusrig") / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
         path = folder / (re.sub(r"[^A-Za-z0-9.-]+", "_", port).strip("_") + ".lock")
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as err:
+            raise storage_error(err, path) from err
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -77,6 +77,11 @@ class FocusAxis(Protocol):
         """Allowed positions."""
         ...
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the person at the rig should know of the controller, in whole sentences."""
+        ...
+
     def position(self) -> AxisPosition:
         """Where the axis is now."""
         ...

@@ -28,7 +28,7 @@ from rig.cli.options import (
     StartOption,
     StepOption,
 )
-from rig.errors import DataError, RigError, UserError
+from rig.errors import DataError, Interrupted, RigError, UserError
 
 if TYPE_CHECKING:
     from rig.shoot import Outcome, Stopper
@@ -56,7 +56,12 @@ ClippingOption = Annotated[
     bool, typer.Option("--accept-clipping", help="Shoot although over 0.5 % of the test frame is clipped.")
 ]
 StackOption = Annotated[bool, typer.Option("--stack/--no-stack", help="Stack while shooting.")]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before the first move.")]
+YesOption = Annotated[
+    bool,
+    typer.Option(
+        "--yes", "-y", help="Do not ask: not before the first move, nor what the camera cannot tell."
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -187,12 +192,26 @@ def _stopping() -> Iterator[Stopper]:
         stopper.stop()
 
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, handle) for number in signals}
+    # What is ignored stays ignored: under nohup, a closed terminal is no reason to stop.
+    minded = [number for number in signals if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in minded}
     try:
         yield stopper
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _asking() -> Iterator[None]:
+    """While a question waits for its answer, Ctrl-C is one: no."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    except (KeyboardInterrupt, typer.Abort) as err:
+        raise Interrupted("stopped by the operator") from err
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class Terminal:
@@ -208,8 +227,9 @@ class Terminal:
             return
         if not sys.stdin.isatty():
             raise UserError("nobody is at a terminal to confirm this; pass --yes when it is right")
-        if not typer.confirm("Go on?", default=False, err=True):
-            raise UserError("not confirmed; nothing was moved")
+        with _asking():
+            if not typer.confirm("Go on?", default=False, err=True):
+                raise UserError("not confirmed; nothing was moved")
 
     def ask_position_mm(self, question: str) -> float:
         """Read a length; a bare number is in mm."""
@@ -218,7 +238,8 @@ class Terminal:
         from rig.units import parse_length_mm
 
         while True:
-            answer = typer.prompt(question, err=True)
+            with _asking():
+                answer = typer.prompt(question, err=True)
             try:
                 return parse_length_mm(answer, "position", bare="accept")
             except RigError as err:

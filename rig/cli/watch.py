@@ -89,8 +89,7 @@ class RunDisplay:
         self._task = self._progress.add_task("frames", total=None, position="", eta="", sharpness="–")
 
     def __enter__(self) -> RunDisplay:
-        self._progress.start()
-        return self
+        return self  # the bar begins with the run: before it, the operator may be asked something
 
     def __exit__(
         self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None
@@ -131,6 +130,7 @@ class RunDisplay:
         duration = format_duration(event.predicted_s)
         self._say(f"{_frames(event.frames)}{already}, predicted {duration}, into {event.session}")
         self._progress.update(self._task, total=event.frames, completed=event.frames_done)
+        self._progress.start()
 
     def _finished(self, event: RunFinished) -> None:
         if event.reason == "finished":

@@ -57,7 +57,9 @@ def test_names_that_are_no_names(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("template", "trouble"),
     [
-        ("{name}", "same name"),
+        ("{name}", "two frames the same name"),
+        ("{position_um}", "two frames the same name"),
+        ("{index.foo}", "cannot be used"),
         ("{nmae}_{index}", "fields are"),
         ("{index", "cannot be used"),
         ("../{index}", "plain file name"),
@@ -93,9 +95,12 @@ def test_resume_shoots_again_what_is_missing_changed_or_unjournaled(tmp_path: Pa
     state = again.state(5)
     assert sorted(state.saved) == [0, 3]
     assert state.next_index() == 1
-    assert not (again.frames_folder / "beetle_0005.jpg").exists()
-    for index in (1, 2, 4):  # every name is free again
+    (again.frames_folder / "beetle_0002.xmp").write_bytes(b"what the photographer's programs put there")
+    for index in (1, 2, 4):  # no name is in the way
         _save(again, index)
+    assert (again.frames_folder / "beetle_0005.jpg").read_bytes() == b"pixels"
+    assert (again.frames_folder / "beetle_0002.xmp").exists()
+    assert len(list(again.frames_folder.glob(".unjournaled_*"))) == 1
     assert again.state(5).next_index() is None
     again.close()
 
