@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+
 from rig.errors import Interrupted
 from rig.shoot import Stopper
 
