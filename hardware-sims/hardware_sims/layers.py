@@ -12,6 +12,7 @@ from hardware_sims.view import Region, Shot, View, located
 
 __all__ = ["Layer", "accumulated", "added", "blurred", "enlarged", "laid_over", "layer_enlarged", "support"]
 
+_ALL_COVERED = 0.9995
 _LEAST_WEIGHT = 0.6  # rungs a surface's tilt pulls apart leave no less; below, an edge was not sampled
 
 
@@ -57,7 +58,9 @@ def blurred(shot: Shot, view: View, level: int, region: Region) -> Layer | None:
     if not normalised:
         wanted &= rgba[..., 3] > 0.0
     total = np.zeros((*region.shape, 4), np.float32)
-    weight_sum = np.zeros(region.shape, np.float32) if normalised else None
+    # Where all is covered the cover itself adds up the weights.
+    apart = normalised and not float(rgba[..., 3].min()) > _ALL_COVERED
+    weight_sum = np.zeros(region.shape, np.float32) if apart else None
     for i in indices:
         low, high = support(squares, (i,))
         box = _box(wanted & (blur > low) & (blur < high), steps[i].radius)
@@ -70,7 +73,7 @@ def blurred(shot: Shot, view: View, level: int, region: Region) -> Layer | None:
         _spread(part, steps[i].kernel, total, box, reach)
         if weight_sum is not None:
             _spread(weight, steps[i].kernel, weight_sum, box, reach)
-    return Layer(total, weight_sum)
+    return Layer(total, total[..., 3].copy() if normalised and not apart else weight_sum)
 
 
 def _box(wanted: Array, margin: int) -> tuple[slice, slice] | None:

@@ -38,8 +38,8 @@ _HALO_SHARE = (
 # mid frequencies are off by more than the noise
 _LEAST_RESPONSE = 0.6  # per axis; making up for more near the Nyquist frequency would only sharpen aliases
 # A disc of four pixels of a level passes little beyond the level's Nyquist frequency. Half resolution begins
-# earlier, at three and a bit, where full resolution would need kernels above 11 × 11 (OpenCV is slow there).
-_HALF_FROM_PX = 6.5
+# earlier, at two and a bit, since full resolution costs most: the error stays below a frame's noise.
+_HALF_FROM_PX = 4.5
 _QUARTER_FROM_PX = 16.0
 _MAX_LEVEL = 5
 
@@ -102,7 +102,7 @@ class SimLens:
         return blur_diameter_mm / (8.0 * WAVELENGTH_MM * self.effective_f_number)
 
 
-def defocused_otf(frequency: Array, defocus_waves: float, samples: int = 1024) -> Array:
+def defocused_otf(frequency: Array, defocus_waves: float, samples: int = 256) -> Array:
     """Transfer function of a circular pupil with defocus.
 
     Parameters
@@ -257,7 +257,8 @@ def blur_kernel(blur_px: float, lens: SimLens, pitch_mm: float, level: int = 0) 
     size = max(64, 4 * radius)
     f = np.fft.fftfreq(size)
     radial = np.hypot(f[:, None], f[None, :]) / grid_mm * WAVELENGTH_MM * lens.effective_f_number
-    table_f = np.linspace(0.0, float(radial.max()), 1024)
+    # A kernel holds at most some six swings of the OTF.
+    table_f = np.linspace(0.0, float(radial.max()), 256)
     table = defocused_otf(table_f, lens.defocus_waves(blur_px * pitch_mm))
     kept = np.maximum(_level_response(f, level), _LEAST_RESPONSE)
     spectrum = np.interp(radial, table_f, table) / (kept[:, None] * kept[None, :])

@@ -13,7 +13,7 @@ from hardware_sims.scenes.tubes import Tube, TubeLook, Tubes
 
 __all__ = ["bracelet_sheets"]
 
-_KEY = unit(-0.45, -0.70, 0.75)
+_KEY = unit(0.30, -0.62, 0.80)
 _CLOTH = (-24.0, -16.0, 25.0, 16.0)
 _CHAIN = (-19.0, -12.0, 19.0, 12.0)
 _MEDAL = (-6.0, -6.5, 7.0, 6.5)
@@ -26,8 +26,9 @@ _TWIST = math.radians(40.0)
 _MEDAL_AT = (0.6, 0.3)
 _MEDAL_RADIUS = 4.4
 
-_GOLD, _SILVER = np.array([1.0, 0.70, 0.30], np.float32), np.array([0.92, 0.90, 0.86], np.float32)
+_GOLD, _SILVER = np.array([1.0, 0.71, 0.29], np.float32), np.array([0.95, 0.93, 0.88], np.float32)
 _SUN, _SHADE = rgb(1.0, 0.96, 0.90), rgb(0.66, 0.72, 0.85)
+_WALLS = rgb(0.80, 0.74, 0.68)
 
 
 def bracelet_sheets(seed: int) -> tuple[Sheet, ...]:
@@ -141,13 +142,13 @@ def _mirrored(nx: Array, ny: Array, nz: Array) -> tuple[Array, Array, Array]:
 def _studio(direction: tuple[Array, Array, Array]) -> Array:
     """What mirrors in the metal: two soft lamps, a strip, a dark room, the cloth below."""
     up = -direction[1]
-    room = 0.10 + 0.30 * smoothstep(-0.5, 0.9, up)
+    room = (0.20 + 0.55 * smoothstep(-0.6, 0.9, up))[..., None] * _WALLS
     cloth = smoothstep(0.3, 0.9, direction[0] * 0.7 - direction[2] * 0.7)[..., None] * rgb(0.30, 0.34, 0.46)
-    window = softbox(direction, unit(-0.50, -0.66, 0.56), (0.34, 0.26))
-    fill = softbox(direction, unit(0.62, -0.35, 0.70), (0.20, 0.42))
-    strip = softbox(direction, unit(-0.85, 0.10, 0.40), (0.10, 0.60))
-    lamps = 5.5 * window + 1.5 * fill + 1.0 * strip
-    return np.asarray(room[..., None] * _SHADE + 0.25 * cloth + lamps[..., None] * _SUN)
+    window = softbox(direction, unit(-0.42, -0.66, 0.62), (0.50, 0.36))
+    fill = softbox(direction, unit(0.70, -0.25, 0.66), (0.26, 0.60))
+    strip = softbox(direction, unit(-0.88, 0.16, 0.42), (0.12, 0.70))
+    lamps = 4.5 * window + 1.3 * fill + 0.9 * strip
+    return np.asarray(room + 0.25 * cloth + lamps[..., None] * _SUN)
 
 
 def _links(seed: int) -> list[Tube]:
@@ -162,12 +163,13 @@ def _links(seed: int) -> list[Tube]:
         twist = (_TWIST if k % 2 else -_TWIST) + rng.normal(0.0, 0.05)
         across = side * math.cos(twist) + out * math.sin(twist)
         centre = place + out * (_WIRE + _LINK_HALF[1] * math.sin(_TWIST) * 0.75 + rng.normal(0.0, 0.03))
-        phi = np.linspace(0.0, 2.0 * math.pi, 49)
-        # An oval with straight sides: a circle's sine raised to a power below one.
-        c, s = np.cos(phi), np.sin(phi)
-        oval = np.sign(s) * np.abs(s) ** 0.8
-        points = centre + _LINK_HALF[0] * c[:, None] * ahead + _LINK_HALF[1] * oval[:, None] * across
-        tubes.append(Tube(points, np.full(49, _WIRE), tint=float(rng.random())))
+        phi = np.linspace(0.0, 2.0 * math.pi, 65)
+        points = (
+            centre
+            + _LINK_HALF[0] * np.cos(phi)[:, None] * ahead
+            + _LINK_HALF[1] * np.sin(phi)[:, None] * across
+        )
+        tubes.append(Tube(points, np.full(65, _WIRE), tint=float(rng.random())))
     return tubes
 
 
@@ -195,13 +197,13 @@ def _on_loop(theta: float) -> tuple[Array, Array, Array]:
 
 
 def _paint_gold(grid: Grid, look: TubeLook, seed: int) -> Array:
-    dx = 0.02 * noise(grid, 0.12, seed + 21) + 0.03 * noise(grid, 0.6, seed + 22)
-    dy = 0.02 * noise(grid, 0.12, seed + 23) + 0.03 * noise(grid, 0.6, seed + 24)
+    dx = look.taken(0.02 * noise(grid, 0.12, seed + 21) + 0.03 * noise(grid, 0.6, seed + 22))
+    dy = look.taken(0.02 * noise(grid, 0.12, seed + 23) + 0.03 * noise(grid, 0.6, seed + 24))
     nx, ny = look.nx + dx, look.ny + dy
     inverse = 1.0 / np.sqrt(nx * nx + ny * ny + look.nz * look.nz + 1e-6)
     seen = _studio(_mirrored(nx * inverse, ny * inverse, look.nz * inverse))
     # Where the wire turns down towards the cloth it mirrors the cloth's shade, not the room.
-    facing = np.clip(0.75 * look.nz + 0.66 * look.nx + 0.25, 0.15, 1.0)
+    facing = np.clip(0.75 * look.nz + 0.66 * look.nx + 0.35, 0.2, 1.0)
     warm = _GOLD * (0.92 + 0.16 * look.tint)[..., None]
     fresnel = (1.0 - look.nz)[..., None] ** 4
     return np.asarray((warm + (1.0 - warm) * 0.6 * fresnel) * seen * facing[..., None])

@@ -177,14 +177,20 @@ def _pits(grid: Grid, seam: Array, x: Array) -> Array:
 def _cuticle(grid: Grid, seed: int) -> Array:
     """Fine relief of the armour and the facets of the eyes, as depth."""
     x, y = coordinates(grid)
-    on_eye = _eye_place(x, y)
-    facets, _ = _facets(x, y, _FACET)
     _, case_r, seam = _wing_case(x, y)
-    dents, _ = _facets(x + 0.12 * noise(grid, 0.5, seed + 15), y + 0.12 * noise(grid, 0.5, seed + 16), 0.40)
     on_case = (case_r < 1.0) & (x > 4.6)
-    armour = np.where(on_case, 0.07 * _pits(grid, seam, x), 0.05 * np.exp(-dents * 2.2))
-    armour = armour + 0.012 * octaves(grid, 0.12, seed + 17, 2, 0.7)
-    return np.asarray(on_eye * 0.055 * facets + (1.0 - on_eye) * armour, np.float32)
+    armour = 0.012 * octaves(grid, 0.12, seed + 17, 2, 0.7)
+    if on_case.any():
+        armour = armour + np.where(on_case, 0.07 * _pits(grid, seam, x), 0.0)
+    if not on_case.all():
+        wander = 0.12 * noise(grid, 0.5, seed + 15), 0.12 * noise(grid, 0.5, seed + 16)
+        dents, _ = _facets(x + wander[0], y + wander[1], 0.40)
+        armour = armour + np.where(on_case, 0.0, 0.05 * np.exp(-dents * 2.2))
+    on_eye = _eye_place(x, y)
+    if on_eye.any():
+        facets, _ = _facets(x, y, _FACET)
+        armour = on_eye * 0.055 * facets + (1.0 - on_eye) * armour
+    return np.asarray(armour, np.float32)
 
 
 def _surroundings(direction: tuple[Array, Array, Array]) -> Array:
@@ -213,6 +219,8 @@ def _paint_body(grid: Grid, look: Look, seed: int) -> Array:
     armour = tint * (0.95 * seen * open_[..., None] + 0.35 * key[..., None] * _SUN)
     armour = armour + (0.05 * (1.0 - nz) ** 3)[..., None] * _SHADE
     on_eye = _eye_place(x, y)[..., None]
+    if not on_eye.any():
+        return np.asarray(armour)
     facets, number = _facets(x, y, _FACET)
     rim = smoothstep(0.65, 1.1, facets)[..., None]
     lens = _EYE + (_EYE_DEEP - _EYE) * (0.8 * rim + 0.25 * number[..., None])
@@ -242,7 +250,7 @@ def _paint_twig(grid: Grid, look: Look, seed: int) -> Array:
     green = rgb(0.62, 0.68, 0.50) * np.clip(1.0 + 0.16 * noise(grid, 0.16, seed + 67), 0.3, None)[..., None]
     base = bark + (green - bark) * lichen[..., None]
     key = np.clip(look.nx * _KEY[0] + look.ny * _KEY[1] + look.nz * _KEY[2], 0.0, None) * look.lit
-    light = 1.25 * key[..., None] * _SUN + 0.42 * look.sky[..., None] * _SHADE
+    light = 1.25 * key[..., None] * _SUN + 0.75 * look.sky[..., None] * _SHADE
     return np.asarray(base * light)
 
 
@@ -250,9 +258,9 @@ def _paint_twig(grid: Grid, look: Look, seed: int) -> Array:
 
 _NEAR_LEGS = (
     # hip, knee, ankle, toe: x, y, depth
-    ((-5.2, 4.6, 9.0), (-11.2, 3.4, 4.4), (-14.2, 8.6, 3.2), (-16.4, 10.2, 2.2)),
-    ((0.6, 4.8, 10.5), (-1.6, 7.4, 7.0), (-4.4, 10.0, 7.4), (-6.8, 10.8, 6.2)),
-    ((5.6, 4.8, 13.0), (9.8, 4.2, 12.4), (11.4, 9.8, 14.8), (14.0, 11.0, 16.0)),
+    ((-2.4, 4.9, 10.0), (-5.4, 8.0, 5.6), (-11.2, 9.6, 3.6), (-14.2, 10.9, 2.4)),
+    ((2.6, 4.9, 11.0), (2.0, 8.4, 8.0), (-1.6, 10.2, 8.0), (-4.2, 11.2, 7.0)),
+    ((7.0, 4.9, 13.6), (11.6, 4.2, 12.6), (13.0, 9.8, 15.0), (15.6, 11.0, 16.4)),
 )
 _FAR_LEGS = (
     ((-3.0, 3.0, 16.5), (1.8, 7.2, 20.0), (3.2, 9.9, 21.5), (4.4, 10.6, 22.5)),
@@ -309,13 +317,14 @@ def _paint_limb(grid: Grid, look: TubeLook, seed: int) -> Array:
     seen = _surroundings(_mirrored(look.nx, look.ny, look.nz))
     key = np.clip(look.nx * _KEY[0] + look.ny * _KEY[1] + look.nz * _KEY[2], 0.0, None)
     base = _COPPER * 0.30 + (_GREEN * 0.35 - _COPPER * 0.30) * smoothstep(0.35, 0.8, look.nz)[..., None]
+    # Hips sit in the shade of the body.
+    shade = np.where(look.tint < 0.05, 0.25 + 0.75 * smoothstep(0.02, 0.30, look.along), 1.0)
     spine = (look.tint > 0.45)[..., None]
     base = np.where(spine, rgb(0.30, 0.20, 0.12), base)
-    grain = np.clip(1.0 + 0.18 * octaves(grid, 0.25, seed + 81, 3, 0.7), 0.3, None)
-    gloss = np.where(spine, 0.10, 0.22)
-    return np.asarray(
-        base * (grain * (0.35 + 0.9 * key))[..., None] + gloss * seen * base.max(axis=-1, keepdims=True) * 2.0
-    )
+    grain = np.clip(1.0 + 0.18 * look.taken(octaves(grid, 0.25, seed + 81, 3, 0.7)), 0.3, None)
+    gloss = np.where(spine, 0.10, 0.22) * base.max(axis=-1, keepdims=True) * 2.0
+    diffuse = base * (grain * (0.35 + 0.9 * key))[..., None]
+    return np.asarray((diffuse + gloss * seen) * shade[..., None])
 
 
 def _bristle_roots(body: Relief, rng: np.random.Generator) -> list[Tube]:
@@ -328,7 +337,7 @@ def _bristle_roots(body: Relief, rng: np.random.Generator) -> list[Tube]:
     inside = (look.cover > 0.5) & (_eye_place(x, y) < 0.1)
     # More on the rims, where the surface turns away and they stand out against the meadow.
     wish = np.where(inside, 0.10 + (1.0 - look.nz) ** 1.5, 0.0)
-    picks = rng.choice(wish.size, 1500, p=(wish / wish.sum()).ravel(), replace=False)
+    picks = rng.choice(wish.size, 2200, p=(wish / wish.sum()).ravel(), replace=False)
     tubes = []
     for pick in picks:
         row, column = divmod(int(pick), grid.columns)

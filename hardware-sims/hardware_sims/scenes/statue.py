@@ -18,7 +18,7 @@ from hardware_sims.scenes.relief import Look, Relief
 
 __all__ = ["statue_sheets"]
 
-_KEY = unit(-0.75, -0.62, 0.62)
+_KEY = unit(-0.62, -0.60, 0.72)
 _FILL = unit(0.9, -0.1, 0.55)
 
 
@@ -62,49 +62,61 @@ def _dome(r2: Array, rise: float) -> Array:
     return np.asarray(np.float32(rise) * np.sqrt(np.clip(1.0 - r2, 0.0, None) + 0.004))
 
 
+def _arc(y: Array, at: Array, sigma: float) -> Array:
+    """Ridge of height 1 along a curve."""
+    return np.asarray(np.exp(-0.5 * ((y - at) / sigma) ** 2))
+
+
 def _face(x: Array, y: Array) -> Array:
     """Features in relief, to be added to the skull."""
     ax = np.abs(x)
-    relief = 1.3 * bump(ax, y, (3.4, -3.9 - 0.0), (2.3, 0.75))  # brows
-    relief = relief - 1.7 * bump(ax, y, (3.3, -2.2), (1.75, 0.95))  # sockets
-    lid = ((ax - 3.3) / 1.75) ** 2 + ((y + 2.0) / 0.85) ** 2
-    relief = relief + 1.25 * np.sqrt(np.clip(1.0 - lid, 0.0, None) + 0.01)
-    # The slit between the lids of the lowered eyes, an arc sagging in its middle.
-    slit = y - (-1.62 - 0.10 * (ax - 3.3) ** 2)
-    relief = relief - 0.34 * np.exp(-0.5 * (slit / 0.09) ** 2) * smoothstep(1.75, 1.2, np.abs(ax - 3.3))
-    crease = y - (-2.95 + 0.16 * (ax - 3.3) ** 2)
-    relief = relief - 0.25 * np.exp(-0.5 * (crease / 0.12) ** 2) * smoothstep(2.1, 1.2, np.abs(ax - 3.3))
-    # Nose: a ridge that widens and rises towards its tip, wings beside it.
-    down = np.clip((y + 4.2) / 6.4, 0.0, 1.0)
-    end = smoothstep(3.15, 2.0, y) * smoothstep(-4.6, -3.2, y)
-    ridge = np.exp(-0.5 * (ax / (0.62 + 0.75 * down**2)) ** 2)
-    relief = relief + (0.9 + 4.6 * down**1.5) * ridge * end
-    relief = relief + 1.5 * bump(ax, y, (1.35, 2.05), (0.62, 0.62))
-    relief = relief - 0.9 * bump(ax, y, (0.75, 2.95), (0.34, 0.2))
+    out = ax - 3.25  # from the middle of an eye
+    # Brows: a sharp arc over each eye that runs into the bridge of the nose.
+    brow = -4.05 + 0.115 * (ax - 3.1) ** 2
+    relief = (0.55 * _arc(y, brow, 0.30) + 0.8 * _arc(y, brow + 0.1, 0.9)) * smoothstep(6.6, 5.0, ax)
+    relief = relief - 1.5 * bump(ax, y, (2.9, -2.55), (1.5, 0.85))  # sockets
+    relief = relief + 1.35 * bump(out, y, (0.0, -1.95), (1.30, 0.62))  # lids over the balls
+    # The slit between the lids of the lowered eyes sags in its middle; a crease follows the upper lid.
+    open_ = smoothstep(1.9, 1.3, np.abs(out))
+    relief = relief - 0.42 * _arc(y, -1.50 - 0.10 * out**2, 0.085) * open_
+    relief = relief + 0.16 * _arc(y, -1.30 - 0.10 * out**2, 0.11) * open_
+    relief = relief - 0.22 * _arc(y, -2.62 + 0.14 * out**2, 0.11) * smoothstep(2.2, 1.3, np.abs(out))
+    # Nose: a ridge that widens and rises towards its round tip, wings beside it.
+    down = smoothstep(-5.4, 3.0, y)
+    end = smoothstep(3.30, 1.55, y) * smoothstep(-5.0, -3.2, y)
+    ridge = np.exp(-0.5 * (np.hypot(ax, 0.18) / (0.50 + 0.52 * down**2.5)) ** 2)
+    relief = relief + (1.1 + 4.9 * down**1.6) * ridge * end
+    relief = relief + 1.5 * bump(ax, y, (1.12, 2.10), (0.50, 0.52))
+    relief = relief - 0.8 * bump(ax, y, (0.62, 2.95), (0.30, 0.20))
     # Mouth: a bow above, a fuller lip below, corners drawn in.
-    line = y - (4.72 - 0.13 * (np.abs(ax - 0.75) - 0.75) - 0.012 * ax**3)
-    inside = smoothstep(2.75, 1.7, ax)
+    line = y - (4.75 - 0.12 * np.cos(ax * 2.1) * smoothstep(1.6, 0.6, ax) - 0.055 * ax**2 + 0.05)
+    inside = smoothstep(2.5, 1.2, ax)
     relief = relief + inside * (
-        0.75 * np.exp(-0.5 * ((line + 0.42) / 0.34) ** 2) + 0.95 * np.exp(-0.5 * ((line - 0.52) / 0.40) ** 2)
+        0.85 * _arc(line, -0.42 + 0.0 * ax, 0.33) + 1.1 * _arc(line, 0.52 + 0.0 * ax, 0.40)
     )
-    relief = relief - 0.75 * np.exp(-0.5 * (line / 0.11) ** 2) * smoothstep(3.0, 2.3, ax)
-    relief = relief - 0.5 * bump(ax, y, (2.95, 4.55), (0.38, 0.42))
-    relief = relief - 0.3 * bump(ax, y, (0.0, 3.6), (0.25, 0.42))
-    relief = relief - 0.65 * bump(ax, y, (0.0, 6.3), (1.9, 0.42))
-    relief = relief + 1.5 * bump(ax, y, (0.0, 7.6), (1.7, 1.1))
-    return np.asarray(relief + 1.0 * bump(ax, y, (4.3, 1.2), (1.8, 2.0)))
+    relief = relief - 0.80 * _arc(line, 0.0 * ax, 0.10) * smoothstep(2.7, 2.1, ax)
+    relief = relief - 0.55 * bump(ax, y, (2.6, 4.45), (0.36, 0.42))
+    relief = relief - 0.3 * bump(ax, y, (0.0, 3.7), (0.25, 0.40))
+    relief = relief - 0.65 * bump(ax, y, (0.0, 6.3), (1.8, 0.42))
+    relief = relief + 1.6 * bump(ax, y, (0.0, 7.6), (1.6, 1.1))
+    relief = relief + 0.5 * bump(x, y, (0.0, -4.9), (0.26, 0.26))  # the mark on the brow
+    return np.asarray(relief + 1.15 * bump(ax, y, (4.2, 1.0), (1.7, 1.9)))
 
 
 def _curls(x: Array, y: Array) -> Array:
     """Rows of snail curls on the scalp, 0 to 1."""
     pitch = 1.30
-    row = np.floor(y / (pitch * 0.866))
-    cx = (x / pitch + 0.5 * np.mod(row, 2.0)) % 1.0 - 0.5
-    cy = y / (pitch * 0.866) - row - 0.5
-    r = np.hypot(cx, cy * 0.866) / 0.5
-    turn = np.arctan2(cy, cx)
-    spiral = 0.10 * np.cos(turn + 9.0 * r) * smoothstep(1.0, 0.6, r) * smoothstep(0.05, 0.3, r)
-    return np.asarray(np.sqrt(np.clip(1.0 - r * r, 0.0, 1.0)) + spiral)
+    tall = pitch * np.sqrt(3.0)
+    best = np.full(np.broadcast_shapes(x.shape, y.shape), 9.0, np.float32)
+    turn = np.zeros_like(best)
+    for shift in (0.0, 0.5):
+        u = (x / pitch - shift) - np.round(x / pitch - shift)
+        w = ((y / tall - shift) - np.round(y / tall - shift)) * np.sqrt(3.0)
+        r = 2.0 * np.hypot(u, w)
+        turn = np.where(r < best, np.arctan2(w, u), turn)
+        best = np.minimum(best, r)
+    spiral = 0.13 * np.cos(turn + 8.0 * best) * smoothstep(1.0, 0.6, best) * smoothstep(0.05, 0.3, best)
+    return np.asarray(np.sqrt(np.clip(1.0 - best * best, 0.0, 1.0)) + spiral)
 
 
 def _head_shape(grid: Grid, seed: int) -> tuple[Array, Array]:
@@ -155,7 +167,7 @@ def _paint(grid: Grid, look: Look, seed: int) -> Array:
     albedo = np.clip(1.0 + 0.10 * grain - speck, 0.2, None)
     light = (
         key[..., None] * (1.1 * _SUN)
-        + (fill * look.sky)[..., None] * (0.6 * _OPEN_SHADE)
-        + (look.sky * (0.5 + 0.5 * nz))[..., None] * (0.5 * _HAZE)
+        + (fill * look.sky)[..., None] * (0.75 * _OPEN_SHADE)
+        + (look.sky * (0.5 + 0.5 * nz))[..., None] * (0.7 * _HAZE)
     )
     return np.asarray(stone * albedo[..., None] * light + (0.10 * gloss**22 * look.lit)[..., None])

@@ -39,7 +39,7 @@ class Tube:
 
 @dataclass(frozen=True, slots=True)
 class TubeLook:
-    """What a painter needs to know of tubes on a grid; all (rows, columns) float32.
+    """What a painter needs to know of tubes on a grid; (rows, columns) float32, or (n,) for n cells.
 
     Parameters
     ----------
@@ -51,6 +51,8 @@ class TubeLook:
         Place along the tube, 0 to 1.
     tint : Array
         Of the tube that is seen.
+    where : Array, optional
+        (rows, columns) bool: the cells, when they are given in a row.
     """
 
     cover: Array
@@ -60,6 +62,16 @@ class TubeLook:
     nz: Array
     along: Array
     tint: Array
+    where: Array | None = None
+
+    @property
+    def planes(self) -> tuple[Array, ...]:
+        """The seven planes in order."""
+        return self.cover, self.depth, self.nx, self.ny, self.nz, self.along, self.tint
+
+    def taken(self, field: Array) -> Array:
+        """Values of a field on the grid at the cells that are given."""
+        return field if self.where is None else np.asarray(field[self.where])
 
 
 class Tubes:
@@ -79,9 +91,10 @@ class Tubes:
             spans = len(tube.points) - 1
             for i in range(spans):
                 ends = (*tube.points[i], tube.radii[i], *tube.points[i + 1], tube.radii[i + 1])
-                pieces.append((*ends, i / spans, (i + 1) / spans, tube.tint))
-        # Columns: x, y, depth, radius of both ends, place along the tube of both ends, tint.
-        self._pieces = np.array(pieces, np.float64).reshape(-1, 11)
+                bends = (*_bend(tube.points, i), *_bend(tube.points, i + 1))
+                pieces.append((*ends, i / spans, (i + 1) / spans, tube.tint, *bends))
+        # Columns: x, y, depth, radius of both ends; place along the tube of both; tint; direction at both.
+        self._pieces = np.array(pieces, np.float64).reshape(-1, 17)
         grid = coarse_grid(bounds)
         coarse = self._drawn(grid)
         known = (coarse.cover > 0.0).astype(np.float32)
@@ -89,11 +102,16 @@ class Tubes:
         self._depth = CoarseField(grid, extended(depth, known))
 
     def raster(self, grid: Grid, paint: Callable[[Grid, TubeLook], Array]) -> Raster:
-        """The tubes with colours by a painter, who is asked only where there is something to paint."""
+        """The tubes with colours by a painter, who is given the covered cells only, in a row."""
         look = self.look(grid)
-        if not look.cover.any():
+        where = look.cover > 0.0
+        if not where.any():
             return Raster.bare(look.depth)
-        return Raster(paint(grid, look), look.cover, look.depth)
+        cover, depth, nx, ny, nz, along, tint = (plane[where] for plane in look.planes)
+        covered = TubeLook(cover, depth, nx, ny, nz, along, tint, where)
+        colour = np.zeros((*where.shape, 3), np.float32)
+        colour[where] = paint(grid, covered)
+        return Raster(colour, look.cover, look.depth)
 
     def front(self, grid: Grid) -> Array:
         """Depth where there is a tube, infinite elsewhere."""
@@ -119,8 +137,20 @@ class Tubes:
         return look
 
 
+def _bend(points: Array, i: int) -> Array:
+    """Direction of the curve at a point, of length 1; zero where it stays open and its cap is round."""
+    last = len(points) - 1
+    if 0 < i < last:
+        ahead = points[i + 1] - points[i - 1]
+    elif np.allclose(points[0], points[-1]):
+        ahead = points[1] - points[-2]
+    else:
+        return np.zeros(3)
+    return np.asarray(ahead / max(float(np.linalg.norm(ahead)), 1e-9))
+
+
 def _draw(look: TubeLook, grid: Grid, piece: Array) -> None:
-    px, py, pz, r0, qx, qy, qz, r1, from_share, to_share, tint = (float(v) for v in piece)
+    px, py, pz, r0, qx, qy, qz, r1, from_share, to_share, tint = (float(v) for v in piece[:11])
     step = grid.step_mm
     window = _window(grid, (px, py), (qx, qy), max(r0, r1) + step)
     if window is None:
@@ -148,16 +178,31 @@ def _draw(look: TubeLook, grid: Grid, piece: Array) -> None:
     mine = ((depth < look.depth[window]) & (cover >= 0.5)) | (cover > had)
     np.maximum(had, cover, out=had)
     inverse = 1.0 / drawn
+    normal = ((off * ux - d * uy) * inverse, (off * uy + d * ux) * inverse, out * inverse)
+    nx, ny, nz = _smoothed(normal, piece[11:14], piece[14:17], touch * (1.0 / length))
     values = (
         (look.depth, depth),
-        (look.nx, (off * ux - d * uy) * inverse),
-        (look.ny, (off * uy + d * ux) * inverse),
-        (look.nz, out * inverse),
+        (look.nx, nx),
+        (look.ny, ny),
+        (look.nz, nz),
         (look.along, from_share + touch * ((to_share - from_share) / length)),
         (look.tint, np.full_like(depth, tint)),
     )
     for plane, value in values:
         np.copyto(plane[window], value, where=mine)
+
+
+def _smoothed(
+    normal: tuple[Array, Array, Array], first: Array, last: Array, share: Array
+) -> tuple[Array, Array, Array]:
+    """Normals square to the curve, not to its straight pieces, which mirrors would show."""
+    # Depth runs away from the camera, normals towards it.
+    tx, ty, tz = ((1.0 - share) * a + share * b for a, b in zip(first, last, strict=True))
+    nx, ny, nz = normal
+    along = nx * tx + ny * ty - nz * tz
+    nx, ny, nz = nx - along * tx, ny - along * ty, nz + along * tz
+    inverse = 1.0 / np.sqrt(nx * nx + ny * ny + nz * nz + 1e-9)
+    return nx * inverse, ny * inverse, nz * inverse
 
 
 def _window(
