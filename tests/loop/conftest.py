@@ -70,7 +70,11 @@ class Workshop:
         path.write_text(FAST.format(scene=scene, model=model, time_scale=time_scale, extra=extra))
         return path
 
-    def start(self, command: str, *args: object, **options: Any) -> subprocess.Popen[str]:
+    def start(
+        self, command: str, *args: object, covered: bool = True, **options: Any
+    ) -> subprocess.Popen[str]:
+        """Start a command; `covered` is false where the measuring itself would get in the way."""
+        env = {k: v for k, v in os.environ.items() if covered or not k.startswith("COV")}
         process = subprocess.Popen(
             [str(_BIN / command), *map(str, args)],
             cwd=self.folder,
@@ -78,7 +82,7 @@ class Workshop:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=os.environ | {"COLUMNS": "200"},
+            env=env | {"COLUMNS": "200"},
             **options,
         )
         self.started.append(process)

@@ -89,6 +89,15 @@ def test_the_default_stack_of_every_scene(
     print(scene, {k: round(v, 2) for k, v in figures.items()})  # noqa: T201  (shown with -s and on failure)
     _check(figures)
     assert list(workshop.session().glob("SIMULATED_preview.jpg"))
+
+
+def test_the_image_is_there_2_s_after_the_last_frame(workshop: Any) -> None:
+    """At 2 megapixels and at the pace of life: at a multiple of it the bench takes all cores for rendering."""
+    done = workshop.run(
+        "rig", "shoot", "--start", "0", "--end", "5mm", "--time-scale", "1",
+        "--config", _default(workshop.folder, "statue"),
+    )  # fmt: skip
+    assert done.code == 0, done
     stacked = next(e for e in workshop.journal() if e["event"] == "stacked")
     assert stacked["seconds_after_last_frame"] < 2.0
 
