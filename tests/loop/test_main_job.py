@@ -92,7 +92,7 @@ def test_the_default_stack_of_every_scene(
 
 
 def test_the_image_is_there_2_s_after_the_last_frame(workshop: Any) -> None:
-    """At 2 megapixels and at the pace of life: at a multiple of it the bench takes all cores for rendering."""
+    """At 2 megapixels and at the pace of life: faster, the bench takes all cores for rendering."""
     done = workshop.run(
         "rig", "shoot", "--start", "0", "--end", "5mm", "--time-scale", "1",
         "--config", _default(workshop.folder, "statue"),
