@@ -66,6 +66,7 @@ class Renderer:
         half_h = frame.height_px / 2.0 * pixel_mm
         reach = ((half_w + spill_mm) * widest, (half_h + spill_mm) * widest)
         self._sheets = sample_scene(scene, pixel_mm, reach, self._pool)
+        self._ladder(lens)  # kept, so that the first picture does not wait for it
 
     def render(self, viewpoint: Viewpoint, f_number: float, fineness: float = 1.0) -> Array:
         """Light on the sensor, linear, 1 is white; (height, width, 3) float32.
@@ -81,11 +82,7 @@ class Renderer:
         """
         lens = self.lens.stopped_to(f_number)
         gain = lens.magnification * lens.pupil_diameter_mm / self.frame.pitch_mm
-        farthest = max(float(sheet.levels[-1].depth_mm.max()) for sheet in self._sheets)
-        # From behind the start to the end of the subject and a little beyond: the blurs that can occur.
-        widest = float(lens.blur_diameter_mm(farthest, -0.25 * self.scene.depth_mm)) / self.frame.pitch_mm
-        ladder = blur_ladder(lens, self.frame.pitch_mm, min(widest, _WIDEST_BLUR_PX), fineness)
-        return self._picture(Shot(self.frame, lens, viewpoint, ladder, gain))
+        return self._picture(Shot(self.frame, lens, viewpoint, self._ladder(lens, fineness), gain))
 
     def render_sharp(self, viewpoint: Viewpoint, f_number: float) -> Array:
         """The same view with every depth in focus, diffraction and pixel integration included."""
@@ -110,6 +107,12 @@ class Renderer:
     def close(self) -> None:
         """Let the threads go."""
         self._pool.shutdown()
+
+    def _ladder(self, lens: SimLens, fineness: float = 1.0) -> BlurLadder:
+        """Blurs that can occur from behind the start to the end of the subject and a little beyond."""
+        farthest = max(float(sheet.levels[-1].depth_mm.max()) for sheet in self._sheets)
+        widest = float(lens.blur_diameter_mm(farthest, -0.25 * self.scene.depth_mm)) / self.frame.pitch_mm
+        return blur_ladder(lens, self.frame.pitch_mm, min(widest, _WIDEST_BLUR_PX), fineness)
 
     def _sharp_shot(self, viewpoint: Viewpoint, f_number: float) -> Shot:
         lens = self.lens.stopped_to(f_number)

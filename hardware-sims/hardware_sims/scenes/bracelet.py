@@ -144,10 +144,10 @@ def _studio(direction: tuple[Array, Array, Array]) -> Array:
     up = -direction[1]
     room = (0.20 + 0.55 * smoothstep(-0.6, 0.9, up))[..., None] * _WALLS
     cloth = smoothstep(0.3, 0.9, direction[0] * 0.7 - direction[2] * 0.7)[..., None] * rgb(0.30, 0.34, 0.46)
-    window = softbox(direction, unit(-0.42, -0.66, 0.62), (0.50, 0.36))
+    window = softbox(direction, unit(-0.42, -0.66, 0.62), (0.36, 0.24))
     fill = softbox(direction, unit(0.70, -0.25, 0.66), (0.26, 0.60))
     strip = softbox(direction, unit(-0.88, 0.16, 0.42), (0.12, 0.70))
-    lamps = 4.5 * window + 1.3 * fill + 0.9 * strip
+    lamps = 4.5 * window + 0.75 * fill + 0.55 * strip
     return np.asarray(room + 0.25 * cloth + lamps[..., None] * _SUN)
 
 
