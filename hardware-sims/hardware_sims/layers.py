@@ -25,14 +25,18 @@ class Layer(NamedTuple):
 
 def _rung_weight(squares: Array, index: int, blur: Array) -> Array:
     """Share of a rung in each blur (both squared): the shares of all rungs add up to 1."""
-    weight = np.ones_like(blur)
+    weight: Array = np.ones_like(blur)
     if index > 0:
-        rise = np.float32(1.0 / (squares[index] - squares[index - 1]))
-        weight = (blur - np.float32(squares[index - 1])) * rise
+        rise = 1.0 / (squares[index] - squares[index - 1])
+        weight = blur * np.float32(rise)
+        weight -= np.float32(squares[index - 1] * rise)
     if index + 1 < len(squares):
-        fall = np.float32(1.0 / (squares[index + 1] - squares[index]))
-        np.minimum(weight, (np.float32(squares[index + 1]) - blur) * fall, out=weight)
-    return np.clip(weight, 0.0, 1.0, out=weight)
+        fall = 1.0 / (squares[index + 1] - squares[index])
+        falling = blur * np.float32(-fall)
+        falling += np.float32(squares[index + 1] * fall)
+        np.minimum(weight, falling, out=weight)
+    np.minimum(weight, np.float32(1.0), out=weight)
+    return np.asarray(np.maximum(weight, np.float32(0.0), out=weight))
 
 
 def support(squares: Array, indices: tuple[int, ...]) -> tuple[float, float]:
@@ -154,5 +158,7 @@ def laid_over(picture: Array, layer: Layer) -> Array:
     share = 1.0 / excess
     sheet = cv2.multiply(layer.rgba, cv2.merge([share] * 4))
     clear = np.maximum(1.0 - sheet[..., 3], 0.0)
+    if not clear.any():
+        return np.asarray(sheet)
     behind = cv2.multiply(picture, cv2.merge([clear] * 4))
     return np.asarray(cv2.add(sheet, behind))

@@ -84,8 +84,8 @@ class SampledSheet:
         depth = self.levels[level].depth_mm
         return np.asarray(cv2.remap(depth, map_x, map_y, cv2.INTER_LINEAR, borderMode=border))
 
-    def texel_of(self, level: int, x_mm: Array, y_mm: Array) -> tuple[Array, Array]:
-        """Texel coordinates of places in the scene."""
+    def texel_of(self, level: int, x_mm: float, y_mm: float) -> tuple[float, float]:
+        """Texel coordinates of a place in the scene."""
         texel = self.levels[level].texel_mm
         # Pixel integration averaged pairs of texels, so value i stands at the end of texel i: the 1, not 0.5.
         return (x_mm - self.left_mm) / texel - 1.0, (y_mm - self.top_mm) / texel - 1.0
@@ -133,7 +133,7 @@ def _sample(sheet: Sheet, pixel_mm: float, reach_mm: tuple[float, float], pool: 
     grid = _grid(sheet, texel, reach_mm)
     rgba, depth = _painted(sheet, grid, pool)
     cell_texels = max(1, 2 * CELL_PX >> skipped)
-    cover, near, far = _cells(rgba, depth, cell_texels)
+    cover, near, far = _cells(rgba, depth, cell_texels, covered_only=sheet.kind == "strands")
     return SampledSheet(
         name=sheet.name,
         kind=sheet.kind,
@@ -208,7 +208,7 @@ def _halved(image: Array) -> Array:
     return np.asarray(half)
 
 
-def _cells(rgba: Array, depth: Array, texels: int) -> tuple[Array, Array, Array]:
+def _cells(rgba: Array, depth: Array, texels: int, *, covered_only: bool) -> tuple[Array, Array, Array]:
     rows, columns = depth.shape
 
     def blocks(image: Array) -> Array:
@@ -216,6 +216,13 @@ def _cells(rgba: Array, depth: Array, texels: int) -> tuple[Array, Array, Array]
 
     around = np.ones((3, 3), np.uint8)
     cover = cv2.dilate(blocks(rgba[..., 3]).max(axis=(1, 3)).astype(np.float32), around)
-    near = cv2.erode(blocks(depth).min(axis=(1, 3)), around)
-    far = cv2.dilate(blocks(depth).max(axis=(1, 3)), around)
+    near_of = far_of = depth
+    if covered_only:
+        # Between strands the depth leads from one to the next: nothing is there to be blurred.
+        empty = rgba[..., 3] == 0
+        near_of, far_of = np.where(empty, np.inf, depth), np.where(empty, -np.inf, depth)
+    near = cv2.erode(blocks(near_of).min(axis=(1, 3)), around)
+    far = cv2.dilate(blocks(far_of).max(axis=(1, 3)), around)
+    bare = cover == 0.0
+    near[bare] = far[bare] = float(depth.mean())
     return np.asarray(cover), np.asarray(near), np.asarray(far)

@@ -128,8 +128,9 @@ def view_of(shot: Shot, sheet: SampledSheet) -> View:
     region = cell_region(shot.frame)
     scale = shot.scale_of(np.full(region.shape, sheet.levels[-1].depth_mm.mean(), np.float32))
     for _ in range(_SOLVER_STEPS):
-        x, y = shot.scene_places(_CELL_LEVEL, region, scale)
-        scale = shot.scale_of(sheet.sample_depth(_CELL_LEVEL, *sheet.texel_of(_CELL_LEVEL, x, y)))
+        scale = shot.scale_of(
+            sheet.sample_depth(_CELL_LEVEL, *_texels(shot, sheet, _CELL_LEVEL, region, scale))
+        )
     cover, near, far = sheet.sample_cells(*shot.scene_places(_CELL_LEVEL, region, scale))
     at_near, at_far = shot.blur_squared(near), shot.blur_squared(far)
     x_mm = shot.viewpoint.carriage_mm
@@ -141,6 +142,17 @@ def cell_region(frame: Frame) -> Region:
     """Cells of a frame and of the margin around it."""
     rows, columns = -(-frame.height_px // CELL_PX), -(-frame.width_px // CELL_PX)
     return Region(0, rows, 0, columns).grown(CELL_MARGIN)
+
+
+def _texels(shot: Shot, sheet: SampledSheet, level: int, region: Region, scale: Array) -> tuple[Array, Array]:
+    """Texel coordinates of what is seen at the pixels of a region, with two passes over them."""
+    x, y = shot.places(level, region)
+    texel_mm = sheet.levels[level].texel_mm
+    origin_x, origin_y = sheet.texel_of(level, *shot.viewpoint.lateral_mm)
+    map_x, map_y = (x / np.float32(texel_mm)) * scale, (y / np.float32(texel_mm)) * scale
+    map_x += np.float32(origin_x)
+    map_y += np.float32(origin_y)
+    return map_x, map_y
 
 
 def located(shot: Shot, view: View, level: int, region: Region) -> tuple[Array, Array, Array]:
@@ -158,6 +170,6 @@ def located(shot: Shot, view: View, level: int, region: Region) -> tuple[Array, 
         view.scale, to_cells, (columns, rows), flags=flags, borderMode=cv2.BORDER_REPLICATE
     )
     sheet = view.sheet
-    depth = sheet.sample_depth(level, *sheet.texel_of(level, *shot.scene_places(level, region, scale)))
-    map_x, map_y = sheet.texel_of(level, *shot.scene_places(level, region, shot.scale_of(depth)))
+    depth = sheet.sample_depth(level, *_texels(shot, sheet, level, region, scale))
+    map_x, map_y = _texels(shot, sheet, level, region, shot.scale_of(depth))
     return depth, map_x, map_y

@@ -15,7 +15,6 @@ __all__ = ["bracelet_sheets"]
 
 _KEY = unit(0.30, -0.62, 0.80)
 _CLOTH = (-24.0, -16.0, 25.0, 16.0)
-_CHAIN = (-19.0, -12.0, 19.0, 12.0)
 _MEDAL = (-6.0, -6.5, 7.0, 6.5)
 
 _LINKS = 31
@@ -33,7 +32,7 @@ _WALLS = rgb(0.80, 0.74, 0.68)
 
 def bracelet_sheets(seed: int) -> tuple[Sheet, ...]:
     """Far to near: a dark room, cloth, medal, chain."""
-    chain = Tubes(_links(seed), _CHAIN)
+    chain = Tubes(_links(seed))
 
     def on_cloth(grid: Grid) -> Array:
         depth, outside = _medal_shape(grid)
@@ -71,7 +70,7 @@ def bracelet_sheets(seed: int) -> tuple[Sheet, ...]:
         Sheet("room", "backdrop", (-30.0, -22.0, 30.0, 22.0), lambda grid: _room(grid, seed), 0.04),
         Sheet("cloth", "surface", _CLOTH, lambda grid: cloth.raster(grid, paint_cloth)),
         Sheet("medal", "surface", _MEDAL, lambda grid: medal.raster(grid, paint_medal)),
-        Sheet("chain", "surface", _CHAIN, lambda grid: chain.raster(grid, paint_chain)),
+        Sheet("chain", "surface", chain.bounds, lambda grid: chain.raster(grid, paint_chain)),
     )
 
 

@@ -23,7 +23,6 @@ from hardware_sims.scenes.tubes import Tube, TubeLook, Tubes
 __all__ = ["insect_sheets"]
 
 _KEY = unit(-0.62, -0.72, 0.60)
-_BOUNDS = (-23.0, -16.0, 23.0, 16.0)
 _BODY = (-13.5, -10.5, 21.0, 8.5)
 _TWIG = (-23.0, 4.5, 23.0, 16.0)
 
@@ -36,7 +35,7 @@ _FACET = 0.26
 
 def insect_sheets(seed: int) -> tuple[Sheet, ...]:
     """Far to near: meadow, far legs, twig, body, far bristles, near legs and antennae, near bristles."""
-    limbs = Tubes(_legs(_NEAR_LEGS) + _antennae(), _BOUNDS)
+    limbs = Tubes(_legs(_NEAR_LEGS) + _antennae())
     body = Relief(
         lambda grid: _body_shape(grid, seed),
         _BODY,
@@ -57,7 +56,7 @@ def insect_sheets(seed: int) -> tuple[Sheet, ...]:
         grain=lambda grid: 0.03 * octaves(grid, 0.35, seed + 71, 4, 0.7),
         before=standing,
     )
-    far_legs = Tubes(_legs(_FAR_LEGS), (-12.0, -2.0, 23.0, 13.0))
+    far_legs = Tubes(_legs(_FAR_LEGS))
     rng = np.random.default_rng((seed, 77))
     behind, before = place_bristles(_bristle_roots(body, rng), (12.5,))
 
@@ -66,17 +65,17 @@ def insect_sheets(seed: int) -> tuple[Sheet, ...]:
 
     return (
         Sheet("meadow", "backdrop", (-30.0, -22.0, 30.0, 22.0), lambda grid: _meadow(grid, seed), 0.04),
-        Sheet("far legs", "strands", (-12.0, -2.0, 23.0, 13.0), lambda grid: far_legs.raster(grid, dark)),
+        Sheet("far legs", "strands", far_legs.bounds, lambda grid: far_legs.raster(grid, dark)),
         Sheet("twig", "surface", _TWIG, lambda grid: twig.raster(grid, lambda g, k: _paint_twig(g, k, seed))),
         Sheet("body", "surface", _BODY, lambda grid: body.raster(grid, lambda g, k: _paint_body(g, k, seed))),
-        _bristle_sheet("far bristles", Tubes(behind, _BOUNDS)),
-        Sheet("limbs", "strands", _BOUNDS, lambda grid: limbs.raster(grid, dark)),
-        _bristle_sheet("near bristles", Tubes(before, _BOUNDS)),
+        _bristle_sheet("far bristles", Tubes(behind)),
+        Sheet("limbs", "strands", limbs.bounds, lambda grid: limbs.raster(grid, dark)),
+        _bristle_sheet("near bristles", Tubes(before)),
     )
 
 
 def _bristle_sheet(name: str, group: Tubes) -> Sheet:
-    return Sheet(name, "strands", _BOUNDS, lambda grid: group.raster(grid, _paint_bristle))
+    return Sheet(name, "strands", group.bounds, lambda grid: group.raster(grid, _paint_bristle))
 
 
 def _meadow(grid: Grid, seed: int) -> Raster:
@@ -337,7 +336,7 @@ def _bristle_roots(body: Relief, rng: np.random.Generator) -> list[Tube]:
     inside = (look.cover > 0.5) & (_eye_place(x, y) < 0.1)
     # More on the rims, where the surface turns away and they stand out against the meadow.
     wish = np.where(inside, 0.10 + (1.0 - look.nz) ** 1.5, 0.0)
-    picks = rng.choice(wish.size, 2200, p=(wish / wish.sum()).ravel(), replace=False)
+    picks = rng.choice(wish.size, 1800, p=(wish / wish.sum()).ravel(), replace=False)
     tubes = []
     for pick in picks:
         row, column = divmod(int(pick), grid.columns)

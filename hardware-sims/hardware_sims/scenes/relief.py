@@ -12,7 +12,17 @@ import numpy as np
 from hardware_sims.scene import Array, Grid, Raster
 from hardware_sims.scenes.fields import smoothstep
 
-__all__ = ["CoarseField", "Look", "Relief", "coarse_grid", "extended", "normals", "occlusion", "shadow"]
+__all__ = [
+    "COARSE_STEP",
+    "CoarseField",
+    "Look",
+    "Relief",
+    "coarse_grid",
+    "extended",
+    "normals",
+    "occlusion",
+    "shadow",
+]
 
 COARSE_STEP = 0.06
 """Cells, in units, on which shadows and hollows are worked: a 600th of the frame."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hardware_sims.scene import Array, Grid, Raster
-from hardware_sims.scenes.relief import CoarseField, coarse_grid, extended
+from hardware_sims.scenes.relief import COARSE_STEP, CoarseField, coarse_grid, extended
 
 __all__ = ["Tube", "TubeLook", "Tubes"]
 
@@ -80,12 +80,15 @@ class Tubes:
     Parameters
     ----------
     tubes : list of Tube
-        Any number.
+        At least one.
+
+    Attributes
+    ----------
     bounds : tuple of float
-        Where they are.
+        Left, top, right, bottom of all tubes.
     """
 
-    def __init__(self, tubes: list[Tube], bounds: tuple[float, float, float, float]) -> None:
+    def __init__(self, tubes: list[Tube]) -> None:
         pieces = []
         for tube in tubes:
             spans = len(tube.points) - 1
@@ -95,7 +98,15 @@ class Tubes:
                 pieces.append((*ends, i / spans, (i + 1) / spans, tube.tint, *bends))
         # Columns: x, y, depth, radius of both ends; place along the tube of both; tint; direction at both.
         self._pieces = np.array(pieces, np.float64).reshape(-1, 17)
-        grid = coarse_grid(bounds)
+        across, down = self._pieces[:, (0, 4)], self._pieces[:, (1, 5)]
+        margin = float(self._pieces[:, (3, 7)].max()) + COARSE_STEP
+        self.bounds = (
+            float(across.min()) - margin,
+            float(down.min()) - margin,
+            float(across.max()) + margin,
+            float(down.max()) + margin,
+        )
+        grid = coarse_grid(self.bounds)
         coarse = self._drawn(grid)
         known = (coarse.cover > 0.0).astype(np.float32)
         depth = np.where(known > 0.0, coarse.depth, 0.0).astype(np.float32)
@@ -103,6 +114,8 @@ class Tubes:
 
     def raster(self, grid: Grid, paint: Callable[[Grid, TubeLook], Array]) -> Raster:
         """The tubes with colours by a painter, who is given the covered cells only, in a row."""
+        if not self._near(grid).any():
+            return Raster.bare(self._depth.on(grid))
         look = self.look(grid)
         where = look.cover > 0.0
         if not where.any():
@@ -123,16 +136,20 @@ class Tubes:
         np.copyto(drawn.depth, self._depth.on(grid), where=drawn.cover <= 0.0)
         return drawn
 
-    def _drawn(self, grid: Grid) -> TubeLook:
-        shape = (grid.rows, grid.columns)
-        planes = [np.zeros(shape, np.float32) for _ in range(6)]
-        look = TubeLook(planes[0], np.full(shape, np.inf, np.float32), *planes[1:])
+    def _near(self, grid: Grid) -> Array:
+        """Which pieces reach into a grid."""
         x, y = self._pieces[:, (0, 4)], self._pieces[:, (1, 5)]
         margin = self._pieces[:, (3, 7)].max(axis=1, initial=0.0) + grid.step_mm
         right, bottom = grid.left_mm + grid.columns * grid.step_mm, grid.top_mm + grid.rows * grid.step_mm
         near = (x.max(axis=1) + margin > grid.left_mm) & (x.min(axis=1) - margin < right)
         near &= (y.max(axis=1) + margin > grid.top_mm) & (y.min(axis=1) - margin < bottom)
-        for piece in self._pieces[near]:
+        return np.asarray(near)
+
+    def _drawn(self, grid: Grid) -> TubeLook:
+        shape = (grid.rows, grid.columns)
+        planes = [np.zeros(shape, np.float32) for _ in range(6)]
+        look = TubeLook(planes[0], np.full(shape, np.inf, np.float32), *planes[1:])
+        for piece in self._pieces[self._near(grid)]:
             _draw(look, grid, piece)
         return look
 
