@@ -147,7 +147,7 @@ def accumulated(layer: Layer | None, found: Layer | None, part: Region, tile: Re
     return layer
 
 
-def laid_over(picture: Array, layer: Layer) -> Array:
+def laid_over(picture: Array | None, layer: Layer) -> Array:
     """A sheet before what is in the picture; (h, w, 4), colour times cover and cover."""
     # A surface's weights tell how much its tilt squeezed or stretched the blurs; strands can only overlap.
     if layer.weight is None:
@@ -157,6 +157,8 @@ def laid_over(picture: Array, layer: Layer) -> Array:
     # Whole pixels of four equal shares: OpenCV multiplies those many times faster than NumPy broadcasts.
     share = 1.0 / excess
     sheet = cv2.multiply(layer.rgba, cv2.merge([share] * 4))
+    if picture is None:
+        return np.asarray(sheet)
     clear = np.maximum(1.0 - sheet[..., 3], 0.0)
     if not clear.any():
         return np.asarray(sheet)

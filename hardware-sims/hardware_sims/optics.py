@@ -285,8 +285,8 @@ def blur_ladder(lens: SimLens, pitch_mm: float, max_blur_px: float, fineness: fl
     fineness : float
         Above 1 for more rungs; for measuring the error of the default.
     """
-    # The sharpest detail a frame holds is a pixel or the Airy disc, whichever is larger.
-    finest_px = max(1.0, 0.75 * lens.airy_diameter_mm / pitch_mm)
+    # Mixed in c², rungs this far apart (about a pixel, or the Airy disc) are as good as the exact blur.
+    finest_px = max(1.6, 0.75 * lens.airy_diameter_mm / pitch_mm)
     rungs = [0.0]
     while rungs[-1] < max_blur_px or len(rungs) < 3:
         rungs.append(max(rungs[-1] + finest_px / fineness, rungs[-1] * (1.0 + 0.25 / fineness)))

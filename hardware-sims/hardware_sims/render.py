@@ -13,13 +13,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
-from hardware_sims.layers import Layer, accumulated, added, blurred, laid_over, layer_enlarged, support
+from hardware_sims.layers import Layer, accumulated, added, blurred, enlarged, laid_over, layer_enlarged
 from hardware_sims.optics import BlurLadder, SimLens, blur_ladder
-from hardware_sims.sampled import CELL_PX, sample_scene
+from hardware_sims.parts import active, cells_of, pixels_of, reached, rectangles
+from hardware_sims.sampled import CELL_PX, SampledSheet, sample_scene
 from hardware_sims.scene import Array, Scene
 from hardware_sims.view import CELL_MARGIN, Frame, Region, Shot, View, Viewpoint, located, view_of
 
@@ -27,7 +28,6 @@ __all__ = ["Frame", "Renderer", "Viewpoint"]
 
 _TILE_PX = 256  # a tile's sheets stay in the cache
 _LEAST_PART_CELLS = 12  # smaller parts cost more in calls than they save in pixels
-_FULL_PART = 0.65
 _COARSE_LEVEL = 2  # from here on the whole frame is done at once
 _WIDEST_BLUR_PX = 2.0 * (CELL_MARGIN - 2) * CELL_PX
 _LEAST_COVER = 1e-4  # a cover below this changes no 8-bit value
@@ -120,8 +120,7 @@ class Renderer:
         return Shot(self.frame, lens, viewpoint, BlurLadder(ladder.steps[:1]), 0.0)
 
     def _picture(self, shot: Shot) -> Array:
-        views = list(self._pool.map(lambda sheet: view_of(shot, sheet), self._sheets))
-        wide = list(self._pool.map(lambda view: _wide_blurs(shot, view), views))
+        jobs = list(self._pool.map(lambda sheet: _job(shot, sheet), self._sheets))
         picture = np.empty((self.frame.height_px, self.frame.width_px, 3), np.float32)
         tiles = [
             Region(
@@ -135,10 +134,25 @@ class Renderer:
         ]
 
         def paint(tile: Region) -> None:
-            picture[tile.top : tile.bottom, tile.left : tile.right] = _tile(shot, views, wide, tile)
+            picture[tile.top : tile.bottom, tile.left : tile.right] = _tile(shot, jobs, tile)
 
         list(self._pool.map(paint, tiles))
         return picture
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One sheet of a picture: its wide blurs done, and where the narrow ones are."""
+
+    view: View
+    wide: Layer | None
+    reached: tuple[Array | None, ...]  # by level, below _COARSE_LEVEL
+
+
+def _job(shot: Shot, sheet: SampledSheet) -> _Job:
+    view = view_of(shot, sheet)
+    narrow = tuple(reached(shot, view, level) for level in range(_COARSE_LEVEL))
+    return _Job(view, _wide_blurs(shot, view), narrow)
 
 
 def _coarse_region(frame: Frame, level: int) -> Region:
@@ -153,96 +167,77 @@ def _wide_blurs(shot: Shot, view: View) -> Layer | None:
     """All rungs from a quarter of the resolution down, over the whole frame."""
     layer: Layer | None = None
     coarsest = shot.ladder.steps[-1].level
-    for level in range(coarsest, _COARSE_LEVEL - 1, -1):
+    for level in range(coarsest, _COARSE_LEVEL, -1):
         region = _coarse_region(shot.frame, level)
         layer = layer_enlarged(layer, 2, 2, region.shape)
-        if _active(shot, view, level).any():
+        if active(shot, view, level).any():
             layer = added(layer, blurred(shot, view, level, region))
+    region = _coarse_region(shot.frame, _COARSE_LEVEL)
+    layer = layer_enlarged(layer, 2, 2, region.shape)
+    # The two pixels around are a cell.
+    window = cells_of(Region(0, shot.frame.height_px, 0, shot.frame.width_px)).grown(1)
+    for cells in rectangles(reached(shot, view, _COARSE_LEVEL), window, _LEAST_PART_CELLS << _COARSE_LEVEL):
+        part = pixels_of(cells, _COARSE_LEVEL)
+        layer = accumulated(layer, blurred(shot, view, _COARSE_LEVEL, part), part, region)
     return layer
 
 
-def _active(
-    shot: Shot, view: View, level: int, part: tuple[slice, slice] = (slice(None), slice(None))
-) -> Array:
-    """Cells in which a level's rungs have something to blur."""
-    indices = shot.ladder.level_steps(level)
-    if not indices:
-        return np.zeros(view.covered[part].shape, bool)
-    low, high = support(shot.ladder.squares, indices)
-    return np.asarray(view.covered[part] & (view.least_blur[part] < high) & (view.most_blur[part] > low))
+def _tile(shot: Shot, jobs: list[_Job], tile: Region) -> Array:
+    """All sheets of a tile, far to near; (h, w, 3).
 
-
-def _active_parts(shot: Shot, view: View, level: int, tile: Region) -> list[Region]:
-    """Rectangles of a tile, in pixels and apart from each other, that a level's rungs can reach."""
-    indices = shot.ladder.level_steps(level)
-    if not indices:
-        return []
-    pad = -(-max(shot.ladder.steps[i].radius for i in indices) * 2**level // CELL_PX)
-    cells = Region(
-        tile.top // CELL_PX, -(-tile.bottom // CELL_PX), tile.left // CELL_PX, -(-tile.right // CELL_PX)
-    )
-    window = cells.grown(pad)
-    rows = slice(window.top + CELL_MARGIN, window.bottom + CELL_MARGIN)
-    columns = slice(window.left + CELL_MARGIN, window.right + CELL_MARGIN)
-    active = _active(shot, view, level, (rows, columns))
-    if not active.any():
-        return []
-    around = np.ones((2 * pad + 1, 2 * pad + 1), np.uint8)
-    reached = cv2.dilate(active.astype(np.uint8), around)[pad:-pad, pad:-pad]
-    return [
-        Region(
-            tile.top + part.top * CELL_PX,
-            min(tile.bottom, tile.top + part.bottom * CELL_PX),
-            tile.left + part.left * CELL_PX,
-            min(tile.right, tile.left + part.right * CELL_PX),
-        )
-        for part in _rectangles(reached, 0, 0)
-    ]
-
-
-def _rectangles(mask: Array, top: int, left: int) -> list[Region]:
-    """Few rectangles that hold all of a mask and not much else."""
-    ys, xs = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(ys):
-        return []
-    y0, y1, x0, x1 = int(ys[0]), int(ys[-1]) + 1, int(xs[0]), int(xs[-1]) + 1
-    inner = mask[y0:y1, x0:x1]
-    top, left = top + y0, left + x0
-    rows, columns = inner.shape
-    if max(rows, columns) <= _LEAST_PART_CELLS or np.count_nonzero(inner) > _FULL_PART * inner.size:
-        return [Region(top, top + rows, left, left + columns)]
-    if rows > columns:
-        half = rows // 2
-        return _rectangles(inner[:half], top, left) + _rectangles(inner[half:], top + half, left)
-    half = columns // 2
-    return _rectangles(inner[:, :half], top, left) + _rectangles(inner[:, half:], top, left + half)
-
-
-def _tile(shot: Shot, views: list[View], wide: list[Layer | None], tile: Region) -> Array:
-    """All sheets of a tile, far to near; (h, w, 3)."""
-    picture = np.zeros((*tile.shape, 4), np.float32)
-    for view, coarse in zip(views, wide, strict=True):
-        layer = _sheet_in_tile(shot, view, coarse, tile)
+    Neighbouring sheets that are blurred widely here are put together at a quarter of the resolution: laying
+    one before the other gives the same in any grouping.
+    """
+    picture: Array | None = None
+    coarse: Array | None = None
+    for job in jobs:
+        wide = _wide_in_tile(job.wide, tile)
+        parts = [
+            (level, part)
+            for level, mask in enumerate(job.reached)
+            for part in rectangles(mask, cells_of(tile), _LEAST_PART_CELLS << level)
+        ]
+        if not parts:
+            coarse = coarse if wide is None else laid_over(coarse, wide)
+            continue
+        if coarse is not None:
+            picture = laid_over(picture, Layer(_enlarged_to(tile, coarse), None))
+            coarse = None
+        layer = _sheet_in_tile(shot, job.view, wide, parts, tile)
         if layer is not None:
             picture = laid_over(picture, layer)
-    return picture[..., :3]
+    if coarse is not None:
+        picture = laid_over(picture, Layer(_enlarged_to(tile, coarse), None))
+    return np.zeros((*tile.shape, 3), np.float32) if picture is None else picture[..., :3]
 
 
-def _sheet_in_tile(shot: Shot, view: View, coarse: Layer | None, tile: Region) -> Layer | None:
-    layer = None
-    if coarse is not None:
-        factor = 2**_COARSE_LEVEL
-        # Tiles start on multiples of the factor; one coarse pixel around lets the enlargement interpolate.
-        rows = slice(tile.top // factor + 1, -(-tile.bottom // factor) + 3)
-        columns = slice(tile.left // factor + 1, -(-tile.right // factor) + 3)
-        if not coarse.rgba[rows, columns, 3].max() > _LEAST_COVER:
-            coarse = None
-    if coarse is not None:
-        weight = None if coarse.weight is None else coarse.weight[rows, columns]
-        layer = layer_enlarged(Layer(coarse.rgba[rows, columns], weight), factor, factor, tile.shape)
-    for level in (1, 0):
-        for part in _active_parts(shot, view, level, tile):
-            layer = accumulated(layer, _part_blurred(shot, view, level, part), part, tile)
+def _wide_in_tile(wide: Layer | None, tile: Region) -> Layer | None:
+    """The wide blurs of a tile and of one coarse pixel around it; None when they cover nothing."""
+    if wide is None:
+        return None
+    factor = 2**_COARSE_LEVEL
+    # Tiles start on multiples of the factor; the coarse region starts two pixels before the frame.
+    rows = slice(tile.top // factor + 1, -(-tile.bottom // factor) + 3)
+    columns = slice(tile.left // factor + 1, -(-tile.right // factor) + 3)
+    if not wide.rgba[rows, columns, 3].max() > _LEAST_COVER:
+        return None
+    return Layer(wide.rgba[rows, columns], None if wide.weight is None else wide.weight[rows, columns])
+
+
+def _enlarged_to(tile: Region, coarse: Array) -> Array:
+    factor = 2**_COARSE_LEVEL
+    return enlarged(coarse, factor, factor, tile.shape)
+
+
+def _sheet_in_tile(
+    shot: Shot, view: View, wide: Layer | None, parts: list[tuple[int, Region]], tile: Region
+) -> Layer | None:
+    factor = 2**_COARSE_LEVEL
+    layer = layer_enlarged(wide, factor, factor, tile.shape)
+    for level, cells in parts:
+        part = pixels_of(cells, 0)
+        part = part._replace(bottom=min(part.bottom, tile.bottom), right=min(part.right, tile.right))
+        layer = accumulated(layer, _part_blurred(shot, view, level, part), part, tile)
     return layer
 
 

@@ -58,7 +58,7 @@ class SampledSheet:
     cell_mm : float
         Side of the cells of the next three.
     cell_cover, cell_near_mm, cell_far_mm : Array
-        Most cover, least and largest depth in a cell and its neighbours, float32.
+        Most cover, least and largest depth in a cell and its right and lower neighbours, float32.
     """
 
     name: str
@@ -92,8 +92,9 @@ class SampledSheet:
 
     def sample_cells(self, x_mm: Array, y_mm: Array) -> tuple[Array, Array, Array]:
         """Most cover, least and largest depth around places in the scene."""
-        map_x = (x_mm - self.left_mm) / self.cell_mm - 0.5
-        map_y = (y_mm - self.top_mm) / self.cell_mm - 0.5
+        # A cell of the view lies over two cells here each way; each holds its right and lower neighbours'.
+        map_x = (x_mm - self.left_mm) / self.cell_mm - 1.0
+        map_y = (y_mm - self.top_mm) / self.cell_mm - 1.0
         border = cv2.BORDER_REFLECT if self.kind == "backdrop" else cv2.BORDER_REPLICATE
         near = cv2.remap(self.cell_near_mm, map_x, map_y, cv2.INTER_NEAREST, borderMode=border)
         far = cv2.remap(self.cell_far_mm, map_x, map_y, cv2.INTER_NEAREST, borderMode=border)
@@ -214,15 +215,19 @@ def _cells(rgba: Array, depth: Array, texels: int, *, covered_only: bool) -> tup
     def blocks(image: Array) -> Array:
         return image.reshape(rows // texels, texels, columns // texels, texels)
 
-    around = np.ones((3, 3), np.uint8)
-    cover = cv2.dilate(blocks(rgba[..., 3]).max(axis=(1, 3)).astype(np.float32), around)
+    around = np.ones((2, 2), np.uint8)
+
+    def most(image: Array) -> Array:
+        return np.asarray(cv2.dilate(image, around, anchor=(0, 0)))
+
+    cover = most(blocks(rgba[..., 3]).max(axis=(1, 3)).astype(np.float32))
     near_of = far_of = depth
     if covered_only:
         # Between strands the depth leads from one to the next: nothing is there to be blurred.
         empty = rgba[..., 3] == 0
         near_of, far_of = np.where(empty, np.inf, depth), np.where(empty, -np.inf, depth)
-    near = cv2.erode(blocks(near_of).min(axis=(1, 3)), around)
-    far = cv2.dilate(blocks(far_of).max(axis=(1, 3)), around)
+    near = -most(-blocks(near_of).min(axis=(1, 3)))
+    far = most(blocks(far_of).max(axis=(1, 3)))
     bare = cover == 0.0
     near[bare] = far[bare] = float(depth.mean())
-    return np.asarray(cover), np.asarray(near), np.asarray(far)
+    return cover, near, far

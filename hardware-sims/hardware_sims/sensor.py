@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
+from statistics import NormalDist
 from typing import Any
 
 import cv2
@@ -31,6 +33,20 @@ def _tone_curve() -> Array:
 
 
 _TONE = _tone_curve()
+
+
+@lru_cache(maxsize=1)
+def _normal_quantiles() -> Array:
+    """Middle values of 65536 equally likely slices of the normal distribution."""
+    quantile = NormalDist().inv_cdf
+    return np.array([quantile((k + 0.5) / 65536.0) for k in range(65536)], np.float32)
+
+
+def _normal(shape: tuple[int, ...], seed: tuple[int, ...]) -> Array:
+    """Normal deviates to ±4.3 from 16 random bits each: several times faster than exact ones."""
+    words = -(-math.prod(shape) // 4)
+    bits = np.random.SFC64(seed).random_raw(words).view(np.uint16)[: math.prod(shape)]
+    return np.asarray(_normal_quantiles()[bits].reshape(shape))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +117,7 @@ class Sensor:
         def strip(top: int) -> None:
             rows = slice(top, top + _STRIP_ROWS)
             electrons = light[rows] * np.float32(white)
-            rng = np.random.default_rng((*seed, top))
-            grain = rng.standard_normal(electrons.shape, np.float32)
+            grain = _normal(electrons.shape, (*seed, top))
             # Above some ten photons a Poisson count is a normal one with its variance.
             variance = np.maximum(electrons, 0.0) + np.float32(self.read_noise_electrons**2)
             electrons += cv2.sqrt(variance).reshape(electrons.shape) * grain

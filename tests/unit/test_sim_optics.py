@@ -105,7 +105,7 @@ def test_ladder_is_fine_near_focus_and_reaches_the_widest_blur():
     ladder = blur_ladder(LENS, 0.02, 300.0)
     blurs = [step.blur_px for step in ladder.steps]
     assert blurs[0] == 0.0
-    assert blurs[1] <= 1.0
+    assert blurs[1] <= 2.0
     assert blurs[-1] >= 300.0
     assert all(b / a < 1.6 for a, b in itertools.pairwise(blurs[3:]))
     assert [step.level for step in ladder.steps] == sorted(step.level for step in ladder.steps)

@@ -1,4 +1,4 @@
-"""Bristles: curved, tapering, sorted into sets in which none crosses another at a different depth."""
+"""Bristles: curved, tapering, none crossing another at a different depth."""
 
 from __future__ import annotations
 
@@ -52,40 +52,28 @@ def comb(at: Array, ahead: Array, length: float) -> list[Tube]:
     return tubes
 
 
-def place_bristles(candidates: list[Tube], borders: tuple[float, ...]) -> list[list[Tube]]:
-    """Sort bristles into sets by depth, far to near, dropping those that would cross at another depth.
+def place_bristles(candidates: list[Tube]) -> list[Tube]:
+    """Drop bristles that would cross an earlier one at another depth.
 
-    A set has one depth at every place, so perspective and blur can be told there.
-
-    Parameters
-    ----------
-    candidates : list of Tube
-        Earlier ones have priority.
-    borders : tuple of float
-        Mean depths between the sets, falling.
+    What is left has one depth at every place, so perspective and blur can be told there.
     """
     count = round(2.0 * _HALF_DOMAIN / _CELL)
-    taken = np.full((len(borders) + 1, count, count), np.nan, np.float32)
-    sets: list[list[Tube]] = [[] for _ in range(len(borders) + 1)]
+    taken = np.full((count, count), np.nan, np.float32)
+    kept = []
     for tube in candidates:
-        mean = float(tube.points[:, 2].mean())
-        index = sum(mean < border for border in borders)
         cells, depths = _cells(tube)
-        layer = taken[index]
-        clash = False
-        for (row, column), depth in zip(cells, depths, strict=True):
-            near = layer[
-                row - _GAP_CELLS : row + _GAP_CELLS + 1, column - _GAP_CELLS : column + _GAP_CELLS + 1
-            ]
-            if np.any(np.abs(near - depth) > _SAME_DEPTH):
-                clash = True
-                break
-        if clash:
+        if any(_clashes(taken, cell, depth) for cell, depth in zip(cells, depths, strict=True)):
             continue
-        for (row, column), depth in zip(cells, depths, strict=True):
-            layer[row, column] = depth
-        sets[index].append(tube)
-    return sets
+        taken[cells[:, 0], cells[:, 1]] = depths
+        kept.append(tube)
+    return kept
+
+
+def _clashes(taken: Array, cell: Array, depth: float) -> bool:
+    row, column = cell
+    rows = slice(row - _GAP_CELLS, row + _GAP_CELLS + 1)
+    near = taken[rows, column - _GAP_CELLS : column + _GAP_CELLS + 1]
+    return bool(np.any(np.abs(near - depth) > _SAME_DEPTH))
 
 
 def _cells(tube: Tube) -> tuple[Array, Array]:

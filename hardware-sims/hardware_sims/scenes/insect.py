@@ -34,7 +34,7 @@ _FACET = 0.26
 
 
 def insect_sheets(seed: int) -> tuple[Sheet, ...]:
-    """Far to near: meadow, far legs, twig, body, far bristles, near legs and antennae, near bristles."""
+    """Far to near: meadow, far legs, twig, body, bristles, near legs and antennae."""
     limbs = Tubes(_legs(_NEAR_LEGS) + _antennae())
     body = Relief(
         lambda grid: _body_shape(grid, seed),
@@ -58,7 +58,7 @@ def insect_sheets(seed: int) -> tuple[Sheet, ...]:
     )
     far_legs = Tubes(_legs(_FAR_LEGS))
     rng = np.random.default_rng((seed, 77))
-    behind, before = place_bristles(_bristle_roots(body, rng), (12.5,))
+    bristles = Tubes(place_bristles(_bristle_roots(body, rng)))
 
     def dark(grid: Grid, look: TubeLook) -> Array:
         return _paint_limb(grid, look, seed)
@@ -68,14 +68,9 @@ def insect_sheets(seed: int) -> tuple[Sheet, ...]:
         Sheet("far legs", "strands", far_legs.bounds, lambda grid: far_legs.raster(grid, dark)),
         Sheet("twig", "surface", _TWIG, lambda grid: twig.raster(grid, lambda g, k: _paint_twig(g, k, seed))),
         Sheet("body", "surface", _BODY, lambda grid: body.raster(grid, lambda g, k: _paint_body(g, k, seed))),
-        _bristle_sheet("far bristles", Tubes(behind)),
+        Sheet("bristles", "strands", bristles.bounds, lambda grid: bristles.raster(grid, _paint_bristle)),
         Sheet("limbs", "strands", limbs.bounds, lambda grid: limbs.raster(grid, dark)),
-        _bristle_sheet("near bristles", Tubes(before)),
     )
-
-
-def _bristle_sheet(name: str, group: Tubes) -> Sheet:
-    return Sheet(name, "strands", group.bounds, lambda grid: group.raster(grid, _paint_bristle))
 
 
 def _meadow(grid: Grid, seed: int) -> Raster:
