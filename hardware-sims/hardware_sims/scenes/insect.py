@@ -172,14 +172,14 @@ def _cuticle(grid: Grid, seed: int) -> Array:
     """Fine relief of the armour and the facets of the eyes, as depth."""
     x, y = coordinates(grid)
     _, case_r, seam = _wing_case(x, y)
-    on_case = (case_r < 1.0) & (x > 4.6)
+    on_case = smoothstep(3.9, 5.3, x) * smoothstep(1.02, 0.98, case_r)
     armour = 0.012 * octaves(grid, 0.12, seed + 17, 2, 0.7)
     if on_case.any():
-        armour = armour + np.where(on_case, 0.07 * _pits(grid, seam, x), 0.0)
-    if not on_case.all():
+        armour = armour + on_case * 0.07 * _pits(grid, seam, x)
+    if not np.all(on_case == 1.0):
         wander = 0.12 * noise(grid, 0.5, seed + 15), 0.12 * noise(grid, 0.5, seed + 16)
         dents, _ = _facets(x + wander[0], y + wander[1], 0.40)
-        armour = armour + np.where(on_case, 0.0, 0.05 * np.exp(-dents * 2.2))
+        armour = armour + (1.0 - on_case) * 0.05 * np.exp(-dents * 2.2)
     on_eye = _eye_place(x, y)
     if on_eye.any():
         facets, _ = _facets(x, y, _FACET)
