@@ -27,7 +27,11 @@ def main() -> int:
     """Host one bench; returns the exit code."""
     signal.signal(signal.SIGTERM, _terminated)
     os.nice(10)  # a real camera takes no time from the computer: what is tested goes first
+    import cv2
+
     from hardware_sims.bench import Bench, Order, OrderError
+
+    cv2.setNumThreads(1)  # the renderer spreads its parts over the cores itself
 
     try:
         order = Order.read(json.loads(sys.stdin.readline() or "{}"))

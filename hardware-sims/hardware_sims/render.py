@@ -26,7 +26,7 @@ from hardware_sims.view import CELL_MARGIN, Frame, Region, Shot, View, Viewpoint
 
 __all__ = ["Frame", "Renderer", "Viewpoint"]
 
-_TILE_PX = 256  # a tile's sheets stay in the cache
+_TILE_PX = 320  # a tile's sheets stay in the cache
 _LEAST_PART_CELLS = 12  # smaller parts cost more in calls than they save in pixels
 _COARSE_LEVEL = 2  # from here on the whole frame is done at once
 _WIDEST_BLUR_PX = 2.0 * (CELL_MARGIN - 2) * CELL_PX
