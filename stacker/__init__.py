@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stacker.batch.files import BadFrame, FilesResult, fuse_files
     from stacker.focus.sharpness import sharpness
     from stacker.frames import Frame, FrameMetadata, as_frame
-    from stacker.fusion.pyramid import FusionParameters
+    from stacker.fusion.bands import FusionParameters
     from stacker.io.decode import check_image, read_frame
     from stacker.io.encode import write_image
     from stacker.io.listing import list_frames, natural_order
@@ -57,7 +57,7 @@ _HOMES = {
     "stacker.batch.files": ("BadFrame", "FilesResult", "fuse_files"),
     "stacker.focus.sharpness": ("sharpness",),
     "stacker.frames": ("Frame", "FrameMetadata", "as_frame"),
-    "stacker.fusion.pyramid": ("FusionParameters",),
+    "stacker.fusion.bands": ("FusionParameters",),
     "stacker.io.decode": ("check_image", "read_frame"),
     "stacker.io.encode": ("write_image",),
     "stacker.io.listing": ("list_frames", "natural_order"),

@@ -8,7 +8,7 @@ from enum import Enum
 import numpy as np
 
 from stacker.errors import UserError
-from stacker.fusion.pyramid import FusionParameters
+from stacker.fusion.bands import FusionParameters
 from stacker.registration.similarity import Matrix
 
 __all__ = ["Border", "Options", "ReferenceView", "Unregistered"]

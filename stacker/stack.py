@@ -14,10 +14,9 @@ import numpy as np
 from stacker.errors import UserError
 from stacker.focus.noise import estimate_noise
 from stacker.frames import Frame, FrameMetadata, Image, as_frame
-from stacker.fusion.placing import Bounds, place
-from stacker.fusion.pyramid import PyramidFusion, pyramid_levels
-from stacker.fusion.scratch import Scratch
-from stacker.fusion.window import Window, window_of
+from stacker.fusion.base import Fused, Fusion
+from stacker.fusion.pyramid import PyramidFusion
+from stacker.fusion.window import Window
 from stacker.io.decode import read_frame
 from stacker.io.encode import write_image
 from stacker.options import Border, Options, Unregistered
@@ -146,14 +145,12 @@ class Stacker:
     def __init__(self, options: Options | None = None) -> None:
         self._options = options or Options()
         self._chain: Chain | None = None
-        self._fusion: PyramidFusion | None = None
-        self._bounds: Bounds | None = None
+        self._fusion: Fusion | None = None
         self._first: FrameMetadata | None = None
         self._first_name = ""
         self._size = (0, 0)
         self._dtype: np.dtype[Any] = np.dtype(np.uint8)
         self._noise = 0.0
-        self._scratch = Scratch()
         self._reports: list[FrameReport] = []
 
     @property
@@ -187,12 +184,13 @@ class Stacker:
         if self._chain is None:
             self._begin(taken, position_mm)
         assert self._chain is not None
+        assert self._fusion is not None
         self._check_alike(taken)
         found = self._chain.add(taken.pixels, position_mm)
+        number = len(self._reports) if index is None else index
         used = found.registered or self._options.unregistered is Unregistered.PREDICT
         if used:
-            self._fuse(taken.pixels, found)
-        number = len(self._reports) if index is None else index
+            self._fusion.add(taken.pixels, found.transform, found.gain, number)
         report = _report(number, taken, found, used, time.perf_counter() - started)
         self._reports.append(report)
         return report
@@ -222,20 +220,12 @@ class Stacker:
         UserError
             When no frame has been added.
         """
-        fusion, bounds = self._require_frames()
-        crop = self._crop(bounds)
-        level = 0
-        while level < fusion.levels and (crop.width >> (level + 1)) >= max_width_px:
-            level += 1
-        assert fusion.extent is not None
-        picture = fusion.collapse(level)
-        step = 1 << level
-        left, top = (crop.x - fusion.extent.x) // step, (crop.y - fusion.extent.y) // step
-        picture = picture[top : top + max(1, crop.height // step), left : left + max(1, crop.width // step)]
+        fused = self._require_frames().preview(max_width_px)
+        crop = self._crop(fused)
+        picture = fused.image[crop.slices_in(fused.extent)]
         width = min(max_width_px, crop.width)
         height = max(1, round(crop.height * width / crop.width))
-        reduced = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-        return np.asarray(np.clip(np.rint(reduced), 0, 255).astype(np.uint8))
+        return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA))
 
     def finish(self) -> Stack:
         """The stacked picture of all frames so far; more may be added afterwards.
@@ -245,19 +235,17 @@ class Stacker:
         UserError
             When no frame has been added.
         """
-        fusion, bounds = self._require_frames()
+        fused = self._require_frames().finish()
         assert self._first is not None
-        crop = self._crop(bounds)
-        where = crop.slices_in(bounds.extent)
-        order = sorted(range(len(self._reports)), key=lambda at: self._reports[at].index)
-        fused = iter(fusion.shares())
-        shares = [next(fused) if report.used else 0.0 for report in self._reports]
+        crop = self._crop(fused)
+        where = crop.slices_in(fused.extent)
+        reports = sorted(self._reports, key=lambda report: report.index)
         return Stack(
-            image=np.ascontiguousarray(bounds.finish(fusion.collapse())[where]),
-            valid=bounds.reached[where] > 0,
+            image=np.ascontiguousarray(fused.image[where]),
+            valid=fused.reached[where],
             origin_px=(crop.x, crop.y),
-            reports=tuple(self._reports[at] for at in order),
-            shares=tuple(shares[at] for at in order),
+            reports=tuple(reports),
+            shares=tuple(fused.shares.get(report.index, 0.0) for report in reports),
             noise_sigma=self._noise,
             metadata=self._first,
         )
@@ -282,7 +270,7 @@ class Stacker:
             options.align,
             options.exposure,
         )
-        self._fusion = PyramidFusion(pyramid_levels(*self._size), self._noise, options.fusion)
+        self._fusion = PyramidFusion(self._size, self._dtype, self._noise, options.fusion)
 
     def _geometry(self, first_mm: float | None) -> RailGeometry | None:
         view_mm, pupil_mm = self._options.reference.position_mm, self._options.pupil_distance_mm
@@ -294,32 +282,20 @@ class Stacker:
             return None
         return RailGeometry(pupil_mm, first_mm if view_mm is None else view_mm)
 
-    def _fuse(self, pixels: Image, found: Registration) -> None:
-        assert self._fusion is not None
-        window = window_of(found.transform, self._size).aligned(self._fusion.block)
-        self._fusion.cover(window)
-        assert self._fusion.extent is not None
-        if self._bounds is None:
-            self._bounds = Bounds(self._fusion.extent, self._dtype)
-        self._bounds.cover(self._fusion.extent)
-        placed = place(pixels, found.transform, found.gain, window, self._scratch)
-        self._bounds.add(placed, window)
-        self._fusion.add(placed.picture, placed.gate, window)
-
-    def _require_frames(self) -> tuple[PyramidFusion, Bounds]:
-        if self._fusion is None or self._bounds is None:
+    def _require_frames(self) -> Fusion:
+        if self._fusion is None or not any(report.used for report in self._reports):
             raise UserError("There is no picture yet: no frame has been added")
-        return self._fusion, self._bounds
+        return self._fusion
 
-    def _crop(self, bounds: Bounds) -> Window:
-        """The part of the canvas that is shown, in the reference view."""
+    def _crop(self, fused: Fused) -> Window:
+        """The part of the canvas that is shown, in (perhaps reduced) pixels of the reference view."""
         if self._options.border is Border.REFERENCE:
-            frame = Window(0, 0, *self._size)
-            return frame.intersection(bounds.extent)
-        rows, columns = np.flatnonzero(bounds.reached.any(axis=1)), np.flatnonzero(bounds.reached.any(axis=0))
+            frame = Window(0, 0, self._size[0] // fused.step, self._size[1] // fused.step)
+            return frame.intersection(fused.extent)
+        rows, columns = np.flatnonzero(fused.reached.any(axis=1)), np.flatnonzero(fused.reached.any(axis=0))
         left, top = int(columns[0]), int(rows[0])
         width, height = int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top
-        return Window(bounds.extent.x + left, bounds.extent.y + top, width, height)
+        return Window(fused.extent.x + left, fused.extent.y + top, width, height)
 
     def _check_alike(self, frame: Frame) -> None:
         if (frame.width, frame.height) != self._size:
