@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from enum import Enum
 
-import cv2
 import numpy as np
 
-from stacker.focus.sharpness import sharpness_of_grey
-from stacker.frames import Image, full_scale
-from stacker.registration.exposure import Gain, Tones, relative_gain, tones
+from stacker.frames import Image
+from stacker.registration.exposure import Gain, Tones, relative_gain
 from stacker.registration.match import Match, MatchPyramid, match
+from stacker.registration.prepare import Prepared, prepare
 from stacker.registration.rail import RailGeometry, RailPrior
 from stacker.registration.similarity import Matrix, Similarity, identity, inverse, rescaled
 
-__all__ = ["Chain", "Registration"]
+__all__ = ["Chain", "Registration", "Verdict"]
 
 _MIN_CORRELATION = 0.4
 _LOW_CORRELATION = 0.75
@@ -25,6 +25,17 @@ _MAX_MISFIT = 0.01
 
 _FARTHEST_AHEAD = 10.0
 """Steps over which a pace is still a prediction."""
+
+
+class Verdict(Enum):
+    """What registration thinks of a frame."""
+
+    REGISTERED = "registered"
+    """It was matched to its neighbours."""
+    UNMATCHED = "unmatched"
+    """It could not be matched: blurred, black, or the motion is not credible. Its place is predicted."""
+    FOREIGN = "foreign"
+    """It shows something else than the frames around it. Its place is predicted."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +52,8 @@ class Registration:
         With the neighbour after registration; 1 for the first frame.
     misfit_px : float
         What a similarity leaves over, at the corners, in pixels of the frame.
-    registered : bool
-        False when the transform is a prediction because the frame could not be matched.
+    verdict : Verdict
+        Whether the frame could be matched, and what is thought of it otherwise.
     sharpness : float
         `stacker.sharpness` of the frame.
     """
@@ -51,8 +62,13 @@ class Registration:
     gain: Gain
     correlation: float
     misfit_px: float
-    registered: bool
+    verdict: Verdict
     sharpness: float
+
+    @property
+    def registered(self) -> bool:
+        """False when the transform is a prediction because the frame could not be matched."""
+        return self.verdict is Verdict.REGISTERED
 
 
 @dataclass(frozen=True)
@@ -112,34 +128,46 @@ class Chain:
         self._last: _Link | None = None
         self._pace: _Pace | None = None
         self._skipped = 0
+        self._revised: tuple[Registration, ...] = ()
         self._prior = RailPrior(geometry) if geometry is not None else None
 
     def rewind(self) -> None:
         """Make the first frame the neighbour of the next one: the other half of a stack, outward."""
         self._last, self._pace, self._skipped = self._first, None, 0
 
-    def add(self, pixels: Image, position_mm: float | None = None) -> Registration:
-        """Register the next frame.
+    def prepare(self, pixels: Image) -> Prepared:
+        """Reduce a frame for `add`; may run on other threads, several at a time, while frames are added."""
+        return prepare(pixels, self._width_px)
+
+    def add(self, frame: Image | Prepared, position_mm: float | None = None) -> Registration:
+        """Register the next frame; one at a time, in order.
 
         Parameters
         ----------
-        pixels : ndarray, shape (H, W, 3)
-            RGB, the same size as all others.
+        frame : ndarray, shape (H, W, 3), or Prepared
+            RGB, the same size as all others; or what `prepare` made of it.
         position_mm : float, optional
             Rail position, growing towards the subject.
         """
-        grey, colours, factor = self._reduce(pixels)
-        size = (pixels.shape[1], pixels.shape[0])
-        sharp = sharpness_of_grey(grey)
+        seen = frame if isinstance(frame, Prepared) else self.prepare(frame)
         if not self._align and not self._exposure and self._last is not None:
-            return Registration(self._base, np.ones(3), 1.0, 0.0, True, sharp)
-        link = _Link(MatchPyramid(grey), colours, 1.0, 0.0, (0.0, 0.0), np.ones(3), position_mm)
+            return Registration(self._base, np.ones(3), 1.0, 0.0, Verdict.REGISTERED, seen.sharpness)
+        link = _Link(seen.pyramid, seen.tones, 1.0, 0.0, (0.0, 0.0), np.ones(3), position_mm)
         if self._last is None:
             self._first = self._last = link
             if self._prior is not None:
-                self._prior.seen(sharp)
-            return Registration(self._transform(link, size, factor), link.gain, 1.0, 0.0, True, sharp)
-        return self._register(self._last, link, size, factor, sharp)
+                self._prior.seen(seen.sharpness)
+            transform = self._transform(link, seen.size_px, seen.factor)
+            return Registration(transform, link.gain, 1.0, 0.0, Verdict.REGISTERED, seen.sharpness)
+        return self._register(self._last, link, seen.size_px, seen.factor, seen.sharpness)
+
+    def revised(self) -> tuple[Registration, ...]:
+        """Better registrations of the frames in a row, before the last one added, that could not be matched.
+
+        Known once a frame after them has been registered: they are placed between their neighbours. Oldest
+        first; empty when the last frame was not registered, or follows a registered one.
+        """
+        return self._revised
 
     def _register(
         self, last: _Link, link: _Link, size: tuple[int, int], factor: float, sharp: float
@@ -159,20 +187,8 @@ class Chain:
             self._skipped += 1
         correlation, misfit = (found.correlation, found.misfit_px / factor) if found else (0.0, math.inf)
         transform = self._transform(placed, size, factor)
-        return Registration(transform, placed.gain, correlation, misfit, registered, sharp)
-
-    def _reduce(self, pixels: Image) -> tuple[Image, Tones, float]:
-        """Grey and colour pictures for matching, white at 255, and the factor of the first."""
-        width, height = pixels.shape[1], pixels.shape[0]
-        factor = min(1.0, self._width_px / max(width, 1))
-        small = pixels
-        if factor < 1:
-            small = cv2.resize(
-                pixels, (round(width * factor), max(1, round(height * factor))), interpolation=cv2.INTER_AREA
-            )
-        scale = 255.0 / full_scale(pixels.dtype)
-        grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32) * np.float32(scale)
-        return grey, tones(small), factor
+        verdict = Verdict.REGISTERED if registered else Verdict.UNMATCHED
+        return Registration(transform, placed.gain, correlation, misfit, verdict, sharp)
 
     def _expected(self, last: _Link, link: _Link) -> Similarity:
         """Motion from the link to the last one, from the pace so far and from geometry."""
