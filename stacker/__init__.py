@@ -17,23 +17,29 @@ from stacker.errors import DataError, StackerError, UserError
 if TYPE_CHECKING:
     from stacker.batch.files import BadFrame, FilesResult, fuse_files
     from stacker.focus.sharpness import sharpness
-    from stacker.frames import Frame, FrameMetadata, as_frame
+    from stacker.frames import Frame, FrameMetadata, FrameSource, as_frame
     from stacker.fusion.bands import FusionParameters
+    from stacker.fusion.base import DepthIndex
+    from stacker.fusion.methods import Method
     from stacker.io.decode import check_image, read_frame
     from stacker.io.encode import write_image
     from stacker.io.listing import list_frames, natural_order
     from stacker.options import Border, Options, ReferenceView, Unregistered
-    from stacker.stack import FrameReport, Stack, Stacker
+    from stacker.result import FrameReport, Stack
+    from stacker.stack import Stacker
 
 __all__ = [
     "BadFrame",
     "Border",
     "DataError",
+    "DepthIndex",
     "FilesResult",
     "Frame",
     "FrameMetadata",
     "FrameReport",
+    "FrameSource",
     "FusionParameters",
+    "Method",
     "Options",
     "ReferenceView",
     "Stack",
@@ -56,13 +62,16 @@ __all__ = [
 _HOMES = {
     "stacker.batch.files": ("BadFrame", "FilesResult", "fuse_files"),
     "stacker.focus.sharpness": ("sharpness",),
-    "stacker.frames": ("Frame", "FrameMetadata", "as_frame"),
+    "stacker.frames": ("Frame", "FrameMetadata", "FrameSource", "as_frame"),
     "stacker.fusion.bands": ("FusionParameters",),
+    "stacker.fusion.base": ("DepthIndex",),
+    "stacker.fusion.methods": ("Method",),
     "stacker.io.decode": ("check_image", "read_frame"),
     "stacker.io.encode": ("write_image",),
     "stacker.io.listing": ("list_frames", "natural_order"),
     "stacker.options": ("Border", "Options", "ReferenceView", "Unregistered"),
-    "stacker.stack": ("FrameReport", "Stack", "Stacker"),
+    "stacker.result": ("FrameReport", "Stack"),
+    "stacker.stack": ("Stacker",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -13,7 +13,7 @@ from stacker.errors import DataError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Frame", "FrameMetadata", "Image", "as_frame", "full_scale"]
+__all__ = ["Frame", "FrameMetadata", "FrameSource", "Image", "as_frame", "full_scale"]
 
 Image = np.ndarray[Any, np.dtype[Any]]
 """Pixels: H × W × 3 RGB, uint8, uint16 or float32 (0 to 1)."""
@@ -47,6 +47,29 @@ class FrameMetadata:
 
 
 @dataclass(frozen=True)
+class FrameSource:
+    """The file a frame was read from, so that it can be found and read again in the same way.
+
+    Attributes
+    ----------
+    path : Path
+        As it was given.
+    size_bytes, mtime_ns : int
+        Of the file when it was read.
+    fingerprint : str
+        Digest of the file's length and of parts of its content; files that differ in theirs differ.
+    orientation : int
+        EXIF orientation (1 to 8) that was applied to the pixels: the file's own or another frame's.
+    """
+
+    path: Path
+    size_bytes: int
+    mtime_ns: int
+    fingerprint: str
+    orientation: int = 1
+
+
+@dataclass(frozen=True)
 class Frame:
     """One photograph of a stack.
 
@@ -60,12 +83,18 @@ class Frame:
         Where it was read from.
     metadata : FrameMetadata
         Profile, EXIF and XMP of the file.
+    source : FrameSource or None
+        The file it was read from; None for arrays.
+    notes : tuple of str
+        What a person should know about how the file was understood.
     """
 
     pixels: Image
     name: str = "frame"
     path: Path | None = None
     metadata: FrameMetadata = FrameMetadata()
+    source: FrameSource | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def width(self) -> int:

@@ -9,9 +9,10 @@ import numpy as np
 
 from stacker.errors import UserError
 from stacker.fusion.bands import FusionParameters
+from stacker.fusion.methods import Method
 from stacker.registration.similarity import Matrix
 
-__all__ = ["Border", "Options", "ReferenceView", "Unregistered"]
+__all__ = ["Border", "Method", "Options", "ReferenceView", "Unregistered"]
 
 
 class Border(Enum):
@@ -19,6 +20,8 @@ class Border(Enum):
 
     FILL = "fill"
     """Everything that any frame reaches, filled from those that do."""
+    COMMON = "common"
+    """What all used frames reach: nowhere is anything filled."""
     REFERENCE = "reference"
     """The frame of the reference view: the size of the frames."""
 
@@ -75,6 +78,8 @@ class Options:
 
     Attributes
     ----------
+    method : Method
+        How to fuse.
     align : bool
         Register scale, rotation and shift.
     exposure : bool
@@ -94,6 +99,7 @@ class Options:
         How hard to choose between frames.
     """
 
+    method: Method = Method.PYRAMID
     align: bool = True
     exposure: bool = True
     reference: ReferenceView = field(default_factory=ReferenceView)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,118 +12,44 @@ import numpy as np
 
 from stacker.errors import UserError
 from stacker.focus.noise import estimate_noise
-from stacker.frames import Frame, FrameMetadata, Image, as_frame
-from stacker.fusion.base import Fused, Fusion
-from stacker.fusion.pyramid import PyramidFusion
+from stacker.frames import Frame, FrameMetadata, FrameSource, Image, as_frame
+from stacker.fusion.base import DepthIndex, Fused, Fusion
+from stacker.fusion.borders import CommonField, reached_window
+from stacker.fusion.methods import FusionSetup, make_fusion, needs_second_look
 from stacker.fusion.window import Window
 from stacker.io.decode import read_frame
-from stacker.io.encode import write_image
 from stacker.options import Border, Options, Unregistered
 from stacker.registration.chain import Chain, Registration
 from stacker.registration.rail import RailGeometry
-from stacker.registration.similarity import Matrix, Similarity
+from stacker.result import FrameReport, Stack, report_of
 
-__all__ = ["FrameReport", "Stack", "Stacker"]
+__all__ = ["FrameReport", "Registered", "Stack", "Stacker"]
 
 
 @dataclass(frozen=True)
-class FrameReport:
-    """What the stacker found out about a frame.
+class Registered:
+    """A frame that knows its place and waits to be fused.
 
     Attributes
     ----------
     index : int
-        Place in the stack, from 0; the order of arrival unless it was given.
-    name : str
-        Of the file or array.
-    transform : tuple of 9 floats
-        Row by row, the 3 × 3 transform of frame pixels to pixels of the reference view; see `matrix`.
-    scale, rotation_deg, shift_px : float, float, (float, float)
-        The same as parts: rotation clockwise, shift of the frame's centre, right and down.
-    correlation : float
-        With the neighbour it was matched to, -1 to 1; 1 for the first frame.
-    misfit_px : float
-        What scale, rotation and shift leave over at the corners; infinite where nothing could be matched.
-    gain : tuple of float
-        Factors applied to red, green and blue.
-    sharpness : float
-        Of the sharpest parts; comparable within a stack. See `stacker.sharpness`.
-    registered : bool
-        False when the transform is a prediction.
-    used : bool
-        False when the frame was left out (`Unregistered.DROP`).
-    seconds : float
-        Wall time that adding it took.
+        Place in the stack.
+    frame : Frame
+        The photograph.
+    found : Registration
+        Where it lies in the reference view.
     """
 
     index: int
-    name: str
-    transform: tuple[float, ...]
-    scale: float
-    rotation_deg: float
-    shift_px: tuple[float, float]
-    correlation: float
-    misfit_px: float
-    gain: tuple[float, float, float]
-    sharpness: float
-    registered: bool
-    used: bool
-    seconds: float
-
-    @property
-    def matrix(self) -> Matrix:
-        """Frame to reference view, shape (3, 3)."""
-        return np.array(self.transform).reshape(3, 3)
-
-
-@dataclass(frozen=True)
-class Stack:
-    """The result.
-
-    Attributes
-    ----------
-    image : ndarray, shape (H, W, 3)
-        RGB, in the frames' type.
-    valid : ndarray of bool, shape (H, W)
-        False in corners that no frame reaches; there the image is made up smoothly.
-    origin_px : tuple of int
-        Where the image's first pixel lies in the reference view: (x, y).
-    reports : tuple of FrameReport
-        By index.
-    shares : tuple of float
-        For each report, the share of the detailed parts of the picture in which that frame is the sharpest.
-    noise_sigma : float
-        Of the frames, in units of 1/255 of white.
-    metadata : FrameMetadata
-        Of the first frame added; written by `save`.
-    """
-
-    image: Image
-    valid: np.ndarray[Any, np.dtype[np.bool_]]
-    origin_px: tuple[int, int]
-    reports: tuple[FrameReport, ...]
-    shares: tuple[float, ...]
-    noise_sigma: float
-    metadata: FrameMetadata
-
-    @property
-    def transforms(self) -> tuple[Matrix, ...]:
-        """Frame to reference view, shape (3, 3) each, of every report."""
-        return tuple(report.matrix for report in self.reports)
-
-    @property
-    def unused(self) -> tuple[FrameReport, ...]:
-        """Frames that contributed nothing to speak of: under 0.05 % of the detail."""
-        return tuple(r for r, share in zip(self.reports, self.shares, strict=True) if share < 0.0005)
-
-    def save(self, path: Path | str, bit_depth: int | None = None, quality: int = 95) -> None:
-        """Write TIFF, PNG or JPEG, atomically, with the frames' profile and EXIF; see
-        `stacker.write_image`."""
-        write_image(Path(path), self.image, self.metadata, bit_depth, quality)
+    frame: Frame
+    found: Registration
 
 
 class Stacker:
     """Registers and fuses frames as they come; memory does not depend on how many.
+
+    `add` does all that is to be done for a frame. A pipeline calls its two halves instead, `register` and
+    `fold`: each from one thread at a time and in order, but the two may run side by side.
 
     Parameters
     ----------
@@ -151,12 +76,15 @@ class Stacker:
         self._size = (0, 0)
         self._dtype: np.dtype[Any] = np.dtype(np.uint8)
         self._noise = 0.0
-        self._reports: list[FrameReport] = []
+        self._reports: dict[int, FrameReport] = {}
+        self._sources: dict[int, FrameSource] = {}
+        self._arrays: dict[int, Image] = {}
+        self._common = CommonField()
 
     @property
     def reports(self) -> tuple[FrameReport, ...]:
         """Of all frames so far, in order of arrival."""
-        return tuple(self._reports)
+        return tuple(self._reports.values())
 
     def add(
         self, frame: Frame | Image | Path | str, position_mm: float | None = None, index: int | None = None
@@ -170,7 +98,7 @@ class Stacker:
         position_mm : float, optional
             Rail position, growing towards the subject: helps registration.
         index : int, optional
-            Place in the stack when frames do not arrive in order.
+            Place in the stack when frames do not arrive in order; each is taken once.
 
         Raises
         ------
@@ -179,21 +107,45 @@ class Stacker:
         DataError
             When a file cannot be decoded.
         """
+        number = len(self._reports) if index is None else index
+        for ready in self.register(frame, position_mm, number):
+            self.fold(ready)
+        return self._reports[number]
+
+    def register(
+        self, frame: Frame | Image | Path | str, position_mm: float | None = None, index: int | None = None
+    ) -> list[Registered]:
+        """Find out where a frame lies: the first half of `add`.
+
+        Returns
+        -------
+        list of Registered
+            The frames that can be fused now, in order; for `fold`.
+        """
         started = time.perf_counter()
-        taken = self._take(frame)
+        number = len(self._reports) if index is None else index
+        taken = self._take(frame, number)
         if self._chain is None:
             self._begin(taken, position_mm)
         assert self._chain is not None
-        assert self._fusion is not None
         self._check_alike(taken)
         found = self._chain.add(taken.pixels, position_mm)
-        number = len(self._reports) if index is None else index
         used = found.registered or self._options.unregistered is Unregistered.PREDICT
-        if used:
-            self._fusion.add(taken.pixels, found.transform, found.gain, number)
-        report = _report(number, taken, found, used, time.perf_counter() - started)
-        self._reports.append(report)
-        return report
+        self._remember(number, taken)
+        self._reports[number] = report_of(number, taken, found, used, time.perf_counter() - started)
+        return [Registered(number, taken, found)] if used else []
+
+    def fold(self, ready: Registered) -> None:
+        """Fold a registered frame into the picture: the second half of `add`."""
+        started = time.perf_counter()
+        if self._fusion is None:
+            setup = FusionSetup(self._size, self._dtype, self._noise, self._options.fusion, self._look_again)
+            self._fusion = make_fusion(self._options.method, setup)
+        self._fusion.add(ready.frame.pixels, ready.found.transform, ready.found.gain, ready.index)
+        self._common.add(ready.found.transform, self._size)
+        report = self._reports[ready.index]
+        seconds = report.seconds + time.perf_counter() - started
+        self._reports[ready.index] = replace(report, seconds=seconds)
 
     def rewind(self) -> None:
         """Take the first frame as the neighbour of the next one: call it between the two halves of a stack
@@ -233,29 +185,35 @@ class Stacker:
         Raises
         ------
         UserError
-            When no frame has been added.
+            When no frame has been added, or nothing is common to all of them and only that was asked for.
         """
-        fused = self._require_frames().finish()
+        fusion = self._require_frames()
+        fused = fusion.finish()
         assert self._first is not None
         crop = self._crop(fused)
         where = crop.slices_in(fused.extent)
-        reports = sorted(self._reports, key=lambda report: report.index)
+        reports = sorted(self._reports.values(), key=lambda report: report.index)
         return Stack(
             image=np.ascontiguousarray(fused.image[where]),
             valid=fused.reached[where],
             origin_px=(crop.x, crop.y),
             reports=tuple(reports),
             shares=tuple(fused.shares.get(report.index, 0.0) for report in reports),
+            sources=tuple(self._sources.get(report.index) for report in reports),
+            depth=_cropped(fused.depth, where),
             noise_sigma=self._noise,
+            method=getattr(fusion, "method", self._options.method.value),
+            reason=getattr(fusion, "reason", ""),
+            frame_size=self._size,
             metadata=self._first,
         )
 
-    def _take(self, frame: Frame | Image | Path | str) -> Frame:
+    def _take(self, frame: Frame | Image | Path | str, number: int) -> Frame:
         if isinstance(frame, Frame):
             return frame
         if isinstance(frame, (Path, str)):
             return read_frame(frame)
-        return as_frame(frame, f"frame {len(self._reports)}")
+        return as_frame(frame, f"frame {number}")
 
     def _begin(self, frame: Frame, position_mm: float | None) -> None:
         """Set everything up from the first frame."""
@@ -270,7 +228,6 @@ class Stacker:
             options.align,
             options.exposure,
         )
-        self._fusion = PyramidFusion(self._size, self._dtype, self._noise, options.fusion)
 
     def _geometry(self, first_mm: float | None) -> RailGeometry | None:
         view_mm, pupil_mm = self._options.reference.position_mm, self._options.pupil_distance_mm
@@ -282,20 +239,39 @@ class Stacker:
             return None
         return RailGeometry(pupil_mm, first_mm if view_mm is None else view_mm)
 
+    def _remember(self, number: int, frame: Frame) -> None:
+        """Keep what a second look needs: the name of the file, or the array where there is no file."""
+        if frame.source is not None:
+            self._sources[number] = frame.source
+        elif needs_second_look(self._options.method):
+            self._arrays[number] = frame.pixels
+
+    def _look_again(self, index: int) -> Image:
+        """The pixels of a frame that has been added."""
+        if index in self._arrays:
+            return self._arrays[index]
+        source = self._sources[index]
+        return read_frame(source.path, source.orientation).pixels
+
     def _require_frames(self) -> Fusion:
-        if self._fusion is None or not any(report.used for report in self._reports):
+        if self._fusion is None:
             raise UserError("There is no picture yet: no frame has been added")
         return self._fusion
 
     def _crop(self, fused: Fused) -> Window:
         """The part of the canvas that is shown, in (perhaps reduced) pixels of the reference view."""
-        if self._options.border is Border.REFERENCE:
+        border = self._options.border
+        if border is Border.REFERENCE:
             frame = Window(0, 0, self._size[0] // fused.step, self._size[1] // fused.step)
             return frame.intersection(fused.extent)
-        rows, columns = np.flatnonzero(fused.reached.any(axis=1)), np.flatnonzero(fused.reached.any(axis=0))
-        left, top = int(columns[0]), int(rows[0])
-        width, height = int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top
-        return Window(fused.extent.x + left, fused.extent.y + top, width, height)
+        if border is Border.COMMON:
+            common = self._common.window()
+            if common is None:
+                raise UserError(
+                    "No pixel is reached by all frames, so there is no common field: fill the border"
+                )
+            return common.reduced(fused.step).intersection(fused.extent)
+        return reached_window(fused.reached, fused.extent)
 
     def _check_alike(self, frame: Frame) -> None:
         if (frame.width, frame.height) != self._size:
@@ -312,21 +288,7 @@ class Stacker:
             )
 
 
-def _report(index: int, frame: Frame, found: Registration, used: bool, seconds: float) -> FrameReport:
-    centre = (frame.width - 1) / 2, (frame.height - 1) / 2
-    motion = Similarity.nearest(found.transform, centre)
-    return FrameReport(
-        index=index,
-        name=frame.name,
-        transform=tuple(float(value) for value in found.transform.ravel()),
-        scale=motion.scale,
-        rotation_deg=math.degrees(motion.rotation_rad),
-        shift_px=motion.shift_px,
-        correlation=found.correlation,
-        misfit_px=found.misfit_px,
-        gain=(float(found.gain[0]), float(found.gain[1]), float(found.gain[2])),
-        sharpness=found.sharpness,
-        registered=found.registered,
-        used=used,
-        seconds=seconds,
-    )
+def _cropped(depth: DepthIndex | None, where: tuple[slice, slice]) -> DepthIndex | None:
+    if depth is None:
+        return None
+    return DepthIndex(np.ascontiguousarray(depth.index[where]), np.ascontiguousarray(depth.confidence[where]))

@@ -1,18 +1,23 @@
-"""Fuses the frames of a folder: from the middle outward, the next file decoded while one is fused."""
+"""Fuses the frames of a folder: from the middle outward, reading, registering and fusing side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from stacker.batch.ahead import one_ahead
 from stacker.errors import DataError, StackerError, UserError
 from stacker.frames import Frame
 from stacker.io.decode import read_frame
 from stacker.io.listing import natural_order
 from stacker.options import Options, ReferenceView
-from stacker.stack import Stack, Stacker
+from stacker.result import Stack
+from stacker.stack import Registered, Stacker
+
+_Decoded = Generator[tuple[int, Frame | StackerError], None, None]
+_Ready = Generator[tuple[str, list[Registered]], None, None]
 
 __all__ = ["BadFrame", "FilesResult", "Progress", "fuse_files", "outward_order"]
 
@@ -94,10 +99,7 @@ def fuse_files(
     if positions_mm is not None and len(positions_mm) != len(ordered):
         raise UserError(f"There are {len(ordered)} frames but {len(positions_mm)} positions")
     run = _Run(ordered, options or Options(), positions_mm, skip_bad, progress)
-    start = len(ordered) // 2 if reference is None else reference
-    for index, frame in _decoded(ordered, outward_order(len(ordered), start)):
-        run.take(index, frame, start)
-    return run.result()
+    return run.fuse(len(ordered) // 2 if reference is None else reference)
 
 
 def outward_order(count: int, start: int) -> list[int]:
@@ -106,7 +108,11 @@ def outward_order(count: int, start: int) -> list[int]:
 
 
 class _Run:
-    """The state of one call of `fuse_files`."""
+    """The state of one call of `fuse_files`.
+
+    Three threads work side by side, each at most one frame ahead of the next: one reads, one registers, and
+    the caller's fuses. So three frames are in memory at a time, however many there are.
+    """
 
     def __init__(
         self,
@@ -123,52 +129,56 @@ class _Run:
         self._stacker = Stacker(options)
         self._skipped: list[BadFrame] = []
         self._simulated = False
-        self._turned = False
 
-    def take(self, index: int, frame: Frame | StackerError, start: int) -> None:
-        if index < start and not self._turned:
-            self._stacker.rewind()
-            self._turned = True
-        path = self._paths[index]
-        if isinstance(frame, StackerError):
-            if not self._skip_bad or not isinstance(frame, DataError):
-                raise frame
-            self._skipped.append(BadFrame(path, str(frame)))
-        else:
-            position = None if self._positions_mm is None else self._positions_mm[index]
-            self._stacker.add(frame, position, index)
-            self._simulated = self._simulated or frame.metadata.simulated
-        if self._progress is not None:
-            self._progress(len(self._stacker.reports) + len(self._skipped), len(self._paths), path.name)
-
-    def result(self) -> FilesResult:
+    def fuse(self, start: int) -> FilesResult:
+        order = outward_order(len(self._paths), start)
+        decoded = one_ahead(_decoded(self._paths, order), "stacker-decode")
+        registered = one_ahead(self._registered(decoded, start), "stacker-register")
+        with closing(registered):
+            for done, (name, ready) in enumerate(registered, start=1):
+                for frame in ready:
+                    self._stacker.fold(frame)
+                if self._progress is not None:
+                    self._progress(done, len(self._paths), name)
         if not self._stacker.reports:
             raise DataError(
                 f"None of the {len(self._paths)} frames can be read; the first: {self._skipped[0].reason}"
             )
         return FilesResult(self._stacker.finish(), tuple(self._paths), tuple(self._skipped), self._simulated)
 
+    def _registered(self, decoded: _Decoded, start: int) -> _Ready:
+        """Of every file its name and the frames that can be fused now."""
+        turned = False
+        for index, frame in decoded:
+            if index < start and not turned:
+                self._stacker.rewind()
+                turned = True
+            yield self._paths[index].name, self._register(index, frame)
 
-def _decoded(paths: Sequence[Path], order: Sequence[int]) -> Iterator[tuple[int, Frame | StackerError]]:
-    """Read frames in that order, one ahead of what is asked for.
+    def _register(self, index: int, frame: Frame | StackerError) -> list[Registered]:
+        if isinstance(frame, StackerError):
+            if not self._skip_bad or not isinstance(frame, DataError):
+                raise frame
+            self._skipped.append(BadFrame(self._paths[index], str(frame)))
+            return []
+        position = None if self._positions_mm is None else self._positions_mm[index]
+        self._simulated = self._simulated or frame.metadata.simulated
+        return self._stacker.register(frame, position, index)
+
+
+def _decoded(paths: Sequence[Path], order: Sequence[int]) -> _Decoded:
+    """Read frames in that order.
 
     All are turned as the first one that can be read: a camera that points down changes its mind about what is
     upright between frames.
     """
     orientation: int | None = None
-
-    def load(index: int) -> Frame | StackerError:
+    for index in order:
+        frame: Frame | StackerError
         try:
-            return read_frame(paths[index], orientation)
+            frame = read_frame(paths[index], orientation)
         except StackerError as error:
-            return error
-
-    with ThreadPoolExecutor(1, "stacker-decode") as pool:
-        waiting: Future[Frame | StackerError] = pool.submit(load, order[0])
-        for at, index in enumerate(order):
-            frame = waiting.result()
-            if orientation is None and isinstance(frame, Frame):
-                orientation = frame.metadata.orientation
-            if at + 1 < len(order):
-                waiting = pool.submit(load, order[at + 1])
-            yield index, frame
+            frame = error
+        else:
+            orientation = orientation or frame.metadata.orientation
+        yield index, frame

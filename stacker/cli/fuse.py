@@ -19,7 +19,7 @@ from stacker.errors import UserError
 if TYPE_CHECKING:
     from stacker.batch.files import FilesResult, Progress
     from stacker.options import Options
-    from stacker.stack import FrameReport
+    from stacker.result import FrameReport
 
 __all__ = ["INTERRUPTED", "register"]
 
@@ -29,6 +29,7 @@ INTERRUPTED = 130
 
 class _Border(Enum):
     FILL = "fill"
+    COMMON = "common"
     REFERENCE = "reference"
 
 
@@ -66,7 +67,11 @@ def _fuse(
     ] = None,
     quality: Annotated[int, typer.Option(min=1, max=100, help="Of a JPEG.")] = 95,
     border: Annotated[
-        _Border, typer.Option(help="fill: all that any frame reaches. reference: the size of a frame.")
+        _Border,
+        typer.Option(
+            help="fill: all that any frame reaches, filled from those that do. common: what all reach. "
+            "reference: the size of a frame."
+        ),
     ] = _Border.FILL,
     align: Annotated[
         bool, typer.Option("--align/--no-align", help="Register scale, rotation and shift.")

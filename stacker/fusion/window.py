@@ -47,6 +47,11 @@ class Window:
         x, y = self.x // block * block, self.y // block * block
         return Window(x, y, -(-(self.right - x) // block) * block, -(-(self.bottom - y) // block) * block)
 
+    def reduced(self, step: int) -> Window:
+        """The rectangle in a picture reduced by a factor: what lies in this one, at least a pixel."""
+        x, y = -(-self.x // step), -(-self.y // step)
+        return Window(x, y, max(1, self.right // step - x), max(1, self.bottom // step - y))
+
     def slices_in(self, outer: Window, shrink: int = 1) -> tuple[slice, slice]:
         """Rows and columns of this rectangle in an array that covers the outer one, reduced by a factor."""
         top, left = (self.y - outer.y) // shrink, (self.x - outer.x) // shrink

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 import zlib
@@ -15,16 +16,19 @@ import PIL.Image
 import tifffile
 
 from stacker.errors import DataError, UserError
-from stacker.frames import Frame, Image, as_frame
+from stacker.frames import Frame, FrameSource, Image, as_frame
 from stacker.io.metadata import read_metadata
 
-__all__ = ["check_image", "decode", "read_frame"]
+__all__ = ["check_image", "decode", "fingerprint", "read_frame"]
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 # Inside a scan, FF is followed by 00 (stuffing), D0 to D7 (restart) or FF (fill); anything else is a marker.
 _MARKER_IN_SCAN = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])", re.DOTALL)
+
+
+_SAMPLES, _SAMPLE_BYTES = 64, 4096
 
 
 def read_frame(path: Path | str, orientation: int | None = None) -> Frame:
@@ -53,7 +57,28 @@ def read_frame(path: Path | str, orientation: int | None = None) -> Frame:
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     frame = decode(data, str(path), orientation)
-    return replace(frame, name=path.name, path=path)
+    source = _source(path, data, orientation or frame.metadata.orientation)
+    return replace(frame, name=path.name, path=path, source=source)
+
+
+def _source(path: Path, data: bytes, orientation: int) -> FrameSource:
+    try:
+        mtime_ns = path.stat().st_mtime_ns
+    except OSError:  # taken away just now: what has been read is still good
+        mtime_ns = 0
+    return FrameSource(path, len(data), mtime_ns, fingerprint(data), orientation)
+
+
+def fingerprint(data: bytes) -> str:
+    """Digest of a file's length and of 64 samples of 4 kB spread evenly over it: as quick for 400 MB as for
+    one. Files with different fingerprints are different; photographs with the same one are the same.
+    """
+    digest = hashlib.sha256(len(data).to_bytes(8, "big"))
+    stride = max(_SAMPLE_BYTES, -(-len(data) // _SAMPLES))
+    for at in range(0, len(data), stride):
+        digest.update(data[at : at + _SAMPLE_BYTES])
+    digest.update(data[-_SAMPLE_BYTES:])
+    return digest.hexdigest()[:32]
 
 
 def check_image(source: Path | str | bytes) -> tuple[int, int]:

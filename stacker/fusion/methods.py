@@ -1,0 +1,70 @@
+"""Which class fuses by which method: the one place that knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from stacker.frames import Image
+from stacker.fusion.bands import FusionParameters
+from stacker.fusion.base import Fusion
+from stacker.fusion.pyramid import PyramidFusion
+
+__all__ = ["FusionSetup", "Method", "make_fusion", "needs_second_look"]
+
+
+class Method(Enum):
+    """How frames are fused."""
+
+    PYRAMID = "pyramid"
+    """Band by band, by local sharpness: hairs, glass, anything with depth behind depth."""
+
+
+@dataclass(frozen=True)
+class FusionSetup:
+    """What a fusion has to know before the first frame.
+
+    Attributes
+    ----------
+    size : tuple of int
+        Width and height of the frames.
+    dtype : dtype
+        Their type.
+    noise_sigma : float
+        Standard deviation of their noise, in units of 1/255 of white.
+    parameters : FusionParameters
+        How hard to choose.
+    look_again : callable
+        Gives the pixels of a frame that has been added, by its index: read from its file once more, or from
+        the array it came as.
+    """
+
+    size: tuple[int, int]
+    dtype: np.dtype[Any]
+    noise_sigma: float
+    parameters: FusionParameters
+    look_again: Callable[[int], Image]
+
+
+def make_fusion(method: Method, setup: FusionSetup) -> Fusion:
+    """Begin a fusion."""
+    return _FUSIONS[method](setup)
+
+
+def needs_second_look(method: Method) -> bool:
+    """Whether a method reads frames again after all have been added."""
+    return method in _SECOND_LOOK
+
+
+def _pyramid(setup: FusionSetup) -> Fusion:
+    return PyramidFusion(setup.size, setup.dtype, setup.noise_sigma, setup.parameters)
+
+
+_FUSIONS: dict[Method, Callable[[FusionSetup], Fusion]] = {Method.PYRAMID: _pyramid}
+
+_SECOND_LOOK: frozenset[Method] = frozenset()
+"""Methods that read the frames again."""

@@ -1,0 +1,154 @@
+"""What the stacker says about frames, and what it gives in the end."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stacker.frames import Frame, FrameMetadata, FrameSource, Image
+from stacker.fusion.base import DepthIndex
+from stacker.io.encode import write_image
+from stacker.registration.chain import Registration
+from stacker.registration.similarity import Matrix, Similarity
+
+__all__ = ["FrameReport", "Stack", "report_of"]
+
+
+@dataclass(frozen=True)
+class FrameReport:
+    """What the stacker found out about a frame.
+
+    Attributes
+    ----------
+    index : int
+        Place in the stack, from 0; the order of arrival unless it was given.
+    name : str
+        Of the file or array.
+    transform : tuple of 9 floats
+        Row by row, the 3 × 3 transform of frame pixels to pixels of the reference view; see `matrix`.
+    scale, rotation_deg, shift_px : float, float, (float, float)
+        The same as parts: rotation clockwise, shift of the frame's centre, right and down.
+    correlation : float
+        With the neighbour it was matched to, -1 to 1; 1 for the first frame.
+    misfit_px : float
+        What scale, rotation and shift leave over at the corners; infinite where nothing could be matched.
+    gain : tuple of float
+        Factors applied to red, green and blue.
+    sharpness : float
+        Of the sharpest parts; comparable within a stack. See `stacker.sharpness`.
+    registered : bool
+        False when the transform is a prediction.
+    used : bool
+        False when the frame was left out.
+    seconds : float
+        Wall time that adding it took.
+    """
+
+    index: int
+    name: str
+    transform: tuple[float, ...]
+    scale: float
+    rotation_deg: float
+    shift_px: tuple[float, float]
+    correlation: float
+    misfit_px: float
+    gain: tuple[float, float, float]
+    sharpness: float
+    registered: bool
+    used: bool
+    seconds: float
+
+    @property
+    def matrix(self) -> Matrix:
+        """Frame to reference view, shape (3, 3)."""
+        return np.array(self.transform).reshape(3, 3)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The result.
+
+    Attributes
+    ----------
+    image : ndarray, shape (H, W, 3)
+        RGB, in the frames' type.
+    valid : ndarray of bool, shape (H, W)
+        False in corners that no frame reaches; there the image is made up smoothly.
+    origin_px : tuple of int
+        Where the image's first pixel lies in the reference view: (x, y).
+    reports : tuple of FrameReport
+        By index.
+    shares : tuple of float
+        For each report, the share of the detailed parts of the picture in which that frame is the sharpest.
+    sources : tuple of FrameSource or None
+        For each report, the file that the frame was read from; None for arrays.
+    depth : DepthIndex or None
+        Which frame is the sharpest, place by place, as shares of an index of the reports; None when the
+        method does not know.
+    noise_sigma : float
+        Of the frames, in units of 1/255 of white.
+    method, reason : str
+        How the frames were fused, and, when that was chosen automatically, why.
+    frame_size : tuple of int
+        Width and height of the frames, in pixels.
+    metadata : FrameMetadata
+        Of the first frame added; written by `save`.
+    """
+
+    image: Image
+    valid: np.ndarray[Any, np.dtype[np.bool_]]
+    origin_px: tuple[int, int]
+    reports: tuple[FrameReport, ...]
+    shares: tuple[float, ...]
+    sources: tuple[FrameSource | None, ...]
+    depth: DepthIndex | None
+    noise_sigma: float
+    method: str
+    reason: str
+    frame_size: tuple[int, int]
+    metadata: FrameMetadata
+
+    @property
+    def transforms(self) -> tuple[Matrix, ...]:
+        """Frame to reference view, shape (3, 3) each, of every report."""
+        return tuple(report.matrix for report in self.reports)
+
+    @property
+    def gains(self) -> tuple[tuple[float, float, float], ...]:
+        """Factors applied to red, green and blue, of every report."""
+        return tuple(report.gain for report in self.reports)
+
+    @property
+    def unused(self) -> tuple[FrameReport, ...]:
+        """Frames that contributed nothing to speak of: under 0.05 % of the detail."""
+        return tuple(r for r, share in zip(self.reports, self.shares, strict=True) if share < 0.0005)
+
+    def save(self, path: Path | str, bit_depth: int | None = None, quality: int = 95) -> None:
+        """Write TIFF, PNG or JPEG, atomically, with the frames' profile and EXIF; see
+        `stacker.write_image`."""
+        write_image(Path(path), self.image, self.metadata, bit_depth, quality)
+
+
+def report_of(index: int, frame: Frame, found: Registration, used: bool, seconds: float) -> FrameReport:
+    """Put together what is known of a frame."""
+    centre = (frame.width - 1) / 2, (frame.height - 1) / 2
+    motion = Similarity.nearest(found.transform, centre)
+    return FrameReport(
+        index=index,
+        name=frame.name,
+        transform=tuple(float(value) for value in found.transform.ravel()),
+        scale=motion.scale,
+        rotation_deg=math.degrees(motion.rotation_rad),
+        shift_px=motion.shift_px,
+        correlation=found.correlation,
+        misfit_px=found.misfit_px,
+        gain=(float(found.gain[0]), float(found.gain[1]), float(found.gain[2])),
+        sharpness=found.sharpness,
+        registered=found.registered,
+        used=used,
+        seconds=seconds,
+    )
