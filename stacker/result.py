@@ -12,7 +12,7 @@ import numpy as np
 from stacker.frames import Frame, FrameMetadata, FrameSource, Image
 from stacker.fusion.base import DepthIndex
 from stacker.io.encode import write_image
-from stacker.registration.chain import Registration
+from stacker.registration.chain import Registration, Verdict
 from stacker.registration.similarity import Matrix, Similarity
 
 __all__ = ["FrameReport", "Stack", "report_of"]
@@ -40,8 +40,8 @@ class FrameReport:
         Factors applied to red, green and blue.
     sharpness : float
         Of the sharpest parts; comparable within a stack. See `stacker.sharpness`.
-    registered : bool
-        False when the transform is a prediction.
+    verdict : Verdict
+        Whether it could be matched; when not, the transform is a prediction.
     used : bool
         False when the frame was left out.
     seconds : float
@@ -58,9 +58,14 @@ class FrameReport:
     misfit_px: float
     gain: tuple[float, float, float]
     sharpness: float
-    registered: bool
+    verdict: Verdict
     used: bool
     seconds: float
+
+    @property
+    def registered(self) -> bool:
+        """False when the transform is a prediction."""
+        return self.verdict is Verdict.REGISTERED
 
     @property
     def matrix(self) -> Matrix:
@@ -148,7 +153,7 @@ def report_of(index: int, frame: Frame, found: Registration, used: bool, seconds
         misfit_px=found.misfit_px,
         gain=(float(found.gain[0]), float(found.gain[1]), float(found.gain[2])),
         sharpness=found.sharpness,
-        registered=found.registered,
+        verdict=found.verdict,
         used=used,
         seconds=seconds,
     )

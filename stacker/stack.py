@@ -19,7 +19,7 @@ from stacker.fusion.methods import FusionSetup, make_fusion, needs_second_look
 from stacker.fusion.window import Window
 from stacker.io.decode import read_frame
 from stacker.options import Border, Options, Unregistered
-from stacker.registration.chain import Chain, Registration
+from stacker.registration.chain import Chain, Registration, Verdict
 from stacker.registration.rail import RailGeometry
 from stacker.result import FrameReport, Stack, report_of
 
@@ -80,6 +80,7 @@ class Stacker:
         self._sources: dict[int, FrameSource] = {}
         self._arrays: dict[int, Image] = {}
         self._common = CommonField()
+        self._held: Registered | None = None
 
     @property
     def reports(self) -> tuple[FrameReport, ...]:
@@ -90,6 +91,10 @@ class Stacker:
         self, frame: Frame | Image | Path | str, position_mm: float | None = None, index: int | None = None
     ) -> FrameReport:
         """Register a frame to its neighbour and fold it into the picture.
+
+        A frame that cannot be matched is held back until the next one: its place is then known from both
+        sides, and the report in `reports` replaces the one returned here. A frame of another subject is
+        reported and left out.
 
         Parameters
         ----------
@@ -117,10 +122,13 @@ class Stacker:
     ) -> list[Registered]:
         """Find out where a frame lies: the first half of `add`.
 
+        Parameters are those of `add`.
+
         Returns
         -------
         list of Registered
-            The frames that can be fused now, in order; for `fold`.
+            The frames that can be fused now, in order, for `fold`: none while this one is held back, two when
+            the one before it was.
         """
         started = time.perf_counter()
         number = len(self._reports) if index is None else index
@@ -130,10 +138,33 @@ class Stacker:
         assert self._chain is not None
         self._check_alike(taken)
         found = self._chain.add(taken.pixels, position_mm)
-        used = found.registered or self._options.unregistered is Unregistered.PREDICT
+        ready = self._settle(found)
+        used = found.registered or (
+            found.verdict is Verdict.UNMATCHED and self._options.unregistered is Unregistered.PREDICT
+        )
         self._remember(number, taken)
         self._reports[number] = report_of(number, taken, found, used, time.perf_counter() - started)
-        return [Registered(number, taken, found)] if used else []
+        if found.registered:
+            ready.append(Registered(number, taken, found))
+        elif used:
+            self._held = Registered(number, taken, found)
+        return ready
+
+    def _settle(self, found: Registration | None = None) -> list[Registered]:
+        """Let go of the frame that was held back because it could not be matched.
+
+        If the frame behind it was registered, its place is between its two neighbours; otherwise where the
+        motion before it pointed.
+        """
+        held, self._held = self._held, None
+        if held is None:
+            return []
+        revised = self._chain.revised() if self._chain is not None and found is not None else ()
+        if revised:
+            held = replace(held, found=revised[-1])
+            seconds = self._reports[held.index].seconds
+            self._reports[held.index] = report_of(held.index, held.frame, held.found, True, seconds)
+        return [held]
 
     def fold(self, ready: Registered) -> None:
         """Fold a registered frame into the picture: the second half of `add`."""
@@ -187,6 +218,8 @@ class Stacker:
         UserError
             When no frame has been added, or nothing is common to all of them and only that was asked for.
         """
+        for held in self._settle():
+            self.fold(held)
         fusion = self._require_frames()
         fused = fusion.finish()
         assert self._first is not None

@@ -13,6 +13,7 @@ from stacker.frames import Frame
 from stacker.io.decode import read_frame
 from stacker.io.listing import natural_order
 from stacker.options import Options, ReferenceView
+from stacker.registration.chain import Verdict
 from stacker.result import Stack
 from stacker.stack import Registered, Stacker
 
@@ -107,6 +108,10 @@ def outward_order(count: int, start: int) -> list[int]:
     return [*range(start, count), *range(start - 1, -1, -1)]
 
 
+class _OddReference(Exception):  # noqa: N818 - a message between two functions, not an error
+    """The frame that was to be the reference shows something else than the two after it."""
+
+
 class _Run:
     """The state of one call of `fuse_files`.
 
@@ -126,12 +131,38 @@ class _Run:
         self._skip_bad, self._progress = skip_bad, progress
         if options.reference == ReferenceView() and positions_mm is not None and options.pupil_distance_mm:
             options = replace(options, reference=ReferenceView.at_position(positions_mm[len(paths) // 2]))
+        self._options = options
         self._stacker = Stacker(options)
-        self._skipped: list[BadFrame] = []
+        self._skipped: dict[int, str] = {}
+        self._foreign: list[int] = []
         self._simulated = False
 
     def fuse(self, start: int) -> FilesResult:
         order = outward_order(len(self._paths), start)
+        try:
+            self._pass(order, start)
+        except _OddReference:
+            odd = self._stacker.reports[0].index
+            self._skip_foreign(odd)
+            order = [index for index in order if index != odd]
+            self._stacker, self._foreign = Stacker(self._options), []
+            self._second_pass(order)
+        if not any(report.used for report in self._stacker.reports):
+            index, reason = min(self._skipped.items())
+            raise DataError(
+                f"None of the {len(self._paths)} frames can be used; {self._paths[index].name}: {reason}"
+            )
+        skipped = tuple(BadFrame(self._paths[index], why) for index, why in sorted(self._skipped.items()))
+        return FilesResult(self._stacker.finish(), tuple(self._paths), skipped, self._simulated)
+
+    def _second_pass(self, order: Sequence[int]) -> None:
+        try:
+            self._pass(order, order[0])
+        except _OddReference:
+            names = ", ".join(self._paths[index].name for index in order[:3])
+            raise DataError(f"These frames do not show one subject: {names}") from None
+
+    def _pass(self, order: Sequence[int], start: int) -> None:
         decoded = one_ahead(_decoded(self._paths, order), "stacker-decode")
         registered = one_ahead(self._registered(decoded, start), "stacker-register")
         with closing(registered):
@@ -140,11 +171,6 @@ class _Run:
                     self._stacker.fold(frame)
                 if self._progress is not None:
                     self._progress(done, len(self._paths), name)
-        if not self._stacker.reports:
-            raise DataError(
-                f"None of the {len(self._paths)} frames can be read; the first: {self._skipped[0].reason}"
-            )
-        return FilesResult(self._stacker.finish(), tuple(self._paths), tuple(self._skipped), self._simulated)
 
     def _registered(self, decoded: _Decoded, start: int) -> _Ready:
         """Of every file its name and the frames that can be fused now."""
@@ -154,16 +180,45 @@ class _Run:
                 self._stacker.rewind()
                 turned = True
             yield self._paths[index].name, self._register(index, frame)
+        if len(self._foreign) == 1 and len(self._stacker.reports) == 2:
+            self._skip_foreign(self._foreign[0])  # the last of two frames: either could be meant
 
     def _register(self, index: int, frame: Frame | StackerError) -> list[Registered]:
         if isinstance(frame, StackerError):
             if not self._skip_bad or not isinstance(frame, DataError):
                 raise frame
-            self._skipped.append(BadFrame(self._paths[index], str(frame)))
+            self._skipped[index] = str(frame)
             return []
         position = None if self._positions_mm is None else self._positions_mm[index]
         self._simulated = self._simulated or frame.metadata.simulated
-        return self._stacker.register(frame, position, index)
+        ready = self._stacker.register(frame, position, index)
+        self._judge(index)
+        return ready
+
+    def _judge(self, index: int) -> None:
+        """Leave a frame of another subject out, or stop; if it is the reference, begin again without it."""
+        reports = self._stacker.reports
+        if reports[-1].verdict is Verdict.FOREIGN:
+            self._foreign.append(index)
+        elif len(reports) == 1:
+            return
+        if len(reports) == 1 + len(self._foreign):
+            if len(self._foreign) == 1:
+                return  # the next one tells which of the two is odd
+            if len(self._foreign) == 2:
+                raise _OddReference
+        for foreign in self._foreign:
+            self._skip_foreign(foreign)
+        self._foreign = []
+
+    def _skip_foreign(self, index: int) -> None:
+        reason = "it shows another subject than the frames around it"
+        if not self._skip_bad:
+            name = self._paths[index].name
+            raise DataError(
+                f"{name} cannot be stacked: {reason}; take it away, or leave it out with --skip-bad"
+            )
+        self._skipped[index] = reason
 
 
 def _decoded(paths: Sequence[Path], order: Sequence[int]) -> _Decoded:

@@ -163,12 +163,14 @@ def _progress(shown: bool) -> Iterator[Progress | None]:
 
 
 def _warnings(result: FilesResult) -> Iterator[str]:
+    from stacker.registration.chain import Verdict
+
     for bad in result.skipped:
         yield f"skipped {bad.path.name}: {bad.reason}"
     if len(result.stack.reports) == 1:
         yield "there is one frame only; it is the picture"
     for report in result.stack.reports:
-        if not report.registered:
+        if report.verdict is Verdict.UNMATCHED:
             fate = (
                 "it is placed where the motion of its neighbours puts it" if report.used else "it is left out"
             )
@@ -225,6 +227,7 @@ def _report_as_json(report: FrameReport, share: float) -> dict[str, Any]:
         "gain": list(report.gain),
         "sharpness": report.sharpness,
         "registered": report.registered,
+        "verdict": report.verdict.value,
         "used": report.used,
         "share": share,
     }
