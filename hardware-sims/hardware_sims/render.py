@@ -88,6 +88,16 @@ class Renderer:
         """The same view with every depth in focus, diffraction and pixel integration included."""
         return self._picture(self._sharp_shot(viewpoint, f_number))
 
+    def render_reached(self, viewpoint: Viewpoint, f_number: float, reach_mm: tuple[float, float]) -> Array:
+        """The same view as the best stacking could make it from positions over a range.
+
+        What lies within the range is in focus; what lies before or behind it is as blurred as from the
+        nearer end, which is the sharpest that any frame has it.
+        """
+        lens = self.lens.stopped_to(f_number)
+        gain = lens.magnification * lens.pupil_diameter_mm / self.frame.pitch_mm
+        return self._picture(Shot(self.frame, lens, viewpoint, self._ladder(lens), gain, reach_mm))
+
     def depth_mm(self, viewpoint: Viewpoint, f_number: float) -> Array:
         """Depth of the nearest surface that covers at least half of a pixel; (height, width) float32."""
         shot = self._sharp_shot(viewpoint, f_number)
@@ -99,6 +109,16 @@ class Renderer:
             cover = sheet.sample_cover(0, map_x, map_y)[..., 3]
             np.copyto(depth, z, where=cover >= 0.5)
         return depth
+
+    def covers(self, viewpoint: Viewpoint, f_number: float) -> list[Array]:
+        """How much of each pixel each sheet covers, in focus, far to near; (height, width) float32 each."""
+        shot = self._sharp_shot(viewpoint, f_number)
+        region = Region(0, self.frame.height_px, 0, self.frame.width_px)
+        covers = []
+        for sheet in self._sheets:
+            _, map_x, map_y = located(shot, view_of(shot, sheet), 0, region)
+            covers.append(np.clip(sheet.sample_cover(0, map_x, map_y)[..., 3], 0.0, 1.0))
+        return covers
 
     def run(self, work: Callable[[int], None], items: Iterable[int]) -> Iterable[None]:
         """Do work on the renderer's threads; like `map`."""

@@ -116,7 +116,7 @@ class Scene:
     Parameters
     ----------
     name : str
-        One of `hardware_sims.scenes.SCENES`.
+        One of `hardware_sims.scenes.SCENES` or `STUDIES`.
     width_mm, height_mm : float
         Frame in the plane z = 0 that the subject fills.
     depth_mm : float

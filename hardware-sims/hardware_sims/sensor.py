@@ -92,8 +92,9 @@ class Sensor:
         iso: float,
         seed: tuple[int, ...],
         run: Callable[[Callable[[int], None], Iterable[int]], Iterable[Any]] = map,
+        bits: int = 8,
     ) -> Array:
-        """Turn light into an 8-bit picture.
+        """Turn light into a picture of 8 or 16 bits.
 
         Parameters
         ----------
@@ -105,14 +106,23 @@ class Sensor:
             Of the noise.
         run : callable
             `map` or one that works in parallel; the result is the same.
+        bits : int
+            Of a sample: 8, or 16, which take longer.
 
         Returns
         -------
         Array
-            (height, width, 3) uint8 RGB, sRGB curve.
+            (height, width, 3) uint8 or uint16 RGB, sRGB curve.
+
+        Raises
+        ------
+        ValueError
+            For bits other than 8 or 16.
         """
+        if bits not in (8, 16):
+            raise ValueError(f"a picture has 8 or 16 bits, not {bits}")
         white = self.full_well_electrons * 100.0 / iso
-        picture = np.empty(light.shape, np.uint8)
+        picture = np.empty(light.shape, np.uint8 if bits == 8 else np.uint16)
 
         def strip(top: int) -> None:
             rows = slice(top, top + _STRIP_ROWS)
@@ -121,6 +131,9 @@ class Sensor:
             # Above some ten photons a Poisson count is a normal one with its variance.
             variance = np.maximum(electrons, 0.0) + np.float32(self.read_noise_electrons**2)
             electrons += cv2.sqrt(variance).reshape(electrons.shape) * grain
+            if bits == 16:
+                picture[rows] = np.round(65535.0 * srgb_encode(electrons / np.float32(white)))
+                return
             electrons *= np.float32(_CODES / white)
             np.clip(electrons, 0.0, np.float32(_CODES), out=electrons)
             picture[rows] = _TONE[electrons.astype(np.uint16)]

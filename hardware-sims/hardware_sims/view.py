@@ -91,11 +91,17 @@ class Shot:
     viewpoint: Viewpoint
     ladder: BlurLadder
     gain_px: float  # blur in px is gain·|dz|/(v+dz)
+    reach_mm: tuple[float, float] | None = None  # depths in focus together; the plane of focus alone if None
 
     @property
     def pixel_mm(self) -> float:
         """A sensor pixel in the plane of focus."""
         return self.frame.pitch_mm / self.lens.magnification
+
+    @property
+    def in_focus_mm(self) -> tuple[float, float]:
+        """Nearest and farthest depth without blur."""
+        return self.reach_mm or (self.viewpoint.carriage_mm, self.viewpoint.carriage_mm)
 
     def places(self, level: int, region: Region) -> tuple[Array, Array]:
         """Distances from the axis in the plane of focus, in mm: (columns,), (rows, 1)."""
@@ -111,8 +117,9 @@ class Shot:
         return (depth + np.float32(v - self.viewpoint.carriage_mm)) * np.float32(1.0 / v)
 
     def blur_squared(self, depth: Array) -> Array:
-        """Squared blur diameter in px² at a depth."""
-        dz = depth - np.float32(self.viewpoint.carriage_mm)
+        """Squared blur diameter in px² at a depth, seen from the nearest position that has it sharpest."""
+        low, high = self.in_focus_mm
+        dz = depth - (np.float32(low) if low == high else np.clip(depth, np.float32(low), np.float32(high)))
         blur = dz * np.float32(self.gain_px) / (dz + np.float32(self.lens.pupil_distance_mm))
         return np.asarray(blur * blur)
 
@@ -133,8 +140,8 @@ def view_of(shot: Shot, sheet: SampledSheet) -> View:
         )
     cover, near, far = sheet.sample_cells(*shot.scene_places(_CELL_LEVEL, region, scale))
     at_near, at_far = shot.blur_squared(near), shot.blur_squared(far)
-    x_mm = shot.viewpoint.carriage_mm
-    least = np.where((near <= x_mm) & (far >= x_mm), 0.0, np.minimum(at_near, at_far))
+    low, high = shot.in_focus_mm
+    least = np.where((near <= high) & (far >= low), 0.0, np.minimum(at_near, at_far))
     return View(sheet, scale, cover > 0.0, least, np.maximum(at_near, at_far))
 
 

@@ -7,10 +7,14 @@ from dataclasses import replace
 
 from hardware_sims.scene import Grid, Raster, Scene, Sheet
 from hardware_sims.scenes.bracelet import bracelet_sheets
+from hardware_sims.scenes.glints import glints_sheets
+from hardware_sims.scenes.ground import mineral_sheets, slope_sheets
+from hardware_sims.scenes.hairs import hairs_sheets
 from hardware_sims.scenes.insect import insect_sheets
-from hardware_sims.scenes.statue import statue_sheets
+from hardware_sims.scenes.statue import porcelain_sheets, statue_sheets
+from hardware_sims.scenes.wings import wings_sheets
 
-__all__ = ["SCENES", "make_scene"]
+__all__ = ["SCENES", "STUDIES", "make_scene"]
 
 _FRAME = (36.0, 24.0)
 _DEPTH = 32.0
@@ -21,8 +25,20 @@ _MAKERS: dict[str, Callable[[int], tuple[Sheet, ...]]] = {
     "statue": statue_sheets,
 }
 
+_STUDY_MAKERS: dict[str, Callable[[int], tuple[Sheet, ...]]] = {
+    "bristles": hairs_sheets,
+    "glints": glints_sheets,
+    "porcelain": porcelain_sheets,
+    "slope": slope_sheets,
+    "mineral": mineral_sheets,
+    "wings": wings_sheets,
+}
+
 SCENES: tuple[str, ...] = tuple(_MAKERS)
-"""Names that `make_scene` knows."""
+"""Names that `make_scene` knows, for the bench: a subject before a backdrop."""
+
+STUDIES: tuple[str, ...] = tuple(_STUDY_MAKERS)
+"""Further names that `make_scene` knows, each made to be hard for fusion in one way."""
 
 
 def make_scene(name: str, *, width_mm: float = 36.0, depth_mm: float = 32.0, seed: int = 1) -> Scene:
@@ -31,7 +47,7 @@ def make_scene(name: str, *, width_mm: float = 36.0, depth_mm: float = 32.0, see
     Parameters
     ----------
     name : str
-        One of `SCENES`.
+        One of `SCENES` or `STUDIES`.
     width_mm : float
         Width of the frame at depth 0; the height is two thirds of it.
     depth_mm : float
@@ -44,12 +60,13 @@ def make_scene(name: str, *, width_mm: float = 36.0, depth_mm: float = 32.0, see
     ValueError
         For an unknown name or a size not above 0.
     """
-    if name not in _MAKERS:
-        raise ValueError(f"there is no scene named {name!r}; there are: {', '.join(SCENES)}")
+    makers = _MAKERS | _STUDY_MAKERS
+    if name not in makers:
+        raise ValueError(f"there is no scene named {name!r}; there are: {', '.join(makers)}")
     if not (width_mm > 0 and depth_mm > 0):
         raise ValueError(f"a scene's width and depth must be above 0 mm, not {width_mm} and {depth_mm}")
     scale = width_mm / _FRAME[0]
-    sheets = tuple(_scaled(sheet, scale, depth_mm) for sheet in _MAKERS[name](seed))
+    sheets = tuple(_scaled(sheet, scale, depth_mm) for sheet in makers[name](seed))
     return Scene(name, width_mm, _FRAME[1] * scale, depth_mm, seed, sheets)
 
 

@@ -16,7 +16,7 @@ from hardware_sims.scenes.fields import (
 )
 from hardware_sims.scenes.relief import Look, Relief
 
-__all__ = ["statue_sheets"]
+__all__ = ["porcelain_sheets", "statue_sheets"]
 
 _KEY = unit(-0.62, -0.60, 0.72)
 _FILL = unit(0.9, -0.1, 0.55)
@@ -29,15 +29,24 @@ _BOUNDS = (-23.0, -16.0, 23.0, 17.0)
 
 def statue_sheets(seed: int) -> tuple[Sheet, ...]:
     """The head and the garden wall far behind it."""
+    return _sheets(seed, 1.0)
+
+
+def porcelain_sheets(seed: int) -> tuple[Sheet, ...]:
+    """The same head, smooth: a tenth of the stone's texture, so that shading is nearly all there is."""
+    return _sheets(seed, 0.1)
+
+
+def _sheets(seed: int, texture: float) -> tuple[Sheet, ...]:
     head = Relief(
-        lambda grid: _head_shape(grid, seed),
+        lambda grid: _head_shape(grid, seed, texture),
         _BOUNDS,
         _KEY,
-        grain=lambda grid: 0.006 * octaves(grid, 0.22, seed + 21, 3, 0.75),
+        grain=lambda grid: 0.006 * texture * octaves(grid, 0.22, seed + 21, 3, 0.75),
     )
 
     def paint(grid: Grid, look: Look) -> Array:
-        return _paint(grid, look, seed)
+        return _paint(grid, look, seed, texture)
 
     return (
         Sheet("wall", "backdrop", (-30.0, -22.0, 30.0, 22.0), lambda grid: _wall(grid, seed), 0.04),
@@ -119,7 +128,7 @@ def _curls(x: Array, y: Array) -> Array:
     return np.asarray(np.sqrt(np.clip(1.0 - best * best, 0.0, 1.0)) + spiral)
 
 
-def _head_shape(grid: Grid, seed: int) -> tuple[Array, Array]:
+def _head_shape(grid: Grid, seed: int, texture: float) -> tuple[Array, Array]:
     """Depth and signed distance outside the outline."""
     x, y = coordinates(grid)
     skull = (x / 8.1) ** 2 + ((y + 1.4) / 11.2) ** 2 + 0.10 * smoothstep(1.0, 9.0, y) * (x / 4.5) ** 2
@@ -151,20 +160,20 @@ def _head_shape(grid: Grid, seed: int) -> tuple[Array, Array]:
     for part, distance in parts:
         height = np.where(distance < 0.0, np.maximum(height, part), height)
         outside = np.minimum(outside, distance)
-    rough = 0.03 * octaves(grid, 0.9, seed + 11, 4, 0.6)
+    rough = 0.03 * texture * octaves(grid, 0.9, seed + 11, 4, 0.6)
     return np.asarray(32.0 - height - rough, np.float32), np.asarray(outside, np.float32)
 
 
-def _paint(grid: Grid, look: Look, seed: int) -> Array:
+def _paint(grid: Grid, look: Look, seed: int, texture: float) -> Array:
     nx, ny, nz = look.nx, look.ny, look.nz
     grain = octaves(grid, 0.22, seed + 21, 3, 0.75)
     key = np.clip(nx * _KEY[0] + ny * _KEY[1] + nz * _KEY[2], 0.0, None) * look.lit
     fill = np.clip(nx * _FILL[0] + ny * _FILL[1] + nz * _FILL[2], 0.0, None)
     gloss = np.clip(nx * 0.5 * _KEY[0] + ny * 0.5 * _KEY[1] + nz * (0.5 + 0.5 * _KEY[2]), 0.0, None)
     stain = smoothstep(-0.4, 1.1, octaves(grid, 3.0, seed + 31, 4, 0.6))
-    stone = _PALE + (_DARK - _PALE) * stain[..., None]
+    stone = _PALE + (_DARK - _PALE) * (texture * stain)[..., None]
     speck = smoothstep(0.75, 1.3, noise(grid, 0.16, seed + 41)) * 0.35
-    albedo = np.clip(1.0 + 0.10 * grain - speck, 0.2, None)
+    albedo = np.clip(1.0 + texture * (0.10 * grain - speck), 0.2, None)
     light = (
         key[..., None] * (1.1 * _SUN)
         + (fill * look.sky)[..., None] * (0.75 * _OPEN_SHADE)

@@ -1,0 +1,362 @@
+"""Rendered stacks with known truth, made once and kept: ``python -m benchmarks.stacks [NAME…]``.
+
+Six scenes, each hard for fusion in one way, seen through the bench's optics: physical defocus, occlusion,
+the change of perspective as the camera moves, diffraction, photon noise, clipping, flicker. `load` renders
+what is not in the cache yet and returns a `RenderedStack`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from hardware_sims.optics import SimLens
+from hardware_sims.render import Frame, Renderer, Viewpoint
+from hardware_sims.scenes import make_scene
+from hardware_sims.sensor import Sensor, srgb_encode
+
+__all__ = ["RECIPES", "VIEWS", "Array", "Recipe", "RenderedStack", "View", "cache_folder", "load"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+View = Literal["first", "middle", "last"]
+VIEWS: tuple[View, ...] = ("first", "middle", "last")
+"""Frames whose perspective the truth is rendered in: stackers take one of these for reference."""
+
+_STOP = 5.6  # nominal; only its ratio to the effective f-number matters here
+_VERSION = 2  # of what is rendered; a change makes the cache stale
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one scene is shot.
+
+    Parameters
+    ----------
+    name : str
+        One of `hardware_sims.scenes.STUDIES`.
+    frames : int
+        Of the stack. The first and last planes of focus lie a little outside the subject.
+    width_mm, depth_mm : float
+        Of the subject.
+    magnification, effective_f_number, pupil_distance_mm : float
+        Of the lens. A plane one mm off focus is blurred over magnification² / effective f-number mm of the
+        sensor; the size changes by depth over pupil distance.
+    iso : float
+        Sets the noise: white is 50000 electrons at 100.
+    flicker : float
+        Brightness of the frames differs by up to this share.
+    drift_px : float
+        Sideways wander over the stack, in pixels of a 1500 px frame; jitter is a tenth of it.
+    """
+
+    name: str
+    frames: int
+    width_mm: float
+    depth_mm: float
+    magnification: float
+    effective_f_number: float
+    pupil_distance_mm: float
+    iso: float
+    flicker: float
+    drift_px: float
+
+    @property
+    def positions_mm(self) -> list[float]:
+        """Carriage positions, near end first."""
+        margin = 0.06 * self.depth_mm  # at both ends almost everything is blurred
+        return [float(x) for x in np.linspace(-margin, self.depth_mm + margin, self.frames)]
+
+
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        # Size changes by 14 %; half a step is a blur of 3 px at 1500 px.
+        Recipe("bristles", 16, 36.0, 24.0, 1.0, 11.3, 170.0, 400.0, 0.03, 12.0),
+        Recipe("glints", 18, 36.0, 24.0, 1.0, 11.3, 240.0, 100.0, 0.01, 6.0),
+        Recipe("porcelain", 18, 36.0, 26.0, 1.0, 11.3, 300.0, 400.0, 0.02, 6.0),
+        # ISO 6400 is a noise of about 4 of 255.
+        Recipe("slope", 20, 36.0, 24.0, 1.0, 11.3, 200.0, 6400.0, 0.02, 8.0),
+        # A 10 × objective of numerical aperture 0.28; 3.9 µm a slice.
+        Recipe("mineral", 120, 2.4, 0.42, 10.0, 17.9, 20.0, 100.0, 0.01, 10.0),
+        Recipe("wings", 14, 36.0, 20.0, 1.0, 11.3, 260.0, 200.0, 0.02, 6.0),
+    )
+}
+
+
+def cache_folder() -> Path:
+    """Where stacks are kept unless told otherwise: ``FOCUSRIG_BENCH_CACHE`` or a system temporary folder."""
+    return Path(
+        os.environ.get("FOCUSRIG_BENCH_CACHE") or Path(tempfile.gettempdir()) / "focusrig-bench-stacks"
+    )
+
+
+@dataclass(frozen=True)
+class RenderedStack:
+    """A stack on disk with all that is known about it.
+
+    Parameters
+    ----------
+    name, seed, bits
+        As asked for.
+    folder : Path
+        ``frames/`` holds nothing but the frames; the rest lies beside it.
+    paths : tuple of Path
+        TIFF files, near end first.
+    positions_mm : tuple of float
+        True carriage positions.
+    gains : tuple of float
+        Brightness of each frame beside the scene's; 1 for the middle one.
+    pupil_distance_mm : float
+        Of the lens.
+    lateral_px : tuple of (float, float)
+        Sideways place of the camera at each frame, in pixels of the plane of focus.
+    size_px : tuple of int
+        Width and height.
+    """
+
+    name: str
+    seed: int
+    bits: int
+    folder: Path
+    paths: tuple[Path, ...]
+    positions_mm: tuple[float, ...]
+    gains: tuple[float, ...]
+    pupil_distance_mm: float
+    lateral_px: tuple[tuple[float, float], ...]
+    size_px: tuple[int, int]
+
+    @property
+    def reference(self) -> int:
+        """Index of the middle frame, whose view `stacker fuse` takes by default."""
+        return len(self.paths) // 2
+
+    def index_of(self, view: View) -> int:
+        """Frame that has a view."""
+        return {"first": 0, "middle": self.reference, "last": len(self.paths) - 1}[view]
+
+    def frames(self) -> Iterator[Array]:
+        """The frames, (h, w, 3) uint8 or uint16 RGB."""
+        for path in self.paths:
+            yield _read(path)
+
+    def truth(self, view: View = "middle") -> Array:
+        """All in focus without noise, clipped, sRGB; (h, w, 3) float32 RGB, 0 to 1.
+
+        What lies behind the last plane of focus is blurred as in the last frame: no stack has it sharper.
+        """
+        return np.asarray(_read(self.folder / f"truth_{view}.png").astype(np.float32) / np.float32(65535.0))
+
+    def depth_mm(self, view: View = "middle") -> Array:
+        """Depth of the nearest surface that covers at least half of each pixel; (h, w) float32.
+
+        A plane at depth z is in focus from carriage position z.
+        """
+        with np.load(self.folder / f"depth_{view}.npz") as stored:
+            return np.asarray(stored["depth_mm"])
+
+    def depth_index(self, view: View = "middle") -> Array:
+        """The same in frames: 0 where the first is in focus; may lie outside 0 to n − 1."""
+        first, last = self.positions_mm[0], self.positions_mm[-1]
+        return np.asarray(
+            (self.depth_mm(view) - first) * ((len(self.paths) - 1) / (last - first)), np.float32
+        )
+
+    def translucent(self, view: View = "middle") -> Array:
+        """Where two depths share a pixel (covers between 5 and 95 %), so that no one index is right; bool."""
+        with np.load(self.folder / f"depth_{view}.npz") as stored:
+            return np.asarray(stored["translucent"])
+
+    def transforms(self, view: View = "middle") -> Array:
+        """For each frame, pixels of what it has in focus to pixels of the view; (n, 3, 3) float64."""
+        at = self.index_of(view)
+        centre = (np.array(self.size_px) - 1) / 2.0
+        matrices = np.tile(np.eye(3), (len(self.paths), 1, 1))
+        for matrix, position, lateral in zip(matrices, self.positions_mm, self.lateral_px, strict=True):
+            scale = self.pupil_distance_mm / (self.pupil_distance_mm + position - self.positions_mm[at])
+            moved = np.array(lateral) - np.array(self.lateral_px[at])
+            matrix[:2, :2] *= scale
+            matrix[:2, 2] = centre + scale * (moved - centre)
+        return matrices
+
+    def common(self, view: View = "middle") -> tuple[slice, slice]:
+        """Rows and columns of a view that every frame covers, two pixels inside."""
+        width, height = self.size_px
+        corners = np.array([[0, 0, 1], [width - 1, height - 1, 1]], float).T
+        low, high = np.zeros(2), np.array([width - 1.0, height - 1.0])
+        for matrix in self.transforms(view):
+            ends = (matrix @ corners)[:2]
+            low, high = np.maximum(low, ends[:, 0]), np.minimum(high, ends[:, 1])
+        (left, top), (right, bottom) = np.ceil(low).astype(int) + 2, np.floor(high).astype(int) - 2
+        return slice(int(top), int(bottom) + 1), slice(int(left), int(right) + 1)
+
+    @cached_property
+    def megapixels(self) -> float:
+        """Of a frame."""
+        return self.size_px[0] * self.size_px[1] / 1e6
+
+
+def load(
+    name: str, seed: int = 1, bits: int = 8, width_px: int = 1500, cache: Path | None = None
+) -> RenderedStack:
+    """A stack from the cache, rendered first if need be.
+
+    Parameters
+    ----------
+    name : str
+        One of `RECIPES`.
+    seed : int
+        Of the scene, its noise, flicker and drift.
+    bits : int
+        Of the frames, 8 or 16.
+    width_px : int
+        Frames are 3:2. 1500 is what the recipes were made for; 750 halves blur and detail.
+    cache : Path, optional
+        See `cache_folder`.
+    """
+    recipe = RECIPES[name]
+    made_of = json.dumps([_VERSION, asdict(recipe), seed, bits, width_px])
+    key = hashlib.sha256(made_of.encode()).hexdigest()[:8]
+    folder = (cache or cache_folder()) / f"{name}-s{seed}-{bits}bit-{width_px}px-{key}"
+    if not (folder / "stack.json").exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # Made aside and put in place whole: two processes may want the same stack at once.
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as aside:
+            made = Path(aside) / "stack"
+            _Studio(recipe, seed, bits, width_px).shoot(made)
+            try:
+                made.rename(folder)
+            except OSError:
+                if not (folder / "stack.json").exists():
+                    raise
+    return _opened(folder)
+
+
+def _opened(folder: Path) -> RenderedStack:
+    known = json.loads((folder / "stack.json").read_text())
+    return RenderedStack(
+        name=known["name"],
+        seed=known["seed"],
+        bits=known["bits"],
+        folder=folder,
+        paths=tuple(sorted((folder / "frames").iterdir())),
+        positions_mm=tuple(known["positions_mm"]),
+        gains=tuple(known["gains"]),
+        pupil_distance_mm=known["pupil_distance_mm"],
+        lateral_px=tuple((x, y) for x, y in known["lateral_px"]),
+        size_px=(known["width_px"], known["height_px"]),
+    )
+
+
+class _Studio:
+    """Renders one stack."""
+
+    def __init__(self, recipe: Recipe, seed: int, bits: int, width_px: int) -> None:
+        self._recipe, self._seed, self._bits = recipe, seed, bits
+        self._size = (width_px, round(width_px / 1.5))
+        pitch_mm = recipe.width_mm * recipe.magnification / width_px
+        self._pixel_mm = recipe.width_mm / width_px
+        self._sensor = Sensor(*self._size, pitch_mm * 1000.0)
+        scene = make_scene(recipe.name, width_mm=recipe.width_mm, depth_mm=recipe.depth_mm, seed=seed)
+        lens = SimLens(recipe.magnification, recipe.effective_f_number, _STOP, recipe.pupil_distance_mm)
+        self._renderer = Renderer(scene, lens, Frame(*self._size, pitch_mm))
+
+    def shoot(self, folder: Path) -> None:
+        """Write frames and truth."""
+        recipe = self._recipe
+        (folder / "frames").mkdir(parents=True)
+        rng = np.random.default_rng((self._seed, 77))
+        positions = recipe.positions_mm
+        count, middle = len(positions), len(positions) // 2
+        gains = 1.0 + rng.uniform(-recipe.flicker, recipe.flicker, count)
+        gains[middle] = 1.0
+        lateral_px = self._wander(rng, count)
+        for index, (position, gain) in enumerate(zip(positions, gains, strict=True)):
+            view = self._viewpoint(position, lateral_px[index])
+            light = self._renderer.render(view, _STOP) * np.float32(gain)
+            picture = self._sensor.develop(
+                light, recipe.iso, (self._seed, index), self._renderer.run, self._bits
+            )
+            _write(folder / "frames" / f"{index:03d}.tif", picture)
+        for name, index in (("first", 0), ("middle", middle), ("last", count - 1)):
+            self._truth(folder, name, self._viewpoint(positions[index], lateral_px[index]))
+        self._renderer.close()
+        known = {
+            "name": recipe.name,
+            "seed": self._seed,
+            "bits": self._bits,
+            "positions_mm": positions,
+            "gains": gains.tolist(),
+            "pupil_distance_mm": recipe.pupil_distance_mm,
+            "lateral_px": lateral_px.tolist(),
+            "width_px": self._size[0],
+            "height_px": self._size[1],
+        }
+        (folder / "stack.json").write_text(json.dumps(known))
+
+    def _wander(self, rng: np.random.Generator, count: int) -> Array:
+        """Where the camera stands sideways, (n, 2) px: the rail is not quite along the axis, and shakes."""
+        size = self._recipe.drift_px * self._size[0] / 1500.0
+        along = np.linspace(-0.5, 0.5, count)[:, None]
+        angle = rng.uniform(0, 2 * np.pi)
+        wander = along * size * np.array([np.cos(angle), np.sin(angle)])
+        return np.asarray(wander + rng.normal(0.0, 0.1 * size, (count, 2)))
+
+    def _viewpoint(self, position_mm: float, lateral_px: Array) -> Viewpoint:
+        return Viewpoint(
+            position_mm, (float(lateral_px[0]) * self._pixel_mm, float(lateral_px[1]) * self._pixel_mm)
+        )
+
+    def _truth(self, folder: Path, name: str, viewpoint: Viewpoint) -> None:
+        positions = self._recipe.positions_mm
+        reached = self._renderer.render_reached(viewpoint, _STOP, (positions[0], positions[-1]))
+        sharp = srgb_encode(reached)
+        _write(folder / f"truth_{name}.png", np.round(sharp * 65535.0).astype(np.uint16))
+        depth = self._renderer.depth_mm(viewpoint, _STOP)
+        shared = np.zeros(depth.shape, bool)
+        for cover in self._renderer.covers(viewpoint, _STOP)[1:]:
+            shared |= (cover > 0.05) & (cover < 0.95)
+        np.savez(folder / f"depth_{name}.npz", depth_mm=depth, translucent=shared)
+
+
+def _read(path: Path) -> Array:
+    picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if picture is None:
+        raise FileNotFoundError(f"{path} is not there or cannot be read")
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
+
+
+def _write(path: Path, picture: Array) -> None:
+    # Not compressed: what a stacker needs for decoding should not hide what it needs for stacking.
+    flags = [cv2.IMWRITE_TIFF_COMPRESSION, 1] if path.suffix == ".tif" else []
+    if not cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), flags):
+        raise OSError(f"{path} could not be written")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Render stacks into the cache and print their folders."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(RECIPES)}; all by default")
+    parser.add_argument("--seeds", type=int, nargs="*", default=[1])
+    parser.add_argument("--bits", type=int, nargs="*", default=[8], choices=[8, 16])
+    parser.add_argument("--width", type=int, default=1500)
+    parser.add_argument("--cache", type=Path)
+    args = parser.parse_args(arguments)
+    os.nice(10)
+    for name in args.names or RECIPES:
+        for seed in args.seeds:
+            for bits in args.bits:
+                print(load(name, seed, bits, args.width, args.cache).folder)
+
+
+if __name__ == "__main__":
+    main()
