@@ -27,6 +27,7 @@ from stacker import (
     read_frame,
     write_image,
 )
+from stacker.io.decode import decode
 from stacker.io.encode import convert_depth
 
 ICC = PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile("sRGB")).tobytes()
@@ -197,6 +198,97 @@ def test_a_jpeg_padded_with_zeros_is_truncated_too() -> None:
     with pytest.raises(DataError, match="cut off"):
         check_image(whole[:-300] + bytes(300))
     assert check_image(whole + bytes(300)) == (96, 64)  # cameras pad behind the end
+
+
+def sound_jpegs() -> dict[str, bytes]:
+    rng = np.random.default_rng(1)
+    rough = PIL.Image.fromarray(rng.integers(50, 200, (30, 44, 3), np.uint8)).resize((352, 240))
+    made = {}
+    for name, mode, keywords in (
+        ("444", "RGB", {"subsampling": 0}),
+        ("422", "RGB", {"subsampling": 1}),
+        ("420", "RGB", {"subsampling": 2}),
+        ("grey", "L", {}),
+        ("progressive", "RGB", {"progressive": True}),
+        ("restarts", "RGB", {"restart_marker_rows": 2}),
+        ("odd size", "RGB", {}),
+    ):
+        buffer = io.BytesIO()
+        image = rough.convert(mode).crop((0, 0, 345, 233)) if name == "odd size" else rough.convert(mode)
+        image.save(buffer, "jpeg", quality=85, **keywords)
+        made[name] = buffer.getvalue()
+    flat = io.BytesIO()
+    PIL.Image.new("RGB", (352, 240), (128, 128, 128)).save(flat, "jpeg")
+    return made | {"mid-grey": flat.getvalue()}
+
+
+@pytest.mark.parametrize("kind", sound_jpegs())
+def test_a_jpeg_cut_and_closed_again_is_damaged_but_a_sound_one_is_not(kind: str) -> None:
+    data = sound_jpegs()[kind]
+    pixels = decode(data, kind).pixels
+    plain = imagecodecs.jpeg8_decode(data)
+    plain = plain if plain.ndim == 3 else np.dstack([plain] * 3)
+    np.testing.assert_array_equal(pixels[:-1], plain[:-1])
+    # the last line of halved colour is put back to within a few levels
+    assert np.abs(pixels[-1].astype(int) - plain[-1]).mean() < 1
+    if kind != "mid-grey":
+        with pytest.raises(DataError, match=f"{kind} is damaged"):
+            decode(data[: len(data) * 2 // 3] + b"\xff\xd9", kind)
+
+
+@pytest.mark.parametrize("kind", ["444", "422", "420", "grey", "odd size"])
+@pytest.mark.parametrize("rubbish", [bytes(2048), bytes(range(1, 200)) * 10])
+def test_a_jpeg_overwritten_in_the_middle_is_damaged(kind: str, rubbish: bytes) -> None:
+    data = bytearray(sound_jpegs()[kind])
+    middle = len(data) // 2
+    data[middle : middle + len(rubbish)] = rubbish
+    with pytest.raises(DataError, match=kind):
+        decode(bytes(data), kind)
+
+
+@pytest.mark.parametrize(
+    "keywords",
+    [
+        {"extratags": [(281, "H", 3, (4095, 4095, 4095), True)]},
+        {"ome": True, "metadata": {"axes": "YXS", "SignificantBits": 12}},
+    ],
+)
+def test_twelve_bits_that_say_so_fill_the_scale_of_sixteen(tmp_path: Path, keywords: dict[str, Any]) -> None:
+    path = tmp_path / "frame.tif"
+    twelve = picture(dtype=np.uint16) >> 4
+    twelve[0, 0] = 4095
+    tifffile.imwrite(path, twelve, photometric="rgb", **keywords)
+    frame = read_frame(path)
+    assert frame.pixels.dtype == np.uint16
+    assert frame.pixels[0, 0].tolist() == [65535] * 3
+    np.testing.assert_allclose(frame.pixels, twelve * (65535 / 4095), atol=0.51)
+    assert frame.notes == ()
+
+
+def test_twelve_bits_that_do_not_say_so_are_taken_as_they_are_and_it_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "frame.tif"
+    twelve = picture(dtype=np.uint16) >> 4
+    tifffile.imwrite(path, twelve, photometric="rgb")
+    frame = read_frame(path)
+    np.testing.assert_array_equal(frame.pixels, twelve)
+    assert "12 bits" in frame.notes[0]
+
+
+def test_where_a_frame_came_from(tmp_path: Path) -> None:
+    path = tmp_path / "frame.png"
+    write_image(path, picture())
+    source = read_frame(path, orientation=6).source
+    assert source is not None
+    assert (source.path, source.orientation) == (path, 6)
+    assert source.size_bytes == path.stat().st_size
+    (tmp_path / "copy.png").write_bytes(path.read_bytes())
+    copy = read_frame(tmp_path / "copy.png").source
+    assert copy is not None
+    assert copy.fingerprint == source.fingerprint
+    write_image(path, picture() // 2)
+    other = read_frame(path).source
+    assert other is not None
+    assert other.fingerprint != source.fingerprint
 
 
 @pytest.mark.parametrize("cut", [3, 40, 400])
