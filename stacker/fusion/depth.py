@@ -1,0 +1,151 @@
+"""Follows which frame is the sharpest at each place, one frame at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+
+from stacker.focus.measure import FocusMeasure
+from stacker.frames import Image
+from stacker.fusion.base import DepthIndex
+from stacker.fusion.window import Window
+
+__all__ = ["DepthTracker"]
+
+_POWER = 8.0
+"""Weight of a frame is its energy to this power: hard enough that a stack of 200 slices does not pull the
+mean to its middle, soft enough that the mean falls between frames."""
+
+_NOTHING = -1e4
+"""Logarithm of the sum of weights where no frame has been."""
+
+_UNREACHED = -1e6
+"""Logarithmic weight of cells that a frame does not reach."""
+
+_NEGLIGIBLE = 12.0
+"""Distance of logarithmic weights beyond which a frame (under 1e-5 of the sum) moves nothing."""
+
+_TILE_ROWS = 32
+
+
+class DepthTracker:
+    """Mean and spread of the index of the sharp frames, cell by cell.
+
+    A frame counts with its energy to a high power. The weighted mean and variance of the index are updated
+    as frames come (West, "Updating mean and variance estimates", 1979), the sum of weights is kept as a
+    logarithm: three numbers a cell for any number of frames in any order. Where one frame or a few
+    neighbours are sharp the mean is their centre, between frames where it lies between them, and the spread
+    is small; noise, or detail at two depths, makes the spread large.
+
+    Parameters
+    ----------
+    noise_sigma : float
+        Standard deviation of the frames' noise, in units of 1/255 of white.
+    step : int
+        Pixels of the reference view per cell.
+    """
+
+    def __init__(self, noise_sigma: float, step: int = 2) -> None:
+        self.step = step
+        self.extent: Window | None = None
+        self._measure = FocusMeasure(noise_sigma)
+        self._sum: Image = np.zeros((0, 0), np.float32)  # logarithm of the sum of weights
+        self._mean: Image = self._sum
+        self._variance: Image = self._sum
+        self._indexes: list[int] = []
+
+    def cover(self, extent: Window) -> None:
+        """Make room for a window, whose edges are multiples of ``step``."""
+        old = self.extent
+        self.extent = extent if old is None else old.union(extent)
+        if old == self.extent:
+            return
+        new, step = self.extent, self.step
+        if old is None:
+            self._sum = np.full((new.height // step, new.width // step), _NOTHING, np.float32)
+            self._mean, self._variance = np.zeros_like(self._sum), np.zeros_like(self._sum)
+            return
+        pads = (
+            ((old.y - new.y) // step, (new.bottom - old.bottom) // step),
+            ((old.x - new.x) // step, (new.right - old.right) // step),
+        )
+        self._sum = np.pad(self._sum, pads, constant_values=_NOTHING)
+        self._mean, self._variance = np.pad(self._mean, pads), np.pad(self._variance, pads)
+
+    def add(self, luma: Image, reached: Image | None, window: Window, index: int) -> None:
+        """Take a frame into account.
+
+        Parameters
+        ----------
+        luma : ndarray of float32, shape (h, w)
+            Of the frame on the canvas at half size, white at 255; see `stacker.focus.measure.half_luma`.
+        reached : ndarray of uint8, shape (h, w), optional
+            0 where the frame does not reach; None where it fills the window.
+        window : Window
+            Where it lies, in pixels of the reference view; covered before.
+        index : int
+            The frame's place in the stack.
+        """
+        assert self.extent is not None, "cover() comes first"
+        weight = self._measure.log_energy(luma)
+        np.multiply(weight, np.float32(_POWER), out=weight)
+        if reached is not None:
+            weight[reached == 0] = _UNREACHED
+        where = window.slices_in(self.extent, self.step)
+        planes = self._sum[where], self._mean[where], self._variance[where]
+        for rows in _strips(weight.shape[0]):
+            _follow(*(plane[rows] for plane in planes), weight[rows], float(index))
+        self._indexes.append(index)
+
+    def shares(self) -> dict[int, float]:
+        """Share of the detailed parts in which each frame is the sharpest, by index; adds up to 1.
+
+        Places without detail above the noise do not count: there the winner is chance.
+        """
+        assert self._indexes, "add() comes first"
+        confidence = self._confidence()
+        clear = confidence > 0.5
+        if not clear.any():
+            clear = self._sum > _NOTHING
+        nearest = np.rint(self._mean[clear]).astype(np.int64)
+        counts = np.bincount(nearest, minlength=max(self._indexes) + 1)
+        total = max(1, int(counts[self._indexes].sum()))
+        return {index: float(counts[index]) / total for index in self._indexes}
+
+    def finish(self) -> DepthIndex:
+        """Which frame is the sharpest at each pixel of the extent; more may be added afterwards."""
+        assert self.extent is not None, "add() comes first"
+        size = (self.extent.width, self.extent.height)
+        index = cv2.resize(self._mean, size, interpolation=cv2.INTER_LINEAR)
+        confidence = cv2.resize(self._confidence(), size, interpolation=cv2.INTER_LINEAR)
+        unseen = cv2.resize((self._sum <= _NOTHING).astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+        index[unseen > 0] = np.nan
+        confidence[unseen > 0] = 0
+        return DepthIndex(index, confidence)
+
+    def _confidence(self) -> Image:
+        energy = self._sum / np.float32(_POWER)
+        return np.asarray(np.clip((energy - 1.5) / 2.0, 0, 1) / (1 + self._variance))
+
+
+def _strips(height: int) -> Iterator[slice]:
+    for top in range(0, height, _TILE_ROWS):
+        yield slice(top, top + _TILE_ROWS)
+
+
+def _follow(total: Image, mean: Image, variance: Image, weight: Image, index: float) -> None:
+    """Update a strip by one frame; `total` and `weight` are logarithms."""
+    lead = weight - total
+    if float(lead.max()) < -_NEGLIGIBLE:
+        return
+    # Share of the new frame in the new sum, 1 / (1 + exp(-lead)), without overflow.
+    less = np.exp(-np.abs(lead))
+    share = np.where(lead > 0, np.float32(1), less) / (1 + less)
+    np.maximum(total, weight, out=total)
+    total += np.log1p(less)
+    off = np.float32(index) - mean
+    mean += share * off
+    variance += share * off * off
+    variance *= 1 - share
