@@ -94,9 +94,9 @@ class DepthTracker:
         if reached is not None:
             weight[reached == 0] = _UNREACHED
         where = window.slices_in(self.extent, self.step)
-        planes = self._sum[where], self._mean[where], self._variance[where]
+        total, mean, variance = self._sum[where], self._mean[where], self._variance[where]
         for rows in _strips(weight.shape[0]):
-            _follow(*(plane[rows] for plane in planes), weight[rows], float(index))
+            _follow(total[rows], mean[rows], variance[rows], weight[rows], index)
         self._indexes.append(index)
 
     def shares(self) -> dict[int, float]:
@@ -135,7 +135,7 @@ def _strips(height: int) -> Iterator[slice]:
         yield slice(top, top + _TILE_ROWS)
 
 
-def _follow(total: Image, mean: Image, variance: Image, weight: Image, index: float) -> None:
+def _follow(total: Image, mean: Image, variance: Image, weight: Image, index: int) -> None:
     """Update a strip by one frame; `total` and `weight` are logarithms."""
     lead = weight - total
     if float(lead.max()) < -_NEGLIGIBLE:
