@@ -17,6 +17,7 @@ from stacker.errors import DataError, StackerError, UserError
 if TYPE_CHECKING:
     from stacker.batch.files import BadFrame, FilesResult, fuse_files
     from stacker.focus.sharpness import sharpness
+    from stacker.folder import load_stack
     from stacker.frames import Frame, FrameMetadata, FrameSource, as_frame
     from stacker.fusion.bands import FusionParameters
     from stacker.fusion.base import DepthIndex
@@ -51,6 +52,7 @@ __all__ = [
     "check_image",
     "fuse_files",
     "list_frames",
+    "load_stack",
     "natural_order",
     "read_frame",
     "sharpness",
@@ -62,6 +64,7 @@ __all__ = [
 _HOMES = {
     "stacker.batch.files": ("BadFrame", "FilesResult", "fuse_files"),
     "stacker.focus.sharpness": ("sharpness",),
+    "stacker.folder": ("load_stack",),
     "stacker.frames": ("Frame", "FrameMetadata", "FrameSource", "as_frame"),
     "stacker.fusion.bands": ("FusionParameters",),
     "stacker.fusion.base": ("DepthIndex",),

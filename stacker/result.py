@@ -12,6 +12,7 @@ import numpy as np
 from stacker.frames import Frame, FrameMetadata, FrameSource, Image
 from stacker.fusion.base import DepthIndex
 from stacker.io.encode import write_image
+from stacker.options import Options
 from stacker.registration.chain import Registration, Verdict
 from stacker.registration.similarity import Matrix, Similarity
 
@@ -100,6 +101,8 @@ class Stack:
         How the frames were fused, and, when that was chosen automatically, why.
     frame_size : tuple of int
         Width and height of the frames, in pixels.
+    options : Options
+        What was asked for.
     metadata : FrameMetadata
         Of the first frame added; written by `save`.
     """
@@ -115,6 +118,7 @@ class Stack:
     method: str
     reason: str
     frame_size: tuple[int, int]
+    options: Options
     metadata: FrameMetadata
 
     @property
@@ -136,6 +140,20 @@ class Stack:
         """Write TIFF, PNG or JPEG, atomically, with the frames' profile and EXIF; see
         `stacker.write_image`."""
         write_image(Path(path), self.image, self.metadata, bit_depth, quality)
+
+    def save_folder(self, path: Path | str) -> None:
+        """Write all of this as a stack folder, which `stacker.load_stack` reads; see docs/stack-folder.md.
+
+        Raises
+        ------
+        UserError
+            When something else has that name, or nothing may be written there.
+        DataError
+            When the disk is full or the write fails.
+        """
+        from stacker.folder import save_stack
+
+        save_stack(self, Path(path))
 
 
 def report_of(index: int, frame: Frame, found: Registration, used: bool, seconds: float) -> FrameReport:

@@ -238,6 +238,7 @@ class Stacker:
             method=getattr(fusion, "method", self._options.method.value),
             reason=getattr(fusion, "reason", ""),
             frame_size=self._size,
+            options=self._options,
             metadata=self._first,
         )
 

@@ -18,10 +18,25 @@ from stacker.errors import DataError, StackerError, UserError
 from stacker.frames import FrameMetadata, Image, full_scale
 from stacker.io.metadata import write_metadata
 
-__all__ = ["OUTPUT_SUFFIXES", "convert_depth", "require_writable", "write_image"]
+__all__ = [
+    "DEEPEST_BITS",
+    "OUTPUT_SUFFIXES",
+    "convert_depth",
+    "require_writable",
+    "storage_error",
+    "sync",
+    "umask",
+    "write_image",
+    "write_plane",
+]
 
 OUTPUT_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
 """What a result can be written as."""
+
+DEEPEST_BITS = {".tif": 32, ".tiff": 32, ".png": 16, ".jpg": 8, ".jpeg": 8}
+"""Bits per sample that a format holds."""
+
+_TYPES = {8: np.uint8, 16: np.uint16, 32: np.float32}
 
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -48,21 +63,23 @@ def require_writable(path: Path) -> None:
 
 
 def convert_depth(pixels: Image, bit_depth: int) -> Image:
-    """Convert samples to 8 or 16 bits; white stays white.
+    """Convert samples to 8, 16 or 32 bits (float); white stays white.
 
     Parameters
     ----------
     pixels : ndarray
         uint8, uint16, or float32 from 0 to 1.
     bit_depth : int
-        8 or 16.
+        8, 16 or 32.
     """
-    target = np.dtype(np.uint8 if bit_depth == 8 else np.uint16)
+    target = np.dtype(_TYPES[bit_depth])
     if pixels.dtype == target:
         return pixels
     scale = np.float32(full_scale(target) / full_scale(pixels.dtype))
-    scaled = np.rint(pixels.astype(np.float32) * scale)
-    return np.asarray(np.clip(scaled, 0, full_scale(target)).astype(target))
+    scaled = pixels.astype(np.float32) * scale
+    if target.kind == "f":
+        return np.asarray(scaled)
+    return np.asarray(np.clip(np.rint(scaled), 0, full_scale(target)).astype(target))
 
 
 def write_image(
@@ -83,7 +100,8 @@ def write_image(
     metadata : FrameMetadata, optional
         Profile, EXIF and XMP to write. ``grey`` frames are written with one channel.
     bit_depth : int, optional
-        8 or 16; the pixels' own by default, 16 for floats. JPEG is always 8.
+        8 or 16, or 32 (float, TIFF only). The pixels' own by default, as far as the format has it: JPEG is
+        always 8, and a PNG of floats 16.
     quality : int
         JPEG quality, 1 to 100.
 
@@ -97,7 +115,8 @@ def write_image(
     metadata = metadata or FrameMetadata()
     require_writable(path)
     suffix = path.suffix.lower()
-    depth = 8 if suffix in {".jpg", ".jpeg"} else bit_depth or min(16, pixels.dtype.itemsize * 8)
+    deepest = DEEPEST_BITS[suffix]
+    depth = min(deepest, bit_depth or pixels.dtype.itemsize * 8)
     samples = np.ascontiguousarray(convert_depth(pixels[..., 1] if metadata.grey else pixels, depth))
     encode = {".png": _png, ".jpg": _jpeg, ".jpeg": _jpeg}.get(suffix, _tiff)
 
@@ -114,36 +133,50 @@ def _replace_atomically(path: Path, fill: Callable[[Path], None]) -> None:
     temporary = Path(name)
     try:
         fill(temporary)
-        temporary.chmod(0o666 & ~_umask())  # mkstemp makes private files; a picture is an ordinary one
-        _sync(temporary)
+        temporary.chmod(0o666 & ~umask())  # mkstemp makes private files; a picture is an ordinary one
+        sync(temporary)
         temporary.replace(path)
     except StackerError as error:
         raise DataError(f"{path} could not be written: {error}") from error
     except OSError as error:
-        reason = "the disk is full" if error.errno in _FULL_DISK else error.strerror or str(error)
-        raise DataError(f"{path} could not be written: {reason}") from error
+        raise storage_error(error, path) from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _umask() -> int:
+def storage_error(error: OSError, path: Path) -> DataError:
+    """What a failed write means to a person."""
+    reason = "the disk is full" if error.errno in _FULL_DISK else error.strerror or str(error)
+    return DataError(f"{path} could not be written: {reason}")
+
+
+def umask() -> int:
+    """The permissions that this process does not give to files it makes."""
     mask = os.umask(0o022)
     os.umask(mask)
     return mask
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Make sure that a file is on the disk."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 
 
+def write_plane(path: Path, plane: Image) -> None:
+    """Write an array of one channel as a TIFF of its own type; not atomic."""
+    _tiff(path, np.ascontiguousarray(plane), None, 0)
+
+
 def _tiff(path: Path, samples: Image, icc: bytes | None, quality: int) -> None:  # noqa: ARG001
-    # Deflate with the horizontal predictor is what every raw converter and editor reads.
+    # Deflate with the predictor is what every raw converter and editor reads. Its quickest level takes a
+    # sixth of the time of the usual one (24 MP: 0.5 against 3 s) and 6 % more room.
     tifffile.imwrite(
         path,
         samples,
         photometric="rgb" if samples.ndim == 3 else "minisblack",
         compression="deflate",
+        compressionargs={"level": 1},
         predictor=True,
         rowsperstrip=64,
         iccprofile=icc,
@@ -153,13 +186,13 @@ def _tiff(path: Path, samples: Image, icc: bytes | None, quality: int) -> None: 
 
 
 def _png(path: Path, samples: Image, icc: bytes | None, quality: int) -> None:  # noqa: ARG001
-    data: Any = imagecodecs.png_encode(samples, level=4)
+    data: Any = imagecodecs.png_encode(samples, level=1)
     path.write_bytes(_with_png_profile(bytes(data), icc) if icc else data)
 
 
 def _jpeg(path: Path, samples: Image, icc: bytes | None, quality: int) -> None:
     # 4:4:4: halved colour resolution would undo the care taken at depth edges.
-    data: Any = imagecodecs.jpeg8_encode(samples, level=quality, subsampling="444", optimize=True)
+    data: Any = imagecodecs.jpeg8_encode(samples, level=quality, subsampling="444")
     path.write_bytes(_with_jpeg_profile(bytes(data), icc) if icc else data)
 
 

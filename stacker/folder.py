@@ -1,0 +1,286 @@
+"""The stack folder: a result with all that later commands need, versioned; see docs/stack-folder.md."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shutil
+import tempfile
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pydantic
+
+from stacker.errors import DataError, StackerError, UserError
+from stacker.frames import FrameSource, Image
+from stacker.fusion.base import DepthIndex
+from stacker.io.decode import read_frame
+from stacker.io.encode import storage_error, sync, umask, write_image, write_plane
+from stacker.options import Options
+from stacker.registration.chain import Verdict
+from stacker.result import FrameReport, Stack
+
+__all__ = ["STACK_FOLDER_SUFFIX", "STACK_FOLDER_VERSION", "load_stack", "save_stack"]
+
+STACK_FOLDER_VERSION = 1
+"""What this software writes and the newest that it reads."""
+
+STACK_FOLDER_SUFFIX = ".stack"
+
+_RECORD, _IMAGE, _VALID, _DEPTH, _CONFIDENCE = (
+    "stack.json",
+    "image.tif",
+    "valid.png",
+    "depth.tif",
+    "confidence.tif",
+)
+
+_Triple = tuple[float, float, float]
+_Nine = tuple[float, float, float, float, float, float, float, float, float]
+
+
+class _Record(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+class _File(_Record):
+    """A frame's file. ``path`` is relative to the stack folder; ``absolute`` is where it was."""
+
+    path: str
+    absolute: str
+    size_bytes: int
+    mtime_ns: int
+    fingerprint: str
+    orientation: int = pydantic.Field(ge=1, le=8)
+
+
+class _FrameRecord(_Record):
+    index: int
+    name: str
+    file: _File | None
+    transform: _Nine
+    scale: float
+    rotation_deg: float
+    shift_px: tuple[float, float]
+    correlation: float
+    misfit_px: float | None
+    gain: _Triple
+    sharpness: float
+    verdict: Verdict
+    used: bool
+    share: float
+    seconds: float
+
+
+class _StackRecord(_Record):
+    format: Literal["focusrig-stack"]
+    version: int
+    software: str
+    created: str
+    size_px: tuple[int, int]
+    origin_px: tuple[int, int]
+    frame_size_px: tuple[int, int]
+    noise_sigma: float
+    method: str
+    reason: str
+    options: dict[str, Any]
+    frames: tuple[_FrameRecord, ...]
+    has_depth: bool
+
+
+def save_stack(stack: Stack, folder: Path) -> None:
+    """Write a stack folder as a whole: under a temporary name beside it, then renamed.
+
+    Parameters
+    ----------
+    stack : Stack
+        The result.
+    folder : Path
+        An older stack folder of that name is replaced.
+
+    Raises
+    ------
+    UserError
+        When something else has that name, or nothing may be written there.
+    DataError
+        When the disk is full or the write fails.
+    """
+    if folder.exists() and not (folder / _RECORD).is_file():
+        raise UserError(f"{folder} is there already and is no stack folder; it is not replaced")
+    try:
+        part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".stacker-"))
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error.strerror} ({folder.parent})") from error
+    try:
+        _fill(part, stack, folder)
+        _publish(part, folder)
+    except StackerError as error:
+        raise DataError(f"{folder} could not be written: {error}") from error
+    except OSError as error:
+        raise storage_error(error, folder) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def load_stack(folder: Path | str) -> Stack:
+    """Read a stack folder.
+
+    Files of frames that are no longer where they were are looked for relative to the folder; whether they
+    are still the same is for `FrameSource.fingerprint` to tell.
+
+    Raises
+    ------
+    UserError
+        When it is no stack folder.
+    DataError
+        When it is damaged or of a newer version.
+    """
+    folder = Path(folder)
+    try:
+        content = (folder / _RECORD).read_bytes()
+    except OSError as error:
+        raise UserError(f"{folder} is no stack folder: it has no {_RECORD}") from error
+    record = _parsed(content, folder)
+    picture = read_frame(folder / _IMAGE)
+    pixels = picture.pixels
+    if (picture.width, picture.height) != record.size_px:
+        raise DataError(f"{folder / _IMAGE} has been changed: it is not {record.size_px} px any more")
+    frames = record.frames
+    depth = None
+    if record.has_depth:
+        depth = DepthIndex(_plane(folder / _DEPTH), _plane(folder / _CONFIDENCE))
+    return Stack(
+        image=pixels,
+        valid=read_frame(folder / _VALID).pixels[..., 0] > 0,
+        origin_px=record.origin_px,
+        reports=tuple(_report(frame) for frame in frames),
+        shares=tuple(frame.share for frame in frames),
+        sources=tuple(_source(frame.file, folder) for frame in frames),
+        depth=depth,
+        noise_sigma=record.noise_sigma,
+        method=record.method,
+        reason=record.reason,
+        frame_size=record.frame_size_px,
+        options=pydantic.TypeAdapter(Options).validate_python(record.options),
+        metadata=picture.metadata,
+    )
+
+
+def _parsed(content: bytes, folder: Path) -> _StackRecord:
+    try:
+        table = pydantic.TypeAdapter(dict[str, Any]).validate_json(content)
+    except pydantic.ValidationError as error:
+        raise DataError(f"{folder / _RECORD} is damaged: it is no JSON object") from error
+    version = table.get("version")
+    if isinstance(version, int) and version > STACK_FOLDER_VERSION:
+        raise DataError(
+            f"{folder} has version {version} of the stack folder, written by {table.get('software')}; this "
+            f"software reads versions up to {STACK_FOLDER_VERSION}: update it"
+        )
+    try:
+        return _StackRecord.model_validate(table)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise DataError(f"{folder / _RECORD} is damaged: {where}: {first['msg']}") from error
+
+
+def _fill(part: Path, stack: Stack, folder: Path) -> None:
+    write_image(part / _IMAGE, stack.image, stack.metadata)
+    write_image(part / _VALID, np.dstack([stack.valid.astype(np.uint8) * np.uint8(255)] * 3))
+    if stack.depth is not None:
+        write_plane(part / _DEPTH, stack.depth.index.astype(np.float32, copy=False))
+        write_plane(part / _CONFIDENCE, stack.depth.confidence.astype(np.float32, copy=False))
+    record = part / _RECORD
+    record.write_text(_record_of(stack, folder).model_dump_json(indent=1) + "\n", "utf-8")
+    for file in part.iterdir():
+        sync(file)
+
+
+def _record_of(stack: Stack, folder: Path) -> _StackRecord:
+    height, width = stack.image.shape[:2]
+    frames = tuple(
+        _frame_record(report, share, source, folder)
+        for report, share, source in zip(stack.reports, stack.shares, stack.sources, strict=True)
+    )
+    return _StackRecord(
+        format="focusrig-stack",
+        version=STACK_FOLDER_VERSION,
+        software=f"focusrig {installed_version('focusrig')}",
+        created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        size_px=(width, height),
+        origin_px=stack.origin_px,
+        frame_size_px=stack.frame_size,
+        noise_sigma=stack.noise_sigma,
+        method=stack.method,
+        reason=stack.reason,
+        options=pydantic.TypeAdapter(Options).dump_python(stack.options, mode="json"),
+        frames=frames,
+        has_depth=stack.depth is not None,
+    )
+
+
+def _frame_record(
+    report: FrameReport, share: float, source: FrameSource | None, folder: Path
+) -> _FrameRecord:
+    return _FrameRecord.model_validate(
+        {
+            **{name: getattr(report, name) for name in _FrameRecord.model_fields if hasattr(report, name)},
+            "misfit_px": report.misfit_px if np.isfinite(report.misfit_px) else None,
+            "file": None if source is None else _file_record(source, folder),
+            "share": share,
+        }
+    )
+
+
+def _file_record(source: FrameSource, folder: Path) -> dict[str, Any]:
+    absolute = source.path.absolute()
+    return {
+        "path": Path(os.path.relpath(absolute, folder.absolute())).as_posix(),
+        "absolute": str(absolute),
+        "size_bytes": source.size_bytes,
+        "mtime_ns": source.mtime_ns,
+        "fingerprint": source.fingerprint,
+        "orientation": source.orientation,
+    }
+
+
+def _publish(part: Path, folder: Path) -> None:
+    """Give the finished folder its name; an older one is set aside first and removed afterwards."""
+    part.chmod(0o777 & ~umask())  # mkdtemp makes private folders; a result is an ordinary one
+    if folder.exists():
+        aside = part.with_name(part.name + "-old")
+        folder.rename(aside)
+        try:
+            part.rename(folder)
+        except OSError:
+            aside.rename(folder)
+            raise
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        part.rename(folder)
+
+
+def _report(frame: _FrameRecord) -> FrameReport:
+    kept = frame.model_dump(exclude={"file", "share"})
+    kept["misfit_px"] = float("inf") if frame.misfit_px is None else frame.misfit_px
+    return FrameReport(**kept)
+
+
+def _source(file: _File | None, folder: Path) -> FrameSource | None:
+    if file is None:
+        return None
+    beside = Path(os.path.normpath(folder.absolute() / file.path))
+    path = beside if beside.exists() else Path(file.absolute)
+    return FrameSource(path, file.size_bytes, file.mtime_ns, file.fingerprint, file.orientation)
+
+
+def _plane(path: Path) -> Image:
+    import tifffile
+
+    try:
+        return np.asarray(tifffile.imread(path), np.float32)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
