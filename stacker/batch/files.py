@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stacker.batch.ahead import one_ahead
+from stacker.batch.notes import notes_on
 from stacker.errors import DataError, StackerError, UserError
 from stacker.frames import Frame
 from stacker.io.decode import read_frame
@@ -48,12 +49,15 @@ class FilesResult:
         Files that could not be used.
     simulated : bool
         Any of the files says that no real camera took it.
+    notes : tuple of str
+        What a person should know: one frame only, a frame twice, nothing sharp, how a file was understood.
     """
 
     stack: Stack
     paths: tuple[Path, ...]
     skipped: tuple[BadFrame, ...]
     simulated: bool
+    notes: tuple[str, ...] = ()
 
 
 def fuse_files(
@@ -135,6 +139,7 @@ class _Run:
         self._stacker = Stacker(options)
         self._skipped: dict[int, str] = {}
         self._foreign: list[int] = []
+        self._frame_notes: list[tuple[int, tuple[str, str]]] = []
         self._simulated = False
 
     def fuse(self, start: int) -> FilesResult:
@@ -145,7 +150,7 @@ class _Run:
             odd = self._stacker.reports[0].index
             self._skip_foreign(odd)
             order = [index for index in order if index != odd]
-            self._stacker, self._foreign = Stacker(self._options), []
+            self._stacker, self._foreign, self._frame_notes = Stacker(self._options), [], []
             self._second_pass(order)
         if not any(report.used for report in self._stacker.reports):
             index, reason = min(self._skipped.items())
@@ -153,7 +158,9 @@ class _Run:
                 f"None of the {len(self._paths)} frames can be used; {self._paths[index].name}: {reason}"
             )
         skipped = tuple(BadFrame(self._paths[index], why) for index, why in sorted(self._skipped.items()))
-        return FilesResult(self._stacker.finish(), tuple(self._paths), skipped, self._simulated)
+        stack = self._stacker.finish()
+        notes = tuple(notes_on(stack, [told for _, told in sorted(self._frame_notes)]))
+        return FilesResult(stack, tuple(self._paths), skipped, self._simulated, notes)
 
     def _second_pass(self, order: Sequence[int]) -> None:
         try:
@@ -191,6 +198,7 @@ class _Run:
             return []
         position = None if self._positions_mm is None else self._positions_mm[index]
         self._simulated = self._simulated or frame.metadata.simulated
+        self._frame_notes += [(index, (frame.name, note)) for note in frame.notes]
         ready = self._stacker.register(frame, position, index)
         self._judge(index)
         return ready

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stacker.cli.telling import as_json, shown_progress, summary, warnings_of
 from stacker.errors import UserError
 
 if TYPE_CHECKING:
-    from stacker.batch.files import FilesResult, Progress
+    from stacker.batch.files import FilesResult
+    from stacker.batch.slabs import Slabs
+    from stacker.io.positions import Positions
     from stacker.options import Options
-    from stacker.result import FrameReport
 
 __all__ = ["INTERRUPTED", "register"]
 
 INTERRUPTED = 130
 """What shells expect of a program ended by Ctrl-C: 128 + SIGINT."""
+
+
+class _Method(Enum):
+    PYRAMID = "pyramid"
 
 
 class _Border(Enum):
@@ -36,6 +42,7 @@ class _Border(Enum):
 class _Depth(Enum):
     EIGHT = "8"
     SIXTEEN = "16"
+    FLOAT = "32"
 
 
 def register(app: typer.Typer) -> None:
@@ -59,83 +66,250 @@ def _fuse(
             help="The picture: .tif, .png or .jpg. An existing one is replaced once it is done.",
         ),
     ],
-    reference: Annotated[
-        str, typer.Option(help="Whose view the picture has: first, middle, last, or a number from 1.")
-    ] = "middle",
-    bit_depth: Annotated[
-        _Depth | None, typer.Option(help="Of the picture; the frames' own by default.")
-    ] = None,
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Of a JPEG.")] = 95,
+    method: Annotated[
+        _Method, typer.Option(help="pyramid: band by band, by local sharpness.", rich_help_panel="Fusion")
+    ] = _Method.PYRAMID,
     border: Annotated[
         _Border,
         typer.Option(
             help="fill: all that any frame reaches, filled from those that do. common: what all reach. "
-            "reference: the size of a frame."
+            "reference: the size of a frame.",
+            rich_help_panel="Fusion",
         ),
     ] = _Border.FILL,
+    slab: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help="Also write a picture of every so many frames, OUTPUT-slab-001 and on, for retouching.",
+            rich_help_panel="Fusion",
+        ),
+    ] = None,
+    overlap: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Frames that a slab shares with the one before it.", rich_help_panel="Fusion"
+        ),
+    ] = 0,
+    reference: Annotated[
+        str,
+        typer.Option(
+            help="Whose view the picture has: first, middle, last, or a number from 1.",
+            rich_help_panel="Registration",
+        ),
+    ] = "middle",
     align: Annotated[
-        bool, typer.Option("--align/--no-align", help="Register scale, rotation and shift.")
+        bool,
+        typer.Option(
+            "--align/--no-align",
+            help="Register the frames to one another.",
+            rich_help_panel="Registration",
+        ),
     ] = True,
-    exposure: Annotated[bool, typer.Option("--exposure/--no-exposure", help="Match brightness.")] = True,
-    skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave out frames that cannot be read.")
-    ] = False,
+    exposure: Annotated[
+        bool,
+        typer.Option("--exposure/--no-exposure", help="Match brightness.", rich_help_panel="Registration"),
+    ] = True,
+    positions: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE | STEP | none",
+            help="Rail positions, growing towards the subject: a file (text, CSV or JSON) with a length per "
+            'frame, or a step such as "0.5mm". Frames of a rig session bring their own; "none" ignores them.',
+            rich_help_panel="Registration",
+        ),
+    ] = None,
+    pupil_distance: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LENGTH",
+            help='From the entrance pupil to the plane of focus, such as "84mm": with positions it says how '
+            "the size of the frames changes.",
+            rich_help_panel="Registration",
+        ),
+    ] = None,
     drop_unregistered: Annotated[
         bool,
         typer.Option(
-            help="Leave out frames that cannot be registered, instead of predicting where they lie."
+            "--drop-unregistered",
+            help="Leave out frames that cannot be registered, instead of placing them between neighbours.",
+            rich_help_panel="Registration",
+        ),
+    ] = False,
+    skip_bad: Annotated[
+        bool,
+        typer.Option(
+            "--skip-bad", help="Leave out frames that cannot be read or show another subject, and name them."
+        ),
+    ] = False,
+    bit_depth: Annotated[
+        _Depth | None,
+        typer.Option(help="Of the picture; the frames' own by default. 32 is float, in TIFF only."),
+    ] = None,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Of a JPEG.")] = 95,
+    keep: Annotated[
+        bool,
+        typer.Option(
+            "--keep",
+            help="Also write a stack folder beside the picture (picture.stack): transforms, depth, reports; "
+            "what later commands need.",
         ),
     ] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="Processor threads; all by default.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a machine-readable report.")] = False,
+    json_report: Annotated[bool, typer.Option("--json", help="Print a machine-readable report.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Fuse the frames of a focus stack into one picture that is sharp all over.
 
-    The profile and EXIF of the frames are kept. Nothing is written unless the picture is finished. Exit
-    codes: 0 done, 2 wrong use, 4 unreadable frame or full disk, 130 interrupted.
+    The profile and EXIF of the frames are kept. Nothing is written unless all is finished. Exit codes: 0
+    done, 2 wrong use, 4 unreadable frame or full disk, 130 interrupted.
     """
     started = time.perf_counter()
-    from stacker.io.encode import require_writable
     from stacker.io.listing import list_frames
 
-    require_writable(output)
-    if bit_depth is _Depth.SIXTEEN and output.suffix.lower() in {".jpg", ".jpeg"}:
-        raise UserError("A JPEG has 8 bits; write a .tif or .png to keep 16")
+    wanted = _Wanted(output, bit_depth, quality, keep, _slabs(slab, overlap), not (quiet or json_report))
+    wanted.check()
     paths = list_frames(frames, leave_out=output)
     if output.resolve() in {path.resolve() for path in paths}:
         raise UserError(f"{output} is one of the frames; the result needs a name of its own")
     start = _reference_index(reference, len(paths))
-    options = _options(align, exposure, border, drop_unregistered, threads)
+    where = _positions(positions, paths)
+    options = _options(
+        method, border, align, exposure, drop_unregistered, _pupil_distance(pupil_distance, where)
+    )
+    _use_threads(threads)
 
     from stacker.batch.files import fuse_files
 
     try:
-        with _progress(shown=not (quiet or as_json) and sys.stderr.isatty()) as progress:
-            result = fuse_files(paths, options, reference=start, skip_bad=skip_bad, progress=progress)
-        result.stack.save(output, bit_depth=int(bit_depth.value) if bit_depth else None, quality=quality)
+        with shown_progress(wanted.talk and sys.stderr.isatty()) as progress:
+            result = fuse_files(
+                paths,
+                options,
+                reference=start,
+                positions_mm=where.positions_mm if where else None,
+                skip_bad=skip_bad,
+                progress=progress,
+            )
+        slabs = wanted.write(result)
     except KeyboardInterrupt:
         typer.echo("stacker: interrupted, nothing written", err=True)
         raise typer.Exit(INTERRUPTED) from None
     seconds = time.perf_counter() - started
-    if as_json:
-        typer.echo(json.dumps(_as_json(result, output, seconds)))
+    if json_report:
+        report = as_json(result, output, seconds)
+        typer.echo(json.dumps(report | {"slabs": [str(path) for path in slabs]}))
         return
-    for warning in _warnings(result):
+    for warning in warnings_of(result):
         typer.echo(f"stacker: {warning}", err=True)
-    if not quiet:
-        typer.echo(_summary(result, output, seconds))
+    if wanted.talk:
+        typer.echo(summary(result, output, seconds))
 
 
-def _options(align: bool, exposure: bool, border: _Border, drop: bool, threads: int | None) -> Options:
+@dataclass(frozen=True)
+class _Wanted:
+    """What is to be written."""
+
+    output: Path
+    bit_depth: _Depth | None
+    quality: int
+    keep: bool
+    slabs: Slabs | None
+    talk: bool
+
+    @property
+    def bits(self) -> int | None:
+        return int(self.bit_depth.value) if self.bit_depth else None
+
+    @property
+    def folder(self) -> Path:
+        return self.output.with_suffix(".stack")
+
+    def check(self) -> None:
+        """Refuse what cannot be written before any work is done."""
+        from stacker.io.encode import DEEPEST_BITS, require_writable
+
+        require_writable(self.output)
+        deepest = DEEPEST_BITS[self.output.suffix.lower()]
+        if self.bits is not None and self.bits > deepest:
+            kind = {8: "JPEG", 16: "PNG"}[deepest]
+            raise UserError(f"A {kind} has {deepest} bits at most; write a .tif to keep {self.bits}")
+        if self.keep and self.folder.exists() and not (self.folder / "stack.json").is_file():
+            raise UserError(f"{self.folder} is there already and is no stack folder; it is not replaced")
+
+    def write(self, result: FilesResult) -> list[Path]:
+        """Write everything, and only then give it its names; returns the slabs."""
+        from stacker.batch.slabs import write_slabs
+
+        with tempfile.TemporaryDirectory(dir=self.output.parent, prefix=".stacker-") as name:
+            part = Path(name)
+            result.stack.save(part / self.output.name, bit_depth=self.bits, quality=self.quality)
+            slabs: list[Path] = []
+            if self.slabs is not None:
+                with shown_progress(self.talk and sys.stderr.isatty(), "slabs") as progress:
+                    slabs = write_slabs(
+                        result.stack,
+                        self.slabs,
+                        self.output,
+                        part,
+                        bit_depth=self.bits,
+                        quality=self.quality,
+                        progress=progress,
+                    )
+            if self.keep:
+                result.stack.save_folder(self.folder)
+            (part / self.output.name).replace(self.output)
+            return [path.replace(self.output.parent / path.name) for path in slabs]
+
+
+def _slabs(frames: int | None, overlap: int) -> Slabs | None:
+    if frames is None:
+        if overlap:
+            raise UserError("--overlap is of slabs: say how many frames they have, such as --slab 10")
+        return None
+    from stacker.batch.slabs import Slabs
+
+    return Slabs(frames, overlap)
+
+
+def _positions(text: str | None, paths: Sequence[Path]) -> Positions | None:
+    from stacker.io.positions import find_positions, read_positions
+
+    if text == "none":
+        return None
+    return find_positions(paths) if text is None else read_positions(text, paths)
+
+
+def _pupil_distance(text: str | None, where: Positions | None) -> float | None:
+    from stacker.units import parse_length_mm
+
+    if text is None:
+        return where.pupil_distance_mm if where else None
+    if where is None:
+        raise UserError("--pupil-distance needs the positions of the frames: add --positions")
+    return parse_length_mm(text, "--pupil-distance")
+
+
+def _options(
+    method: _Method, border: _Border, align: bool, exposure: bool, drop: bool, pupil_mm: float | None
+) -> Options:
+    from stacker.options import Border, Method, Options, Unregistered
+
+    return Options(
+        method=Method(method.value),
+        border=Border(border.value),
+        align=align,
+        exposure=exposure,
+        unregistered=Unregistered.DROP if drop else Unregistered.PREDICT,
+        pupil_distance_mm=pupil_mm,
+    )
+
+
+def _use_threads(threads: int | None) -> None:
     import cv2
-
-    from stacker.options import Border, Options, Unregistered
 
     if threads is not None:
         cv2.setNumThreads(threads)
-    unregistered = Unregistered.DROP if drop else Unregistered.PREDICT
-    return Options(align=align, exposure=exposure, border=Border(border.value), unregistered=unregistered)
 
 
 def _reference_index(text: str, count: int) -> int:
@@ -145,89 +319,3 @@ def _reference_index(text: str, count: int) -> int:
     if text.isdecimal() and 1 <= int(text) <= count:
         return int(text) - 1
     raise UserError(f"--reference is first, middle, last or a number from 1 to {count}, not {text}")
-
-
-@contextmanager
-def _progress(shown: bool) -> Iterator[Progress | None]:
-    """A bar with the time that is left, on a terminal."""
-    if not shown:
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("fusing", total=None)
-        yield lambda done, total, name: bar.update(task, completed=done, total=total, description=name)
-
-
-def _warnings(result: FilesResult) -> Iterator[str]:
-    from stacker.registration.chain import Verdict
-
-    for bad in result.skipped:
-        yield f"skipped {bad.path.name}: {bad.reason}"
-    if len(result.stack.reports) == 1:
-        yield "there is one frame only; it is the picture"
-    for report in result.stack.reports:
-        if report.verdict is Verdict.UNMATCHED:
-            fate = (
-                "it is placed where the motion of its neighbours puts it" if report.used else "it is left out"
-            )
-            yield f"{report.name} cannot be registered (correlation {report.correlation:.2f}): {fate}"
-
-
-def _summary(result: FilesResult, output: Path, seconds: float) -> str:
-    stack = result.stack
-    height, width = stack.image.shape[:2]
-    used = sum(report.used for report in stack.reports)
-    parts = [
-        f"{output}: {used} frame{'s' if used != 1 else ''}",
-        f"{width} × {height} px",
-        f"{seconds:.1f} s",
-        f"noise {stack.noise_sigma:.1f} of 255",
-    ]
-    if stack.unused:
-        parts.append("contributed nothing: " + ", ".join(report.name for report in stack.unused))
-    if result.simulated:
-        parts.append("SIMULATED frames")
-    return ", ".join(parts)
-
-
-def _as_json(result: FilesResult, output: Path, seconds: float) -> dict[str, Any]:
-    stack = result.stack
-    height, width = stack.image.shape[:2]
-    return {
-        "output": str(output),
-        "frames": len(stack.reports),
-        "width_px": width,
-        "height_px": height,
-        "origin_px": list(stack.origin_px),
-        "seconds": round(seconds, 3),
-        "noise_sigma": stack.noise_sigma,
-        "simulated": result.simulated,
-        "unused": [report.name for report in stack.unused],
-        "skipped": [{"path": str(bad.path), "reason": bad.reason} for bad in result.skipped],
-        "reports": [
-            _report_as_json(report, share) for report, share in zip(stack.reports, stack.shares, strict=True)
-        ],
-    }
-
-
-def _report_as_json(report: FrameReport, share: float) -> dict[str, Any]:
-    return {
-        "index": report.index,
-        "name": report.name,
-        "transform": list(report.transform),
-        "scale": report.scale,
-        "rotation_deg": report.rotation_deg,
-        "shift_px": list(report.shift_px),
-        "correlation": report.correlation,
-        "misfit_px": report.misfit_px if math.isfinite(report.misfit_px) else None,
-        "gain": list(report.gain),
-        "sharpness": report.sharpness,
-        "registered": report.registered,
-        "verdict": report.verdict.value,
-        "used": report.used,
-        "share": share,
-    }

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from stacker import read_frame, write_image
+from stacker import Border, load_stack, read_frame, write_image
 
 COMMAND = [sys.executable, "-c", "from stacker.cli import main; main()"]
 
@@ -155,20 +155,43 @@ def test_a_full_disk(frames: Path, tmp_path: Path, suffix: str) -> None:
     assert leftovers(tmp_path) == [output.name]
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--reference", "9"],
-        ["--reference", "nearest"],
-        ["--bit-depth", "12"],
-        ["--quality", "0"],
-        ["--unknown"],
-    ],
-)
-def test_wrong_options(frames: Path, tmp_path: Path, arguments: list[str]) -> None:
-    done = run("fuse", frames, "-o", tmp_path / "out.tif", *arguments)
-    assert done.returncode == 2
+WRONG = [
+    ["--reference", "9"],
+    ["--reference", "nearest"],
+    ["--bit-depth", "12"],
+    ["--quality", "0"],
+    ["--unknown"],
+    ["--overlap", "3"],
+    ["--slab", "3", "--overlap", "3"],
+    ["--positions", "3"],
+    ["--positions", "missing.csv"],
+    ["--pupil-distance", "84mm"],
+    ["--pupil-distance", "84", "--positions", "1mm"],
+    ["--method", "magic"],
+]
+
+
+def test_wrong_options(frames: Path, tmp_path: Path) -> None:
+    """All in one process: what it costs is starting it."""
+    code = """
+import json, sys
+common, table = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+from stacker.cli import main
+for extra in table:
+    sys.argv = ["stacker", *common, *extra]
+    try:
+        main()
+    except SystemExit as end:
+        print(end.code, flush=True)
+"""
+    common = ["fuse", str(frames), "-o", str(tmp_path / "out.tif")]
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(common), json.dumps(WRONG)],
+        capture_output=True, text=True, timeout=90, check=False,
+    )  # fmt: skip
+    assert done.stdout.split() == ["2"] * len(WRONG), done.stderr
     assert "Traceback" not in done.stderr
+    assert leftovers(tmp_path) == []
 
 
 def test_sixteen_bits_do_not_fit_in_a_jpeg_and_a_frame_is_no_output(frames: Path, tmp_path: Path) -> None:
@@ -178,6 +201,32 @@ def test_sixteen_bits_do_not_fit_in_a_jpeg_and_a_frame_is_no_output(frames: Path
     assert done.returncode == 2
     assert "is one of the frames" in done.stderr
     assert (frames / "f1.jpg").read_bytes() == before
+
+
+def test_all_that_is_asked_for_is_written(frames: Path, tmp_path: Path) -> None:
+    done = run(
+        "fuse", frames, "-o", tmp_path / "out.tif", "--keep", "--slab", "2", "--overlap", "1", "--json",
+        "--border", "common", "--positions", "50um", "--pupil-distance", "1m", "--bit-depth", "32",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert sorted(leftovers(tmp_path)) == ["out-slab-001.tif", "out-slab-002.tif", "out.stack", "out.tif"]
+    assert report["slabs"] == [str(tmp_path / f"out-slab-00{number}.tif") for number in (1, 2)]
+    kept = load_stack(tmp_path / "out.stack")
+    assert [source.path.name for source in kept.sources if source] == ["f1.jpg", "f2.jpg", "f10.jpg"]
+    assert kept.options.border is Border.COMMON
+    assert kept.options.pupil_distance_mm == 1000
+    assert read_frame(tmp_path / "out.tif").pixels.dtype == np.float32
+    shapes = {read_frame(tmp_path / name).pixels.shape for name in ("out.tif", "out-slab-002.tif")}
+    assert shapes == {kept.image.shape}
+
+
+def test_a_folder_of_another_kind_is_not_replaced(frames: Path, tmp_path: Path) -> None:
+    (tmp_path / "out.stack").mkdir()
+    done = run("fuse", frames, "-o", tmp_path / "out.tif", "--keep")
+    assert done.returncode == 2
+    assert "no stack folder" in done.stderr
+    assert leftovers(tmp_path) == ["out.stack"]
 
 
 def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:

@@ -1,0 +1,56 @@
+"""What a person should know about a set of frames, found while they were fused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from stacker.result import Stack
+
+__all__ = ["notes_on"]
+
+_SHARP = 1.0
+"""Sharpness that the best frame of any stack reaches: real and rendered ones have 3 to 18, and less than 1
+when they are blurred by 1 % of their width."""
+
+
+def notes_on(stack: Stack, frame_notes: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Say what is odd about a stack as a whole.
+
+    Parameters
+    ----------
+    stack : Stack
+        The result.
+    frame_notes : sequence of (str, str)
+        A frame's name and what its decoder remarked.
+    """
+    if len(stack.reports) == 1:
+        yield "there is one frame only; it is the picture"
+    names_by_note: dict[str, list[str]] = {}
+    for name, note in frame_notes:
+        names_by_note.setdefault(note, []).append(name)
+    for note, names in names_by_note.items():
+        yield f"{_few(names)}: {note}"
+    yield from _twice(stack)
+    sharpest = max(report.sharpness for report in stack.reports)
+    if sharpest < _SHARP:
+        yield (
+            f"nothing is sharp in any of the frames (sharpness {sharpest:.1f} at best; 3 or more is usual), "
+            "so nothing can be in the picture"
+        )
+
+
+def _twice(stack: Stack) -> Iterator[str]:
+    names_by_file: dict[str, list[str]] = {}
+    for report, source in zip(stack.reports, stack.sources, strict=True):
+        if source is not None:
+            names_by_file.setdefault(source.fingerprint, []).append(report.name)
+    for names in names_by_file.values():
+        if len(names) > 1:
+            yield f"{_few(names)} are the same photograph: once would do"
+
+
+def _few(names: Sequence[str]) -> str:
+    """Names of frames, the first three and how many more."""
+    if len(names) > 4:
+        return f"{', '.join(names[:3])} and {len(names) - 3} more"
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]

@@ -1,0 +1,162 @@
+"""Slabs: pictures of a few neighbouring frames each, between the frames and the final picture.
+
+A slab is sharp over a part of the depth only, without what lies far before and behind it: material for
+retouching places where the final picture has chosen wrongly. Slabs lie pixel on pixel on the final picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stacker.batch.ahead import one_ahead
+from stacker.errors import UserError
+from stacker.frames import Image
+from stacker.fusion.base import Fused
+from stacker.fusion.methods import FusionSetup, make_fusion
+from stacker.fusion.window import Window
+from stacker.io.decode import read_frame
+from stacker.io.encode import write_image
+from stacker.result import FrameReport, Stack
+
+__all__ = ["Slabs", "slab_path", "write_slabs"]
+
+
+@dataclass(frozen=True)
+class Slabs:
+    """How frames are divided.
+
+    Attributes
+    ----------
+    frames : int
+        In a slab, at least 2.
+    overlap : int
+        Frames that a slab shares with the one before it, 0 to one less than it has.
+    """
+
+    frames: int
+    overlap: int = 0
+
+    def __post_init__(self) -> None:
+        if self.frames < 2:
+            raise UserError(f"A slab has at least 2 frames, not {self.frames}")
+        if not 0 <= self.overlap < self.frames:
+            raise UserError(
+                f"The overlap of slabs of {self.frames} frames must be 0 to {self.frames - 1}, "
+                f"not {self.overlap}"
+            )
+
+    def ranges(self, count: int) -> list[range]:
+        """Which frames make each slab; the last may have fewer, but always one that no other has.
+
+        Examples
+        --------
+        >>> Slabs(10, 3).ranges(20)
+        [range(0, 10), range(7, 17), range(14, 20)]
+        """
+        found, start = [], 0
+        while start == 0 or start + self.overlap < count:
+            found.append(range(start, min(start + self.frames, count)))
+            start += self.frames - self.overlap
+        return found
+
+
+def slab_path(output: Path, number: int, folder: Path | None = None) -> Path:
+    """Where a slab goes: beside the picture, ``picture-slab-001.tif``."""
+    return (folder or output.parent) / f"{output.stem}-slab-{number:03d}{output.suffix}"
+
+
+def write_slabs(
+    stack: Stack,
+    slabs: Slabs,
+    output: Path,
+    folder: Path,
+    *,
+    bit_depth: int | None = None,
+    quality: int = 95,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> list[Path]:
+    """Fuse and write the slabs of a finished stack.
+
+    Reads the frames again, one slab after the other, so memory does not depend on how many slabs there are.
+
+    Parameters
+    ----------
+    stack : Stack
+        The result; its frames were files.
+    slabs : Slabs
+        How to divide them; frames that were left out of the stack are in no slab.
+    output : Path
+        The final picture, after which slabs are named.
+    folder : Path
+        Where to write.
+    bit_depth, quality
+        As in `stacker.write_image`.
+    progress : callable, optional
+        Told of every slab.
+
+    Returns
+    -------
+    list of Path
+        The files, in order.
+
+    Raises
+    ------
+    UserError
+        When frames were arrays.
+    DataError
+        When a frame cannot be read any more, or the disk is full.
+    """
+    used = [at for at, report in enumerate(stack.reports) if report.used]
+    if any(stack.sources[at] is None for at in used):
+        raise UserError("Slabs need frames that are files: they are read a second time")
+    written: list[Path] = []
+    ranges = slabs.ranges(len(used))
+    for number, members in enumerate(ranges, start=1):
+        path = slab_path(output, number, folder)
+        picture = _fuse(stack, [used[at] for at in members])
+        write_image(path, picture, stack.metadata, bit_depth, quality)
+        written.append(path)
+        if progress is not None:
+            progress(number, len(ranges), path.name)
+    return written
+
+
+def _fuse(stack: Stack, members: Sequence[int]) -> Image:
+    by_index = {stack.reports[at].index: at for at in members}
+
+    def look_again(index: int) -> Image:
+        source = stack.sources[by_index[index]]
+        assert source is not None
+        return read_frame(source.path, source.orientation).pixels
+
+    def frames() -> Generator[tuple[FrameReport, Image], None, None]:
+        for at in members:
+            report = stack.reports[at]
+            yield report, look_again(report.index)
+
+    setup = FusionSetup(
+        stack.frame_size, stack.image.dtype, stack.noise_sigma, stack.options.fusion, look_again
+    )
+    fusion = make_fusion(stack.options.method, setup)
+    with closing(one_ahead(frames(), "stacker-decode")) as read:
+        for report, pixels in read:
+            fusion.add(pixels, report.matrix, np.array(report.gain), report.index)
+    return _on_the_picture(fusion.finish(), stack)
+
+
+def _on_the_picture(fused: Fused, stack: Stack) -> Image:
+    """The fused frames on the final picture's canvas; black where none of them reaches."""
+    height, width = stack.image.shape[:2]
+    canvas = Window(*stack.origin_px, width, height)
+    common = canvas.intersection(fused.extent)
+    picture = np.zeros_like(stack.image)
+    source = common.slices_in(fused.extent)
+    picture[common.slices_in(canvas)] = np.where(
+        fused.reached[source][..., None], fused.image[source], np.zeros(1, stack.image.dtype)
+    )
+    return picture

@@ -1,0 +1,107 @@
+"""What ``stacker fuse`` tells: progress, warnings, a summary for people and a report for machines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stacker.batch.files import FilesResult, Progress
+    from stacker.result import FrameReport
+
+__all__ = ["as_json", "shown_progress", "summary", "warnings_of"]
+
+
+@contextmanager
+def shown_progress(shown: bool, what: str = "fusing") -> Iterator[Progress | None]:
+    """A bar with the time that is left, on a terminal."""
+    if not shown:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total, name: bar.update(task, completed=done, total=total, description=name)
+
+
+def warnings_of(result: FilesResult) -> Iterator[str]:
+    """What a person should know, one sentence each."""
+    from stacker.registration.chain import Verdict
+
+    for bad in result.skipped:
+        yield f"skipped {bad.path.name}: {bad.reason}"
+    yield from result.notes
+    for report in result.stack.reports:
+        if report.verdict is Verdict.UNMATCHED:
+            fate = (
+                "it is placed where the motion of its neighbours puts it" if report.used else "it is left out"
+            )
+            yield f"{report.name} cannot be registered (correlation {report.correlation:.2f}): {fate}"
+
+
+def summary(result: FilesResult, output: Path, seconds: float) -> str:
+    """One line."""
+    stack = result.stack
+    height, width = stack.image.shape[:2]
+    used = sum(report.used for report in stack.reports)
+    parts = [
+        f"{output}: {used} frame{'s' if used != 1 else ''}",
+        f"{width} × {height} px",
+        stack.method + (f" ({stack.reason})" if stack.reason else ""),
+        f"{seconds:.1f} s",
+        f"noise {stack.noise_sigma:.1f} of 255",
+    ]
+    if stack.unused:
+        parts.append("contributed nothing: " + ", ".join(report.name for report in stack.unused))
+    if result.simulated:
+        parts.append("SIMULATED frames")
+    return ", ".join(parts)
+
+
+def as_json(result: FilesResult, output: Path, seconds: float) -> dict[str, Any]:
+    """The same and more, for ``--json``."""
+    stack = result.stack
+    height, width = stack.image.shape[:2]
+    return {
+        "output": str(output),
+        "frames": len(stack.reports),
+        "width_px": width,
+        "height_px": height,
+        "origin_px": list(stack.origin_px),
+        "seconds": round(seconds, 3),
+        "noise_sigma": stack.noise_sigma,
+        "method": stack.method,
+        "reason": stack.reason,
+        "simulated": result.simulated,
+        "unused": [report.name for report in stack.unused],
+        "skipped": [{"path": str(bad.path), "reason": bad.reason} for bad in result.skipped],
+        "notes": list(result.notes),
+        "reports": [
+            _report_as_json(report, share) for report, share in zip(stack.reports, stack.shares, strict=True)
+        ],
+    }
+
+
+def _report_as_json(report: FrameReport, share: float) -> dict[str, Any]:
+    return {
+        "index": report.index,
+        "name": report.name,
+        "transform": list(report.transform),
+        "scale": report.scale,
+        "rotation_deg": report.rotation_deg,
+        "shift_px": list(report.shift_px),
+        "correlation": report.correlation,
+        "misfit_px": report.misfit_px if math.isfinite(report.misfit_px) else None,
+        "gain": list(report.gain),
+        "sharpness": report.sharpness,
+        "verdict": report.verdict.value,
+        "registered": report.registered,
+        "used": report.used,
+        "share": share,
+    }
