@@ -182,11 +182,12 @@ class _Run:
     def _registered(self, decoded: _Decoded, start: int) -> _Ready:
         """Of every file its name and the frames that can be fused now."""
         turned = False
-        for index, frame in decoded:
-            if index < start and not turned:
-                self._stacker.rewind()
-                turned = True
-            yield self._paths[index].name, self._register(index, frame)
+        with closing(decoded):
+            for index, frame in decoded:
+                if index < start and not turned:
+                    self._stacker.rewind()
+                    turned = True
+                yield self._paths[index].name, self._register(index, frame)
         if len(self._foreign) == 1 and len(self._stacker.reports) == 2:
             self._skip_foreign(self._foreign[0])  # the last of two frames: either could be meant
 
