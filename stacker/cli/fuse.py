@@ -239,27 +239,34 @@ class _Wanted:
 
     def write(self, result: FilesResult) -> list[Path]:
         """Write everything, and only then give it its names; returns the slabs."""
+        from stacker.io.encode import storage_error
+
+        try:
+            with tempfile.TemporaryDirectory(dir=self.output.parent, prefix=".stacker-") as part:
+                return self._write_by_way_of(Path(part), result)
+        except OSError as error:
+            raise storage_error(error, self.output) from error
+
+    def _write_by_way_of(self, part: Path, result: FilesResult) -> list[Path]:
         from stacker.batch.slabs import write_slabs
 
-        with tempfile.TemporaryDirectory(dir=self.output.parent, prefix=".stacker-") as name:
-            part = Path(name)
-            result.stack.save(part / self.output.name, bit_depth=self.bits, quality=self.quality)
-            slabs: list[Path] = []
-            if self.slabs is not None:
-                with shown_progress(self.talk and sys.stderr.isatty(), "slabs") as progress:
-                    slabs = write_slabs(
-                        result.stack,
-                        self.slabs,
-                        self.output,
-                        part,
-                        bit_depth=self.bits,
-                        quality=self.quality,
-                        progress=progress,
-                    )
-            if self.keep:
-                result.stack.save_folder(self.folder)
-            (part / self.output.name).replace(self.output)
-            return [path.replace(self.output.parent / path.name) for path in slabs]
+        result.stack.save(part / self.output.name, bit_depth=self.bits, quality=self.quality)
+        slabs: list[Path] = []
+        if self.slabs is not None:
+            with shown_progress(self.talk and sys.stderr.isatty(), "slabs") as progress:
+                slabs = write_slabs(
+                    result.stack,
+                    self.slabs,
+                    self.output,
+                    part,
+                    bit_depth=self.bits,
+                    quality=self.quality,
+                    progress=progress,
+                )
+        if self.keep:
+            result.stack.save_folder(self.folder)
+        (part / self.output.name).replace(self.output)
+        return [path.replace(self.output.parent / path.name) for path in slabs]
 
 
 def _slabs(frames: int | None, overlap: int) -> Slabs | None:

@@ -214,7 +214,11 @@ def test_a_stop_in_the_middle_leaves_no_thread(paths: list[Path]) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         fuse_files(paths, progress=stop)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("stacker-")]
+    assert not [
+        thread
+        for thread in threading.enumerate()
+        if thread.name.startswith(("stacker-decode", "stacker-register"))
+    ]
 
 
 def test_positions_of_a_session_are_used(paths: list[Path], tmp_path: Path) -> None:
