@@ -104,7 +104,7 @@ class Stack:
     options : Options
         What was asked for.
     metadata : FrameMetadata
-        Of the first frame added; written by `save`.
+        Of the first frame added, grey if all frames are; written by `save`.
     """
 
     image: Image

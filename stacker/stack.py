@@ -73,6 +73,7 @@ class Stacker:
         self._fusion: Fusion | None = None
         self._first: FrameMetadata | None = None
         self._first_name = ""
+        self._grey = True
         self._size = (0, 0)
         self._dtype: np.dtype[Any] = np.dtype(np.uint8)
         self._noise = 0.0
@@ -137,6 +138,7 @@ class Stacker:
             self._begin(taken, position_mm)
         assert self._chain is not None
         self._check_alike(taken)
+        self._grey = self._grey and taken.metadata.grey
         found = self._chain.add(taken.pixels, position_mm)
         ready = self._settle(found)
         used = found.registered or (
@@ -239,7 +241,7 @@ class Stacker:
             reason=getattr(fusion, "reason", ""),
             frame_size=self._size,
             options=self._options,
-            metadata=self._first,
+            metadata=replace(self._first, grey=self._grey),
         )
 
     def _take(self, frame: Frame | Image | Path | str, number: int) -> Frame:

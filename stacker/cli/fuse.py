@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stacker.cli.telling import as_json, shown_progress, summary, warnings_of
-from stacker.errors import UserError
+from stacker.errors import DataError, UserError
 
 if TYPE_CHECKING:
     from stacker.batch.files import FilesResult
@@ -241,9 +241,13 @@ class _Wanted:
         """Write everything, and only then give it its names; returns the slabs."""
         from stacker.io.encode import storage_error
 
+        home = self.output.parent
         try:
-            with tempfile.TemporaryDirectory(dir=self.output.parent, prefix=".stacker-") as part:
-                return self._write_by_way_of(Path(part), result)
+            with tempfile.TemporaryDirectory(dir=home, prefix=".stacker-") as part:
+                try:
+                    return self._write_by_way_of(Path(part), result)
+                except DataError as error:  # which names the file by the place it had for the moment
+                    raise DataError(str(error).replace(f"{part}/", f"{home}/")) from error
         except OSError as error:
             raise storage_error(error, self.output) from error
 

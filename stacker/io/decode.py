@@ -29,8 +29,11 @@ _SAMPLES, _SAMPLE_BYTES = 64, 4096
 _SHALLOW = range(9, 16)
 """Bits that are kept in words of 16."""
 
-_DARK_LINES = 8
-"""Every eighth line tells whether a picture stays dark."""
+_SPARSE = 8
+"""Every eighth line tells which part of the scale a picture uses."""
+
+_MOST_FLOAT = 16.0
+"""Highlights of linear floats pass white by stops, not by hundreds."""
 
 
 def read_frame(path: Path | str, orientation: int | None = None) -> Frame:
@@ -124,11 +127,12 @@ def decode(data: bytes, name: str, orientation: int | None = None) -> Frame:
 
 
 def _notes(pixels: Image) -> tuple[str, ...]:
-    """Warn of 12-bit samples in 16-bit words that no tag declares: they look nearly black."""
-    if pixels.dtype != np.uint16 or pixels[::_DARK_LINES].max() > 4095:
-        return ()
-    note = "samples stay under 4096 of 65535, as of 12 bits that no tag declares: taken as they are, dark"
-    return (note,)
+    """Warn of samples that do not use their scale as they should, and of which no tag says why."""
+    if pixels.dtype == np.uint16 and pixels[::_SPARSE].max() < 4096:
+        return ("samples stay under 4096 of 65535, as of 12 bits that no tag declares: taken as is, dark",)
+    if pixels.dtype == np.float32 and pixels[::_SPARSE].max() > _MOST_FLOAT:
+        return ("samples are far above 1, which is white for floats: divide them by what is white",)
+    return ()
 
 
 def _decode_pixels(data: bytes, name: str) -> tuple[Image, bool]:

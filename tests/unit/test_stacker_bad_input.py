@@ -122,6 +122,20 @@ def test_twelve_bits_untold_are_said_once_for_all(tmp_path: Path) -> None:
     assert any(note.startswith("f0.tif and f1.tif: samples stay under 4096") for note in result.notes)
 
 
+def test_floats_on_another_scale_are_said(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "f.tif", textured(1).astype(np.float32), photometric="rgb")
+    result = fuse_files([tmp_path / "f.tif"])
+    assert any("far above 1" in note for note in result.notes)
+
+
+def test_one_grey_frame_does_not_make_a_colour_stack_grey(paths: list[Path]) -> None:
+    tifffile.imwrite(paths[2].with_suffix(".tif"), read_frame(paths[2]).pixels[..., 1])
+    paths[2].unlink()
+    stack = fuse_files([*paths[:2], paths[2].with_suffix(".tif"), *paths[3:]]).stack
+    assert not stack.metadata.grey
+    assert np.ptp(stack.image[:, :40].astype(int), axis=2).mean() > 20
+
+
 def test_orientation_is_that_of_the_reference_even_if_the_camera_changed_its_mind(tmp_path: Path) -> None:
     found = []
     for index, orientation in enumerate((6, 1, 8)):

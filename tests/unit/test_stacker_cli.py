@@ -150,7 +150,7 @@ def test_a_full_disk(frames: Path, tmp_path: Path, suffix: str) -> None:
     output.write_bytes(b"the old picture")
     done = run("fuse", frames, "-o", output, preexec_fn=small_disk)
     assert done.returncode == 4, done.stderr
-    assert "disk is full" in done.stderr
+    assert f"{output} could not be written: the disk is full" in done.stderr
     assert output.read_bytes() == b"the old picture"
     assert leftovers(tmp_path) == [output.name]
 
