@@ -1,4 +1,4 @@
-"""How much detail there is around each place: the focus measure behind the depth index."""
+"""How much detail there is around each place of a frame: the focus measure behind the depth index."""
 
 from __future__ import annotations
 
@@ -12,6 +12,24 @@ __all__ = ["FocusMeasure", "half_luma"]
 
 _LUMA = np.array([[0.25, 0.5, 0.25]], np.float32)
 
+_DETAIL_SIGMA = 1.0
+"""Of the 5 x 5 Gaussian that leaves detail behind, in cells of 2 px: a band between the two finest of the
+pyramid. Measured on rendered stacks: finer is lost in noise (twice the outliers), coarser is less sure where
+between two frames the focus lies."""
+
+_NARROW_SIGMA = 1.5
+"""Of the window that energy is averaged over, in cells."""
+
+_WIDE = ((4, 0.1), (16, 0.03))
+"""Wider windows (cells), and their share: they decide where the narrow one sees noise alone."""
+
+_SPILL = 4.0
+"""Power of brightness that energy is divided by. Blur keeps the mean brightness around a place, except where
+a highlight nearby spills light in, and the hard edge of its disc would pass for detail."""
+
+_DARK = 8.0
+"""Added to the brightness (0 to 255), so that its noise in the shadows does not decide."""
+
 
 def half_luma(picture: Image) -> Image:
     """Luma of a picture at half its size.
@@ -24,8 +42,8 @@ def half_luma(picture: Image) -> Image:
     Returns
     -------
     ndarray of float32, shape (h, w)
-        Mean over blocks of 2 x 2 of (R + 2 G + B) / 4: the plain mean keeps more of the finest detail than
-        the reduction of a pyramid.
+        Mean over blocks of 2 x 2 of (R + 2 G + B) / 4. The plain mean keeps more of the finest detail than
+        the reduction of a pyramid does.
     """
     height, width = picture.shape[:2]
     small = cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
@@ -33,10 +51,7 @@ def half_luma(picture: Image) -> Image:
 
 
 class FocusMeasure:
-    """Local energy of fine detail, summed over windows of several sizes.
-
-    What a small Gaussian takes away is squared and averaged over a narrow window, with a little of wider
-    windows added: where the narrow one sees nothing but noise, detail nearby decides.
+    """Local energy of fine detail, relative to noise.
 
     Parameters
     ----------
@@ -44,19 +59,12 @@ class FocusMeasure:
         Standard deviation of the frames' noise in each channel, in units of 1/255 of white.
     """
 
-    _DETAIL = (5, 1.0)
-    """Size and sigma in cells of the Gaussian that separates detail."""
-
-    _NARROW_CELLS = 3
-    _WIDE = ((4, 0.3), (16, 0.1))
-    """Wider windows: block size in cells, and share."""
-
     def __init__(self, noise_sigma: float) -> None:
         self._scratch = Scratch()
-        self._per_variance = np.float32(1.0 / self._noise_energy(noise_sigma))
+        self._per_noise = 1.0 / self._noise_energy(noise_sigma)
 
-    def log_energy(self, luma: Image) -> Image:
-        """Natural logarithm of the energy around each cell, in units of that of noise alone.
+    def measure(self, luma: Image) -> tuple[Image, Image]:
+        """Logarithms of energy and of spilled light around each cell.
 
         Parameters
         ----------
@@ -65,28 +73,42 @@ class FocusMeasure:
 
         Returns
         -------
-        ndarray of float32, shape (h, w)
-            Logarithm of 1 + energy; about 0.7 for noise alone. Overwritten by the next call.
+        energy : ndarray of float32, shape (h, w)
+            Logarithm of 1 + energy / energy of noise; some 0.7 for noise alone.
+        spill : ndarray of float32, shape (h, w)
+            What to subtract from it when frames are compared at a place. Both are overwritten by the next
+            call.
         """
         height, width = luma.shape
         energy = self._energy(luma)
-        total = cv2.blur(energy, (3, 3), self._scratch.array("total", height, width))
-        for block, share in self._WIDE:
-            if min(height, width) < 2 * block:
-                continue
-            wide = cv2.resize(energy, (width // block, height // block), interpolation=cv2.INTER_AREA)
-            wide = cv2.GaussianBlur(wide, (3, 3), 0.8)
-            spread = self._scratch.array("spread", height, width)
-            cv2.resize(wide, (width, height), spread, interpolation=cv2.INTER_LINEAR)
-            cv2.scaleAdd(spread, share, total, total)
-        norm = 1.0 + sum(share for _, share in self._WIDE)
-        cv2.addWeighted(total, float(self._per_variance) / norm, total, 0.0, 1.0, total)
-        return np.asarray(cv2.log(total, total))
+        total = self._scratch.array("total", height, width)
+        cv2.GaussianBlur(energy, (7, 7), _NARROW_SIGMA, total)
+        block = _WIDE[0][0]
+        size = (max(1, width // block), max(1, height // block))
+        wide = self._wide(cv2.resize(energy, size, interpolation=cv2.INTER_AREA))
+        norm = self._per_noise / (1.0 + sum(share for _, share in _WIDE))
+        spread = self._scratch.array("spread", height, width)
+        cv2.resize(wide, (width, height), spread, interpolation=cv2.INTER_LINEAR)
+        cv2.addWeighted(total, norm, spread, norm, 1.0, total)
+        cv2.log(total, total)
+        bright = cv2.blur(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), (3, 3))
+        bright = np.log(np.maximum(bright, 0) + np.float32(_DARK)) * np.float32(_SPILL)
+        cv2.resize(bright, (width, height), spread, interpolation=cv2.INTER_LINEAR)
+        return total, spread
+
+    def _wide(self, energy: Image) -> Image:
+        """Weighted sum of the wider windows, at the resolution of the first of them."""
+        height, width = energy.shape
+        (first, share), (second, other) = _WIDE
+        block = second // first
+        size = (max(1, width // block), max(1, height // block))
+        wider = cv2.GaussianBlur(cv2.resize(energy, size, interpolation=cv2.INTER_AREA), (3, 3), 0.8)
+        wider = cv2.resize(wider, (width, height), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(cv2.addWeighted(cv2.GaussianBlur(energy, (3, 3), 0.8), share, wider, other, 0.0))
 
     def _energy(self, luma: Image) -> Image:
-        size, sigma = self._DETAIL
         detail = self._scratch.array("detail", *luma.shape)
-        cv2.GaussianBlur(luma, (size, size), sigma, detail)
+        cv2.GaussianBlur(luma, (5, 5), _DETAIL_SIGMA, detail)
         cv2.subtract(luma, detail, detail)
         return np.asarray(cv2.multiply(detail, detail, detail))
 
@@ -94,5 +116,5 @@ class FocusMeasure:
         """Energy that white noise of that deviation leaves in the detail of half-size luma."""
         noise = np.random.default_rng(0).standard_normal((256, 256)).astype(np.float32)
         gain = float(self._energy(noise).mean())
-        channels = float(np.square(_LUMA).sum()) / 4.0  # of independent channels, over 4 pixels
+        channels = float(np.square(_LUMA).sum()) / 4.0  # three independent channels, over 4 pixels
         return max(gain * channels * noise_sigma**2, 1e-6)

@@ -1,0 +1,127 @@
+"""The depth index: which frame is sharp where, between frames, and how sure that is."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from stacker.focus.measure import FocusMeasure, half_luma
+from stacker.frames import Image
+from stacker.fusion.depth import DepthTracker
+from stacker.fusion.window import Window
+
+SIZE = (192, 128)
+WINDOW = Window(0, 0, *SIZE)
+COUNT = 9
+
+
+def slope_truth() -> Image:
+    """Index of the plane of focus: 0.5 at the left to 7.5 at the right."""
+    return np.tile(np.linspace(0.5, 7.5, SIZE[0], dtype=np.float32), (SIZE[1], 1))
+
+
+def slope_frame(index: int, noise: float = 1.0, seed: int = 0) -> Image:
+    """A textured plane, each column blurred by its distance to the frame's plane of focus."""
+    texture = np.random.default_rng(1).normal(120, 40, (SIZE[1], SIZE[0])).astype(np.float32)
+    texture = cv2.GaussianBlur(texture, (0, 0), 0.8) * 1.5 - 60
+    steps = [cv2.GaussianBlur(texture, (0, 0), max(0.01, 0.8 * s)) for s in np.arange(0, 8.1, 0.25)]
+    level = np.rint(np.abs(slope_truth() - index) * 4).astype(int)
+    blurred = np.take_along_axis(np.stack(steps), level[None], axis=0)[0]
+    grain = np.random.default_rng((seed, index)).normal(0, noise, (*blurred.shape, 3))
+    return (blurred[..., None] + grain).astype(np.float32)
+
+
+def tracked(order: list[int], noise: float = 1.0) -> DepthTracker:
+    tracker = DepthTracker(noise)
+    tracker.cover(WINDOW)
+    for index in order:
+        tracker.add(half_luma(slope_frame(index, noise)), None, WINDOW, index)
+    return tracker
+
+
+@pytest.mark.parametrize("noise", [1.0, 5.0])
+def test_the_index_of_a_slope_lies_between_frames(noise: float) -> None:
+    found = tracked(list(range(COUNT)), noise).finish()
+    inner = (slice(8, -8), slice(8, -8))
+    error = (found.index - slope_truth())[inner]
+    assert np.sqrt(np.square(error).mean()) < 0.2
+    assert found.confidence[inner].mean() > 0.8
+
+
+def test_the_order_of_frames_does_not_matter() -> None:
+    first = tracked(list(range(COUNT))).finish()
+    outward = tracked([*range(4, COUNT), 3, 2, 1, 0]).finish()
+    np.testing.assert_allclose(first.index, outward.index, atol=2e-3)
+    np.testing.assert_allclose(first.confidence, outward.confidence, atol=2e-3)
+
+
+def test_shares_add_up_and_follow_the_slope() -> None:
+    shares = tracked(list(range(COUNT))).shares()
+    assert sum(shares.values()) == pytest.approx(1)
+    assert min(shares[index] for index in range(1, 8)) > 0.08
+    assert shares[4] == pytest.approx(1 / 7, abs=0.04)
+
+
+def test_what_is_flat_is_filled_from_its_surroundings() -> None:
+    tracker = DepthTracker(1.0)
+    tracker.cover(WINDOW)
+    flat = (slice(40, 88), slice(70, 122))
+    for index in range(COUNT):
+        frame = slope_frame(index)
+        frame[flat] = 120 + np.random.default_rng((7, index)).normal(0, 1, frame[flat].shape)
+        tracker.add(half_luma(frame), None, WINDOW, index)
+    found = tracker.finish()
+    assert np.abs(found.index - slope_truth())[48:80, 80:112].max() < 1.0
+
+
+def test_noise_alone_is_not_believed() -> None:
+    tracker = DepthTracker(2.0)
+    tracker.cover(WINDOW)
+    for index in range(COUNT):
+        frame = np.random.default_rng((7, index)).normal(120, 2, (SIZE[1], SIZE[0], 3))
+        tracker.add(half_luma(frame.astype(np.float32)), None, WINDOW, index)
+    confidence = tracker.finish().confidence
+    assert confidence.mean() < 0.15
+    assert confidence.max() < 0.6
+
+
+def test_a_defocused_highlight_does_not_draw_the_texture_beside_it() -> None:
+    def seen(index: int) -> Image:
+        frame = slope_frame(4, noise=1.0, seed=index)
+        frame = cv2.GaussianBlur(frame, (0, 0), max(0.01, 1.2 * abs(index - 4)))
+        disc = np.zeros(frame.shape[:2], np.float32)
+        radius = 2.0 + 3.0 * abs(index - 4)
+        cv2.circle(disc, (96, 64), round(radius), 1.0, -1, cv2.LINE_AA)
+        return frame + disc[..., None] * np.float32(min(140.0, 3000 / radius**2))
+
+    tracker = DepthTracker(1.0)
+    tracker.cover(WINDOW)
+    for index in range(COUNT):
+        tracker.add(half_luma(seen(index)), None, WINDOW, index)
+    index = tracker.finish().index[44:84, 76:116]
+    assert np.mean(np.abs(index - 4) < 1) > 0.9
+
+
+def test_what_no_frame_reaches_has_no_index_and_the_extent_grows() -> None:
+    tracker = DepthTracker(1.0)
+    luma = half_luma(slope_frame(4))
+    inside = np.full(luma.shape, 255, np.uint8)
+    inside[:, :10] = 0
+    tracker.cover(WINDOW)
+    tracker.add(luma, inside, WINDOW, 4)
+    tracker.cover(Window(-20, 10, 100, 200))
+    assert tracker.extent == Window(-20, 0, 212, 210)
+    found = tracker.finish()
+    assert found.index.shape == found.confidence.shape == (210, 212)
+    assert np.isnan(found.index[60, 10])
+    assert np.isnan(found.index[60, 36])
+    assert np.isnan(found.index[180, 100])
+    assert found.index[60, 120] == pytest.approx(4)
+    assert found.confidence[60, 10] == 0
+
+
+def test_energy_of_noise_alone_is_that_of_noise() -> None:
+    noise = np.random.default_rng(2).normal(100, 3, (256, 256, 3)).astype(np.float32)
+    energy, _ = FocusMeasure(3.0).measure(half_luma(noise))
+    assert np.exp(energy).mean() - 1 == pytest.approx(1, rel=0.1)
