@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from stacker.focus.sharpness import sharpness
     from stacker.folder import load_stack
     from stacker.frames import Frame, FrameMetadata, FrameSource, as_frame
-    from stacker.fusion.bands import FusionParameters
     from stacker.fusion.base import DepthIndex
     from stacker.fusion.methods import Method
+    from stacker.fusion.scoring import FusionParameters
     from stacker.io.decode import check_image, read_frame
     from stacker.io.encode import write_image
     from stacker.io.listing import list_frames, natural_order
@@ -66,7 +66,7 @@ _HOMES = {
     "stacker.focus.sharpness": ("sharpness",),
     "stacker.folder": ("load_stack",),
     "stacker.frames": ("Frame", "FrameMetadata", "FrameSource", "as_frame"),
-    "stacker.fusion.bands": ("FusionParameters",),
+    "stacker.fusion.scoring": ("FusionParameters",),
     "stacker.fusion.base": ("DepthIndex",),
     "stacker.fusion.methods": ("Method",),
     "stacker.io.decode": ("check_image", "read_frame"),

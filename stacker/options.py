@@ -8,8 +8,8 @@ from enum import Enum
 import numpy as np
 
 from stacker.errors import UserError
-from stacker.fusion.bands import FusionParameters
 from stacker.fusion.methods import Method
+from stacker.fusion.scoring import FusionParameters
 from stacker.registration.similarity import Matrix
 
 __all__ = ["Border", "Method", "Options", "ReferenceView", "Unregistered"]

@@ -1,19 +1,20 @@
 """Fuses registered frames one at a time: a Laplacian pyramid whose bands are averaged by local sharpness.
 
 Each frame is split into bands (Burt and Adelson, "The Laplacian pyramid as a compact image code", 1983). In
-every band a pixel's activity is its local energy relative to the noise, and the activity of the finer bands
+every band a place's activity is its local energy relative to the noise, and the activity of the finer bands
 is carried down to the coarser ones, so that the frame that is sharp at a place decides about the coarse
 bands there too. The weight of a frame is a power of its activity, which grows with the activity: where
-noise rules, frames are averaged; where detail is plain, the sharpest frame wins. Weights are kept as
-logarithms relative to the largest one seen at the pixel, and sums are rescaled when a larger one comes (an
-online softmax), so no power is too hard for float32, one pass is enough, and memory does not grow with the
-number of frames.
+noise rules, frames are averaged; where detail is plain, the sharpest frame wins.
+
+What is kept is the running mean of each band and the logarithm of the sum of weights (an online softmax): a
+frame's share is exp(score - log of the sum with it), and the mean moves by that share towards the frame. No
+power is too hard for float32, one pass is enough, and memory does not grow with the number of frames. Weights
+are reckoned for 2 x 2 pixels at a time: activity is smoothed over more than that anyway.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,54 +22,30 @@ import cv2
 import numpy as np
 
 from stacker.frames import Image
+from stacker.fusion.scoring import LUMA, NOTHING, FusionParameters, inherit, merge, score, smooth, weigh_rows
 from stacker.fusion.scratch import Scratch
-from stacker.fusion.window import Window
+from stacker.fusion.stages import MeanCode, Stages
+from stacker.fusion.window import Spans, Window
+from stacker.fusion.workers import over_rows
 
-__all__ = ["Bands", "FusionParameters", "pyramid_levels"]
+__all__ = ["Bands", "Gate", "level_windows", "pyramid_levels"]
 
-_LUMA = np.array([[0.25, 0.5, 0.25]], np.float32)
 _OUTSIDE = -1e4
 """Logarithmic weight of pixels that a frame does not reach: counts only where no frame does."""
 
 _OUTSIDE_FROM = 1e-5
 """Share of a coarse pixel below which it counts as not reached."""
 
-_NOTHING = -1e9
-"""Peak of a pixel that no frame has touched: exp of its distance to any score is 0."""
+_RIM_WEIGHT = 0.01
+"""Pixels at the rim of a warped frame are interpolated from its mirrored edge: used where nothing else is."""
 
-_TILE_ROWS, _TILE_COLUMNS = 64, 256
-"""What is handled at a time: some 64 kB a plane, so that the inner loop stays in the processor's cache."""
+_FINE = 3
+"""Levels for which windows are aligned and padded as a whole. The coarser ones need wider margins, which cost
+nothing there: a frame is padded once more when it is so small."""
 
-_NEGLIGIBLE = 12.0
-"""Difference of logarithmic weights beyond which the smaller (under 1e-5) does not show in 16 bits."""
-
-
-@dataclass(frozen=True)
-class FusionParameters:
-    """How hard the fusion chooses.
-
-    Attributes
-    ----------
-    softness : float
-        Multiplies the noise variance in the activity; larger averages more.
-    exponent : float
-        Power of the activity in the weight.
-    hard_exponent : float
-        Power above ``hard_from``, where there is no doubt which frame is sharp.
-    hard_from : float
-        Logarithm of the activity from which the harder power applies.
-    inherit : float
-        Share of the finer band in the activity of a coarser one, 0 to 1.
-    smoothing_px : float
-        Sigma of the window over which energy is summed, in pixels of each band.
-    """
-
-    softness: float = 3.0
-    exponent: float = 8.0
-    hard_exponent: float = 24.0
-    hard_from: float = 3.0
-    inherit: float = 0.95
-    smoothing_px: float = 1.5
+_MARGIN = 2
+"""Coarse pixels that a window reaches beyond the frame: pyrUp looks one pixel to each side at every level,
+1 + 1/2 + 1/4 + ... of the finest in all."""
 
 
 def pyramid_levels(width: int, height: int) -> int:
@@ -76,72 +53,53 @@ def pyramid_levels(width: int, height: int) -> int:
     return min(8, max(1, int(math.log2(max(2.0, min(width, height) / 24)))))
 
 
-@dataclass
-class _Band:
-    """Sums of one band over the extent of the canvas."""
+def level_windows(frame: Window, levels: int) -> list[Window]:
+    """Where the bands of a frame lie, finest first, each in its own pixels; behind them the coarsest picture.
 
-    weighted: Image  # (h, w, 3): sum of weight x band
-    weight: Image  # (h, w): sum of weights, relative to exp(peak)
-    peak: Image  # (h, w): largest logarithmic weight so far
+    Sizes are even. Up to level 3 they are halves of each other; there a wider margin is added.
+    """
+    fine = min(_FINE, levels)
+    base = frame.expanded(_MARGIN << fine).aligned(1 << fine)
+    windows = [base.halved(level) for level in range(fine)]
+    coarse, more = base.halved(fine), levels - fine
+    if more:
+        coarse = coarse.expanded(_MARGIN << more).aligned(1 << more)
+    return windows + [coarse.halved(level) for level in range(more + 1)]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Logarithmic weight of a frame by reach, over a grid.
+
+    Attributes
+    ----------
+    weight : ndarray of float32, shape (h, w)
+        1 inside, little at the rim, 0 outside.
+    """
+
+    weight: Image
 
     @classmethod
-    def empty(cls, height: int, width: int) -> _Band:
-        return cls(
-            np.zeros((height, width, 3), np.float32),
-            np.zeros((height, width), np.float32),
-            np.full((height, width), _NOTHING, np.float32),
-        )
+    def of(cls, whole: Spans, inner: Spans, columns: int) -> Gate:
+        """From the pixels that a frame reaches and those away from its rim."""
+        weight = np.zeros((whole.first.size, columns), np.float32)
+        runs = zip(weight, whole.first, whole.last, inner.first, inner.last, strict=True)
+        for row, first, last, clear, rim in runs:
+            row[first:last] = _RIM_WEIGHT
+            row[clear:rim] = 1.0
+        return cls(weight)
 
-    def grow(self, top: int, bottom: int, left: int, right: int) -> _Band:
-        pads = (top, bottom), (left, right)
-        return _Band(
-            np.pad(self.weighted, (*pads, (0, 0))),
-            np.pad(self.weight, pads),
-            np.pad(self.peak, pads, constant_values=_NOTHING),
-        )
+    def logarithm(self) -> Image:
+        """What is added to scores."""
+        reach = np.maximum(self.weight, np.float32(_OUTSIDE_FROM))
+        cv2.log(reach, reach)
+        reach *= np.float32(2)
+        reach[self.weight <= _OUTSIDE_FROM] = _OUTSIDE
+        return reach
 
-    def add(self, where: tuple[slice, slice], detail: Image, score: Image, scratch: Scratch) -> None:
-        """Fold one frame in: `detail` weighted by exp(`score`)."""
-        weighted = self.weighted[where]
-        weight, peak = self.weight[where], self.peak[where]
-        for tile in _tiles(*score.shape):
-            _fold(weighted[tile], weight[tile], peak[tile], detail[tile], score[tile], scratch)
-
-    def mean(self) -> Image:
-        """The fused band."""
-        total = np.maximum(self.weight, np.float32(1e-30))
-        return np.asarray(cv2.divide(self.weighted, cv2.merge([total, total, total])))
-
-
-def _tiles(height: int, width: int) -> Iterator[tuple[slice, slice]]:
-    for top in range(0, height, _TILE_ROWS):
-        for left in range(0, width, _TILE_COLUMNS):
-            yield slice(top, top + _TILE_ROWS), slice(left, left + _TILE_COLUMNS)
-
-
-def _fold(weighted: Image, weight: Image, peak: Image, detail: Image, score: Image, scratch: Scratch) -> None:
-    """Online softmax of a tile: keep sums relative to the largest score, rescale them when it is
-    surpassed."""
-    shape = score.shape
-    lead = np.subtract(score, peak, out=scratch.array("lead", *shape))
-    least, most = float(lead.min()), float(lead.max())
-    if most < -_NEGLIGIBLE:
-        return
-    if least > _NEGLIGIBLE:
-        weighted[...], weight[...], peak[...] = detail, 1.0, score
-        return
-    np.maximum(peak, score, out=peak)
-    take = np.minimum(lead, 0, out=scratch.array("take", *shape))
-    keep = np.subtract(take, lead, out=lead)  # min(lead, 0) - lead = -max(lead, 0)
-    cv2.exp(take, take)
-    cv2.exp(keep, keep)
-    np.multiply(weight, keep, out=weight)
-    np.add(weight, take, out=weight)
-    triple = scratch.array("triple", *shape, 3)
-    cv2.multiply(weighted, cv2.merge([keep, keep, keep], triple), weighted)
-    cv2.merge([take, take, take], triple)
-    cv2.multiply(detail, triple, triple)
-    cv2.add(weighted, triple, weighted)
+    def halved(self) -> Gate:
+        """On the next coarser grid."""
+        return Gate(np.asarray(cv2.pyrDown(self.weight)))
 
 
 class Bands:
@@ -150,165 +108,174 @@ class Bands:
     Parameters
     ----------
     levels : int
-        Number of bands; windows are aligned to ``block`` = 2**levels pixels.
+        Number of bands.
     noise_sigma : float
         Standard deviation of the frames' noise, in units of 1/255 of white.
     parameters : FusionParameters
         How hard the fusion chooses.
+    code : MeanCode
+        How means are stored.
+    stages : Stages
+        Does the arithmetic.
     """
 
-    def __init__(self, levels: int, noise_sigma: float, parameters: FusionParameters) -> None:
+    def __init__(
+        self, levels: int, noise_sigma: float, parameters: FusionParameters, code: MeanCode, stages: Stages
+    ) -> None:
         self.levels = levels
-        self.block = 2**levels
-        self.extent: Window | None = None
-        self._parameters = parameters
+        self._parameters, self._code, self._stages = parameters, code, stages
         self._variances = [(gain * noise_sigma) ** 2 for gain in _noise_gains(levels)]
-        self._bands: list[_Band] = []
-        self._frames = 0
-        self._share_level = min(2, levels - 1)
-        self._winner: Image = np.zeros((0, 0), np.int16)
+        self._windows: list[Window] = []
+        self._means: list[Image] = []
+        self._strengths: list[Image] = []
         self._scratch = Scratch()
 
-    def cover(self, window: Window) -> None:
-        """Make room for a window, whose edges are multiples of ``block``."""
-        if self.extent is None:
-            self.extent = window
-            sizes = [(window.height >> level, window.width >> level) for level in range(self.levels + 1)]
-            self._bands = [_Band.empty(*size) for size in sizes]
-            self._winner = np.full(sizes[self._share_level], -1, np.int16)
-            return
-        before, after = self.extent, self.extent.union(window)
-        pads = (
-            before.y - after.y,
-            after.bottom - before.bottom,
-            before.x - after.x,
-            after.right - before.right,
-        )
-        if any(pads):
-            for level in range(self.levels + 1):
-                scaled = [pad >> level for pad in pads]
-                self._bands[level] = self._bands[level].grow(*scaled)
-                if level == self._share_level:
-                    top, bottom, left, right = scaled
-                    self._winner = np.pad(self._winner, ((top, bottom), (left, right)), constant_values=-1)
-            self.extent = after
+    def cover(self, canvas: Window) -> None:
+        """Make room for frames within a rectangle of the reference view."""
+        before, after = self._windows, level_windows(canvas, self.levels)
+        for level, window in enumerate(after):
+            coarsest = level == self.levels
+            grid = window if coarsest else window.halved(1)
+            code = _COARSEST_CODE if coarsest else self._code
+            if not before:
+                self._means.append(np.full((3, window.height, window.width), code.bias, code.dtype))
+                self._strengths.append(np.full((grid.height, grid.width), NOTHING, np.float32))
+                continue
+            old = before[level]
+            self._means[level] = grown(self._means[level], old, window, code.bias)
+            self._strengths[level] = grown(
+                self._strengths[level], old if coarsest else old.halved(1), grid, NOTHING
+            )
+        self._windows = after
 
-    def add(self, picture: Image, gate: Image | None, window: Window) -> None:
+    def add(self, planes: Image, to_levels: float, gate: Gate, frame: Window) -> None:
         """Fold a registered frame in.
 
         Parameters
         ----------
-        picture : ndarray, shape (h, w, 3), float32
-            The frame on the canvas, white at 255; continued beyond its edges in some plausible way.
-        gate : ndarray, shape (h, w), float32, optional
-            1 where the frame is, 0 where it does not reach; None where it fills the window.
-        window : Window
+        planes : ndarray, shape (3, h, w)
+            The frame over ``level_windows(frame, levels)[0]``, in its own type; continued beyond its edges in
+            some plausible way.
+        to_levels : float
+            Factor from samples to 1/255 of white.
+        gate : Gate
+            Its reach, at half size.
+        frame : Window
             Where it lies; covered before.
         """
-        extent = self.extent
-        assert extent is not None, "cover() comes first"
-        inherited: Image | None = None
+        windows = level_windows(frame, self.levels)
+        fine = min(_FINE, self.levels)
+        picture, inherited = planes, None
+        activity = gate.weight
         for level in range(self.levels):
-            smaller, detail = self._split(picture, level)
-            activity = self._log_activity(detail, level, inherited)
-            inherited = self._inherit(activity)
-            where = window.slices_in(extent, 1 << level)
-            score = self._score(activity, gate)
-            if level == self._share_level:
-                self._note_winner(where, score)
-            self._bands[level].add(where, detail, score, self._scratch)
-            picture = smaller
-            gate = None if gate is None else cv2.pyrDown(gate)
-        assert inherited is not None, "there is at least one band"
-        where = window.slices_in(extent, self.block)
-        self._bands[-1].add(where, picture, self._score(inherited, gate), self._scratch)
-        self._frames += 1
+            half, energy = self._measure(picture, to_levels, level)
+            activity = self._scratch.array(f"activity {level % 2}", *energy.shape)
+            self._weigh(level, energy, inherited, gate, windows[level].halved(1), activity)
+            corner = self._corner(windows[level], level)
+            self._stages.fold(picture, to_levels, half, energy, self._code, self._means[level], corner)
+            picture, to_levels = half, 1.0
+            if level + 1 == self.levels:
+                break
+            if level + 1 == fine:
+                margins = _margins(windows[level].halved(1), windows[fine])
+                picture = np.stack([_padded(plane, margins) for plane in picture])
+                activity = _padded(activity, margins)
+                gate = Gate(cv2.copyMakeBorder(gate.weight, *margins, cv2.BORDER_CONSTANT, value=0))
+            inherited, gate = inherit(activity), gate.halved()
+        self._add_coarsest(picture, activity, gate, windows[-1])
 
-    def collapse(self, down_to: int = 0) -> Image:
+    def collapse(self, down_to: int) -> Image:
         """Put the bands together.
 
         Parameters
         ----------
         down_to : int
-            0 for the full picture; n leaves the n finest bands out and gives a picture 2**n times smaller.
+            1 for the picture at half size; n leaves the n finest bands out and gives a picture 2**n times
+            smaller.
 
         Returns
         -------
-        ndarray, float32
-            The fused picture over the extent, white at 255.
+        ndarray of float32, shape (3, h, w)
+            The fused picture in levels, over ``window(down_to)``.
         """
-        picture = self._bands[-1].mean()
+        picture = self._means[-1]
         for level in range(self.levels - 1, down_to - 1, -1):
-            detail = self._bands[level].mean()
-            picture = cv2.add(cv2.pyrUp(picture, dstsize=detail.shape[1::-1]), detail)
-        return np.asarray(picture)
+            window = self._windows[level]
+            whole = np.empty((3, window.height, window.width), np.float32)
+            self._stages.collapse(picture, self._means[level], self._code, whole)
+            picture = whole
+            if level == min(_FINE, self.levels) and level > 0:
+                rows, columns = self._windows[level - 1].halved(1).slices_in(window)
+                picture = np.ascontiguousarray(whole[:, rows, columns])
+        return picture
 
-    def shares(self) -> list[float]:
-        """Share of the picture in which each frame is the sharpest, in order of arrival; adds up to 1.
+    def window(self, level: int) -> Window:
+        """Where ``collapse(level)`` lies, in pixels of that size."""
+        fine = min(_FINE, self.levels)
+        return self._windows[level - 1].halved(1) if level == fine else self._windows[level]
 
-        Places without detail above the noise do not count: there the winner is chance.
-        """
-        level = self._share_level
-        clear = (self._winner >= 0) & (self._bands[level].peak > self._parameters.exponent)
-        chosen = self._winner[clear] if clear.any() else self._winner[self._winner >= 0]
-        counts = np.bincount(chosen.astype(np.int64), minlength=self._frames)
-        return [float(count) / max(1, int(counts.sum())) for count in counts]
+    @property
+    def finest(self) -> Image:
+        """The mean of the finest band as it is stored, shape (3, h, w), over ``window(0)``."""
+        return self._means[0]
 
-    def _split(self, picture: Image, level: int) -> tuple[Image, Image]:
-        """The picture at half size, and what that lacks."""
-        height, width = picture.shape[:2]
+    def _measure(self, picture: Image, to_levels: float, level: int) -> tuple[Image, Image]:
+        """The picture at half size, and the energy of what that lacks, in units of the noise."""
+        height, width = picture.shape[1] // 2, picture.shape[2] // 2
         # Two halves alternate, as one level's half is the next one's picture.
-        smaller = self._scratch.array(f"half {level % 2}", height // 2, width // 2, 3)
-        cv2.pyrDown(picture, smaller)
-        detail = self._scratch.array("detail", height, width, 3)
-        cv2.pyrUp(smaller, detail)
-        return smaller, np.asarray(cv2.subtract(picture, detail, detail))
-
-    def _log_activity(self, detail: Image, level: int, inherited: Image | None) -> Image:
-        """Logarithm of 1 + energy / noise, mixed with what the finer band says."""
-        settings = self._parameters
-        height, width = detail.shape[:2]
-        luma = _LUMA / np.float32(settings.softness * self._variances[level])
+        half = self._scratch.array(f"half {level % 2}", 3, height, width)
+        self._stages.halve(picture, to_levels, half)
         energy = self._scratch.array("energy", height, width)
-        for top in range(0, height, _TILE_ROWS):
-            rows = detail[top : top + _TILE_ROWS]
-            square = cv2.multiply(rows, rows, self._scratch.array("square", *rows.shape))
-            cv2.transform(square, luma, energy[top : top + _TILE_ROWS])
-        own = self._scratch.array("activity", height, width)
-        cv2.GaussianBlur(energy, (5, 5), settings.smoothing_px, own)
-        np.add(own, np.float32(1), out=own)
-        cv2.log(own, own)
-        if inherited is not None:
-            cv2.addWeighted(own, 1 - settings.inherit, inherited, settings.inherit, 0, own)
-        return own
+        noise = 4 * self._parameters.softness * self._variances[level]  # of 4 pixels
+        self._stages.energy(picture, to_levels, half, np.array(LUMA, np.float32) / np.float32(noise), energy)
+        smooth(energy)
+        return half, energy
 
-    def _inherit(self, activity: Image) -> Image:
-        """Activity for the next coarser band: averaged as a power, so that the sharp parts decide."""
-        linear = cv2.exp(activity, self._scratch.array("energy", *activity.shape))
-        height, width = activity.shape
-        halved = self._scratch.array("inherited", height // 2, width // 2)
-        cv2.pyrDown(linear, halved)
-        return np.asarray(cv2.log(halved, halved))
+    def _weigh(
+        self, level: int, energy: Image, inherited: Image | None, gate: Gate, grid: Window, activity: Image
+    ) -> None:
+        where = grid.slices_in(self._windows[level].halved(1))
+        strength, reach = self._strengths[level][where], gate.logarithm()
+        over_rows(weigh_rows, grid.height, energy, inherited, reach, strength, self._parameters, activity)
 
-    def _score(self, activity: Image, gate: Image | None) -> Image:
-        """Logarithmic weight."""
-        settings = self._parameters
-        score = self._scratch.array("score", *activity.shape)
-        np.maximum(activity, np.float32(settings.hard_from), out=score)
-        extra = settings.hard_exponent - settings.exponent
-        cv2.addWeighted(activity, settings.exponent, score, extra, -extra * settings.hard_from, score)
-        if gate is not None:
-            reach = np.maximum(
-                gate, np.float32(_OUTSIDE_FROM), out=self._scratch.array("energy", *gate.shape)
-            )
-            cv2.log(reach, reach)
-            cv2.addWeighted(score, 1.0, reach, 2.0, 0.0, score)
-            score[gate <= _OUTSIDE_FROM] = _OUTSIDE
-        return score
+    def _add_coarsest(self, picture: Image, activity: Image, gate: Gate, window: Window) -> None:
+        """What is left of the picture has the weight of the coarsest band."""
+        where = window.slices_in(self._windows[-1])
+        weight = score(activity, self._parameters)
+        share = merge(weight + gate.logarithm(), self._strengths[-1][where])
+        mean = self._means[-1][:, where[0], where[1]]
+        mean += share * (picture - mean)
 
-    def _note_winner(self, where: tuple[slice, slice], score: Image) -> None:
-        ahead = (score > self._bands[self._share_level].peak[where]) & (score > _OUTSIDE / 2)
-        self._winner[where][ahead] = self._frames
+    def _corner(self, window: Window, level: int) -> tuple[int, int]:
+        rows, columns = window.slices_in(self._windows[level])
+        return rows.start, columns.start
+
+
+_COARSEST_CODE = MeanCode.for_frames(np.dtype(np.float32))
+
+
+def grown(array: Image, before: Window, after: Window, fill: float) -> Image:
+    """An array of the last two axes over a larger window; the same one where nothing changes."""
+    if before == after:
+        return array
+    larger = np.full((*array.shape[:-2], after.height, after.width), fill, array.dtype)
+    rows, columns = before.slices_in(after)
+    larger[..., rows, columns] = array
+    return larger
+
+
+def _margins(inner: Window, outer: Window) -> tuple[int, int, int, int]:
+    """Rows above and below, columns to the left and to the right."""
+    return (
+        inner.y - outer.y,
+        outer.bottom - inner.bottom,
+        inner.x - outer.x,
+        outer.right - inner.right,
+    )
+
+
+def _padded(plane: Image, margins: tuple[int, int, int, int]) -> Image:
+    return np.asarray(cv2.copyMakeBorder(plane, *margins, cv2.BORDER_REFLECT))
 
 
 @lru_cache

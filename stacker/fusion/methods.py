@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from stacker.frames import Image
-from stacker.fusion.bands import FusionParameters
 from stacker.fusion.base import Fusion
 from stacker.fusion.pyramid import PyramidFusion
+from stacker.fusion.scoring import FusionParameters
 
 __all__ = ["FusionSetup", "Method", "make_fusion", "needs_second_look"]
 

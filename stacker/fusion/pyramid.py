@@ -2,20 +2,55 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from stacker.frames import Image
-from stacker.fusion.bands import Bands, FusionParameters, pyramid_levels
-from stacker.fusion.base import Fused
-from stacker.fusion.placing import Bounds, place
+from stacker.frames import Image, full_scale
+from stacker.fusion.bands import Bands, Gate, grown, level_windows, pyramid_levels
+from stacker.fusion.base import DepthIndex, Fused
+from stacker.fusion.depth import DepthTracker
+from stacker.fusion.scoring import FusionParameters
 from stacker.fusion.scratch import Scratch
-from stacker.fusion.window import Window, window_of
+from stacker.fusion.stages import MeanCode, SourceCode, Stages, choose_stages
+from stacker.fusion.window import Spans, Window, window_of
 from stacker.registration.exposure import Gain
 from stacker.registration.similarity import Matrix
 
 __all__ = ["PyramidFusion"]
+
+_GAIN_TOLERANCE = 1e-3
+"""A quarter of a level at white: smaller differences of brightness are not worth rounding once more."""
+
+_SLACK = 64
+"""The canvas grows by a 64th of its size at least: growing means to copy all there is."""
+
+_RIM_PX = 2.0
+"""What a frame shows nearer to its edge than that is interpolated from beyond the edge."""
+
+
+@dataclass
+class _Bounds:
+    """Smallest and largest value of every sample of the canvas, in the frames' own type.
+
+    Bands taken from different frames can add up to values that no frame has: rings round highlights. The
+    result is held between these bounds. The smallest is above the largest where no frame has been.
+    """
+
+    low: Image  # (3, h, w)
+    high: Image
+
+    @classmethod
+    def empty(cls, window: Window, dtype: np.dtype[Any]) -> _Bounds:
+        shape = 3, window.height, window.width
+        least, most = _range(dtype)
+        return cls(np.full(shape, most, dtype), np.full(shape, least, dtype))
+
+    def grow(self, before: Window, after: Window) -> None:
+        least, most = _range(self.low.dtype)
+        self.low = grown(self.low, before, after, most)
+        self.high = grown(self.high, before, after, least)
 
 
 class PyramidFusion:
@@ -31,51 +66,133 @@ class PyramidFusion:
         Standard deviation of their noise, in units of 1/255 of white.
     parameters : FusionParameters
         How hard the fusion chooses.
+    stages : Stages, optional
+        Does the arithmetic; the fastest there is by default.
     """
 
     def __init__(
-        self, size: tuple[int, int], dtype: np.dtype[Any], noise_sigma: float, parameters: FusionParameters
+        self,
+        size: tuple[int, int],
+        dtype: np.dtype[Any],
+        noise_sigma: float,
+        parameters: FusionParameters,
+        stages: Stages | None = None,
     ) -> None:
-        self._size, self._dtype = size, dtype
-        self._bands = Bands(pyramid_levels(*size), noise_sigma, parameters)
-        self._bounds: Bounds | None = None
-        self._indexes: list[int] = []
+        self._size, self._source = size, SourceCode.of(np.dtype(dtype))
+        self._stages = choose_stages() if stages is None else stages
+        self._code = MeanCode.for_frames(np.dtype(dtype))
+        self._levels = pyramid_levels(*size)
+        self._bands = Bands(self._levels, noise_sigma, parameters, self._code, self._stages)
+        self._depth = DepthTracker(noise_sigma)
+        self._bounds: _Bounds | None = None
+        self._reach = self._room = Window(0, 0, 0, 0)
         self._scratch = Scratch()
 
     def add(self, pixels: Image, transform: Matrix, gain: Gain, index: int) -> None:
         """Fold a frame in; see `stacker.fusion.base.Fusion`."""
-        window = window_of(transform, self._size).aligned(self._bands.block)
-        self._bands.cover(window)
-        assert self._bands.extent is not None
-        if self._bounds is None:
-            self._bounds = Bounds(self._bands.extent, self._dtype)
-        self._bounds.cover(self._bands.extent)
-        placed = place(pixels, transform, gain, window, self._scratch)
-        self._bounds.add(placed, window)
-        self._bands.add(placed.picture, placed.gate, window)
-        self._indexes.append(index)
+        frame = window_of(transform, self._size)
+        window = level_windows(frame, self._levels)[0]
+        bounds = self._cover(frame)
+        planes = self._scratch.array("planes", 3, window.height, window.width, dtype=self._source.dtype)
+        to_frame = np.linalg.inv(transform) @ np.array([[1, 0, window.x], [0, 1, window.y], [0, 0, 1.0]])
+        gains, offsets = np.ones(3, np.float32), np.zeros(3, np.float32)
+        if np.abs(gain - 1).max() > _GAIN_TOLERANCE:
+            gains = gain.astype(np.float32)
+        self._stages.warp(pixels, to_frame, gains, offsets, planes)
+        spans = Spans.of_frame(transform, self._size, window, -0.5)
+        rows, columns = window.slices_in(level_windows(self._room, self._levels)[0])
+        self._stages.widen(planes, spans, bounds.low, bounds.high, (rows.start, columns.start))
+        whole = Spans.of_frame(transform, self._size, window, -0.5, step=2)
+        inner = Spans.of_frame(transform, self._size, window, _RIM_PX, step=2)
+        gate = Gate.of(whole, inner, window.width // 2)
+        self._bands.add(planes, self._source.to_levels, gate, frame)
+        luma = self._scratch.array("luma", window.height // 2, window.width // 2)
+        self._stages.luma(planes, self._source.to_levels, luma)
+        self._depth.add(luma, whole.mask(window.width // 2), window, index)
 
     def preview(self, max_width_px: int) -> Fused:
         """The picture so far, reduced; see `stacker.fusion.base.Fusion`."""
-        bounds = self._require_frames()
         level = 0
-        while level < self._bands.levels and (bounds.extent.width >> (level + 1)) >= max_width_px:
+        while level < self._levels and (self._reach.width >> (level + 1)) >= max_width_px:
             level += 1
         step = 1 << level
-        extent = bounds.extent
-        reduced = Window(extent.x // step, extent.y // step, extent.width // step, extent.height // step)
-        picture = np.clip(np.rint(self._bands.collapse(level)), 0, 255).astype(np.uint8)
-        return Fused(picture, bounds.reached[::step, ::step] > 0, reduced, self._shares(), step=step)
+        if level == 0:
+            fused = self.finish()
+            levels = fused.image.astype(np.float32) * np.float32(self._source.to_levels)
+            return Fused(_eight_bits(levels), fused.reached, fused.extent, fused.shares)
+        extent = self._reach.reduced(step)
+        rows, columns = extent.slices_in(self._bands.window(level))
+        picture = self._bands.collapse(level)[:, rows, columns].transpose(1, 2, 0)
+        return Fused(
+            _eight_bits(picture), self._reached(extent, step), extent, self._depth.shares(), step=step
+        )
 
     def finish(self) -> Fused:
         """The picture of all frames so far; see `stacker.fusion.base.Fusion`."""
         bounds = self._require_frames()
-        image = bounds.finish(self._bands.collapse())
-        return Fused(image, bounds.reached > 0, bounds.extent, self._shares())
+        canvas = level_windows(self._room, self._levels)[0]
+        image = np.empty((canvas.height, canvas.width, 3), self._source.dtype)
+        half = self._bands.collapse(1)
+        self._stages.finish(
+            half, self._bands.finest, self._code, bounds.low, bounds.high, self._source, image
+        )
+        rows, columns = self._reach.slices_in(canvas)
+        depth = self._depth.finish()
+        assert self._depth.extent is not None
+        where = self._reach.slices_in(self._depth.extent)
+        return Fused(
+            image[rows, columns],
+            self._reached(self._reach, 1),
+            self._reach,
+            self._depth.shares(),
+            DepthIndex(depth.index[where], depth.confidence[where]),
+        )
 
-    def _shares(self) -> dict[int, float]:
-        return dict(zip(self._indexes, self._bands.shares(), strict=True))
+    def _cover(self, frame: Window) -> _Bounds:
+        """Make room for a frame."""
+        before = self._room
+        if self._bounds is None:
+            self._reach = self._room = frame
+            self._bounds = _Bounds.empty(level_windows(frame, self._levels)[0], self._source.dtype)
+        else:
+            self._reach = self._reach.union(frame)
+            self._room = _with_slack(before, self._reach)
+            if self._room != before:
+                self._bounds.grow(*(level_windows(room, self._levels)[0] for room in (before, self._room)))
+        if self._room != before:
+            self._bands.cover(self._room)
+            self._depth.cover(level_windows(self._room, self._levels)[0])
+        return self._bounds
 
-    def _require_frames(self) -> Bounds:
+    def _reached(self, extent: Window, step: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        bounds = self._require_frames()
+        canvas = level_windows(self._room, self._levels)[0]
+        rows = slice(extent.y * step - canvas.y, extent.bottom * step - canvas.y, step)
+        columns = slice(extent.x * step - canvas.x, extent.right * step - canvas.x, step)
+        return np.asarray(bounds.low[0, rows, columns] <= bounds.high[0, rows, columns])
+
+    def _require_frames(self) -> _Bounds:
         assert self._bounds is not None, "add() comes first"
         return self._bounds
+
+
+def _with_slack(room: Window, reach: Window) -> Window:
+    """Room for what frames reach, and for more on the sides where it has become too small."""
+    slack_x, slack_y = room.width // _SLACK, room.height // _SLACK
+    left = room.x if reach.x >= room.x else reach.x - slack_x
+    top = room.y if reach.y >= room.y else reach.y - slack_y
+    right = room.right if reach.right <= room.right else reach.right + slack_x
+    bottom = room.bottom if reach.bottom <= room.bottom else reach.bottom + slack_y
+    return Window(left, top, right - left, bottom - top)
+
+
+def _range(dtype: np.dtype[Any]) -> tuple[float, float]:
+    """Least and greatest value that samples of a type have."""
+    if dtype.kind == "f":
+        greatest = float(np.finfo(dtype).max)
+        return -greatest, greatest
+    return 0.0, full_scale(dtype)
+
+
+def _eight_bits(levels: Image) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    return np.asarray(np.clip(np.rint(levels), 0, 255).astype(np.uint8))

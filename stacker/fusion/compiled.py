@@ -1,0 +1,393 @@
+"""The stages of the pyramid as compiled loops over rows; the same results as `stacker.fusion.plain`.
+
+Every function works on a range of rows and lets go of the interpreter, so that a pool of threads can share a
+picture. Pictures are planar, (3, height, width): neighbours in memory are neighbours in the picture, which is
+what lets the compiler use vector instructions. Inner loops touch few arrays for the same reason.
+
+The warp is separable (Catmull and Smith, "3-D transformations of images in scanline order", SIGGRAPH 1980):
+lines are resampled first, columns then. Where scale and turn are slight, the whole part of the position
+advances in step with the pixels over long runs, and a run is four multiplications a pixel with neighbours in
+memory. OpenCV's cubic warp takes four times as long and rounds positions to 1/32 px.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from stacker.fusion.jit import compiled, inner
+
+__all__ = [
+    "bound_rows",
+    "collapse_rows",
+    "energy_rows",
+    "finish_rows",
+    "fold_rows",
+    "halve_rows",
+    "luma_rows",
+    "warp_rows",
+]
+
+_F = np.float32
+_TILE_COLUMNS = 512
+"""Columns warped at a time: their lines stay in the processor's cache between the two passes."""
+
+_CUBIC = np.float32(-0.75)
+"""Slope of the cubic at its neighbour, OpenCV's choice (Keys, "Cubic convolution interpolation", 1981)."""
+
+_SKIPPED_TOGETHER = 128
+"""Half-size pixels that are skipped when the frame counts for nothing in any of them."""
+
+
+@inner
+def _run_end(start: Any, slope: Any, x: Any, n: Any, shift: Any) -> Any:
+    """First pixel behind x at which floor(start + slope * x) - shift * x changes."""
+    whole = math.floor(start + slope * x) - shift * x
+    if math.floor(start + slope * (n - 1)) - shift * (n - 1) == whole:
+        return n
+    low, high = x, n - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        if math.floor(start + slope * middle) - shift * middle == whole:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+@inner
+def _blend(a: Any, b: Any, c: Any, d: Any, start: Any, slope: Any, out: Any) -> Any:
+    """Cubic interpolation between b and c at the fraction start + slope * x."""
+    for x in range(out.size):
+        t = _F(start + slope * x)
+        u = _F(1) - t
+        outer = _CUBIC * t * u
+        inner = ((_CUBIC + _F(2)) * t - (_CUBIC + _F(3))) * t * t + _F(1)
+        out[x] = outer * u * a[x] + inner * b[x] + (_F(1) - inner - outer) * c[x] + outer * t * d[x]
+
+
+@inner
+def _load(row: Any, left: Any, lines: Any) -> Any:
+    """Planar floats of a row of pixels from a column on, mirrored beyond its ends."""
+    width, n = row.shape[0], lines.shape[1]
+    first = min(n, max(0, -left))
+    last = max(first, min(n, width - left))
+    if last > first:
+        flat = row.reshape(-1)[3 * (left + first) : 3 * (left + last)]
+        red, green, blue = lines[0, first:last], lines[1, first:last], lines[2, first:last]
+        for x in range(last - first):
+            red[x] = flat[3 * x]
+            green[x] = flat[3 * x + 1]
+            blue[x] = flat[3 * x + 2]
+    for channel in range(3):
+        for x in range(first):
+            lines[channel, x] = row[min(-1 - (left + x), width - 1), channel]
+        for x in range(last, n):
+            lines[channel, x] = row[max(0, min(width - 1, 2 * width - 1 - (left + x))), channel]
+
+
+@inner
+def _store(values: Any, gain: Any, offset: Any, rounding: Any, least: Any, most: Any, out: Any) -> Any:
+    """Apply a gain and write into the frames' type."""
+    for x in range(out.size):
+        out[x] = min(max(values[x] * gain + offset + rounding, least), most)
+
+
+@inner
+def _warp_tile(
+    pixels: Any,
+    matrix: Any,
+    gain: Any,
+    offset: Any,
+    limits: Any,
+    out: Any,
+    y0: Any,
+    y1: Any,
+    x0: Any,
+    x1: Any,
+) -> Any:
+    a, b, tx = matrix[0, 0], matrix[0, 1], matrix[0, 2]
+    d, e, ty = matrix[1, 0], matrix[1, 1], matrix[1, 2]
+    height, n = pixels.shape[0], x1 - x0
+    lowest = min(d * x0, d * (x1 - 1)) + min(e * y0, e * (y1 - 1)) + ty
+    highest = max(d * x0, d * (x1 - 1)) + max(e * y0, e * (y1 - 1)) + ty
+    top, bottom = math.floor(lowest) - 1, math.floor(highest) + 3
+    slope = a - b * d / e  # along a line of the frame: what is left when its slant is taken out
+    lines = np.empty((3, int(abs(slope) * n) + 8), np.float32)
+    across = np.empty((bottom - top, 3, n), np.float32)
+    for line in range(top, bottom):
+        mirrored = line if line >= 0 else -1 - line
+        mirrored = mirrored if mirrored < height else 2 * height - 1 - mirrored
+        start = slope * x0 + b * (line - ty) / e + tx
+        left = math.floor(start) - 2
+        _load(pixels[max(0, min(height - 1, mirrored))], left, lines)
+        x = 0
+        while x < n:
+            end = _run_end(start, slope, x, n, 1)
+            whole = math.floor(start + slope * x)
+            i, m = whole - left, end - x
+            part, step = start + slope * x - whole, slope - 1.0
+            for c in range(3):
+                _blend(
+                    lines[c, i - 1 : i - 1 + m], lines[c, i : i + m], lines[c, i + 1 : i + 1 + m],
+                    lines[c, i + 2 : i + 2 + m], part, step, across[line - top, c, x:end],
+                )  # fmt: skip
+            x = end
+    values = np.empty(n, np.float32)
+    for y in range(y0, y1):
+        start = d * x0 + e * y + ty
+        for c in range(3):
+            x = 0
+            while x < n:
+                end = _run_end(start, d, x, n, 0)
+                whole = math.floor(start + d * x)
+                i = whole - top
+                _blend(
+                    across[i - 1, c, x:end], across[i, c, x:end], across[i + 1, c, x:end],
+                    across[i + 2, c, x:end], start + d * x - whole, d, values[x:end],
+                )  # fmt: skip
+                x = end
+            _store(values, gain[c], offset[c], limits[0], limits[1], limits[2], out[c, y, x0:x1])
+
+
+@compiled
+def warp_rows(
+    pixels: Any, matrix: Any, gain: Any, offset: Any, limits: Any, out: Any, y0: Any, y1: Any
+) -> Any:
+    """Rows of the frame on the canvas: out(c, y, x) = pixels at matrix @ (x, y, 1), times gain, plus offset.
+
+    ``limits``: what to add before a fraction is cut off, least and greatest value, as float32.
+    """
+    width = out.shape[2]
+    for x0 in range(0, width, _TILE_COLUMNS):
+        _warp_tile(pixels, matrix, gain, offset, limits, out, y0, y1, x0, min(width, x0 + _TILE_COLUMNS))
+
+
+@inner
+def _widen(row: Any, low: Any, high: Any) -> Any:
+    for x in range(row.size):
+        low[x] = min(low[x], row[x])
+    for x in range(row.size):
+        high[x] = max(high[x], row[x])
+
+
+@compiled
+def bound_rows(
+    planes: Any, first: Any, last: Any, low: Any, high: Any, top: Any, left: Any, y0: Any, y1: Any
+) -> Any:
+    """Take the pixels from first(y) to before last(y) of each row into account as smallest and largest."""
+    for y in range(y0, y1):
+        a, b = first[y], last[y]
+        if b > a:
+            for c in range(3):
+                _widen(
+                    planes[c, y, a:b],
+                    low[c, top + y, left + a : left + b],
+                    high[c, top + y, left + a : left + b],
+                )
+
+
+@inner
+def _five_down(a: Any, b: Any, c: Any, d: Any, e: Any, scale: Any, out: Any) -> Any:
+    for x in range(c.size):
+        ends, near = _F(a[x]) + _F(e[x]), _F(b[x]) + _F(d[x])
+        out[x + 2] = (ends + _F(4) * near + _F(6) * _F(c[x])) * scale
+
+
+@inner
+def _five_across(column: Any, out: Any) -> Any:
+    for x in range(out.size):
+        ends, near = column[2 * x] + column[2 * x + 4], column[2 * x + 1] + column[2 * x + 3]
+        out[x] = ends + _F(4) * near + _F(6) * column[2 * x + 2]
+
+
+@compiled
+def halve_rows(planes: Any, scale: Any, out: Any, y0: Any, y1: Any) -> Any:
+    """Rows of the picture at half size (Burt's 5 x 5 kernel, mirrored at the ends), times a scale."""
+    height, width = planes.shape[1], planes.shape[2]
+    column = np.empty(width + 4, np.float32)
+    share = _F(scale / 256)
+    for y in range(y0, y1):
+        r0, r1, r2, r3 = abs(2 * y - 2), abs(2 * y - 1), 2 * y, 2 * y + 1
+        r4 = 2 * y + 2 if 2 * y + 2 < height else height - 2
+        for c in range(3):
+            p = planes[c]
+            _five_down(p[r0], p[r1], p[r2], p[r3], p[r4], share, column)
+            column[1], column[0] = column[3], column[4]
+            column[width + 2], column[width + 3] = column[width], column[width - 1]
+            _five_across(column, out[c, y])
+
+
+@inner
+def _expand_down(before: Any, here: Any, behind: Any, even: Any, odd: Any) -> Any:
+    """Columns of pyrUp: the two rows that come of one, padded by a pixel at both ends."""
+    n = here.size
+    for x in range(n):
+        even[x + 1] = (before[x] + behind[x]) * _F(0.125) + here[x] * _F(0.75)
+    for x in range(n):
+        odd[x + 1] = (here[x] + behind[x]) * _F(0.5)
+    even[0], even[n + 1], odd[0], odd[n + 1] = even[2], even[n], odd[2], odd[n]
+
+
+@inner
+def _expanded(half: Any, y: Any, even: Any, odd: Any) -> Any:
+    last = half.shape[0] - 1
+    before = half[y - 1] if y > 0 else half[min(1, last)]
+    _expand_down(before, half[y], half[min(y + 1, last)], even, odd)
+
+
+@inner
+def _detail_energy(row: Any, scale: Any, column: Any, weight: Any, out: Any) -> Any:
+    for x in range(out.size):
+        even = scale * _F(row[2 * x]) - ((column[x] + column[x + 2]) * _F(0.125) + column[x + 1] * _F(0.75))
+        odd = scale * _F(row[2 * x + 1]) - (column[x + 1] + column[x + 2]) * _F(0.5)
+        out[x] += weight * (even * even + odd * odd)
+
+
+@compiled
+def energy_rows(planes: Any, scale: Any, half: Any, weights: Any, out: Any, y0: Any, y1: Any) -> Any:
+    """Energy of the band summed over 2 x 2 pixels, each channel with its weight."""
+    even = np.empty(half.shape[2] + 2, np.float32)
+    odd = np.empty(half.shape[2] + 2, np.float32)
+    for y in range(y0, y1):
+        out[y] = _F(0)
+        for c in range(3):
+            _expanded(half[c], y, even, odd)
+            _detail_energy(planes[c, 2 * y], scale, even, weights[c], out[y])
+            _detail_energy(planes[c, 2 * y + 1], scale, odd, weights[c], out[y])
+
+
+@inner
+def _luma_across(row: Any, scale: Any, out: Any) -> Any:
+    for x in range(out.size):
+        out[x] += scale * (_F(row[2 * x]) + _F(row[2 * x + 1]))
+
+
+@compiled
+def luma_rows(planes: Any, weights: Any, out: Any, y0: Any, y1: Any) -> Any:
+    """Sum over 2 x 2 pixels and all channels, each with its weight."""
+    for y in range(y0, y1):
+        out[y] = _F(0)
+        for c in range(3):
+            _luma_across(planes[c, 2 * y], weights[c], out[y])
+            _luma_across(planes[c, 2 * y + 1], weights[c], out[y])
+
+
+@inner
+def _mix(here: Any, other: Any, out: Any) -> Any:
+    """A quarter of the way to the neighbouring row, padded by a pixel at both ends."""
+    n = here.size
+    for x in range(n):
+        out[x + 1] = here[x] * _F(0.75) + other[x] * _F(0.25)
+    out[0], out[n + 1] = out[1], out[n]
+
+
+@inner
+def _fold_row(row: Any, scale: Any, column: Any, share: Any, code: Any, mean: Any, x0: Any, x1: Any) -> Any:
+    """Move the mean towards the band by the frame's share, on half-size pixels x0 to x1."""
+    unit, bias, rounding, least, most = code[0], code[1], code[2], code[3], code[4]
+    p, m = row[2 * x0 : 2 * x1], mean[2 * x0 : 2 * x1]
+    v, r = column[x0 : x1 + 2], share[x0 : x1 + 2]
+    for x in range(x1 - x0):
+        even = scale * _F(p[2 * x]) - ((v[x] + v[x + 2]) * _F(0.125) + v[x + 1] * _F(0.75))
+        odd = scale * _F(p[2 * x + 1]) - (v[x + 1] + v[x + 2]) * _F(0.5)
+        near = r[x + 1] * _F(0.75)
+        was, then = _F(m[2 * x]), _F(m[2 * x + 1])
+        was += (near + r[x] * _F(0.25)) * (even * unit + bias - was)
+        then += (near + r[x + 2] * _F(0.25)) * (odd * unit + bias - then)
+        m[2 * x] = min(max(was + rounding, least), most)
+        m[2 * x + 1] = min(max(then + rounding, least), most)
+
+
+@compiled
+def fold_rows(
+    planes: Any,
+    scale: Any,
+    half: Any,
+    share: Any,
+    negligible: Any,
+    code: Any,
+    mean: Any,
+    top: Any,
+    left: Any,
+    y0: Any,
+    y1: Any,
+) -> Any:
+    """Fold rows of a band into its running mean, each 2 x 2 pixels by their share of all frames so far."""
+    n = half.shape[2]
+    columns = np.empty((2, 3, n + 2), np.float32)
+    shares = np.empty((2, n + 2), np.float32)
+    last = share.shape[0] - 1
+    for y in range(y0, y1):
+        _mix(share[y], share[max(y - 1, 0)], shares[0])
+        _mix(share[y], share[min(y + 1, last)], shares[1])
+        expanded = False
+        for x0 in range(0, n, _SKIPPED_TOGETHER):
+            x1 = min(n, x0 + _SKIPPED_TOGETHER)
+            if max(shares[0, x0 : x1 + 2].max(), shares[1, x0 : x1 + 2].max()) < negligible:
+                continue
+            if not expanded:
+                for c in range(3):
+                    _expanded(half[c], y, columns[0, c], columns[1, c])
+                expanded = True
+            for c in range(3):
+                for k in range(2):
+                    target = mean[c, top + 2 * y + k, left : left + 2 * n]
+                    _fold_row(planes[c, 2 * y + k], scale, columns[k, c], shares[k], code, target, x0, x1)
+
+
+@inner
+def _expand_across(column: Any, mean: Any, code: Any, out: Any) -> Any:
+    unit, bias = _F(1) / code[0], code[1]
+    for x in range(out.size // 2):
+        even = (column[x] + column[x + 2]) * _F(0.125) + column[x + 1] * _F(0.75)
+        out[2 * x] = even + (_F(mean[2 * x]) - bias) * unit
+        out[2 * x + 1] = (column[x + 1] + column[x + 2]) * _F(0.5) + (_F(mean[2 * x + 1]) - bias) * unit
+
+
+@compiled
+def collapse_rows(half: Any, mean: Any, code: Any, out: Any, y0: Any, y1: Any) -> Any:
+    """The picture from its half size and its band."""
+    even = np.empty(half.shape[2] + 2, np.float32)
+    odd = np.empty(half.shape[2] + 2, np.float32)
+    for y in range(y0, y1):
+        for c in range(3):
+            _expanded(half[c], y, even, odd)
+            _expand_across(even, mean[c, 2 * y], code, out[c, 2 * y])
+            _expand_across(odd, mean[c, 2 * y + 1], code, out[c, 2 * y + 1])
+
+
+@inner
+def _hold(values: Any, scale: Any, low: Any, high: Any, limits: Any, out: Any) -> Any:
+    """Write into the frames' type, between the bounds where there are any."""
+    for x in range(out.size):
+        value = min(max(values[x] * scale + limits[0], limits[1]), limits[2])
+        held = min(max(value, _F(low[x])), _F(high[x]) + limits[0])
+        out[x] = held if low[x] <= high[x] else value
+
+
+@compiled
+def finish_rows(
+    half: Any, mean: Any, code: Any, low: Any, high: Any, scale: Any, limits: Any, out: Any, y0: Any, y1: Any
+) -> Any:
+    """The full picture, pixel by pixel RGB, in the frames' type, from its half size and the finest band.
+
+    Rows are those of the half size.
+    """
+    even = np.empty(half.shape[2] + 2, np.float32)
+    odd = np.empty(half.shape[2] + 2, np.float32)
+    values = np.empty(2 * half.shape[2], np.float32)
+    row = np.empty((3, 2 * half.shape[2]), out.dtype)
+    for y in range(y0, y1):
+        for k in range(2):
+            at = 2 * y + k
+            for c in range(3):
+                _expanded(half[c], y, even, odd)
+                _expand_across(odd if k else even, mean[c, at], code, values)
+                _hold(values, scale, low[c, at], high[c, at], limits, row[c])
+            for x in range(row.shape[1]):
+                out[at, x, 0] = row[0, x]
+                out[at, x, 1] = row[1, x]
+                out[at, x, 2] = row[2, x]

@@ -1,0 +1,116 @@
+"""The stages of the pyramid by compiled loops, shared out to threads by rows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stacker.frames import Image
+from stacker.fusion import compiled as loops
+from stacker.fusion.plain import warp_by_opencv
+from stacker.fusion.scoring import LUMA
+from stacker.fusion.stages import MeanCode, SourceCode
+from stacker.fusion.window import Spans
+from stacker.fusion.workers import over_rows
+from stacker.registration.similarity import Matrix
+
+__all__ = ["FastStages"]
+
+_SEPARABLE = 1 / 16
+"""How much slope, turn or shear lines are resampled for one after the other: runs of 16 pixels or more."""
+
+_WARP_ROWS = 64
+"""Rows warped at a time: of 512 columns they need 400 kB between the two passes, which the cache holds."""
+
+
+class FastStages:
+    """See `stacker.fusion.stages.Stages`."""
+
+    def warp(self, pixels: Image, to_frame: Matrix, gain: Image, offset: Image, out: Image) -> None:
+        """Bring a frame onto the canvas."""
+        matrix = np.ascontiguousarray(to_frame, np.float64)
+        linear = np.abs(matrix - np.eye(3))
+        if linear[:2, :2].max() > _SEPARABLE or linear[2].max() > 0:
+            warp_by_opencv(pixels, to_frame, gain, offset, out)
+            return
+        limits = SourceCode.of(pixels.dtype).vector()
+        over_rows(
+            loops.warp_rows,
+            out.shape[1],
+            np.ascontiguousarray(pixels),
+            matrix,
+            gain,
+            offset,
+            limits,
+            out,
+            rows_together=_WARP_ROWS,
+        )
+
+    def widen(self, planes: Image, spans: Spans, low: Image, high: Image, corner: tuple[int, int]) -> None:
+        """Take pixels into account as smallest and largest."""
+        over_rows(loops.bound_rows, planes.shape[1], planes, spans.first, spans.last, low, high, *corner)
+
+    def halve(self, planes: Image, to_levels: float, out: Image) -> None:
+        """The picture at half size."""
+        over_rows(loops.halve_rows, out.shape[1], planes, to_levels, out)
+
+    def energy(self, planes: Image, to_levels: float, half: Image, weights: Image, out: Image) -> None:
+        """Energy of the band, summed over 2 x 2 pixels."""
+        over_rows(loops.energy_rows, out.shape[0], planes, np.float32(to_levels), half, weights, out)
+
+    def luma(self, planes: Image, to_levels: float, out: Image) -> None:
+        """Luma of 2 x 2 pixels."""
+        over_rows(
+            loops.luma_rows, out.shape[0], planes, np.array(LUMA, np.float32) * np.float32(to_levels / 4), out
+        )
+
+    def fold(
+        self,
+        planes: Image,
+        to_levels: float,
+        half: Image,
+        share: Image,
+        code: MeanCode,
+        mean: Image,
+        corner: tuple[int, int],
+    ) -> None:
+        """Move the mean of a band towards this frame's band."""
+        over_rows(
+            loops.fold_rows,
+            share.shape[0],
+            planes,
+            np.float32(to_levels),
+            half,
+            share,
+            np.float32(code.negligible),
+            code.vector(),
+            mean,
+            *corner,
+        )
+
+    def collapse(self, half: Image, mean: Image, code: MeanCode, out: Image) -> None:
+        """The picture in levels from its half size and its band."""
+        over_rows(loops.collapse_rows, half.shape[1], half, mean, code.vector(), out)
+
+    def finish(
+        self,
+        half: Image,
+        mean: Image,
+        code: MeanCode,
+        low: Image,
+        high: Image,
+        source: SourceCode,
+        out: Image,
+    ) -> None:
+        """The full picture in the frames' type, held between the bounds."""
+        over_rows(
+            loops.finish_rows,
+            half.shape[1],
+            half,
+            mean,
+            code.vector(),
+            low,
+            high,
+            np.float32(1 / source.to_levels),
+            source.vector(),
+            out,
+        )

@@ -1,0 +1,116 @@
+"""The stages of the pyramid made of OpenCV and NumPy calls: no compiler needed, slower."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from stacker.frames import Image
+from stacker.fusion.scoring import LUMA
+from stacker.fusion.stages import MeanCode, SourceCode
+from stacker.fusion.window import Spans
+from stacker.registration.similarity import Matrix
+
+__all__ = ["PlainStages", "warp_by_opencv"]
+
+
+class PlainStages:
+    """See `stacker.fusion.stages.Stages`."""
+
+    def warp(self, pixels: Image, to_frame: Matrix, gain: Image, offset: Image, out: Image) -> None:
+        """Bring a frame onto the canvas."""
+        warp_by_opencv(pixels, to_frame, gain, offset, out)
+
+    def widen(self, planes: Image, spans: Spans, low: Image, high: Image, corner: tuple[int, int]) -> None:
+        """Take pixels into account as smallest and largest."""
+        height, width = planes.shape[1:]
+        where = slice(corner[0], corner[0] + height), slice(corner[1], corner[1] + width)
+        inside = spans.mask(width)
+        for plane, lows, highs in zip(planes, low, high, strict=True):
+            cv2.copyTo(cv2.min(lows[where], plane), inside, lows[where])
+            cv2.copyTo(cv2.max(highs[where], plane), inside, highs[where])
+
+    def halve(self, planes: Image, to_levels: float, out: Image) -> None:
+        """The picture at half size."""
+        for plane, half in zip(planes, out, strict=True):
+            cv2.pyrDown(_levels(plane, to_levels), half)
+
+    def energy(self, planes: Image, to_levels: float, half: Image, weights: Image, out: Image) -> None:
+        """Energy of the band, summed over 2 x 2 pixels."""
+        total = np.zeros(planes.shape[1:], np.float32)
+        for plane, small, weight in zip(planes, half, weights, strict=True):
+            band = cv2.subtract(_levels(plane, to_levels), cv2.pyrUp(small))
+            total += cv2.multiply(band, band, scale=float(weight))
+        cv2.resize(total, out.shape[::-1], out, interpolation=cv2.INTER_AREA)
+        out *= np.float32(4)
+
+    def luma(self, planes: Image, to_levels: float, out: Image) -> None:
+        """Luma of 2 x 2 pixels."""
+        total = np.zeros(planes.shape[1:], np.float32)
+        for plane, weight in zip(planes, LUMA, strict=True):
+            total += _levels(plane, weight * to_levels)
+        cv2.resize(total, out.shape[::-1], out, interpolation=cv2.INTER_AREA)
+
+    def fold(
+        self,
+        planes: Image,
+        to_levels: float,
+        half: Image,
+        share: Image,
+        code: MeanCode,
+        mean: Image,
+        corner: tuple[int, int],
+    ) -> None:
+        """Move the mean of a band towards this frame's band."""
+        height, width = planes.shape[1:]
+        where = slice(corner[0], corner[0] + height), slice(corner[1], corner[1] + width)
+        full = cv2.resize(share, (width, height), interpolation=cv2.INTER_LINEAR)
+        for plane, small, means in zip(planes, half, mean, strict=True):
+            band = cv2.subtract(_levels(plane, to_levels), cv2.pyrUp(small))
+            before = code.values(means[where])
+            means[where] = code.stored(before + full * (band - before))
+
+    def collapse(self, half: Image, mean: Image, code: MeanCode, out: Image) -> None:
+        """The picture in levels from its half size and its band."""
+        for small, band, picture in zip(half, mean, out, strict=True):
+            cv2.add(cv2.pyrUp(small), code.values(band), picture)
+
+    def finish(
+        self,
+        half: Image,
+        mean: Image,
+        code: MeanCode,
+        low: Image,
+        high: Image,
+        source: SourceCode,
+        out: Image,
+    ) -> None:
+        """The full picture in the frames' type, held between the bounds."""
+        for channel in range(3):
+            picture = cv2.add(cv2.pyrUp(half[channel]), code.values(mean[channel]))
+            value = source.stored(picture * np.float32(1 / source.to_levels))
+            lows, highs = low[channel], high[channel]
+            held = cv2.min(cv2.max(value, lows), highs)
+            out[..., channel] = np.where(lows <= highs, held, value)
+
+
+def warp_by_opencv(pixels: Image, to_frame: Matrix, gain: Image, offset: Image, out: Image) -> None:
+    """`Stages.warp` for any transform that has an inverse, homographies included."""
+    size = (out.shape[2], out.shape[1])
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    if np.allclose(to_frame[2], (0, 0, 1)):
+        warped = cv2.warpAffine(pixels, to_frame[:2], size, flags=flags, borderMode=cv2.BORDER_REFLECT)
+    else:
+        warped = cv2.warpPerspective(pixels, to_frame, size, flags=flags, borderMode=cv2.BORDER_REFLECT)
+    source = SourceCode.of(pixels.dtype)
+    for channel in range(3):
+        plane = cv2.extractChannel(warped, channel)
+        if gain[channel] != 1 or offset[channel] != 0:
+            plane = source.stored(plane.astype(np.float32) * gain[channel] + offset[channel])
+        out[channel] = plane
+
+
+def _levels(plane: Image, to_levels: float) -> Image:
+    if plane.dtype == np.float32 and to_levels == 1:
+        return plane
+    return np.asarray(plane.astype(np.float32) * np.float32(to_levels))

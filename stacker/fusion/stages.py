@@ -1,0 +1,187 @@
+"""The arithmetic of the pyramid fusion as stages, for which there are two implementations.
+
+`stacker.fusion.plain` is made of OpenCV and NumPy calls, `stacker.fusion.fast` of compiled loops. They give
+the same picture but for rounding; see tests/unit/test_stacker_stages.py for how closely.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from stacker.frames import Image, full_scale
+from stacker.fusion.window import Spans
+from stacker.registration.similarity import Matrix
+
+__all__ = ["MeanCode", "SourceCode", "Stages", "choose_stages"]
+
+
+@dataclass(frozen=True)
+class MeanCode:
+    """How the running mean of a band is stored.
+
+    Attributes
+    ----------
+    dtype : dtype
+        uint16 or float32.
+    unit, bias : float
+        A value of 1/255 of white is stored as value * unit + bias.
+    rounding : float
+        Added before the fraction is cut off; 0 where none is.
+    least, most : float
+        What can be stored.
+    negligible : float
+        Share of a frame below which it cannot move the mean by half of what is stored.
+    """
+
+    dtype: np.dtype[Any]
+    unit: float
+    bias: float
+    rounding: float
+    least: float
+    most: float
+    negligible: float
+
+    @classmethod
+    def for_frames(cls, dtype: np.dtype[Any]) -> MeanCode:
+        """64ths of a level in 16 bits for 8-bit frames (bands reach from -255 to 255), floats for others.
+
+        Rounding to a 64th of a level adds a variance of 1/49,000, and 12 frames in which the mean moves add
+        12 of them: a 58th of the 1/12 of rounding the result to 8 bits. Neighbours of a sharp edge differ by
+        100 levels, and a share of 1/16384 of that is what half a 64th is.
+        """
+        if dtype == np.uint8:
+            return cls(np.dtype(np.uint16), 64.0, 32768.0, 0.5, 0.0, 65535.0, 1 / 16384)
+        greatest = float(np.finfo(np.float32).max)
+        return cls(np.dtype(np.float32), 1.0, 0.0, 0.0, -greatest, greatest, 1e-7)
+
+    def stored(self, values: Image) -> Image:
+        """Values as they are stored."""
+        coded = values * np.float32(self.unit) + np.float32(self.bias + self.rounding)
+        return np.asarray(np.clip(coded, self.least, self.most).astype(self.dtype))
+
+    def values(self, stored: Image) -> Image:
+        """What stored values mean, float32."""
+        return np.asarray((stored.astype(np.float32) - np.float32(self.bias)) * np.float32(1 / self.unit))
+
+    def vector(self) -> Image:
+        """Unit, bias, rounding, least, most, for compiled loops."""
+        return np.array([self.unit, self.bias, self.rounding, self.least, self.most], np.float32)
+
+
+@dataclass(frozen=True)
+class SourceCode:
+    """How the frames' samples are stored.
+
+    Attributes
+    ----------
+    dtype : dtype
+        uint8, uint16 or float32.
+    to_levels : float
+        Factor to levels: white at 255.
+    rounding, least, most : float
+        As of `MeanCode`.
+    """
+
+    dtype: np.dtype[Any]
+    to_levels: float
+    rounding: float
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, dtype: np.dtype[Any]) -> SourceCode:
+        """For frames of a type."""
+        white = full_scale(dtype)
+        if dtype.kind == "f":
+            greatest = float(np.finfo(np.float32).max)
+            return cls(dtype, 255.0 / white, 0.0, -greatest, greatest)
+        return cls(dtype, 255.0 / white, 0.5, 0.0, white)
+
+    def stored(self, samples: Image) -> Image:
+        """Samples (float, white where the type has it) rounded and clipped to the type."""
+        return np.asarray(
+            np.clip(samples + np.float32(self.rounding), self.least, self.most).astype(self.dtype)
+        )
+
+    def vector(self) -> Image:
+        """Rounding, least, most, for compiled loops."""
+        return np.array([self.rounding, self.least, self.most], np.float32)
+
+
+class Stages(Protocol):
+    """What is done with pictures; all of them planar, shape (3, h, w), the half-size ones (3, h/2, w/2).
+
+    Levels are 1/255 of white. A band is what a picture has over its half size expanded again.
+    """
+
+    def warp(self, pixels: Image, to_frame: Matrix, gain: Image, offset: Image, out: Image) -> None:
+        """Bring a frame (H, W, 3) onto the canvas by cubic interpolation, mirrored beyond its edges.
+
+        Parameters
+        ----------
+        pixels : ndarray, shape (H, W, 3)
+            The frame.
+        to_frame : ndarray, shape (3, 3)
+            Pixels of ``out`` to pixels of the frame.
+        gain, offset : ndarray of float32, shape (3,)
+            Applied to red, green and blue, in units of the samples.
+        out : ndarray, shape (3, h, w)
+            In the frame's type.
+        """
+
+    def widen(self, planes: Image, spans: Spans, low: Image, high: Image, corner: tuple[int, int]) -> None:
+        """Take pixels into account as smallest and largest; ``corner``: row and column of the picture in
+        the bounds."""
+
+    def halve(self, planes: Image, to_levels: float, out: Image) -> None:
+        """The picture at half size, float32, in levels."""
+
+    def energy(self, planes: Image, to_levels: float, half: Image, weights: Image, out: Image) -> None:
+        """Sum over 2 x 2 pixels of the squared band, each channel with its weight; ``out``: (h/2, w/2)."""
+
+    def luma(self, planes: Image, to_levels: float, out: Image) -> None:
+        """Mean over 2 x 2 pixels of (R + 2 G + B) / 4, in levels; ``out``: (h/2, w/2)."""
+
+    def fold(
+        self,
+        planes: Image,
+        to_levels: float,
+        half: Image,
+        share: Image,
+        code: MeanCode,
+        mean: Image,
+        corner: tuple[int, int],
+    ) -> None:
+        """Move the mean of a band towards this frame's band by ``share`` (h/2, w/2), interpolated."""
+
+    def collapse(self, half: Image, mean: Image, code: MeanCode, out: Image) -> None:
+        """The picture in levels, float32, from its half size and its band."""
+
+    def finish(
+        self,
+        half: Image,
+        mean: Image,
+        code: MeanCode,
+        low: Image,
+        high: Image,
+        source: SourceCode,
+        out: Image,
+    ) -> None:
+        """The full picture (H, W, 3) in the frames' type, held between the bounds where there are any."""
+
+
+def choose_stages(compiled: bool | None = None) -> Stages:
+    """The compiled stages where numba is installed, else the plain ones; or as asked."""
+    if compiled is None:
+        compiled = importlib.util.find_spec("numba") is not None
+    if compiled:
+        from stacker.fusion.fast import FastStages
+
+        return FastStages()
+    from stacker.fusion.plain import PlainStages
+
+    return PlainStages()

@@ -1,0 +1,53 @@
+"""Shares rows of a picture out to threads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+import cv2
+
+__all__ = ["over_rows"]
+
+_FEWEST_ROWS = 16
+"""Below that, handing work over costs more than it saves."""
+
+
+def over_rows(
+    loop: Callable[..., Any], rows: int, *arguments: Any, rows_together: int = _FEWEST_ROWS
+) -> None:
+    """Call ``loop(*arguments, first row, row behind the last)`` for all rows, on OpenCV's number of threads.
+
+    The loop has to let go of the interpreter.
+
+    Parameters
+    ----------
+    loop : callable
+        Works on a range of rows.
+    rows : int
+        How many there are.
+    rows_together : int
+        Ranges are multiples of that.
+    """
+    threads = max(1, cv2.getNumThreads())
+    blocks = max(1, math.ceil(rows / rows_together))
+    # A few ranges for each thread: one that is held up by other work leaves the rest to the others.
+    parts = min(blocks, 4 * threads) if threads > 1 else 1
+    edges = [min(rows, blocks * part // parts * rows_together) for part in range(parts + 1)]
+    edges[-1] = rows
+    if parts == 1:
+        loop(*arguments, 0, rows)
+        return
+    pool = _pool(threads)
+    waiting = [pool.submit(loop, *arguments, *edge) for edge in pairwise(edges)]
+    for part in waiting:
+        part.result()
+
+
+@lru_cache(maxsize=1)
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, "stacker-rows")

@@ -1,0 +1,171 @@
+"""The two implementations of the pyramid's arithmetic, against each other and against OpenCV."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from stacker.fusion.bands import level_windows
+from stacker.fusion.pyramid import PyramidFusion
+from stacker.fusion.scoring import FusionParameters
+from stacker.fusion.stages import MeanCode, SourceCode, Stages, choose_stages
+from stacker.fusion.window import Spans, Window
+from stacker.fusion.workers import over_rows
+
+SIZE = (200, 136)
+WHITE: dict[str, float] = {"u1": 255.0, "u2": 65535.0, "f4": 1.0}
+
+
+def texture(seed: int, dtype: str) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    picture = cv2.GaussianBlur(rng.normal(0, 1, (SIZE[1], SIZE[0], 3)).astype(np.float32), (0, 0), 1.2)
+    levels = np.clip(0.5 + 0.2 * picture / picture.std(), 0, 1) * WHITE[dtype]
+    return (levels if dtype == "f4" else np.rint(levels)).astype(dtype)
+
+
+def similarity(scale: float, turn: float, shift: tuple[float, float]) -> np.ndarray:
+    a, b = scale * math.cos(turn), scale * math.sin(turn)
+    return np.array([[a, -b, shift[0]], [b, a, shift[1]], [0, 0, 1.0]])
+
+
+def fuse(stages: Stages, dtype: str) -> Any:
+    """Four frames, each sharp in a quarter, turned, shifted, scaled and of different brightness."""
+    fusion = PyramidFusion(SIZE, np.dtype(dtype), 1.0, FusionParameters(), stages)
+    sharp = texture(1, dtype)
+    blurred = cv2.GaussianBlur(sharp, (0, 0), 3.0)
+    for index in range(4):
+        frame = blurred.copy()
+        quarter = slice(SIZE[0] * index // 4, SIZE[0] * (index + 1) // 4)
+        frame[:, quarter] = sharp[:, quarter]
+        transform = similarity(1 + 0.01 * index, 0.002 * index, (-2.3 * index, 1.7 * index))
+        fusion.add(frame, transform, np.full(3, 1 + 0.02 * index), index)
+    return fusion.finish()
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2"])
+def test_compiled_and_plain_give_the_same_picture(dtype: str) -> None:
+    fast, plain = fuse(choose_stages(True), dtype), fuse(choose_stages(False), dtype)
+    assert fast.extent == plain.extent
+    np.testing.assert_array_equal(fast.reached, plain.reached)
+    difference = np.abs(fast.image.astype(float) - plain.image) * 255 / WHITE[dtype]
+    # OpenCV rounds positions to 1/32 px, which moves a texture of this contrast by up to 2 levels.
+    assert difference.max() < 4
+    assert np.sqrt((difference**2).mean()) < 0.5
+    assert fast.shares == pytest.approx(plain.shares, abs=0.02)
+
+
+def test_without_a_warp_the_two_differ_by_rounding_alone() -> None:
+    frames = [texture(seed, "u1") for seed in range(3)]
+    pictures = []
+    for compiled in (True, False):
+        fusion = PyramidFusion(SIZE, np.dtype("u1"), 1.0, FusionParameters(), choose_stages(compiled))
+        for index, frame in enumerate(frames):
+            fusion.add(frame, np.eye(3), np.ones(3), index)
+        pictures.append(fusion.finish().image.astype(int))
+    difference = np.abs(pictures[0] - pictures[1])
+    assert difference.max() <= 1
+    assert (difference > 0).mean() < 0.02
+
+
+@pytest.mark.parametrize(
+    "to_frame",
+    [
+        similarity(1.0, 0.0, (0.0, 0.0)),
+        similarity(0.97, 0.004, (7.25, -3.5)),
+        similarity(1.05, -0.02, (-20.0, 11.1)),
+        np.array([[1.01, 0.02, 3.0], [-0.01, 0.99, -2.0], [0, 0, 1.0]]),
+        similarity(1.0, 0.3, (10.0, -30.0)),
+        np.array([[1.0, 0, 0], [0, 1.0, 0], [1e-4, 5e-5, 1.0]]),
+    ],
+    ids=["none", "slight", "near the limit", "affine", "turned far", "homography"],
+)
+def test_frames_are_warped_like_opencv_does(to_frame: np.ndarray) -> None:
+    frame = texture(3, "u1")
+    out = np.empty((3, SIZE[1] + 16, SIZE[0] + 16), np.uint8)
+    choose_stages(True).warp(frame, to_frame, np.ones(3, np.float32), np.zeros(3, np.float32), out)
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    size = (out.shape[2], out.shape[1])
+    # As floats, and enlarged before: so that neither positions nor values are rounded noticeably.
+    expected = cv2.warpPerspective(
+        frame.astype(np.float32), to_frame, size, flags=flags, borderMode=cv2.BORDER_REFLECT
+    )
+    difference = np.abs(out.transpose(1, 2, 0) - np.clip(expected, 0, 255))
+    assert np.sqrt((difference**2).mean()) < 0.9
+    assert difference.max() < 6
+
+
+def test_an_untouched_frame_stays_what_it_is_and_gain_and_offset_are_applied() -> None:
+    frame = texture(5, "u1")
+    out = np.empty((3, SIZE[1], SIZE[0]), np.uint8)
+    stages = choose_stages(True)
+    stages.warp(frame, np.eye(3), np.ones(3, np.float32), np.zeros(3, np.float32), out)
+    np.testing.assert_array_equal(out.transpose(1, 2, 0), frame)
+    gain, offset = np.array([0.5, 1.5, 1.0], np.float32), np.array([10, 0, -20], np.float32)
+    stages.warp(frame, np.eye(3), gain, offset, out)
+    expected = np.clip(np.floor(frame * gain + offset + 0.5), 0, 255)
+    np.testing.assert_array_equal(out.transpose(1, 2, 0), expected)
+
+
+def test_sixteen_bits_for_a_mean_lose_nothing_that_eight_bits_show() -> None:
+    rng = np.random.default_rng(7)
+    code = MeanCode.for_frames(np.dtype(np.uint8))
+    exact, stored = np.zeros((64, 64)), code.stored(np.zeros((64, 64), np.float32))
+    for count in range(1, 201):
+        band = rng.normal(30, 4, exact.shape).astype(np.float32)
+        exact += (band - exact) / count
+        before = code.values(stored)
+        stored = code.stored(before + (band - before) / count)
+    error = code.values(stored) - exact
+    assert abs(error.mean()) < 0.005
+    assert error.std() < 0.06
+
+
+@pytest.mark.parametrize("levels", [1, 2, 3, 5, 8])
+def test_windows_of_bands_nest_and_leave_margins(levels: int) -> None:
+    frame, canvas = Window(-13, 7, 801, 603), Window(-50, -30, 900, 700)
+    windows, outer = level_windows(frame, levels), level_windows(canvas, levels)
+    assert len(windows) == levels + 1
+    for level, (window, around) in enumerate(zip(windows, outer, strict=True)):
+        if level < levels:
+            assert window.width % 2 == 0
+            assert window.height % 2 == 0
+            assert window.halved(1).union(windows[level + 1]) == windows[level + 1]
+        assert around.union(window) == around
+        step = 1 << level
+        assert window.x * step <= frame.x - 2 * step + step
+        assert window.right * step >= frame.right + step
+
+
+def test_spans_are_the_pixels_that_a_frame_reaches() -> None:
+    transform = similarity(0.9, 0.1, (30.0, 12.0))
+    window = Window(-8, -8, 240, 176)
+    spans = Spans.of_frame(transform, SIZE, window, -0.5)
+    y, x = np.mgrid[: window.height, : window.width]
+    back = np.linalg.inv(transform) @ np.stack([x.ravel() + window.x, y.ravel() + window.y, np.ones(x.size)])
+    half = 0.5 / 0.9
+    inside = (np.abs(back[0] - (SIZE[0] - 1) / 2) <= (SIZE[0] - 1) / 2 + half) & (
+        np.abs(back[1] - (SIZE[1] - 1) / 2) <= (SIZE[1] - 1) / 2 + half
+    )
+    assert np.count_nonzero((spans.mask(window.width) > 0) != inside.reshape(x.shape)) <= 4
+
+
+def test_samples_are_rounded_and_clipped_to_their_type() -> None:
+    stored = SourceCode.of(np.dtype(np.uint8)).stored(np.array([-3.0, 1.4, 1.6, 254.6, 300.0], np.float32))
+    assert stored.tolist() == [0, 1, 2, 255, 255]
+    floats = SourceCode.of(np.dtype(np.float32)).stored(np.array([-0.5, 1.5], np.float32))
+    assert floats.tolist() == [-0.5, 1.5]
+
+
+@pytest.mark.parametrize("rows", [1, 15, 16, 17, 100, 1000])
+def test_every_row_is_worked_on_once(rows: int) -> None:
+    seen = np.zeros(rows, int)
+
+    def loop(counts: np.ndarray, first: int, behind: int) -> None:
+        counts[first:behind] += 1
+
+    over_rows(loop, rows, seen)
+    assert (seen == 1).all()
