@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from stacker.io.encode import write_image
     from stacker.io.listing import list_frames, natural_order
     from stacker.options import Border, Options, ReferenceView, Unregistered
+    from stacker.registration.saved import load_transforms
     from stacker.result import FrameReport, Stack
     from stacker.stack import Stacker
 
@@ -53,6 +54,7 @@ __all__ = [
     "fuse_files",
     "list_frames",
     "load_stack",
+    "load_transforms",
     "natural_order",
     "read_frame",
     "sharpness",
@@ -73,6 +75,7 @@ _HOMES = {
     "stacker.io.encode": ("write_image",),
     "stacker.io.listing": ("list_frames", "natural_order"),
     "stacker.options": ("Border", "Options", "ReferenceView", "Unregistered"),
+    "stacker.registration.saved": ("load_transforms",),
     "stacker.result": ("FrameReport", "Stack"),
     "stacker.stack": ("Stacker",),
 }

@@ -141,6 +141,23 @@ class Stack:
         `stacker.write_image`."""
         write_image(Path(path), self.image, self.metadata, bit_depth, quality)
 
+    def save_transforms(self, path: Path | str) -> None:
+        """Write where the frames lie, for `stacker.load_transforms`: the same set under other light.
+
+        Raises
+        ------
+        DataError
+            When the disk is full or the write fails.
+        """
+        from stacker.io.encode import write_text
+        from stacker.registration.saved import SavedTransform, transforms_as_json
+
+        frames = (
+            (report.index, SavedTransform(report.name, report.transform, report.verdict))
+            for report in self.reports
+        )
+        write_text(Path(path), transforms_as_json(self.frame_size, frames))
+
     def save_folder(self, path: Path | str) -> None:
         """Write all of this as a stack folder, which `stacker.load_stack` reads; see docs/stack-folder.md.
 

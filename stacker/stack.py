@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from stacker.io.decode import read_frame
 from stacker.options import Border, Options, Unregistered
 from stacker.registration.chain import Chain, Registration, Verdict
 from stacker.registration.rail import RailGeometry
+from stacker.registration.saved import KnownChain, SavedTransform
 from stacker.result import FrameReport, Stack, report_of
 
 __all__ = ["FrameReport", "Registered", "Stack", "Stacker"]
@@ -55,6 +57,8 @@ class Stacker:
     ----------
     options : Options, optional
         Settings.
+    known : mapping of int to SavedTransform, optional
+        Where the frames lie, by index; then only brightness is matched.
 
     Examples
     --------
@@ -67,9 +71,12 @@ class Stacker:
     (48, 64, 3)
     """
 
-    def __init__(self, options: Options | None = None) -> None:
+    def __init__(
+        self, options: Options | None = None, known: Mapping[int, SavedTransform] | None = None
+    ) -> None:
         self._options = options or Options()
         self._chain: Chain | None = None
+        self._known = KnownChain(known, self._options.exposure) if known is not None else None
         self._fusion: Fusion | None = None
         self._first: FrameMetadata | None = None
         self._first_name = ""
@@ -139,14 +146,17 @@ class Stacker:
         assert self._chain is not None
         self._check_alike(taken)
         self._grey = self._grey and taken.metadata.grey
-        found = self._chain.add(taken.pixels, position_mm)
+        if self._known is not None:
+            found = self._known.add(taken.pixels, number)
+        else:
+            found = self._chain.add(taken.pixels, position_mm)
         ready = self._settle(found)
         used = found.registered or (
             found.verdict is Verdict.UNMATCHED and self._options.unregistered is Unregistered.PREDICT
         )
         self._remember(number, taken)
         self._reports[number] = report_of(number, taken, found, used, time.perf_counter() - started)
-        if found.registered:
+        if used and (found.registered or self._known is not None):
             ready.append(Registered(number, taken, found))
         elif used:
             self._held = Registered(number, taken, found)
@@ -184,8 +194,9 @@ class Stacker:
         """Take the first frame as the neighbour of the next one: call it between the two halves of a stack
         that is fused from its middle outward.
         """
-        if self._chain is not None:
-            self._chain.rewind()
+        for chain in (self._chain, self._known):
+            if chain is not None:
+                chain.rewind()
 
     def preview(self, max_width_px: int = 800) -> np.ndarray[Any, np.dtype[np.uint8]]:
         """The picture so far, reduced.

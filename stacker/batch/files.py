@@ -15,6 +15,7 @@ from stacker.io.decode import read_frame
 from stacker.io.listing import natural_order
 from stacker.options import Options, ReferenceView
 from stacker.registration.chain import Verdict
+from stacker.registration.saved import SavedTransforms
 from stacker.result import Stack
 from stacker.stack import Registered, Stacker
 
@@ -66,6 +67,7 @@ def fuse_files(
     *,
     reference: int | None = None,
     positions_mm: Sequence[float] | None = None,
+    transforms: SavedTransforms | None = None,
     skip_bad: bool = False,
     progress: Progress | None = None,
 ) -> FilesResult:
@@ -82,8 +84,10 @@ def fuse_files(
         Registration goes outward from it, so errors add up over half the stack at most.
     positions_mm : sequence of float, optional
         Rail positions in natural order, growing towards the subject.
+    transforms : SavedTransforms, optional
+        Where the frames lie, from a set registered before: by name if the names are the same, else by order.
     skip_bad : bool
-        Leave out files that cannot be read instead of stopping.
+        Leave out files that cannot be read, and frames of another subject, instead of stopping.
     progress : callable, optional
         Told of every frame.
 
@@ -103,7 +107,7 @@ def fuse_files(
         )
     if positions_mm is not None and len(positions_mm) != len(ordered):
         raise UserError(f"There are {len(ordered)} frames but {len(positions_mm)} positions")
-    run = _Run(ordered, options or Options(), positions_mm, skip_bad, progress)
+    run = _Run(ordered, options or Options(), positions_mm, transforms, skip_bad, progress)
     return run.fuse(len(ordered) // 2 if reference is None else reference)
 
 
@@ -128,6 +132,7 @@ class _Run:
         paths: list[Path],
         options: Options,
         positions_mm: Sequence[float] | None,
+        transforms: SavedTransforms | None,
         skip_bad: bool,
         progress: Progress | None,
     ) -> None:
@@ -135,8 +140,9 @@ class _Run:
         self._skip_bad, self._progress = skip_bad, progress
         if options.reference == ReferenceView() and positions_mm is not None and options.pupil_distance_mm:
             options = replace(options, reference=ReferenceView.at_position(positions_mm[len(paths) // 2]))
-        self._options = options
-        self._stacker = Stacker(options)
+        self._options, self._transforms = options, transforms
+        self._known = transforms.for_names([path.name for path in paths]) if transforms else None
+        self._stacker = self._anew()
         self._skipped: dict[int, str] = {}
         self._foreign: list[int] = []
         self._frame_notes: list[tuple[int, tuple[str, str]]] = []
@@ -150,7 +156,7 @@ class _Run:
             odd = self._stacker.reports[0].index
             self._skip_foreign(odd)
             order = [index for index in order if index != odd]
-            self._stacker, self._foreign, self._frame_notes = Stacker(self._options), [], []
+            self._stacker, self._foreign, self._frame_notes = self._anew(), [], []
             self._second_pass(order)
         if not any(report.used for report in self._stacker.reports):
             index, reason = min(self._skipped.items())
@@ -161,6 +167,9 @@ class _Run:
         stack = self._stacker.finish()
         notes = tuple(notes_on(stack, [told for _, told in sorted(self._frame_notes)]))
         return FilesResult(stack, tuple(self._paths), skipped, self._simulated, notes)
+
+    def _anew(self) -> Stacker:
+        return Stacker(self._options, self._known)
 
     def _second_pass(self, order: Sequence[int]) -> None:
         try:
@@ -197,6 +206,8 @@ class _Run:
                 raise frame
             self._skipped[index] = str(frame)
             return []
+        if self._transforms is not None:
+            self._transforms.check_size(frame)
         position = None if self._positions_mm is None else self._positions_mm[index]
         self._simulated = self._simulated or frame.metadata.simulated
         self._frame_notes += [(index, (frame.name, note)) for note in frame.notes]

@@ -128,6 +128,22 @@ def _fuse(
             rich_help_panel="Registration",
         ),
     ] = None,
+    save_transforms: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Also write where the frames lie, as JSON.",
+            rich_help_panel="Registration",
+        ),
+    ] = None,
+    use_transforms: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Do not register, but take the transforms of such a file: the same set under other light.",
+            rich_help_panel="Registration",
+        ),
+    ] = None,
     drop_unregistered: Annotated[
         bool,
         typer.Option(
@@ -167,7 +183,15 @@ def _fuse(
     started = time.perf_counter()
     from stacker.io.listing import list_frames
 
-    wanted = _Wanted(output, bit_depth, quality, keep, _slabs(slab, overlap), not (quiet or json_report))
+    wanted = _Wanted(
+        output,
+        bit_depth,
+        quality,
+        keep,
+        _slabs(slab, overlap),
+        save_transforms,
+        not (quiet or json_report),
+    )
     wanted.check()
     paths = list_frames(frames, leave_out=output)
     if output.resolve() in {path.resolve() for path in paths}:
@@ -180,6 +204,7 @@ def _fuse(
     _use_threads(threads)
 
     from stacker.batch.files import fuse_files
+    from stacker.registration.saved import load_transforms
 
     try:
         with shown_progress(wanted.talk and sys.stderr.isatty()) as progress:
@@ -188,6 +213,7 @@ def _fuse(
                 options,
                 reference=start,
                 positions_mm=where.positions_mm if where else None,
+                transforms=load_transforms(use_transforms) if use_transforms else None,
                 skip_bad=skip_bad,
                 progress=progress,
             )
@@ -215,6 +241,7 @@ class _Wanted:
     quality: int
     keep: bool
     slabs: Slabs | None
+    transforms: Path | None
     talk: bool
 
     @property
@@ -234,6 +261,10 @@ class _Wanted:
         if self.bits is not None and self.bits > deepest:
             kind = {8: "JPEG", 16: "PNG"}[deepest]
             raise UserError(f"A {kind} has {deepest} bits at most; write a .tif to keep {self.bits}")
+        if self.transforms is not None and not self.transforms.parent.is_dir():
+            raise UserError(
+                f"{self.transforms} cannot be written: there is no folder {self.transforms.parent}"
+            )
         if self.keep and self.folder.exists() and not (self.folder / "stack.json").is_file():
             raise UserError(f"{self.folder} is there already and is no stack folder; it is not replaced")
 
@@ -267,6 +298,8 @@ class _Wanted:
                     quality=self.quality,
                     progress=progress,
                 )
+        if self.transforms is not None:
+            result.stack.save_transforms(self.transforms)
         if self.keep:
             result.stack.save_folder(self.folder)
         (part / self.output.name).replace(self.output)

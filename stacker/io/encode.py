@@ -28,6 +28,7 @@ __all__ = [
     "umask",
     "write_image",
     "write_plane",
+    "write_text",
 ]
 
 OUTPUT_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
@@ -161,6 +162,24 @@ def sync(path: Path) -> None:
     """Make sure that a file is on the disk."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically.
+
+    Raises
+    ------
+    DataError
+        When it cannot be written.
+    """
+    try:
+        _replace_atomically(path, lambda temporary: _put(temporary, text))
+    except OSError as error:
+        raise storage_error(error, path) from error
+
+
+def _put(path: Path, text: str) -> None:
+    path.write_text(text, "utf-8")
 
 
 def write_plane(path: Path, plane: Image) -> None:
