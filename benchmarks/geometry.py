@@ -63,7 +63,7 @@ class Placement:
         return _laid(picture, self.map_xy, how)
 
 
-def locate(result: Array, stack: RenderedStack) -> Placement:
+def locate(result: Array, stack: RenderedStack, valid: Array | None = None) -> Placement:
     """Find a result's place.
 
     Parameters
@@ -72,6 +72,8 @@ def locate(result: Array, stack: RenderedStack) -> Placement:
         (h, w) float32, grey, 0 to 1.
     stack : RenderedStack
         What it was made of.
+    valid : Array, optional
+        (h, w) bool: what is to be gone by; all but a rim when not given.
 
     Raises
     ------
@@ -88,7 +90,9 @@ def locate(result: Array, stack: RenderedStack) -> Placement:
     depth = np.clip(stack.depth_index(view), 0, len(stack.paths) - 1)
     # From −1 to 1, so that powers of it stay apart.
     depth = (depth / (len(stack.paths) - 1) * 2.0 - 1.0).astype(np.float32)
-    fit = _Bend(matrix, result.shape, depth)
+    inner = np.zeros(result.shape, bool)
+    inner[_RIM_PX:-_RIM_PX, _RIM_PX:-_RIM_PX] = True
+    fit = _Bend(matrix, inner if valid is None else inner & valid, depth)
     residual = np.inf
     for _ in range(_ROUNDS):
         residual = fit.refine(result, truth)
@@ -130,8 +134,9 @@ class _Features:
 class _Bend:
     """A map whose affine coefficients are polynomials of depth, refined by matching small windows."""
 
-    def __init__(self, start: Array, shape: tuple[int, ...], depth: Array) -> None:
-        rows, columns = shape[:2]
+    def __init__(self, start: Array, valid: Array, depth: Array) -> None:
+        rows, columns = valid.shape
+        self._valid = valid
         self._depth = depth
         self._half = columns / 2.0
         self._middle = np.array([(columns - 1) / 2.0, (rows - 1) / 2.0])
@@ -147,7 +152,7 @@ class _Bend:
     def refine(self, result: Array, truth: Array) -> float:
         """Match the truth as it is laid now with the result, and fit again; median residual in px."""
         laid = _laid(truth, self._map, cv2.INTER_CUBIC)
-        on_truth, on_result = _matched(_as_bright(laid, result), result)
+        on_truth, on_result = _matched(_as_bright(laid, result, self._valid), result, self._valid)
         columns, rows = np.rint(on_truth).astype(int).T
         there = self._map[rows, columns] + (on_truth - np.rint(on_truth))
         depth = self._depth_at(there.astype(np.float32)[:, None])[:, 0]
@@ -177,9 +182,7 @@ class _Bend:
             for axis in ((1, 0), (0, 1))
         ]
         depth = self._depth_at(self._map)
-        used = inside > 0.0
-        used[:_RIM_PX] = used[-_RIM_PX:] = False
-        used[:, :_RIM_PX] = used[:, -_RIM_PX:] = False
+        used = (inside > 0.0) & self._valid
         # A part of the pixels is enough; an odd stride does not keep to the same columns.
         chosen = np.flatnonzero(used)[:: max(1, int(used.sum()) // _POLISHED) | 1]
         rows, columns = np.unravel_index(chosen, used.shape)
@@ -190,7 +193,7 @@ class _Bend:
         design = np.concatenate([*moved, -have[:, None], -np.ones((len(have), 1), np.float32)], axis=1)
         size = base.shape[1]
         # What fusion got wrong should not pull the map: errors far above the usual weigh little.
-        off = goal - _as_bright(have, goal)
+        off = goal - _as_bright(have, goal, np.ones(have.shape, bool))
         weight = 1.0 / (1.0 + (off / (3.0 * float(np.median(np.abs(off))) + 1e-4)) ** 2)
         heavy = design * weight[:, None].astype(np.float32)
         normal = (design.T @ heavy).astype(np.float64)
@@ -239,20 +242,19 @@ def _laid(picture: Array, map_xy: Array, how: int) -> Array:
     return np.asarray(laid)
 
 
-def _as_bright(laid: Array, result: Array) -> Array:
-    """The truth with the result's brightness, since windows are compared as they are."""
-    spread = float(laid.std()) * float(result.std())
-    gain = (
-        float(np.mean((laid - laid.mean()) * (result - result.mean()))) / float(laid.var()) if spread else 1.0
-    )
+def _as_bright(picture: Array, other: Array, where: Array) -> Array:
+    """A picture with another one's brightness, since windows are compared as they are."""
+    a, b = picture[where], other[where]
+    spread = float(a.var())
+    gain = float(np.mean((a - a.mean()) * (b - b.mean()))) / spread if spread else 1.0
     gain = gain if gain > 0.1 else 1.0  # far off still: nothing to go by
-    return np.asarray(gain * (laid - laid.mean()) + result.mean())
+    return np.asarray(gain * (picture - a.mean()) + b.mean())
 
 
-def _matched(laid: Array, result: Array) -> tuple[Array, Array]:
+def _matched(laid: Array, result: Array, where: Array) -> tuple[Array, Array]:
     """Corners of the truth as laid, and where they are in the result; (n, 2) each."""
     first, second = _bytes(laid), _bytes(result)
-    corners = cv2.goodFeaturesToTrack(first, 6000, 0.003, 6.0)
+    corners = cv2.goodFeaturesToTrack(first, 6000, 0.003, 6.0, mask=where.astype(np.uint8))
     if corners is None:
         raise NotLocated("the truth has no corners where the result lies")
     window = {"winSize": (_WINDOW_PX, _WINDOW_PX), "maxLevel": 2}

@@ -122,10 +122,11 @@ def score(result: Array, stack: RenderedStack, placement: Placement | None = Non
         When the result is not recognised in the truth.
     """
     picture = _unit(result[..., :3])
-    placement = placement or locate(np.ascontiguousarray(picture.mean(axis=2)), stack)
+    inside = _inside(result)
+    placement = placement or locate(np.ascontiguousarray(picture.mean(axis=2)), stack, inside)
     places = places_of(stack, placement.view)
     truth = np.clip(placement.laid(stack.truth(placement.view)), 0.0, 1.0) * 255.0
-    scored = _laid_mask(placement, places.field) & _inside(result)
+    scored = _laid_mask(placement, places.field) & inside
     goal, have = truth[scored].astype(np.float64), 255.0 * picture[scored].astype(np.float64)
     gain, offset = _fitted(have.ravel(), goal.ravel())
     error = (np.float32(255.0 * gain) * picture + np.float32(offset) - truth).astype(np.float32)
