@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -10,10 +11,10 @@ import numpy as np
 from stacker.focus.measure import FocusMeasure, half_luma
 from stacker.frames import Image, full_scale
 from stacker.fusion.base import DepthIndex
-from stacker.fusion.depth_surface import confidence_of, filled
+from stacker.fusion.depth_surface import confidence_of, filled, focus_width
 from stacker.fusion.window import Window
 
-__all__ = ["DepthTracker"]
+__all__ = ["DepthTracker", "Surface"]
 
 _POWER = 4.0
 """Weight of a frame is its energy to this power. Measured on rendered stacks, 8 and 12 leave up to twice the
@@ -29,6 +30,28 @@ _NEGLIGIBLE = 12.0
 """Distance of logarithmic weights beyond which a frame (under 1e-5 of the sum) moves nothing."""
 
 _TILE_ROWS = 32
+
+
+@dataclass(frozen=True)
+class Surface:
+    """The depth index cell by cell.
+
+    Attributes
+    ----------
+    index : ndarray of float32, shape (h, w)
+        Index of the sharpest frame, between frames where it lies between them.
+    confidence : ndarray of float32, shape (h, w)
+        0 (a guess from the surroundings) to 1.
+    peak : ndarray of float32, shape (h, w)
+        Logarithm of 1 + the largest energy of detail over that of noise.
+    focus_width : float
+        How many slices share a focus; 1 or more.
+    """
+
+    index: Image
+    confidence: Image
+    peak: Image
+    focus_width: float
 
 
 class DepthTracker:
@@ -77,7 +100,7 @@ class DepthTracker:
         self._mean, self._variance = np.pad(self._mean, pads), np.pad(self._variance, pads)
         self._peak = np.pad(self._peak, pads)
 
-    def add(self, luma: Image, reached: Image | None, window: Window, index: int) -> None:
+    def add(self, luma: Image, reached: Image | None, window: Window, index: int) -> Image:
         """Take a frame into account.
 
         Parameters
@@ -90,6 +113,12 @@ class DepthTracker:
             Where it lies, in pixels of the reference view; covered before.
         index : int
             The frame's place in the stack.
+
+        Returns
+        -------
+        ndarray of float32, shape (h, w)
+            How sharp the frame is there, to be compared with other frames at the same place: logarithm of
+            the energy of detail over that of noise, less what highlights spill. Overwritten by the next call.
         """
         assert self.extent is not None, "cover() comes first"
         energy, spill = self._measure.measure(luma)
@@ -103,6 +132,12 @@ class DepthTracker:
         for rows in _strips(weight.shape[0]):
             _follow(total[rows], mean[rows], variance[rows], weight[rows], index)
         self._indexes.append(index)
+        return np.multiply(weight, np.float32(1 / _POWER), out=weight)
+
+    def score(self, luma: Image) -> Image:
+        """How sharp a frame is, as `add` says, without taking it into account."""
+        energy, spill = self._measure.measure(luma)
+        return np.asarray(cv2.subtract(energy, spill, spill))
 
     def shares(self) -> dict[int, float]:
         """Share of the detailed parts in which each frame is the sharpest, by index; adds up to 1.
@@ -119,6 +154,20 @@ class DepthTracker:
         total = max(1, int(counts[self._indexes].sum()))
         return {index: float(counts[index]) / total for index in self._indexes}
 
+    def surface(self, guide: Image | None = None) -> Surface:
+        """The index cell by cell, regularised, and what else is known.
+
+        Parameters
+        ----------
+        guide : ndarray of float32, shape (h, w), optional
+            Luma of a fused picture over the extent at half size, white at 255.
+        """
+        assert self._indexes, "add() comes first"
+        confidence = self._confidence()
+        index = filled(self._mean, confidence, guide)
+        np.clip(index, min(self._indexes), max(self._indexes), out=index)
+        return Surface(index, confidence, self._peak, focus_width(self._peak, self._variance))
+
     def finish(self, guide: Image | None = None) -> DepthIndex:
         """Which frame is the sharpest at each pixel of the extent; more may be added afterwards.
 
@@ -127,13 +176,14 @@ class DepthTracker:
         guide : ndarray, shape (H, W, 3), optional
             The fused picture over the extent, in any type: what is filled follows its edges.
         """
+        return self.spread(self.surface(None if guide is None else _luma_of(guide)))
+
+    def spread(self, surface: Surface) -> DepthIndex:
+        """A surface at full resolution."""
         assert self.extent is not None, "add() comes first"
-        confidence = self._confidence()
-        surface = filled(self._mean, confidence, None if guide is None else _luma_of(guide))
-        np.clip(surface, min(self._indexes), max(self._indexes), out=surface)
         size = (self.extent.width, self.extent.height)
-        index = cv2.resize(surface, size, interpolation=cv2.INTER_LINEAR)
-        confidence = cv2.resize(confidence, size, interpolation=cv2.INTER_LINEAR)
+        index = cv2.resize(surface.index, size, interpolation=cv2.INTER_LINEAR)
+        confidence = cv2.resize(surface.confidence, size, interpolation=cv2.INTER_LINEAR)
         unseen = (self._sum <= _NOTHING).astype(np.uint8)
         if unseen.any():
             outside = cv2.resize(unseen, size, interpolation=cv2.INTER_NEAREST) > 0

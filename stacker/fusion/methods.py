@@ -11,8 +11,10 @@ import numpy as np
 
 from stacker.frames import Image
 from stacker.fusion.base import Fusion
+from stacker.fusion.depthmap import DepthMapFusion
 from stacker.fusion.pyramid import PyramidFusion
 from stacker.fusion.scoring import FusionParameters
+from stacker.fusion.weighted import WeightedFusion
 
 __all__ = ["FusionSetup", "Method", "make_fusion", "needs_second_look"]
 
@@ -22,6 +24,11 @@ class Method(Enum):
 
     PYRAMID = "pyramid"
     """Band by band, by local sharpness: hairs, glass, anything with depth behind depth."""
+    DEPTHMAP = "depthmap"
+    """Each pixel from the frames around the sharpest: smooth opaque subjects, metal, clean colour. Reads the
+    frames twice."""
+    WEIGHTED = "weighted"
+    """Mean of whole pixels by sharpness: few frames, much noise."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,19 @@ def _pyramid(setup: FusionSetup) -> Fusion:
     return PyramidFusion(setup.size, setup.dtype, setup.noise_sigma, setup.parameters)
 
 
-_FUSIONS: dict[Method, Callable[[FusionSetup], Fusion]] = {Method.PYRAMID: _pyramid}
+def _depthmap(setup: FusionSetup) -> Fusion:
+    return DepthMapFusion(setup.size, setup.dtype, setup.noise_sigma, setup.look_again)
 
-_SECOND_LOOK: frozenset[Method] = frozenset()
+
+def _weighted(setup: FusionSetup) -> Fusion:
+    return WeightedFusion(setup.size, setup.dtype, setup.noise_sigma)
+
+
+_FUSIONS: dict[Method, Callable[[FusionSetup], Fusion]] = {
+    Method.PYRAMID: _pyramid,
+    Method.DEPTHMAP: _depthmap,
+    Method.WEIGHTED: _weighted,
+}
+
+_SECOND_LOOK: frozenset[Method] = frozenset({Method.DEPTHMAP})
 """Methods that read the frames again."""

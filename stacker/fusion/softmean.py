@@ -1,0 +1,130 @@
+"""A weighted mean of pictures on a canvas, with weights of any range."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from stacker.frames import Image, full_scale
+from stacker.fusion.placing import Placed
+from stacker.fusion.window import Window
+
+__all__ = ["CELL_PX", "SoftMean"]
+
+CELL_PX = 2
+"""Weights are given for cells of this many pixels, and change smoothly between their centres."""
+
+_NOTHING = -1e9
+"""Logarithm of the sum of weights where no picture has been."""
+
+_OUTSIDE = -1e4
+"""Added to the logarithmic weight beyond a frame's edge: counts only where no frame reaches."""
+
+_OUTSIDE_FROM = 1e-5
+_NEGLIGIBLE = 1e-4
+"""Share of a picture in the mean that does not show in 8 bits."""
+
+_STRIP_CELLS = 32
+
+
+class SoftMean:
+    """Running weighted mean; weights come as logarithms, their sum is kept as one, so that nothing overflows.
+
+    The mean lies between the pictures that went in, at each pixel and in each channel: no ringing and no
+    colour that no frame has.
+    """
+
+    def __init__(self) -> None:
+        self.extent: Window | None = None
+        self._mean: Image = np.zeros((0, 0, 3), np.float32)
+        self._total: Image = np.zeros((0, 0), np.float32)
+        self.reached: Image = np.zeros((0, 0), np.uint8)
+
+    def cover(self, extent: Window) -> None:
+        """Make room for a window, whose edges are multiples of ``CELL_PX``."""
+        old = self.extent
+        new = self.extent = extent if old is None else old.union(extent)
+        if old is None:
+            self._mean = np.zeros((new.height, new.width, 3), np.float32)
+            self._total = np.full((new.height // CELL_PX, new.width // CELL_PX), _NOTHING, np.float32)
+            self.reached = np.zeros((new.height, new.width), np.uint8)
+            return
+        if old == new:
+            return
+        pads = (old.y - new.y, new.bottom - old.bottom), (old.x - new.x, new.right - old.right)
+        cells = tuple((before // CELL_PX, after // CELL_PX) for before, after in pads)
+        self._mean = np.pad(self._mean, (*pads, (0, 0)))
+        self._total = np.pad(self._total, cells, constant_values=_NOTHING)
+        self.reached = np.pad(self.reached, pads)
+
+    def add(self, placed: Placed, log_weight: Image, window: Window) -> None:
+        """Mix a frame in.
+
+        Parameters
+        ----------
+        placed : Placed
+            The frame on the canvas.
+        log_weight : ndarray of float32, shape (h / 2, w / 2)
+            Logarithm of its weight; changed.
+        window : Window
+            Where it lies; covered before, edges multiples of ``CELL_PX``.
+        """
+        assert self.extent is not None, "cover() comes first"
+        if placed.gate is not None:
+            gate = placed.gate[::CELL_PX, ::CELL_PX]
+            log_weight += 2 * np.log(np.maximum(gate, np.float32(_OUTSIDE_FROM)))
+            log_weight[gate <= _OUTSIDE_FROM] += _OUTSIDE
+        total = self._total[window.slices_in(self.extent, CELL_PX)]
+        share = _share(total, log_weight)
+        mean, reached = (array[window.slices_in(self.extent)] for array in (self._mean, self.reached))
+        if placed.inside is None:
+            reached[...] = 255
+        else:
+            cv2.bitwise_or(reached, placed.inside, reached)
+        _mix(mean, placed.picture, share)
+
+    def picture(self, dtype: np.dtype[Any]) -> Image:
+        """The mean over the extent, in a type of frames."""
+        white = full_scale(dtype)
+        scaled = self._mean * np.float32(white / 255.0)
+        if dtype.kind == "f":
+            return np.asarray(np.clip(scaled, 0, white))
+        return np.asarray(np.clip(np.rint(scaled, out=scaled), 0, white, out=scaled).astype(dtype))
+
+    def reduced(self, step: int) -> Image:
+        """Every ``step``-th pixel's surroundings as uint8; shape (H // step, W // step, 3)."""
+        height, width = self._mean.shape[:2]
+        size = (width // step, height // step)
+        small = cv2.resize(self._mean[: size[1] * step, : size[0] * step], size, interpolation=cv2.INTER_AREA)
+        return np.asarray(np.clip(np.rint(small), 0, 255).astype(np.uint8))
+
+
+def _share(total: Image, weight: Image) -> Image:
+    """Share of the new weight in the sum, which is updated; both are logarithms."""
+    lead = weight - total
+    less = np.exp(-np.abs(lead))
+    share = np.where(lead > 0, np.float32(1), less) / (1 + less)
+    np.maximum(total, weight, out=total)
+    total += np.log1p(less)
+    return np.asarray(share)
+
+
+def _mix(mean: Image, picture: Image, share: Image) -> None:
+    """Move the mean towards a picture by its share, given for cells."""
+    rows, columns = share.shape
+    for top in range(0, rows, _STRIP_CELLS):
+        bottom = min(top + _STRIP_CELLS, rows)
+        # A cell more on each side, so that strips meet.
+        above, below = max(0, top - 1), min(rows, bottom + 1)
+        cells = share[above:below]
+        if float(cells.max()) < _NEGLIGIBLE:
+            continue
+        size = (columns * CELL_PX, (below - above) * CELL_PX)
+        first = (top - above) * CELL_PX
+        part = slice(top * CELL_PX, bottom * CELL_PX)
+        wide = cv2.resize(cells, size, interpolation=cv2.INTER_LINEAR)[first : first + part.stop - part.start]
+        off = cv2.subtract(picture[part], mean[part])
+        cv2.multiply(off, cv2.merge([wide, wide, wide]), off)
+        cv2.add(mean[part], off, mean[part])

@@ -1,0 +1,92 @@
+"""Averages whole pixels by local sharpness: for few frames and for noisy ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from stacker.focus.measure import half_luma
+from stacker.frames import Image
+from stacker.fusion.base import Fused
+from stacker.fusion.depth import DepthTracker
+from stacker.fusion.placing import Placed, place
+from stacker.fusion.scratch import Scratch
+from stacker.fusion.softmean import CELL_PX, SoftMean
+from stacker.fusion.window import Window, window_of
+from stacker.registration.exposure import Gain
+from stacker.registration.similarity import Matrix
+
+__all__ = ["WeightedFusion"]
+
+_EXPONENT = 8.0
+"""Power of the energy of detail in the weight."""
+
+
+class WeightedFusion:
+    """Streaming mean of the frames, pixel by pixel, weighted by a power of the detail around.
+
+    One level, no bands: nothing rings and no colour arises that no frame has, but what is sharp in front of
+    something else keeps a blurred rim as wide as the window in which detail is measured.
+
+    Parameters
+    ----------
+    size : tuple of int
+        Width and height of the frames.
+    dtype : dtype
+        Their type.
+    noise_sigma : float
+        Standard deviation of their noise, in units of 1/255 of white.
+    """
+
+    def __init__(self, size: tuple[int, int], dtype: np.dtype[Any], noise_sigma: float) -> None:
+        self._size, self._dtype = size, np.dtype(dtype)
+        self._depth = DepthTracker(noise_sigma)
+        self._mean = SoftMean()
+        self._scratch = Scratch()
+
+    def add(self, pixels: Image, transform: Matrix, gain: Gain, index: int) -> None:
+        """Fold a frame in; see `stacker.fusion.base.Fusion`."""
+        window = window_of(transform, self._size).aligned(CELL_PX)
+        self._depth.cover(window)
+        self._mean.cover(window)
+        placed = place(pixels, transform, gain, window, self._scratch)
+        score = self._depth.add(half_luma(placed.picture), reached_cells(placed), window, index)
+        self._mean.add(placed, score * np.float32(_EXPONENT), window)
+
+    def preview(self, max_width_px: int) -> Fused:
+        """The picture so far, reduced; see `stacker.fusion.base.Fusion`."""
+        extent = self._require_frames()
+        step = preview_step(extent, max_width_px)
+        reached = self._mean.reached[::step, ::step][: extent.height // step, : extent.width // step] > 0
+        return Fused(
+            self._mean.reduced(step), reached, reduced(extent, step), self._depth.shares(), step=step
+        )
+
+    def finish(self) -> Fused:
+        """The picture of all frames so far; see `stacker.fusion.base.Fusion`."""
+        extent = self._require_frames()
+        image = self._mean.picture(self._dtype)
+        return Fused(image, self._mean.reached > 0, extent, self._depth.shares(), self._depth.finish(image))
+
+    def _require_frames(self) -> Window:
+        assert self._mean.extent is not None, "add() comes first"
+        return self._mean.extent
+
+
+def reached_cells(placed: Placed) -> Image | None:
+    """Where a placed frame reaches, cell by cell; None where it fills the window."""
+    return None if placed.inside is None else placed.inside[::CELL_PX, ::CELL_PX]
+
+
+def preview_step(extent: Window, max_width_px: int) -> int:
+    """Largest power of 2 by which an extent can be reduced and stay that wide."""
+    step = 1
+    while extent.width // (2 * step) >= max_width_px:
+        step *= 2
+    return step
+
+
+def reduced(extent: Window, step: int) -> Window:
+    """The extent in pixels of a reduced picture."""
+    return Window(extent.x // step, extent.y // step, extent.width // step, extent.height // step)
