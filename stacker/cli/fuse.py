@@ -31,6 +31,8 @@ INTERRUPTED = 130
 
 class _Method(Enum):
     PYRAMID = "pyramid"
+    DEPTHMAP = "depthmap"
+    WEIGHTED = "weighted"
 
 
 class _Border(Enum):
@@ -67,7 +69,13 @@ def _fuse(
         ),
     ],
     method: Annotated[
-        _Method, typer.Option(help="pyramid: band by band, by local sharpness.", rich_help_panel="Fusion")
+        _Method,
+        typer.Option(
+            help="pyramid: band by band, by local sharpness; for hairs and anything with depth behind depth. "
+            "depthmap: whole pixels of the sharpest frame; for smooth opaque subjects and clean colour. "
+            "weighted: a soft average; for few frames.",
+            rich_help_panel="Fusion",
+        ),
     ] = _Method.PYRAMID,
     border: Annotated[
         _Border,

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from stacker import Border, load_stack, read_frame, write_image
+from stacker import Border, Method, load_stack, read_frame, write_image
 
 COMMAND = [sys.executable, "-c", "from stacker.cli import main; main()"]
 
@@ -219,6 +219,13 @@ def test_all_that_is_asked_for_is_written(frames: Path, tmp_path: Path) -> None:
     assert read_frame(tmp_path / "out.tif").pixels.dtype == np.float32
     shapes = {read_frame(tmp_path / name).pixels.shape for name in ("out.tif", "out-slab-002.tif")}
     assert shapes == {kept.image.shape}
+
+
+def test_the_choices_of_the_command_are_those_of_the_engine() -> None:
+    from stacker.cli import fuse
+
+    assert {choice.value for choice in fuse._Method} == {choice.value for choice in Method}
+    assert {choice.value for choice in fuse._Border} == {choice.value for choice in Border}
 
 
 def test_a_folder_of_another_kind_is_not_replaced(frames: Path, tmp_path: Path) -> None:
