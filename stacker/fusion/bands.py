@@ -22,19 +22,23 @@ import cv2
 import numpy as np
 
 from stacker.frames import Image
-from stacker.fusion.scoring import LUMA, NOTHING, FusionParameters, inherit, merge, score, smooth, weigh_rows
+from stacker.fusion.scoring import (
+    LUMA,
+    NOTHING,
+    FusionParameters,
+    Score,
+    glare,
+    inherit,
+    log_reach,
+    merge,
+    smooth,
+    smooth_finest,
+)
 from stacker.fusion.scratch import Scratch
 from stacker.fusion.stages import MeanCode, Stages
 from stacker.fusion.window import Spans, Window
-from stacker.fusion.workers import over_rows
 
 __all__ = ["Bands", "Gate", "level_windows", "pyramid_levels"]
-
-_OUTSIDE = -1e4
-"""Logarithmic weight of pixels that a frame does not reach: counts only where no frame does."""
-
-_OUTSIDE_FROM = 1e-5
-"""Share of a coarse pixel below which it counts as not reached."""
 
 _RIM_WEIGHT = 0.01
 """Pixels at the rim of a warped frame are interpolated from its mirrored edge: used where nothing else is."""
@@ -42,6 +46,9 @@ _RIM_WEIGHT = 0.01
 _FINE = 3
 """Levels for which windows are aligned and padded as a whole. The coarser ones need wider margins, which cost
 nothing there: a frame is padded once more when it is so small."""
+
+_LEAST_ALIGNED = 2
+"""Brightness is compared at a quarter of the size, whatever the number of bands."""
 
 _MARGIN = 2
 """Coarse pixels that a window reaches beyond the frame: pyrUp looks one pixel to each side at every level,
@@ -59,7 +66,7 @@ def level_windows(frame: Window, levels: int) -> list[Window]:
     Sizes are even. Up to level 3 they are halves of each other; there a wider margin is added.
     """
     fine = min(_FINE, levels)
-    base = frame.expanded(_MARGIN << fine).aligned(1 << fine)
+    base = frame.expanded(_MARGIN << fine).aligned(1 << max(fine, _LEAST_ALIGNED))
     windows = [base.halved(level) for level in range(fine)]
     coarse, more = base.halved(fine), levels - fine
     if more:
@@ -69,7 +76,7 @@ def level_windows(frame: Window, levels: int) -> list[Window]:
 
 @dataclass(frozen=True)
 class Gate:
-    """Logarithmic weight of a frame by reach, over a grid.
+    """How far a frame reaches, over a grid.
 
     Attributes
     ----------
@@ -88,14 +95,6 @@ class Gate:
             row[first:last] = _RIM_WEIGHT
             row[clear:rim] = 1.0
         return cls(weight)
-
-    def logarithm(self) -> Image:
-        """What is added to scores."""
-        reach = np.maximum(self.weight, np.float32(_OUTSIDE_FROM))
-        cv2.log(reach, reach)
-        reach *= np.float32(2)
-        reach[self.weight <= _OUTSIDE_FROM] = _OUTSIDE
-        return reach
 
     def halved(self) -> Gate:
         """On the next coarser grid."""
@@ -128,6 +127,7 @@ class Bands:
         self._windows: list[Window] = []
         self._means: list[Image] = []
         self._strengths: list[Image] = []
+        self._first_seen: Image = np.zeros((0, 0), np.float32)
         self._scratch = Scratch()
 
     def cover(self, canvas: Window) -> None:
@@ -146,9 +146,14 @@ class Bands:
             self._strengths[level] = grown(
                 self._strengths[level], old if coarsest else old.halved(1), grid, NOTHING
             )
+        cells = after[0].halved(2)
+        if before:
+            self._first_seen = grown(self._first_seen, before[0].halved(2), cells, -1.0)
+        else:
+            self._first_seen = np.full((cells.height, cells.width), -1.0, np.float32)
         self._windows = after
 
-    def add(self, planes: Image, to_levels: float, gate: Gate, frame: Window) -> None:
+    def add(self, planes: Image, to_levels: float, luma: Image, gate: Gate, frame: Window) -> None:
         """Fold a registered frame in.
 
         Parameters
@@ -158,6 +163,8 @@ class Bands:
             some plausible way.
         to_levels : float
             Factor from samples to 1/255 of white.
+        luma : ndarray of float32, shape (h/2, w/2)
+            Its luma in levels, at half size.
         gate : Gate
             Its reach, at half size.
         frame : Window
@@ -165,7 +172,7 @@ class Bands:
         """
         windows = level_windows(frame, self.levels)
         fine = min(_FINE, self.levels)
-        picture, inherited = planes, None
+        picture, inherited = planes, self._glare(luma, gate, windows[0])
         activity = gate.weight
         for level in range(self.levels):
             half, energy = self._measure(picture, to_levels, level)
@@ -228,21 +235,39 @@ class Bands:
         energy = self._scratch.array("energy", height, width)
         noise = 4 * self._parameters.softness * self._variances[level]  # of 4 pixels
         self._stages.energy(picture, to_levels, half, np.array(LUMA, np.float32) / np.float32(noise), energy)
-        smooth(energy)
+        if level == 0:
+            smooth_finest(energy, self._parameters.wide)
+        else:
+            smooth(energy)
         return half, energy
 
     def _weigh(
-        self, level: int, energy: Image, inherited: Image | None, gate: Gate, grid: Window, activity: Image
+        self, level: int, energy: Image, inherited: Image, gate: Gate, grid: Window, activity: Image
     ) -> None:
-        where = grid.slices_in(self._windows[level].halved(1))
-        strength, reach = self._strengths[level][where], gate.logarithm()
-        over_rows(weigh_rows, grid.height, energy, inherited, reach, strength, self._parameters, activity)
+        """Energy to share, in place; ``inherited`` is the glare at the finest level."""
+        settings = self._parameters
+        if level == 0:
+            score = Score(1.0, -1.0, settings.exponent)
+        else:
+            score = Score(1 - settings.inherit, settings.inherit, settings.exponent)
+        rows, columns = grid.slices_in(self._windows[level].halved(1))
+        corner = rows.start, columns.start
+        self._stages.weigh(energy, inherited, score, gate.weight, self._strengths[level], corner, activity)
+
+    def _glare(self, luma: Image, gate: Gate, window: Window) -> Image:
+        """How much the frame is held back for being bright, over its half size."""
+        reached = cv2.resize(gate.weight, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_NEAREST) > 0
+        seen = self._first_seen[window.halved(2).slices_in(self._windows[0].halved(2))]
+        excess = glare(luma, reached, seen, self._parameters.glare)
+        held_back = self._scratch.array("held back", *luma.shape)
+        cv2.resize(excess, luma.shape[::-1], held_back, interpolation=cv2.INTER_LINEAR)
+        return held_back
 
     def _add_coarsest(self, picture: Image, activity: Image, gate: Gate, window: Window) -> None:
         """What is left of the picture has the weight of the coarsest band."""
         where = window.slices_in(self._windows[-1])
-        weight = score(activity, self._parameters)
-        share = merge(weight + gate.logarithm(), self._strengths[-1][where])
+        weight = activity * np.float32(self._parameters.exponent) + log_reach(gate.weight)
+        share = merge(weight, self._strengths[-1][where])
         mean = self._means[-1][:, where[0], where[1]]
         mean += share * (picture - mean)
 

@@ -28,11 +28,12 @@ __all__ = [
     "halve_rows",
     "luma_rows",
     "warp_rows",
+    "weigh_rows",
 ]
 
 _F = np.float32
-_TILE_COLUMNS = 512
-"""Columns warped at a time: their lines stay in the processor's cache between the two passes."""
+_TILE_ROWS, _TILE_COLUMNS = 64, 512
+"""What is warped at a time: its lines, 400 kB, stay in the processor's cache between the two passes."""
 
 _CUBIC = np.float32(-0.75)
 """Slope of the cubic at its neighbour, OpenCV's choice (Keys, "Cubic convolution interpolation", 1981)."""
@@ -58,14 +59,25 @@ def _run_end(start: Any, slope: Any, x: Any, n: Any, shift: Any) -> Any:
 
 
 @inner
-def _blend(a: Any, b: Any, c: Any, d: Any, start: Any, slope: Any, out: Any) -> Any:
-    """Cubic interpolation between b and c at the fraction start + slope * x."""
-    for x in range(out.size):
+def _cubic(start: Any, slope: Any, n: Any, weights: Any) -> Any:
+    """Weights of the four neighbours of the fractions start + slope * x, of n pixels."""
+    before, first, second, behind = weights[0, :n], weights[1, :n], weights[2, :n], weights[3, :n]
+    for x in range(n):
         t = _F(start + slope * x)
-        u = _F(1) - t
-        outer = _CUBIC * t * u
-        inner = ((_CUBIC + _F(2)) * t - (_CUBIC + _F(3))) * t * t + _F(1)
-        out[x] = outer * u * a[x] + inner * b[x] + (_F(1) - inner - outer) * c[x] + outer * t * d[x]
+        outer = _CUBIC * t * (_F(1) - t)
+        nearer = ((_CUBIC + _F(2)) * t - (_CUBIC + _F(3))) * t * t + _F(1)
+        before[x] = outer - outer * t
+        first[x] = nearer
+        second[x] = _F(1) - outer - nearer
+        behind[x] = outer * t
+
+
+@inner
+def _blend(a: Any, b: Any, c: Any, d: Any, weights: Any, out: Any) -> Any:
+    n = out.size
+    before, first, second, behind = weights[0, :n], weights[1, :n], weights[2, :n], weights[3, :n]
+    for x in range(n):
+        out[x] = before[x] * a[x] + first[x] * b[x] + second[x] * c[x] + behind[x] * d[x]
 
 
 @inner
@@ -117,6 +129,7 @@ def _warp_tile(
     slope = a - b * d / e  # along a line of the frame: what is left when its slant is taken out
     lines = np.empty((3, int(abs(slope) * n) + 8), np.float32)
     across = np.empty((bottom - top, 3, n), np.float32)
+    weights = np.empty((4, n), np.float32)
     for line in range(top, bottom):
         mirrored = line if line >= 0 else -1 - line
         mirrored = mirrored if mirrored < height else 2 * height - 1 - mirrored
@@ -128,28 +141,27 @@ def _warp_tile(
             end = _run_end(start, slope, x, n, 1)
             whole = math.floor(start + slope * x)
             i, m = whole - left, end - x
-            part, step = start + slope * x - whole, slope - 1.0
+            _cubic(start + slope * x - whole, slope - 1.0, m, weights)
             for c in range(3):
-                _blend(
-                    lines[c, i - 1 : i - 1 + m], lines[c, i : i + m], lines[c, i + 1 : i + 1 + m],
-                    lines[c, i + 2 : i + 2 + m], part, step, across[line - top, c, x:end],
-                )  # fmt: skip
+                source = lines[c, i - 1 : i + 2 + m]
+                _blend(source[:m], source[1:], source[2:], source[3:], weights, across[line - top, c, x:end])
             x = end
-    values = np.empty(n, np.float32)
+    values = np.empty((3, n), np.float32)
     for y in range(y0, y1):
         start = d * x0 + e * y + ty
-        for c in range(3):
-            x = 0
-            while x < n:
-                end = _run_end(start, d, x, n, 0)
-                whole = math.floor(start + d * x)
-                i = whole - top
+        x = 0
+        while x < n:
+            end = _run_end(start, d, x, n, 0)
+            i = math.floor(start + d * x) - top
+            _cubic(start + d * x - i - top, d, end - x, weights)
+            for c in range(3):
                 _blend(
                     across[i - 1, c, x:end], across[i, c, x:end], across[i + 1, c, x:end],
-                    across[i + 2, c, x:end], start + d * x - whole, d, values[x:end],
+                    across[i + 2, c, x:end], weights, values[c, x:end],
                 )  # fmt: skip
-                x = end
-            _store(values, gain[c], offset[c], limits[0], limits[1], limits[2], out[c, y, x0:x1])
+            x = end
+        for c in range(3):
+            _store(values[c], gain[c], offset[c], limits[0], limits[1], limits[2], out[c, y, x0:x1])
 
 
 @compiled
@@ -161,8 +173,11 @@ def warp_rows(
     ``limits``: what to add before a fraction is cut off, least and greatest value, as float32.
     """
     width = out.shape[2]
-    for x0 in range(0, width, _TILE_COLUMNS):
-        _warp_tile(pixels, matrix, gain, offset, limits, out, y0, y1, x0, min(width, x0 + _TILE_COLUMNS))
+    for top in range(y0, y1, _TILE_ROWS):
+        bottom = min(y1, top + _TILE_ROWS)
+        for x0 in range(0, width, _TILE_COLUMNS):
+            x1 = min(width, x0 + _TILE_COLUMNS)
+            _warp_tile(pixels, matrix, gain, offset, limits, out, top, bottom, x0, x1)
 
 
 @inner
@@ -336,6 +351,76 @@ def fold_rows(
                 for k in range(2):
                     target = mean[c, top + 2 * y + k, left : left + 2 * n]
                     _fold_row(planes[c, 2 * y + k], scale, columns[k, c], shares[k], code, target, x0, x1)
+
+
+@inner
+def _logarithm(x: Any) -> Any:
+    """Natural logarithm of a float32 above 0, to 1e-7; a call of the C library cannot be vectorised."""
+    # x = 2**e * m with m from sqrt(1/2) to sqrt(2); log(1 + u) / u is a polynomial fitted on that range.
+    e = (_F(x).view(np.int32) - np.int32(0x3F3504F3)) >> np.int32(23)
+    u = np.int32(_F(x).view(np.int32) - (e << np.int32(23))).view(np.float32) - _F(1)
+    p = _F(0.163216669) - _F(0.0991933181) * u
+    p = _F(0.198877341) + u * (_F(-0.173538705) + u * p)
+    p = _F(0.999999865) + u * (_F(-0.500006591) + u * (_F(0.333355799) + u * (_F(-0.249589789) + u * p)))
+    return _F(e) * _F(0.693147181) + u * p
+
+
+@inner
+def _exponential(x: Any) -> Any:
+    """e to a power of at most 0, to 1e-7 of it; 0 below e**-80."""
+    x = max(x, _F(-80)) * _F(1.44269504)
+    whole = np.floor(x + _F(0.5))
+    f = x - whole
+    p = _F(0.0555032721) + f * (_F(0.0096760371) + f * _F(0.00134004322))
+    p = _F(1.00000008) + f * (_F(0.693147207) + f * (_F(0.240221074) + f * p))
+    return p * np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
+
+
+@inner
+def _activate(energy: Any, other: Any, shares: Any, activity: Any) -> Any:
+    for x in range(activity.size):
+        activity[x] = shares[0] * _logarithm(_F(1) + energy[x]) + shares[1] * other[x]
+
+
+@inner
+def _score(activity: Any, gate: Any, exponent: Any, outside: Any, score: Any) -> Any:
+    for x in range(score.size):
+        reach = _F(2) * _logarithm(max(gate[x], _F(1e-10)))
+        score[x] = exponent * activity[x] + (outside[1] if gate[x] <= outside[0] else reach)
+
+
+@inner
+def _merge(score: Any, strength: Any, share: Any) -> Any:
+    for x in range(share.size):
+        lead = score[x] - strength[x]
+        less = _exponential(-abs(lead))
+        part = _F(1) / (_F(1) + less)
+        share[x] = part if lead >= _F(0) else part * less
+        strength[x] = max(score[x], strength[x]) + _logarithm(_F(1) + less)
+
+
+@compiled
+def weigh_rows(
+    energy: Any,
+    other: Any,
+    shares: Any,
+    exponent: Any,
+    gate: Any,
+    outside: Any,
+    strength: Any,
+    top: Any,
+    left: Any,
+    activity: Any,
+    y0: Any,
+    y1: Any,
+) -> Any:
+    """Energy to share, in place; see `stacker.fusion.stages.Stages.weigh`."""
+    n = energy.shape[1]
+    score = np.empty(n, np.float32)
+    for y in range(y0, y1):
+        _activate(energy[y], other[y], shares, activity[y])
+        _score(activity[y], gate[y], exponent, outside, score)
+        _merge(score, strength[top + y, left : left + n], energy[y])
 
 
 @inner

@@ -7,7 +7,7 @@ import numpy as np
 from stacker.frames import Image
 from stacker.fusion import compiled as loops
 from stacker.fusion.plain import warp_by_opencv
-from stacker.fusion.scoring import LUMA
+from stacker.fusion.scoring import LUMA, OUTSIDE, OUTSIDE_FROM, Score
 from stacker.fusion.stages import MeanCode, SourceCode
 from stacker.fusion.window import Spans
 from stacker.fusion.workers import over_rows
@@ -17,9 +17,6 @@ __all__ = ["FastStages"]
 
 _SEPARABLE = 1 / 16
 """How much slope, turn or shear lines are resampled for one after the other: runs of 16 pixels or more."""
-
-_WARP_ROWS = 64
-"""Rows warped at a time: of 512 columns they need 400 kB between the two passes, which the cache holds."""
 
 
 class FastStages:
@@ -42,7 +39,6 @@ class FastStages:
             offset,
             limits,
             out,
-            rows_together=_WARP_ROWS,
         )
 
     def widen(self, planes: Image, spans: Spans, low: Image, high: Image, corner: tuple[int, int]) -> None:
@@ -61,6 +57,31 @@ class FastStages:
         """Luma of 2 x 2 pixels."""
         over_rows(
             loops.luma_rows, out.shape[0], planes, np.array(LUMA, np.float32) * np.float32(to_levels / 4), out
+        )
+
+    def weigh(
+        self,
+        energy: Image,
+        other: Image,
+        score: Score,
+        gate: Image,
+        strength: Image,
+        corner: tuple[int, int],
+        activity: Image,
+    ) -> None:
+        """Turn energy into this frame's share of all frames so far."""
+        over_rows(
+            loops.weigh_rows,
+            energy.shape[0],
+            energy,
+            other,
+            np.array([score.own_share, score.other_share], np.float32),
+            np.float32(score.exponent),
+            gate,
+            np.array([OUTSIDE_FROM, OUTSIDE], np.float32),
+            strength,
+            *corner,
+            activity,
         )
 
     def fold(

@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 
 from stacker.frames import Image
-from stacker.fusion.scoring import LUMA
+from stacker.fusion.scoring import LUMA, Score, log_reach, merge
 from stacker.fusion.stages import MeanCode, SourceCode
 from stacker.fusion.window import Spans
+from stacker.fusion.workers import over_rows
 from stacker.registration.similarity import Matrix
 
 __all__ = ["PlainStages", "warp_by_opencv"]
@@ -50,6 +51,21 @@ class PlainStages:
         for plane, weight in zip(planes, LUMA, strict=True):
             total += _levels(plane, weight * to_levels)
         cv2.resize(total, out.shape[::-1], out, interpolation=cv2.INTER_AREA)
+
+    def weigh(
+        self,
+        energy: Image,
+        other: Image,
+        score: Score,
+        gate: Image,
+        strength: Image,
+        corner: tuple[int, int],
+        activity: Image,
+    ) -> None:
+        """Turn energy into this frame's share of all frames so far."""
+        height, width = energy.shape
+        sums = strength[corner[0] : corner[0] + height, corner[1] : corner[1] + width]
+        over_rows(_weigh_rows, height, energy, other, score, gate, sums, activity)
 
     def fold(
         self,
@@ -108,6 +124,24 @@ def warp_by_opencv(pixels: Image, to_frame: Matrix, gain: Image, offset: Image, 
         if gain[channel] != 1 or offset[channel] != 0:
             plane = source.stored(plane.astype(np.float32) * gain[channel] + offset[channel])
         out[channel] = plane
+
+
+def _weigh_rows(
+    energy: Image,
+    other: Image,
+    score: Score,
+    gate: Image,
+    strength: Image,
+    activity: Image,
+    y0: int,
+    y1: int,
+) -> None:
+    active = activity[y0:y1]
+    np.add(energy[y0:y1], np.float32(1), out=active)
+    cv2.log(active, active)
+    cv2.addWeighted(active, score.own_share, other[y0:y1], score.other_share, 0, active)
+    weight = cv2.scaleAdd(active, score.exponent, log_reach(gate[y0:y1]))
+    energy[y0:y1] = merge(weight, strength[y0:y1])
 
 
 def _levels(plane: Image, to_levels: float) -> Image:

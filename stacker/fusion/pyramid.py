@@ -105,9 +105,9 @@ class PyramidFusion:
         whole = Spans.of_frame(transform, self._size, window, -0.5, step=2)
         inner = Spans.of_frame(transform, self._size, window, _RIM_PX, step=2)
         gate = Gate.of(whole, inner, window.width // 2)
-        self._bands.add(planes, self._source.to_levels, gate, frame)
         luma = self._scratch.array("luma", window.height // 2, window.width // 2)
         self._stages.luma(planes, self._source.to_levels, luma)
+        self._bands.add(planes, self._source.to_levels, luma, gate, frame)
         self._depth.add(luma, whole.mask(window.width // 2), window, index)
 
     def preview(self, max_width_px: int) -> Fused:

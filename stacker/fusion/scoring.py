@@ -9,7 +9,20 @@ import numpy as np
 
 from stacker.frames import Image
 
-__all__ = ["LUMA", "NOTHING", "FusionParameters", "inherit", "merge", "score", "smooth", "weigh_rows"]
+__all__ = [
+    "LUMA",
+    "NOTHING",
+    "OUTSIDE",
+    "OUTSIDE_FROM",
+    "FusionParameters",
+    "Score",
+    "glare",
+    "inherit",
+    "log_reach",
+    "merge",
+    "smooth",
+    "smooth_finest",
+]
 
 LUMA = (0.25, 0.5, 0.25)
 """Weights of red, green and blue in a band's energy."""
@@ -17,8 +30,23 @@ LUMA = (0.25, 0.5, 0.25)
 NOTHING = -1e9
 """Logarithmic weight of a pixel that no frame has touched: exp of its distance to any score is 0."""
 
-_WINDOW_SIGMA = 0.7071
-"""Of the window over which energy is summed, in half-size pixels: with the 2 x 2 sums that is 1.5 px."""
+OUTSIDE = -1e4
+"""Logarithmic weight of pixels that a frame does not reach: counts only where no frame does."""
+
+OUTSIDE_FROM = 1e-5
+"""Share of a coarse pixel below which it counts as not reached."""
+
+_FINEST_SIGMA, _SIGMA = 0.6, 0.7071
+"""Of the windows over which energy is summed, in half-size pixels, on top of the sums over 2 x 2."""
+
+_WIDE_CELLS = 7
+"""Quarter-size pixels of the wide window: 28 px."""
+
+_GLARE_CELLS = 5
+"""Quarter-size pixels over which brightness is averaged: the discs of defocused highlights are wider."""
+
+_GLARE_IGNORED = 0.05
+"""Share of the brightness by which frames may differ for other reasons: noise, and errors of the gain."""
 
 
 @dataclass(frozen=True)
@@ -31,36 +59,85 @@ class FusionParameters:
         Multiplies the noise variance in the activity; larger averages more.
     exponent : float
         Power of the activity in the weight.
-    hard_exponent : float
-        Power above ``hard_from``, where there is no doubt which frame is sharp.
-    hard_from : float
-        Logarithm of the activity from which the harder power applies.
     inherit : float
         Share of the finer band in the activity of a coarser one, 0 to 1.
+    wide : float
+        Share of a wide window in the energy of the finest band: decides where there is no detail at hand.
+    glare : float
+        How much brighter frames are held back. A highlight out of focus is a disc with a hard edge, which
+        looks sharp; but it only ever adds light, so that of two frames the darker one is right.
     """
 
     softness: float = 3.0
     exponent: float = 8.0
-    hard_exponent: float = 24.0
-    hard_from: float = 3.0
-    inherit: float = 0.95
+    inherit: float = 0.85
+    wide: float = 0.05
+    glare: float = 40.0
+
+
+@dataclass(frozen=True)
+class Score:
+    """How the parts of a band's score are put together.
+
+    Attributes
+    ----------
+    own_share, other_share : float
+        Logarithmic activity is own_share * log(1 + energy) + other_share * what else is known.
+    exponent : float
+        The logarithmic weight is that, times exponent.
+    """
+
+    own_share: float
+    other_share: float
+    exponent: float
+
+
+def smooth_finest(energy: Image, wide: float) -> None:
+    """Sum the energy of the finest band over a small window and, with a share, over a wide one; in place."""
+    cells = cv2.blur(_halved(energy), (_WIDE_CELLS, _WIDE_CELLS))
+    cv2.GaussianBlur(energy, (3, 3), _FINEST_SIGMA, energy)
+    around = cv2.resize(cells, energy.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    cv2.scaleAdd(around, wide, energy, energy)
 
 
 def smooth(energy: Image) -> None:
     """Sum energy over a small window, in place."""
-    cv2.GaussianBlur(energy, (3, 3), _WINDOW_SIGMA, energy)
+    cv2.GaussianBlur(energy, (3, 3), _SIGMA, energy)
+
+
+def glare(luma: Image, reached: Image, first_seen: Image, strength: float) -> Image:
+    """How much a frame's activity has to be lowered because it is brighter than the first frame.
+
+    Parameters
+    ----------
+    luma : ndarray of float32, shape (2 h, 2 w)
+        At half size, white at 255.
+    reached : ndarray of bool, shape (h, w)
+        Where the frame is.
+    first_seen : ndarray of float32, shape (h, w)
+        Brightness in the first frame that reached each place, 0 to 1; below 0 where none has. Is completed.
+    strength : float
+        `FusionParameters.glare`.
+
+    Returns
+    -------
+    ndarray of float32, shape (h, w)
+        Negative where the frame is darker, 0 where it is not.
+    """
+    brightness = _halved(luma)
+    np.clip(brightness * np.float32(1 / 255), 0, 1, out=brightness)
+    cv2.blur(brightness, (_GLARE_CELLS, _GLARE_CELLS), brightness)
+    np.copyto(first_seen, brightness, where=reached & (first_seen < 0))
+    excess = brightness - first_seen
+    ignored = np.abs(first_seen) * np.float32(_GLARE_IGNORED)
+    excess -= np.clip(excess, -ignored, ignored)
+    excess *= np.float32(strength) * reached
+    return np.asarray(excess)
 
 
 def inherit(activity: Image) -> Image:
     """Logarithmic activity for the next coarser band: averaged as a power, so that the sharp parts decide."""
     return np.asarray(cv2.log(cv2.pyrDown(cv2.exp(activity))))
-
-
-def score(activity: Image, parameters: FusionParameters) -> Image:
-    """Logarithmic weight of a frame by its logarithmic activity."""
-    extra = parameters.hard_exponent - parameters.exponent
-    beyond = np.maximum(activity - np.float32(parameters.hard_from), 0)
-    return np.asarray(cv2.addWeighted(activity, parameters.exponent, beyond, extra, 0, beyond))
 
 
 def merge(weight: Image, strength: Image) -> Image:
@@ -76,42 +153,16 @@ def merge(weight: Image, strength: Image) -> Image:
     return np.asarray(cv2.exp(step, step))
 
 
-def weigh_rows(
-    energy: Image,
-    inherited: Image | None,
-    gate: Image,
-    strength: Image,
-    parameters: FusionParameters,
-    activity: Image,
-    y0: int,
-    y1: int,
-) -> None:
-    """Turn energy into this frame's share of all frames so far, for some rows.
+def log_reach(gate: Image) -> Image:
+    """What is added to the logarithmic weight by how far a frame reaches: 0 where the gate is 1."""
+    reach = np.maximum(gate, np.float32(OUTSIDE_FROM))
+    cv2.log(reach, reach)
+    reach *= np.float32(2)
+    reach[gate <= OUTSIDE_FROM] = OUTSIDE
+    return reach
 
-    Parameters
-    ----------
-    energy : ndarray of float32, shape (h, w)
-        In units of the noise; replaced by the share, 0 to 1.
-    inherited : ndarray of float32, shape (h, w), or None
-        Logarithmic activity of the finer band.
-    gate : ndarray of float32, shape (h, w)
-        Logarithmic weight by reach: 0 inside the frame.
-    strength : ndarray of float32, shape (h, w)
-        Logarithm of the sum of all frames' weights; this frame's is added.
-    parameters : FusionParameters
-        How hard to choose.
-    activity : ndarray of float32, shape (h, w)
-        Is filled with the logarithmic activity.
-    y0, y1 : int
-        The rows.
-    """
-    own = energy[y0:y1]
-    active = activity[y0:y1]
-    np.add(own, np.float32(1), out=active)
-    cv2.log(active, active)
-    if inherited is not None:
-        share = parameters.inherit
-        cv2.addWeighted(active, 1 - share, inherited[y0:y1], share, 0, active)
-    weight = score(active, parameters)
-    np.add(weight, gate[y0:y1], out=weight)
-    own[...] = merge(weight, strength[y0:y1])
+
+def _halved(plane: Image) -> Image:
+    """Mean over 2 x 2."""
+    size = plane.shape[1] // 2, plane.shape[0] // 2
+    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA))

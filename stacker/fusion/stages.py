@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from stacker.frames import Image, full_scale
+from stacker.fusion.scoring import Score
 from stacker.fusion.window import Spans
 from stacker.registration.similarity import Matrix
 
@@ -145,6 +146,36 @@ class Stages(Protocol):
 
     def luma(self, planes: Image, to_levels: float, out: Image) -> None:
         """Mean over 2 x 2 pixels of (R + 2 G + B) / 4, in levels; ``out``: (h/2, w/2)."""
+
+    def weigh(
+        self,
+        energy: Image,
+        other: Image,
+        score: Score,
+        gate: Image,
+        strength: Image,
+        corner: tuple[int, int],
+        activity: Image,
+    ) -> None:
+        """Turn energy into this frame's share of all frames so far.
+
+        Parameters
+        ----------
+        energy : ndarray of float32, shape (h, w)
+            In units of the noise; replaced by the share, 0 to 1.
+        other : ndarray of float32, shape (h, w)
+            A second part of the logarithmic activity.
+        score : Score
+            How the parts make up activity and weight.
+        gate : ndarray of float32, shape (h, w)
+            1 inside the frame, 0 outside.
+        strength : ndarray of float32
+            Logarithm of the sum of all frames' weights over the canvas; this frame's is added.
+        corner : tuple of int
+            Row and column of the frame in ``strength``.
+        activity : ndarray of float32, shape (h, w)
+            Is filled with the logarithmic activity.
+        """
 
     def fold(
         self,

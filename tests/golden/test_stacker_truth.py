@@ -278,6 +278,6 @@ def test_scale_of_the_chain_is_corrected_by_rail_geometry(render_stack: Render) 
 
 def test_harder_weights_do_not_overflow(render_stack: Render) -> None:
     rendered = render_stack(count=5, noise=0.0, dtype=np.uint16)
-    options = Options(fusion=FusionParameters(exponent=60, hard_exponent=400))
+    options = Options(fusion=FusionParameters(exponent=200))
     stack = fuse_outward(rendered, options)
     assert psnr(stack.image, rendered.truth, stack.origin_px) > 33
