@@ -8,9 +8,10 @@ import numpy as np
 from stacker.frames import Image
 from stacker.fusion.scratch import Scratch
 
-__all__ = ["FocusMeasure", "half_luma"]
+__all__ = ["LUMA", "FocusMeasure", "half_luma"]
 
-_LUMA = np.array([[0.25, 0.5, 0.25]], np.float32)
+LUMA = np.array([[0.25, 0.5, 0.25]], np.float32)
+"""Shares of red, green and blue."""
 
 _DETAIL_SIGMA = 1.0
 """Of the 5 x 5 Gaussian that leaves detail behind, in cells of 2 px: a band between the two finest of the
@@ -47,7 +48,7 @@ def half_luma(picture: Image) -> Image:
     """
     height, width = picture.shape[:2]
     small = cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.transform(small, _LUMA))
+    return np.asarray(cv2.transform(small, LUMA))
 
 
 class FocusMeasure:
@@ -116,5 +117,5 @@ class FocusMeasure:
         """Energy that white noise of that deviation leaves in the detail of half-size luma."""
         noise = np.random.default_rng(0).standard_normal((256, 256)).astype(np.float32)
         gain = float(self._energy(noise).mean())
-        channels = float(np.square(_LUMA).sum()) / 4.0  # three independent channels, over 4 pixels
+        channels = float(np.square(LUMA).sum()) / 4.0  # three independent channels, over 4 pixels
         return max(gain * channels * noise_sigma**2, 1e-6)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
@@ -30,6 +32,15 @@ _GUIDE_VARIANCE = 25.0
 """Of the guided filter: window in cells, and the variance of luma (0 to 255) below which nothing is an
 edge."""
 
+_COARSE = 2
+"""Surroundings are looked at in blocks of so many cells: what fills is smooth."""
+
+_SAMPLE = 4
+"""One cell of so many along both sides is enough for a median."""
+
+_STRIP_CELLS = 65536
+"""Handled at a time, so that intermediate values stay in the processor's cache."""
+
 _SUPPORT = 0.1
 """Confidence in a window from which the guide is believed; below, wider surroundings fill."""
 
@@ -44,8 +55,8 @@ def focus_width(peak: Image, variance: Image) -> float:
     variance : ndarray, shape (h, w)
         Of the index, in slices squared.
     """
-    clear = peak >= np.median(peak[::4, ::4])
-    return max(1.0, float(np.sqrt(np.median(variance[clear]))))
+    some, spread = peak[::_SAMPLE, ::_SAMPLE], variance[::_SAMPLE, ::_SAMPLE]
+    return max(1.0, float(np.sqrt(np.median(spread[some >= np.median(some)]))))
 
 
 def confidence_of(index: Image, variance: Image, peak: Image) -> Image:
@@ -65,12 +76,25 @@ def confidence_of(index: Image, variance: Image, peak: Image) -> Image:
     ndarray of float32, shape (h, w)
         0 to 1.
     """
-    width = focus_width(peak, variance)
-    spread = np.log(np.sqrt(variance) / np.float32(width) + np.float32(_SPREAD_FLOOR))
-    rough = np.log(_roughness(index) / np.float32(width) + np.float32(_ROUGHNESS_FLOOR))
-    odds = np.minimum(peak, np.float32(_CLEAR)) * np.float32(_AT_PEAK) + np.float32(_AT_NOTHING)
-    odds += spread * np.float32(_AT_SPREAD) + rough * np.float32(_AT_ROUGHNESS)
-    return np.asarray(1 / (1 + np.exp(-np.clip(odds, -20, 20))))
+    per_width = 1 / focus_width(peak, variance)
+
+    def strip(index: Image, variance: Image, peak: Image) -> Image:
+        odds = np.minimum(peak, np.float32(_CLEAR))
+        odds *= np.float32(_AT_PEAK)
+        odds += np.float32(_AT_NOTHING)
+        for coefficient, floor, slices in (
+            (_AT_SPREAD, _SPREAD_FLOOR, cv2.sqrt(variance)),
+            (_AT_ROUGHNESS, _ROUGHNESS_FLOOR, _roughness(index)),
+        ):
+            widths = cv2.addWeighted(slices, per_width, slices, 0.0, floor, slices)
+            cv2.scaleAdd(cv2.log(widths, widths), coefficient, odds, odds)
+        np.clip(odds, -20, 20, out=odds)
+        np.negative(odds, out=odds)
+        cv2.exp(odds, odds)
+        odds += np.float32(1)
+        return np.asarray(np.divide(np.float32(1), odds, out=odds))
+
+    return _by_strips(strip, _LOCAL, index, variance, peak)
 
 
 def filled(index: Image, confidence: Image, guide: Image | None) -> Image:
@@ -83,13 +107,35 @@ def filled(index: Image, confidence: Image, guide: Image | None) -> Image:
     guide : ndarray of float32, shape (h, w), optional
         Luma of the fused picture, white at 255: where it has edges, what is filled may jump.
     """
-    smooth = _on_surface(index, confidence)
-    trust = confidence * confidence
-    far = _from_afar(smooth, trust)
+    smooth = _by_strips(_on_surface, _LOCAL, index, confidence)
+    height, width = index.shape
+    size = (max(1, width // _COARSE), max(1, height // _COARSE))
+    trust = cv2.resize(confidence * confidence, size, interpolation=cv2.INTER_AREA)
+    level = cv2.resize(smooth * (confidence * confidence), size, interpolation=cv2.INTER_AREA)
+    level /= np.maximum(trust, np.float32(1e-9))
+    far = cv2.resize(_from_afar(level, trust), (width, height), interpolation=cv2.INTER_LINEAR)
     if guide is not None:
-        near, support = _guided(smooth, trust, guide)
-        far += (near - far) * (support / (support + np.float32(_SUPPORT**2)))
-    return np.asarray(far + confidence * (smooth - far))
+        small = cv2.resize(guide, size, interpolation=cv2.INTER_AREA)
+        fitted = cv2.resize(_fit(level, trust, small), (width, height), interpolation=cv2.INTER_LINEAR)
+        slope, offset, support = cv2.split(fitted)
+        near = cv2.add(cv2.multiply(slope, guide), offset)
+        far = far + (near - far) * (support / (support + np.float32(_SUPPORT**2)))
+    smooth -= far
+    smooth *= confidence
+    smooth += far
+    return smooth
+
+
+def _by_strips(function: Callable[..., Image], halo: int, *planes: Image) -> Image:
+    """Apply a function of planes that looks ``halo`` cells far, some rows at a time."""
+    height, width = planes[0].shape
+    result = np.empty((height, width), np.float32)
+    rows = max(4 * halo, _STRIP_CELLS // width)
+    for top in range(0, height, rows):
+        bottom = min(height, top + rows)
+        above, below = max(0, top - halo), min(height, bottom + halo)
+        result[top:bottom] = function(*(plane[above:below] for plane in planes))[top - above : bottom - above]
+    return result
 
 
 def _box(picture: Image, size: int) -> Image:
@@ -134,9 +180,9 @@ def _from_afar(index: Image, trust: Image) -> Image:
     return np.asarray(result)
 
 
-def _guided(index: Image, trust: Image, guide: Image) -> tuple[Image, Image]:
-    """Locally linear function of the guide, fitted to trusted cells, and how many there are."""
-    size = 2 * _GUIDE_RADIUS + 1
+def _fit(index: Image, trust: Image, guide: Image) -> Image:
+    """Locally linear function of the guide that fits trusted cells (guided filter): slope, offset, trust."""
+    size = 2 * (_GUIDE_RADIUS // _COARSE) + 1
     support = _box(trust, size)
     weight = support + np.float32(1e-6)
     luma, level = _box(trust * guide, size) / weight, _box(trust * index, size) / weight
@@ -145,5 +191,6 @@ def _guided(index: Image, trust: Image, guide: Image) -> tuple[Image, Image]:
     slope = common / (np.maximum(spread, 0) + np.float32(_GUIDE_VARIANCE))
     offset = level - slope * luma
     around = _box(weight, size)
-    result = _box(slope * weight, size) / around * guide + _box(offset * weight, size) / around
-    return np.asarray(result), support
+    return np.asarray(
+        cv2.merge([_box(slope * weight, size) / around, _box(offset * weight, size) / around, support])
+    )
