@@ -21,6 +21,7 @@ from stacker.fusion.window import Window
 from stacker.io.decode import read_frame
 from stacker.options import Border, Options, Unregistered
 from stacker.registration.chain import Chain, Registration, Verdict
+from stacker.registration.exposure import levelled
 from stacker.registration.rail import RailGeometry
 from stacker.registration.saved import KnownChain, SavedTransform
 from stacker.result import FrameReport, Stack, report_of
@@ -184,7 +185,8 @@ class Stacker:
         if self._fusion is None:
             setup = FusionSetup(self._size, self._dtype, self._noise, self._options.fusion, self._look_again)
             self._fusion = make_fusion(self._options.method, setup)
-        self._fusion.add(ready.frame.pixels, ready.found.transform, ready.found.gain, ready.index)
+        pixels = levelled(ready.frame.pixels, ready.found.levels)
+        self._fusion.add(pixels, ready.found.transform, ready.found.gain, ready.index)
         self._common.add(ready.found.transform, self._size)
         report = self._reports[ready.index]
         seconds = report.seconds + time.perf_counter() - started

@@ -1,4 +1,5 @@
-"""Registers each frame to its neighbour and carries the result on to the reference view."""
+"""Registers each frame to its neighbour, checks that against a farther one, and carries the result on to the
+reference view."""
 
 from __future__ import annotations
 
@@ -6,25 +7,36 @@ import math
 from dataclasses import dataclass, replace
 from enum import Enum
 
-import numpy as np
-
 from stacker.frames import Image
-from stacker.registration.exposure import Gain, Tones, relative_gain
-from stacker.registration.match import Match, MatchPyramid, match
+from stacker.registration.anchor import Anchor
+from stacker.registration.exposure import Gain, Levels, relative_levels
+from stacker.registration.levels import MatchPyramid
+from stacker.registration.link import Link
+from stacker.registration.match import Match, likeness, match
+from stacker.registration.model import MotionModel
+from stacker.registration.pace import Pace, error_of
+from stacker.registration.place import Place
 from stacker.registration.prepare import Prepared, prepare
-from stacker.registration.rail import RailGeometry, RailPrior
+from stacker.registration.rail import PupilFit, Rail, RailGeometry
 from stacker.registration.similarity import Matrix, Similarity, identity, inverse, rescaled
 
 __all__ = ["Chain", "Registration", "Verdict"]
 
 _MIN_CORRELATION = 0.4
+_MIN_LIKENESS = 0.35
 _LOW_CORRELATION = 0.75
 _MAX_MISFIT = 0.01
 """Stretch and shear that a similarity may leave over, as a share of the half frame: 5 px of 1000."""
 
+_FOREIGN_LIKENESS = 0.3
+"""Bands of different subjects correlate below 0.2 wherever they are laid on each other."""
 
-_FARTHEST_AHEAD = 10.0
-"""Steps over which a pace is still a prediction."""
+_MUCH_TO_SEE = 0.25
+"""A frame with that share of its neighbour's contrast is neither black nor fogged: if it is not alike it
+shows something else."""
+
+_GIVEN_PACE_ERROR = 0.03
+"""Share by which a given pupil distance may be wrong; see `stacker.registration.rail`."""
 
 
 class Verdict(Enum):
@@ -48,6 +60,8 @@ class Registration:
         Frame pixels to reference pixels.
     gain : ndarray, shape (3,)
         Factors for red, green, blue.
+    offset : ndarray, shape (3,)
+        In 1/255 of white, to be added after the gain; see `stacker.registration.exposure.levelled`.
     correlation : float
         With the neighbour after registration; 1 for the first frame.
     misfit_px : float
@@ -60,10 +74,16 @@ class Registration:
 
     transform: Matrix
     gain: Gain
+    offset: Gain
     correlation: float
     misfit_px: float
     verdict: Verdict
     sharpness: float
+
+    @property
+    def levels(self) -> Levels:
+        """Gain and offset together."""
+        return Levels(self.gain, self.offset)
 
     @property
     def registered(self) -> bool:
@@ -72,29 +92,11 @@ class Registration:
 
 
 @dataclass(frozen=True)
-class _Link:
-    """A frame that others can be matched to. Motion is kept as parts, so that geometry can correct the scale.
+class _Gap:
+    """Frames in a row that could not be matched: how many, and the last one."""
 
-    ``scale`` is relative to what geometry predicts when there is geometry; ``drift_px`` is the shift of the
-    centre in pixels of the frame itself.
-    """
-
-    pyramid: MatchPyramid
-    tones: Tones
-    scale: float
-    rotation_rad: float
-    drift_px: tuple[float, float]
-    gain: Gain
-    position_mm: float | None
-
-
-@dataclass(frozen=True)
-class _Pace:
-    """Motion between the last two frames that matched, how many frames apart they are, and how far."""
-
-    motion: Similarity
-    frames: int
-    distance_mm: float | None
+    count: int = 0
+    newest: tuple[Link, Registration] | None = None
 
 
 class Chain:
@@ -103,13 +105,17 @@ class Chain:
     Parameters
     ----------
     base : ndarray, shape (3, 3)
-        First frame to reference view; left out of account when there is rail geometry and it applies.
+        First frame to reference view.
     geometry : RailGeometry, optional
-        Corrects the scale of the chain: the product of neighbour matches gives exp(-Δ/v), not v/(v+Δ).
+        Pupil distance, when it is known, and the rail position of the reference view. Positions alone do as
+        well: the pupil distance is then fitted as the chain grows. Either corrects the scale of the chain:
+        the product of neighbour matches gives exp(-Δ/v), not v/(v+Δ).
     width_px : int
         Matching happens on frames reduced to this width at most.
     align, exposure : bool
         Whether to register and whether to match brightness.
+    model : MotionModel
+        What is fitted.
     """
 
     def __init__(
@@ -119,21 +125,27 @@ class Chain:
         width_px: int = 1000,
         align: bool = True,
         exposure: bool = True,
+        model: MotionModel = MotionModel.SIMILARITY,
     ) -> None:
         self._base = identity() if base is None else base
-        self._geometry = geometry
+        self._view_mm = None if geometry is None else geometry.reference_mm
         self._width_px = width_px
-        self._align, self._exposure = align, exposure
-        self._first: _Link | None = None
-        self._last: _Link | None = None
-        self._pace: _Pace | None = None
-        self._skipped = 0
+        self._align, self._exposure, self._model = align, exposure, model
+        self._rail = Rail(None if geometry is None else geometry.pupil_distance_mm)
+        self._first: Link | None = None
+        self._last: Link | None = None
+        self._pace = Pace()
+        self._anchor: Anchor | None = None
+        self._focus_top = 0.0
+        self._gap = _Gap()
         self._revised: tuple[Registration, ...] = ()
-        self._prior = RailPrior(geometry) if geometry is not None else None
 
     def rewind(self) -> None:
         """Make the first frame the neighbour of the next one: the other half of a stack, outward."""
-        self._last, self._pace, self._skipped = self._first, None, 0
+        self._last, self._gap, self._revised = self._first, _Gap(), ()
+        self._pace.turn_round()
+        if self._first is not None:
+            self._anchor = Anchor(self._first)
 
     def prepare(self, pixels: Image) -> Prepared:
         """Reduce a frame for `add`; may run on other threads, several at a time, while frames are added."""
@@ -150,113 +162,137 @@ class Chain:
             Rail position, growing towards the subject.
         """
         seen = frame if isinstance(frame, Prepared) else self.prepare(frame)
-        if not self._align and not self._exposure and self._last is not None:
-            return Registration(self._base, np.ones(3), 1.0, 0.0, Verdict.REGISTERED, seen.sharpness)
-        link = _Link(seen.pyramid, seen.tones, 1.0, 0.0, (0.0, 0.0), np.ones(3), position_mm)
+        self._revised = ()
+        self._focus_top = max(self._focus_top, seen.pyramid.focus_top)
         if self._last is None:
-            self._first = self._last = link
-            if self._prior is not None:
-                self._prior.seen(seen.sharpness)
-            transform = self._transform(link, seen.size_px, seen.factor)
-            return Registration(transform, link.gain, 1.0, 0.0, Verdict.REGISTERED, seen.sharpness)
-        return self._register(self._last, link, seen.size_px, seen.factor, seen.sharpness)
+            return self._begin(Link(seen, Place(position_mm=position_mm), Levels.same(), position_mm))
+        if not self._align and not self._exposure:
+            return self._told(replace(self._last, seen=seen), 1.0, 0.0, Verdict.REGISTERED)
+        return self._register(self._last, seen, position_mm)
 
     def revised(self) -> tuple[Registration, ...]:
-        """Better registrations of the frames in a row, before the last one added, that could not be matched.
+        """A better registration of the frame before the last one added, if that could not be matched.
 
-        Known once a frame after them has been registered: they are placed between their neighbours. Oldest
-        first; empty when the last frame was not registered, or follows a registered one.
+        It is known once a frame after it has been registered: its place is between the two. One, or none when
+        the last frame was not registered, or follows a registered one.
         """
         return self._revised
 
-    def _register(
-        self, last: _Link, link: _Link, size: tuple[int, int], factor: float, sharp: float
+    def pupil_fit(self) -> PupilFit | None:
+        """The pupil distance that the scales measured so far tell of; None without positions."""
+        return self._rail.fit()
+
+    def _begin(self, link: Link) -> Registration:
+        self._first = self._last = link
+        self._anchor = Anchor(link)
+        if link.position_mm is not None:
+            self._pace = Pace(per_mm=True)
+            if self._rail.given_mm is not None:
+                known = 1 / self._rail.given_mm
+                self._pace = Pace(True, -known, _GIVEN_PACE_ERROR * known)
+        return self._told(link, 1.0, 0.0, Verdict.REGISTERED)
+
+    def _register(self, last: Link, seen: Prepared, position_mm: float | None) -> Registration:
+        units = self._units(last, position_mm)
+        expected = self._pace.expected(units, seen.pyramid.radius)
+        found = self._match(last, seen, expected)
+        if found is None or not _credible(found, expected, seen.pyramid):
+            return self._predicted(last, seen, position_mm, expected, found)
+        motion, bumped = self._believed(found, last, seen, position_mm, units)
+        place = last.place.moved(motion, position_mm, self._distortion(found))
+        link = Link(seen, place, last.levels, position_mm)
+        if self._align and self._anchor is not None:
+            link = self._anchor.checked(link, last, found, bumped, self._focus_top)
+        if self._exposure:
+            link = replace(link, levels=last.levels.after(_step_levels(last, link)))
+        self._close_gap(last, link)
+        self._last = link
+        return self._told(link, found.correlation, found.misfit_px / seen.factor, Verdict.REGISTERED)
+
+    def _match(self, last: Link, seen: Prepared, expected: Similarity) -> Match | None:
+        if not self._align:
+            return Match.still()
+        return match(last.pyramid, seen.pyramid, expected, focus_top=self._focus_top, model=self._model)
+
+    def _believed(
+        self, found: Match, last: Link, seen: Prepared, position_mm: float | None, units: float
+    ) -> tuple[Similarity, bool]:
+        """A match, weighed against the pace so far, which it becomes part of."""
+        if not self._align:
+            return found.motion, False
+        width, radius = seen.pyramid.width, seen.pyramid.radius
+        if last.position_mm is not None and position_mm is not None:
+            error = float(error_of(found, width, True)[0]) / radius
+            self._rail.learn(
+                position_mm - last.position_mm, math.log(found.motion.scale), error, radius / seen.factor
+            )
+        return self._pace.believed(found, units, width, radius)
+
+    def _units(self, last: Link, position_mm: float | None) -> float:
+        """How far the next frame is from the last one that was registered, in what the pace is given in."""
+        if self._pace.per_mm and last.position_mm is not None and position_mm is not None:
+            return position_mm - last.position_mm
+        return 1.0 + self._gap.count
+
+    def _distortion(self, found: Match) -> Matrix | None:
+        return None if self._model is MotionModel.SIMILARITY else found.distortion
+
+    def _predicted(
+        self, last: Link, seen: Prepared, position_mm: float | None, expected: Similarity, found: Match | None
     ) -> Registration:
-        expected = self._expected(last, link)
-        found = match(last.pyramid, link.pyramid, expected) if self._align else Match(Similarity(), 1.0, 0.0)
-        registered = found is not None and self._credible(found, expected, link.pyramid)
-        motion = self._believed(found.motion, last, link, sharp) if found and registered else expected
-        placed = self._place(last, link, motion)
-        placed = replace(placed, gain=last.gain)
-        if self._exposure and registered:
-            placed = replace(placed, gain=last.gain * self._step_gain(last, link, motion))
-        if registered:
-            self._pace = _Pace(motion, 1 + self._skipped, _distance(last, link))
-            self._last, self._skipped = placed, 0
-        else:
-            self._skipped += 1
-        correlation, misfit = (found.correlation, found.misfit_px / factor) if found else (0.0, math.inf)
-        transform = self._transform(placed, size, factor)
-        verdict = Verdict.REGISTERED if registered else Verdict.UNMATCHED
-        return Registration(transform, placed.gain, correlation, misfit, verdict, sharp)
+        """What is said of a frame that could not be matched."""
+        alike = likeness(last.pyramid, seen.pyramid, expected) if found is None else found.likeness
+        much = seen.pyramid.contrast > _MUCH_TO_SEE * last.pyramid.contrast
+        verdict = Verdict.FOREIGN if much and alike < _FOREIGN_LIKENESS else Verdict.UNMATCHED
+        link = Link(seen, last.place.moved(expected, position_mm), last.levels, position_mm)
+        correlation, misfit = (found.correlation, found.misfit_px / seen.factor) if found else (0.0, math.inf)
+        told = self._told(link, correlation, misfit, verdict)
+        self._gap = _Gap(self._gap.count + 1, (link, told))
+        return told
 
-    def _expected(self, last: _Link, link: _Link) -> Similarity:
-        """Motion from the link to the last one, from the pace so far and from geometry."""
-        motion, distance = Similarity(), _distance(last, link)
-        if self._pace is not None:
-            ratio = (1 + self._skipped) / self._pace.frames
-            if distance is not None and self._pace.distance_mm:
-                ratio = distance / self._pace.distance_mm
-            motion = self._pace.motion.power(min(max(ratio, -_FARTHEST_AHEAD), _FARTHEST_AHEAD))
-        if self._geometry is not None and distance is not None:
-            motion = replace(motion, scale=self._geometry.step_scale(distance))
-        return motion
+    def _close_gap(self, last: Link, link: Link) -> None:
+        """Place the frame that could not be matched between its neighbours."""
+        gap, self._gap = self._gap, _Gap()
+        if gap.newest is None:
+            return
+        lost, told = gap.newest
+        share = gap.count / (gap.count + 1)
+        ends = last.position_mm, lost.position_mm, link.position_mm
+        if ends[0] is not None and ends[1] is not None and ends[2] is not None and ends[2] != ends[0]:
+            share = (ends[1] - ends[0]) / (ends[2] - ends[0])
+        place = replace(last.place.between(link.place, share), position_mm=lost.position_mm)
+        found = replace(lost, place=place, levels=last.levels.mixed(link.levels, share))
+        self._revised = (self._told(found, told.correlation, told.misfit_px, told.verdict),)
 
-    def _credible(self, found: Match, expected: Similarity, pyramid: MatchPyramid) -> bool:
-        """Whether a match is one: alike enough, undistorted, and if hardly alike then at least as
-        expected."""
-        if found.correlation < _MIN_CORRELATION:
-            return False
-        if found.misfit_px > _MAX_MISFIT * pyramid.width / 2:
-            return False
-        if found.correlation >= _LOW_CORRELATION:
-            return True
-        jump = math.dist(found.motion.shift_px, expected.shift_px) / pyramid.width
-        return jump < 0.02 and abs(math.log(found.motion.scale / expected.scale)) < 0.02
+    def _told(self, link: Link, correlation: float, misfit: float, verdict: Verdict) -> Registration:
+        seen = link.seen
+        transform = self._base @ link.place.matrix(seen.size_px, seen.factor, self._correction(link))
+        return Registration(
+            transform, link.levels.gain, link.levels.offset, correlation, misfit, verdict, seen.sharpness
+        )
 
-    def _believed(self, measured: Similarity, last: _Link, link: _Link, sharp: float) -> Similarity:
-        """A match, weighed against the rail's geometry where that is known."""
-        distance = _distance(last, link)
-        if self._prior is None or distance is None or not self._align:
-            return measured
-        return self._prior.believed(measured, distance, sharp, link.pyramid.width)
-
-    def _place(self, last: _Link, link: _Link, motion: Similarity) -> _Link:
-        """Add a step to the chain."""
-        cos, sin = math.cos(last.rotation_rad), math.sin(last.rotation_rad)
-        dx, dy = motion.shift_px
-        step = cos * dx - sin * dy, sin * dx + cos * dy
-        distance = _distance(last, link)
-        if self._geometry is None or distance is None:
-            scale = motion.scale
-            drift = tuple((before + now) / scale for before, now in zip(last.drift_px, step, strict=True))
-        else:
-            # Displacement keeps its size in the plane of focus, whose scale the geometry knows; what was
-            # matched lies halfway between the two planes, so half of the step's scale applies to the shift.
-            predicted = self._geometry.step_scale(distance)
-            scale, half = motion.scale / predicted, math.sqrt(predicted)
-            drift = tuple(before + now / half for before, now in zip(last.drift_px, step, strict=True))
-        rotation = last.rotation_rad + motion.rotation_rad
-        return replace(link, scale=last.scale * scale, rotation_rad=rotation, drift_px=(drift[0], drift[1]))
-
-    def _transform(self, link: _Link, size: tuple[int, int], factor: float) -> Matrix:
-        """Full-size transform of a link's frame to the reference view."""
-        located = self._geometry is not None and link.position_mm is not None
-        scale = link.scale
-        if self._geometry is not None and link.position_mm is not None:
-            scale *= self._geometry.scale(link.position_mm)
-        shift = (link.drift_px[0] * scale / factor, link.drift_px[1] * scale / factor)
-        full = Similarity(scale, link.rotation_rad, shift).matrix(((size[0] - 1) / 2, (size[1] - 1) / 2))
-        return full if located else np.asarray(self._base @ full)
-
-    def _step_gain(self, last: _Link, link: _Link, motion: Similarity) -> Gain:
-        ratio = last.tones.colours.shape[1] / last.pyramid.width
-        to_moving = inverse(motion.matrix(last.pyramid.centre))
-        return relative_gain(last.tones, link.tones, rescaled(to_moving, ratio))
+    def _correction(self, link: Link) -> float:
+        """What geometry makes of the scale of a link."""
+        start_mm = None if self._first is None else self._first.position_mm
+        if start_mm is None or link.position_mm is None or not self._align:
+            return 1.0
+        return self._rail.plane_correction(link.position_mm, start_mm, self._view_mm)
 
 
-def _distance(last: _Link, link: _Link) -> float | None:
-    """Rail travel between two frames, if both say where they were taken."""
-    if last.position_mm is None or link.position_mm is None:
-        return None
-    return link.position_mm - last.position_mm
+def _credible(found: Match, expected: Similarity, pyramid: MatchPyramid) -> bool:
+    """Whether a match is one: alike enough, undistorted, and if hardly alike then at least as expected."""
+    if found.correlation < _MIN_CORRELATION or found.likeness < _MIN_LIKENESS:
+        return False
+    if found.misfit_px > _MAX_MISFIT * pyramid.width / 2:
+        return False
+    if found.correlation >= _LOW_CORRELATION:
+        return True
+    jump = math.dist(found.motion.shift_px, expected.shift_px) / pyramid.width
+    return jump < 0.02 and abs(math.log(found.motion.scale / expected.scale)) < 0.02
+
+
+def _step_levels(last: Link, link: Link) -> Levels:
+    ratio = last.seen.tones.colours.shape[1] / last.pyramid.width
+    motion = last.place.motion_of(link.place)
+    to_moving = inverse(motion.matrix(last.pyramid.centre))
+    return relative_levels(last.seen.tones, link.seen.tones, rescaled(to_moving, ratio))

@@ -11,7 +11,7 @@ import numpy as np
 from stacker.frames import Image, full_scale
 from stacker.registration.similarity import Matrix
 
-__all__ = ["Gain", "Tones", "relative_gain", "tones"]
+__all__ = ["Gain", "Levels", "Tones", "levelled", "relative_levels", "tones"]
 
 Gain = np.ndarray[Any, np.dtype[np.float64]]
 """Factors for red, green and blue."""
@@ -28,6 +28,50 @@ _SPILL_PX = 5
 _MIN_SHARE = 0.02
 _LIMIT = 16.0
 """Four stops: more is another photograph, not flicker."""
+
+
+_PEDESTAL = 0.055 * 255.0
+"""Of 255: where the tone curve of sRGB would be a power. Another exposure multiplies light, and so what lies
+above this: an exposure 1 EV off is 3.5 of 255 wrong in the dark when it is made up for by a gain alone."""
+
+_TELLING_GAIN = 0.05
+"""A smaller change of gain than this makes an offset below 0.7 of 255, which cannot be told from noise."""
+
+_FIT_BLUR_PX = 4.0
+"""In the reduced picture: more than defocus differs between neighbours."""
+
+_VISIBLE = 0.5
+"""Of 255."""
+
+
+@dataclass(frozen=True)
+class Levels:
+    """What makes a frame as bright as another: gain · value + offset, channel by channel.
+
+    Attributes
+    ----------
+    gain : ndarray, shape (3,)
+        Factors for red, green and blue.
+    offset : ndarray, shape (3,)
+        In 1/255 of white.
+    """
+
+    gain: Gain
+    offset: Gain
+
+    @classmethod
+    def same(cls) -> Levels:
+        """As bright."""
+        return cls(np.ones(3), np.zeros(3))
+
+    def after(self, step: Levels) -> Levels:
+        """Both, the step first."""
+        return Levels(self.gain * step.gain, self.gain * step.offset + self.offset)
+
+    def mixed(self, other: Levels, share: float) -> Levels:
+        """A share of the way to others."""
+        gain = self.gain ** (1 - share) * other.gain**share
+        return Levels(gain, (1 - share) * self.offset + share * other.offset)
 
 
 @dataclass(frozen=True)
@@ -65,8 +109,8 @@ def tones(pixels: Image) -> Tones:
     )
 
 
-def relative_gain(fixed: Tones, moving: Tones, transform: Matrix) -> Gain:
-    """Find what a frame has to be multiplied with to be as bright as another.
+def relative_levels(fixed: Tones, moving: Tones, transform: Matrix) -> Levels:
+    """Find what makes a frame as bright as another.
 
     Defocus moves light about but keeps its sum, so the ratio of the means over the common part is right for
     frames with different planes of focus. Clipped places and their surroundings are left out.
@@ -80,8 +124,8 @@ def relative_gain(fixed: Tones, moving: Tones, transform: Matrix) -> Gain:
 
     Returns
     -------
-    ndarray, shape (3,)
-        Factors for ``moving``; ones where too little is left to measure.
+    Levels
+        For ``moving``; those that change nothing where too little is left to measure.
     """
     warped = _warp(moving.colours, transform, fixed.colours.shape, -1.0)
     clipped = np.maximum(fixed.clipped, _warp(moving.clipped, transform, fixed.colours.shape, 1.0))
@@ -91,10 +135,49 @@ def relative_gain(fixed: Tones, moving: Tones, transform: Matrix) -> Gain:
     for unusable in (spill > 0, burnt > 0, clipped > 0.5):
         usable = (warped.min(axis=2) >= 0) & ~unusable & ~dark
         if np.count_nonzero(usable) >= _MIN_SHARE * usable.size:
-            light = fixed.colours[usable].sum(axis=0, dtype=np.float64)
-            other = warped[usable].sum(axis=0, dtype=np.float64)
-            return np.asarray(np.clip(light / np.maximum(other, 1e-6), 1 / _LIMIT, _LIMIT))
-    return np.ones(3)
+            return _fitted(fixed.colours, warped, usable)
+    return Levels.same()
+
+
+def levelled(pixels: Image, levels: Levels) -> Image:
+    """Add to a frame's pixels what makes a gain alone right for it; the same array when that is nothing.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (H, W, 3)
+        RGB; uint8, uint16, or float32 from 0 to 1.
+    levels : Levels
+        Of the frame.
+    """
+    if np.abs(levels.offset).max() < _VISIBLE:
+        return pixels
+    before = levels.offset / levels.gain * (full_scale(pixels.dtype) / 255.0)
+    scalar: Any = (*(float(part) for part in before), 0.0)  # OpenCV takes four numbers for a colour
+    return np.asarray(cv2.add(pixels, scalar))
+
+
+def _fitted(light: Image, other: Image, usable: np.ndarray[Any, np.dtype[np.bool_]]) -> Levels:
+    """Gain from the means; with the foot of the tone curve taken into account where that fits better."""
+    plain = _ratio(light[usable], other[usable], 0.0)
+    if np.abs(np.log(plain)).max() < _TELLING_GAIN:
+        return Levels(plain, np.zeros(3))
+    curved = _ratio(light[usable], other[usable], _PEDESTAL)
+    candidates = Levels(plain, np.zeros(3)), Levels(curved, _PEDESTAL * (curved - 1))
+    # Compared where defocus does not matter: clipped and outer places filled with what is like them in both.
+    weight = usable.astype(np.float32)
+    cover = cv2.GaussianBlur(weight, (0, 0), _FIT_BLUR_PX)
+    near = [
+        cv2.GaussianBlur(picture * weight[..., None], (0, 0), _FIT_BLUR_PX)[usable]
+        for picture in (light, other)
+    ]
+    near = [picture / cover[usable][:, None] for picture in near]
+    errors = [float(np.abs(near[0] - near[1] * each.gain - each.offset).mean()) for each in candidates]
+    return candidates[int(np.argmin(errors))]
+
+
+def _ratio(light: Image, other: Image, pedestal: float) -> Gain:
+    above, below = (part.mean(axis=0, dtype=np.float64) + pedestal for part in (light, other))
+    return np.asarray(np.clip(above / np.maximum(below, 1e-6), 1 / _LIMIT, _LIMIT))
 
 
 def _warp(image: Image, transform: Matrix, shape: tuple[int, ...], border: float) -> Image:

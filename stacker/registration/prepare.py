@@ -12,7 +12,7 @@ from stacker.frames import Image, full_scale
 from stacker.registration.exposure import Tones, tones
 from stacker.registration.match import MatchPyramid
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Prepared", "linear_light", "prepare"]
 
 
 @dataclass(frozen=True)
@@ -58,4 +58,16 @@ def prepare(pixels: Image, width_px: int = 1000) -> Prepared:
         small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
     grey *= np.float32(255.0 / full_scale(pixels.dtype))
-    return Prepared((width, height), factor, MatchPyramid(grey), tones(small), sharpness_of_grey(grey))
+    return Prepared(
+        (width, height), factor, MatchPyramid(linear_light(grey)), tones(small), sharpness_of_grey(grey)
+    )
+
+
+def linear_light(grey: Image) -> Image:
+    """Undo the tone curve of sRGB (IEC 61966-2-1), white at 255 in both.
+
+    Frames that hold linear light already are bent by it, all in the same way.
+    """
+    # The curve's straight foot, below 4 % of white, is left out: it is within 1e-3 of white of the power.
+    share = (grey + np.float32(0.055 * 255.0)) * np.float32(1 / (1.055 * 255.0))
+    return np.asarray(cv2.pow(share, 2.4) * np.float32(255.0))

@@ -1,4 +1,4 @@
-"""What a rail's positions say about the motion between frames, and how far a match is believed beside it."""
+"""What a rail's positions say about the scale of frames, and what frames say about the lens on it."""
 
 from __future__ import annotations
 
@@ -7,32 +7,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stacker.registration.similarity import Similarity
+__all__ = ["PupilFit", "Rail", "RailGeometry"]
 
-__all__ = ["RailGeometry", "RailPrior"]
+_GIVEN_ERROR = 0.03
+"""Share by which a pupil distance that was given may be wrong: measured ones are known that well."""
 
-_SHARE_BELIEVED = 0.1
-"""Of a measured scale's deviation from the geometry. A pupil distance is known to some 3 %; a matched scale
-is wrong by up to 10 % of the step where most of the picture is blurred or lies far behind the plane of
-focus."""
+_CONTRADICTED = 4.0
+"""Standard errors beyond which a given distance is wrong, and is left out of account."""
 
-_WRONG_GEOMETRY = 0.25
-"""If the typical measured step deviates by more, the pupil distance is wrong, and the measurement is
-believed."""
+_LEAST_STEPS = 3
+"""Steps that it takes to contradict it."""
 
-_BENEFIT_OF_DOUBT = 4
-"""Steps in favour of the geometry, and of a rail that runs along the optical axis, before the first frame."""
+_TRUSTED = 4.0
+"""A fitted distance counts when it is that many standard errors away from infinity."""
 
-_TELLING_STEP = 2e-4
-"""Logarithm of a step in scale below which its ratio to the prediction is noise."""
+_OUTLIER = 4.0
+"""Standard errors beyond which a step says nothing about the lens: a bump, or lost steps."""
 
-_BLURRED = 0.4
-"""Share of the best sharpness so far below which a frame's match is believed less: as blur grows, structure
-seems to move (1 px a step on rendered frames in which almost nothing is in focus)."""
+_KNOWN_BEST = 0.06
+"""Share of the distance below which no number of steps brings its error: what is seen of a subject may lie
+nearer or farther than the plane of focus on the whole."""
 
-_BUMP_SHARE, _BUMP_RAD = 0.01, 0.005
-"""Shift, as a share of the width, and rotation beyond which it is a knock at the table, not the work of
-blur."""
+_NEAREST = 0.1
+"""Of the pupil distance: nothing is photographed from closer."""
 
 
 @dataclass(frozen=True)
@@ -59,75 +56,109 @@ class RailGeometry:
         return math.exp(-distance_mm / self.pupil_distance_mm)
 
 
-class RailPrior:
-    """Weighs matches against the rail's geometry, and learns from them how the rail runs.
+@dataclass(frozen=True)
+class PupilFit:
+    """The pupil distance that fits the measured scales best.
+
+    Attributes
+    ----------
+    pupil_distance_mm : float
+        From the lens's entrance pupil to the plane of focus.
+    standard_error_mm : float
+        Of that, from how well the steps agree with each other.
+    steps_mm : tuple of float
+        Rail travel of each step that was matched, in order of the frames added.
+    residuals_px : tuple of float
+        For each, how far the corners of the frame lie from where that distance has them, in its pixels: more
+        than a pixel or two is a bump, a lost step, or a frame with nothing in focus.
+    """
+
+    pupil_distance_mm: float
+    standard_error_mm: float
+    steps_mm: tuple[float, ...]
+    residuals_px: tuple[float, ...]
+
+
+class Rail:
+    """Learns the pupil distance from the scale of steps along a rail.
 
     Parameters
     ----------
-    geometry : RailGeometry
-        What the steps in scale should be.
+    pupil_distance_mm : float, optional
+        If it is known beforehand.
     """
 
-    def __init__(self, geometry: RailGeometry) -> None:
-        self.geometry = geometry
-        self._best_sharpness = 0.0
-        self._scale_ratios: list[float] = []
-        self._travel = (0.0, 0.0)  # sum of shift x distance, over confident steps
-        self._distance_squared = 0.0
+    def __init__(self, pupil_distance_mm: float | None = None) -> None:
+        self.given_mm = pupil_distance_mm
+        self._steps: list[tuple[float, float, float, float]] = []  # mm, log scale, its error, corner px
 
-    def seen(self, sharpness: float) -> None:
-        """Take note of a frame."""
-        self._best_sharpness = max(self._best_sharpness, sharpness)
+    def learn(self, distance_mm: float, log_scale: float, error: float, radius_px: float) -> None:
+        """Take a measured step into account; ``radius_px`` of the full frame is for the residuals."""
+        self._steps.append((distance_mm, log_scale, error, radius_px))
 
-    def believed(
-        self, measured: Similarity, distance_mm: float, sharpness: float, width_px: float
-    ) -> Similarity:
-        """The motion to go by.
+    def inverse(self) -> tuple[float, float] | None:
+        """1/v and its standard error in 1/mm, from what was given and what was measured; None when that is
+        not more than nothing, or the rail seems to run the wrong way.
+        """
+        measured = self._measured()
+        if self.given_mm is not None:
+            given, error = 1 / self.given_mm, _GIVEN_ERROR / self.given_mm
+            if measured is None or len(self._steps) < _LEAST_STEPS:
+                return given, error
+            if abs(measured[0] - given) <= _CONTRADICTED * math.hypot(measured[1], error):
+                weights = error**-2, measured[1] ** -2
+                mean = (given * weights[0] + measured[0] * weights[1]) / sum(weights)
+                return mean, sum(weights) ** -0.5
+        if measured is None or measured[0] < _TRUSTED * measured[1]:
+            return None
+        return measured
+
+    def plane_correction(self, position_mm: float, start_mm: float, view_mm: float | None) -> float:
+        """What the scale of a chain has to be multiplied with, so that the plane of focus comes out right.
+
+        Steps multiply to exp(-Δ/v); what a frame has in focus has the scale v/(v + Δ) in a view from Δ
+        farther back.
 
         Parameters
         ----------
-        measured : Similarity
-            The match of a frame to its neighbour.
-        distance_mm : float
-            Rail travel from the neighbour to the frame.
-        sharpness : float
-            Of the frame.
-        width_px : float
-            Of the pictures that were matched.
+        position_mm, start_mm : float
+            Of the frame, and of the first of the chain.
+        view_mm : float or None
+            Of the view; the first frame's when None.
         """
-        self.seen(sharpness)
-        confidence = min(1.0, (sharpness / max(_BLURRED * self._best_sharpness, 1e-9)) ** 2)
-        scale = self._believed_scale(measured.scale, distance_mm, confidence)
-        expected = self._drift(distance_mm)
-        if math.dist(measured.shift_px, expected) > _BUMP_SHARE * width_px:
-            shift = measured.shift_px
-        else:
-            shift = (
-                expected[0] + confidence * (measured.shift_px[0] - expected[0]),
-                expected[1] + confidence * (measured.shift_px[1] - expected[1]),
-            )
-            self._learn_drift(measured.shift_px, distance_mm, confidence)
-        knocked = abs(measured.rotation_rad) > _BUMP_RAD
-        rotation = measured.rotation_rad * (1.0 if knocked else confidence)
-        return Similarity(scale, rotation, shift)
+        known = self.inverse()
+        if known is None:
+            return 1.0
+        along, back = (position_mm - start_mm) * known[0], start_mm if view_mm is None else view_mm
+        return math.exp(along) / max(1 + (position_mm - back) * known[0], _NEAREST)
 
-    def _believed_scale(self, scale: float, distance_mm: float, confidence: float) -> float:
-        predicted = math.log(self.geometry.step_scale(distance_mm))
-        measured = math.log(scale)
-        if abs(predicted) > _TELLING_STEP and confidence == 1.0:
-            self._scale_ratios.append(measured / predicted)
-        typical = float(np.median([1.0] * _BENEFIT_OF_DOUBT + self._scale_ratios))
-        share = _SHARE_BELIEVED if abs(typical - 1) < _WRONG_GEOMETRY else 1.0
-        return math.exp(predicted + share * (measured - predicted))
+    def fit(self) -> PupilFit | None:
+        """The distance that fits the measured steps alone; None while they say nothing."""
+        measured = self._measured()
+        if measured is None or measured[0] < _TRUSTED * measured[1]:
+            return None
+        inverse, error = measured
+        return PupilFit(
+            1 / inverse,
+            error / inverse**2,
+            tuple(step[0] for step in self._steps),
+            tuple(
+                (log_scale + distance * inverse) * radius for distance, log_scale, _, radius in self._steps
+            ),
+        )
 
-    def _drift(self, distance_mm: float) -> tuple[float, float]:
-        """Shift to be expected: a rail is never quite parallel to the optical axis."""
-        total = self._distance_squared + _BENEFIT_OF_DOUBT * distance_mm**2
-        if total <= 0:
-            return 0.0, 0.0
-        return self._travel[0] * distance_mm / total, self._travel[1] * distance_mm / total
-
-    def _learn_drift(self, shift_px: tuple[float, float], distance_mm: float, confidence: float) -> None:
-        weight = confidence * distance_mm
-        self._travel = self._travel[0] + weight * shift_px[0], self._travel[1] + weight * shift_px[1]
-        self._distance_squared += confidence * distance_mm**2
+    def _measured(self) -> tuple[float, float] | None:
+        """1/v by weighted least squares through the origin, steps that stand out left out."""
+        if not self._steps:
+            return None
+        distance, log_scale, error, _ = np.array(self._steps).T
+        weight = error**-2
+        for _ in range(3):
+            squared = float((weight * distance**2).sum())
+            if squared <= 0:
+                return None
+            inverse = -float((weight * distance * log_scale).sum()) / squared
+            residual = (log_scale + distance * inverse) / error
+            spread = max(1.48 * float(np.median(np.abs(residual))), 1.0)
+            weight = np.where(np.abs(residual) < _OUTLIER * spread, error**-2, 0.0)
+        return inverse, math.hypot(spread / math.sqrt(squared), _KNOWN_BEST * inverse)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -11,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stacker.fusion.window import Window, window_of
-from stacker.registration.exposure import relative_gain, tones
-from stacker.registration.match import MatchPyramid, match
-from stacker.registration.rail import RailGeometry, RailPrior
+from stacker.registration.exposure import relative_levels, tones
+from stacker.registration.match import Match, MatchPyramid, match
+from stacker.registration.pace import Pace
+from stacker.registration.rail import Rail, RailGeometry
 from stacker.registration.similarity import Similarity, inverse, rescaled
 
 similarities = st.builds(
@@ -92,26 +94,52 @@ def test_rail_geometry() -> None:
     assert geometry.step_scale(1.0) == pytest.approx(math.exp(-1 / 300))
 
 
+def _found(motion: Similarity, in_focus: float = 1.0) -> Match:
+    return replace(Match.still(), motion=motion, in_focus=in_focus)
+
+
 def test_a_rail_is_believed_about_scale_and_a_match_about_bumps() -> None:
-    prior = RailPrior(RailGeometry(300.0, 0.0))
-    prior.seen(10.0)
-    step = prior.geometry.step_scale(1.0)
-    odd = prior.believed(Similarity(step * 1.0005, 0.0001, (0.5, 0.0)), 1.0, 10.0, 1000)
-    assert odd.scale == pytest.approx(step * 1.00005, abs=1e-6)
-    assert odd.shift_px == (0.5, 0.0)
-    blurred = prior.believed(Similarity(step, 0.001, (3.0, 0.0)), 1.0, 0.4, 1000)
-    assert blurred.rotation_rad == pytest.approx(0.00001)
-    assert abs(blurred.shift_px[0]) < 0.2
-    bumped = prior.believed(Similarity(step, 0.0, (40.0, 0.0)), 1.0, 0.4, 1000)
-    assert bumped.shift_px == (40.0, 0.0)
+    v_mm = 300.0
+    step = math.exp(-1 / v_mm)
+    pace = Pace(per_mm=True, log_scale=-1 / v_mm, error=0.03 / v_mm)
+    for _ in range(6):
+        motion, bumped = pace.believed(_found(Similarity(step, 0.0, (0.5, 0.0))), 1.0, 1000, 600.0)
+        assert not bumped
+    assert motion.shift_px[0] == pytest.approx(0.5, abs=0.05)
+    odd, _ = pace.believed(_found(Similarity(step * 1.0005, 0.0001, (0.5, 0.0))), 1.0, 1000, 600.0)
+    assert odd.scale == pytest.approx(step, abs=2e-4)
+    blurred, _ = pace.believed(_found(Similarity(step, 0.001, (3.0, 0.0)), 0.2), 1.0, 1000, 600.0)
+    assert abs(blurred.rotation_rad) < 0.0001
+    assert blurred.shift_px[0] == pytest.approx(0.5, abs=0.1)
+    knocked, bumped = pace.believed(_found(Similarity(step, 0.0, (40.0, 0.0)), 0.2), 1.0, 1000, 600.0)
+    assert bumped
+    assert knocked.shift_px == (40.0, 0.0)
 
 
-def test_a_wrong_pupil_distance_is_noticed() -> None:
-    prior = RailPrior(RailGeometry(300.0, 0.0))
-    true = RailGeometry(150.0, 0.0).step_scale(1.0)
-    scales = [prior.believed(Similarity(true), 1.0, 5.0, 1000).scale for _ in range(8)]
-    assert scales[0] > true + 0.002
-    assert scales[-1] == pytest.approx(true)
+def test_the_pupil_distance_is_fitted_and_a_wrong_one_is_noticed() -> None:
+    true = RailGeometry(150.0, 0.0)
+    for believed_mm in (None, 300.0):
+        rail = Rail(believed_mm)
+        for _ in range(8):
+            rail.learn(1.0, math.log(true.step_scale(1.0)), 1e-4, 1000.0)
+        known = rail.inverse()
+        assert known is not None
+        assert 1 / known[0] == pytest.approx(150.0, rel=0.01)
+        fit = rail.fit()
+        assert fit is not None
+        assert fit.pupil_distance_mm == pytest.approx(150.0, rel=1e-6)
+        assert max(abs(residual) for residual in fit.residuals_px) < 1e-6
+        assert rail.plane_correction(8.0, 0.0, None) == pytest.approx(
+            true.scale(8.0) / true.step_scale(8.0), rel=1e-3
+        )
+
+
+def test_a_rail_that_runs_the_wrong_way_says_nothing_about_the_lens() -> None:
+    rail = Rail()
+    for _ in range(8):
+        rail.learn(-1.0, -1 / 150, 1e-4, 1000.0)
+    assert rail.fit() is None
+    assert rail.plane_correction(-8.0, 0.0, None) == 1.0
 
 
 def _scene(seed: int = 4) -> np.ndarray:
@@ -164,10 +192,10 @@ def test_gain_leaves_clipped_highlights_out() -> None:
     colour[100:140, 100:140] = 600
     bright = np.clip(colour, 0, 255).astype(np.uint8)
     dim = np.clip(cv2.GaussianBlur(colour, (0, 0), 2) * np.array([0.8, 0.9, 1.0]), 0, 255).astype(np.uint8)
-    gain = relative_gain(tones(bright), tones(dim), np.eye(3))
+    gain = relative_levels(tones(bright), tones(dim), np.eye(3)).gain
     assert gain == pytest.approx([1 / 0.8, 1 / 0.9, 1.0], rel=0.01)
 
 
 def test_gain_of_black_frames_is_one() -> None:
     black = tones(np.zeros((60, 90, 3), np.uint8))
-    assert relative_gain(black, black, np.eye(3)).tolist() == [1, 1, 1]
+    assert relative_levels(black, black, np.eye(3)).gain.tolist() == [1, 1, 1]

@@ -1,0 +1,189 @@
+"""What the steps so far say about the next one, and how far a match is believed beside it."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import Any
+
+import numpy as np
+
+from stacker.registration.match import Match
+from stacker.registration.similarity import Similarity
+
+__all__ = ["Pace", "Vector", "error_of", "noise_of", "similarity_of", "vector_of"]
+
+Vector = np.ndarray[Any, np.dtype[np.float64]]
+"""Scale and rotation as movement of the corners, shift x, shift y: pixels of the reduced pictures."""
+
+_PER_THOUSAND = 1e-3
+"""Errors by parallax and blur grow with the picture: they are given for a width of 1000 px."""
+
+_BLURRED_ERROR = np.array([0.6, 0.4, 0.3, 0.3])
+"""Where nothing is in focus (0.1 to 0.6, 0.1 to 0.4 and 0.1 to 0.4 px a step on three rendered scenes: what
+is seen is nearer or farther than the plane of focus, and behind its blurred edges)."""
+
+_FOCUSED_ERROR = np.array([0.01, 0.01, 0.01, 0.01])
+"""The same where all is in focus, when the surroundings are left out of account."""
+
+_PARALLAX_ERROR = np.array([0.1, 0.03, 0.02, 0.02])
+"""The same on a rail, where they are not: what is seen beside the plane of focus moves otherwise (0.01 to
+0.1, 0.01 to 0.04 and 0.005 to 0.04 px)."""
+
+_BLURRED, _FOCUSED = 0.45, 0.75
+"""Of `Match.in_focus`: what counts as all blurred and as good."""
+
+_FIRST_UNEVENNESS = 1.0
+"""Pixels by which a step may differ from the pace, until the stack has shown how even it is."""
+
+_LEAST_UNEVENNESS = np.array([0.05, 0.08, 0.08, 0.08])
+"""Pixels: however even a stack has been, what is in focus is followed, and only blur is not."""
+
+_LEAST_ON_RAIL = np.array([0.01, 0.05, 0.05, 0.05])
+"""On a rail steps in scale are as even as its positions."""
+
+_REMEMBERED, _FEWEST_REMEMBERED = 15, 4
+"""Steps that show how even a stack is: the median of how much they surprised."""
+
+_FORGETTING = 0.1
+"""What a step counts that was taken ten good steps ago is down to a third."""
+
+_KNOWN_BEST = 0.06
+"""A pace of scale along a rail is not learned better than that share: what is seen of a subject lies nearer
+or farther than the plane of focus on the whole (5 % of the step on a rendered head)."""
+
+_BUMP = 5.0
+"""Standard errors beyond which a step is a knock at the table, and is followed whole."""
+
+_LEAST_BUMP = np.array([4.0, 4.0, 4.0, 4.0])
+"""Pixels; what blur and parallax do in a step stays below."""
+
+_FIRST_STEP = 0.01
+
+_FARTHEST_AHEAD = 10.0
+"""Steps over which a pace is still a prediction."""
+
+
+class Pace:
+    """The motion of a chain per frame, or per mm of rail.
+
+    Parameters
+    ----------
+    per_mm : bool
+        Whether steps are measured in mm rather than frames.
+    log_scale, error : float, optional
+        What is known of the scale beforehand: its logarithm per unit, and the standard error of that.
+    """
+
+    def __init__(self, per_mm: bool = False, log_scale: float = 0.0, error: float = math.inf) -> None:
+        self.per_mm = per_mm
+        self._log_scale, self._error = log_scale, error
+        self._travel = np.zeros(4)  # sum of motion x units, weighted
+        self._units_squared = np.zeros(4)
+        self._surprises: deque[Vector] = deque(maxlen=_REMEMBERED)
+        self._least = _LEAST_ON_RAIL if per_mm else _LEAST_UNEVENNESS
+        self._unevenness = np.full(4, _FIRST_UNEVENNESS**2)
+
+    def turn_round(self) -> None:
+        """Expect frames the other way along the stack; positions say so by themselves."""
+        if not self.per_mm:
+            self._travel = -self._travel
+
+    def expected(self, units: float, radius: float) -> Similarity:
+        """The motion of the next step."""
+        mean, _ = self._prediction(self._bounded(units), radius)
+        return similarity_of(mean, radius)
+
+    def believed(self, found: Match, units: float, width: int, radius: float) -> tuple[Similarity, bool]:
+        """A match, weighed against the pace, which learns from it.
+
+        Parameters
+        ----------
+        found : Match
+            Of a frame with its neighbour.
+        units : float
+            Frames or mm from the neighbour to the frame.
+        width, radius : float
+            Of the pictures that were matched: width, and middle to corner.
+
+        Returns
+        -------
+        Similarity
+            The motion to go by.
+        bool
+            True when it is a bump.
+        """
+        mean, uncertain = self._prediction(units, radius)
+        measured = vector_of(found.motion, radius)
+        noise = error_of(found, width, self.per_mm) ** 2
+        total = uncertain + self._unevenness + noise
+        surprise = measured - mean
+        limit = np.maximum(_BUMP * np.sqrt(total), _LEAST_BUMP * width * _PER_THOUSAND)
+        bumped = bool(self._units_squared.all()) and bool(np.any(np.abs(surprise) > limit))
+        gain = (uncertain + self._unevenness) / total
+        if self._units_squared.all():
+            self._judge(np.maximum(surprise**2 - noise, 0.0))
+        if bumped:
+            return found.motion, True
+        self._learn(measured, noise, units)
+        return similarity_of(mean + gain * surprise, radius), False
+
+    def _judge(self, surprise_squared: Vector) -> None:
+        """How even the steps are; a bump in many steps leaves a median alone."""
+        self._surprises.append(surprise_squared)
+        if len(self._surprises) >= _FEWEST_REMEMBERED:
+            typical = 2.2 * np.median(np.array(self._surprises), axis=0)
+            self._unevenness = np.maximum(typical, self._least**2)
+
+    def _learn(self, measured: Vector, noise: Vector, units: float) -> None:
+        trust = self._unevenness / (self._unevenness + noise)
+        weight = 1 / (self._unevenness + noise)
+        keep = 1 - _FORGETTING * trust
+        self._travel = keep * self._travel + weight * units * measured
+        self._units_squared = keep * self._units_squared + weight * units**2
+
+    def _prediction(self, units: float, radius: float) -> tuple[Vector, Vector]:
+        """Motion of a step and the variance of that."""
+        weight, travel = self._units_squared.copy(), self._travel.copy()
+        if self.per_mm and weight[0] > 0:
+            most = (_KNOWN_BEST * travel[0] / weight[0]) ** -2
+            share = min(1.0, most / weight[0])
+            weight[0], travel[0] = share * weight[0], share * travel[0]
+        if self._error < math.inf:
+            known = (self._error * radius) ** -2
+            weight[0], travel[0] = weight[0] + known, travel[0] + known * self._log_scale * radius
+        # Nothing is known of a first step but that it is small: a hundredth of the frame.
+        weight += (_FIRST_STEP * radius * max(abs(units), 1e-9)) ** -2
+        return travel / weight * units, units**2 / weight
+
+    def _bounded(self, units: float) -> float:
+        return min(max(units, -_FARTHEST_AHEAD), _FARTHEST_AHEAD) if not self.per_mm else units
+
+
+def error_of(found: Match, width: int, parallax: bool) -> Vector:
+    """Standard errors of a match: what noise does, and what parallax and blur do."""
+    focused = min(max((found.in_focus - _BLURRED) / (_FOCUSED - _BLURRED), 0.0), 1.0)
+    of_focus = (
+        ((_PARALLAX_ERROR if parallax else _FOCUSED_ERROR) + (1 - focused) * _BLURRED_ERROR)
+        * width
+        * _PER_THOUSAND
+    )
+    return np.asarray(np.hypot(of_focus, noise_of(found)))
+
+
+def noise_of(found: Match) -> Vector:
+    """The part of `error_of` that noise and disagreement make."""
+    spread = found.spread
+    return np.array([spread.scale, spread.rotation, spread.shift, spread.shift])
+
+
+def vector_of(motion: Similarity, radius: float) -> Vector:
+    """Write a motion as a `Vector`."""
+    return np.array([math.log(motion.scale) * radius, motion.rotation_rad * radius, *motion.shift_px])
+
+
+def similarity_of(vector: Vector, radius: float) -> Similarity:
+    """Undo `vector_of`."""
+    return Similarity(
+        math.exp(vector[0] / radius), float(vector[1] / radius), (float(vector[2]), float(vector[3]))
+    )

@@ -1,0 +1,197 @@
+"""One step of matching at one size: which points are looked at, and the least squares over them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from stacker.frames import Image
+from stacker.registration.levels import Level, MatchPyramid
+from stacker.registration.similarity import Matrix
+
+__all__ = ["Points", "System", "chosen_points", "in_focus", "increment", "linearised", "solved"]
+
+Vector = np.ndarray[Any, np.dtype[np.float64]]
+
+_MAX_POINTS = 40_000
+_MIN_POINTS = 64
+_MEDIAN_POINTS = 5_000
+_CORRELATED = 12.0
+"""Neighbouring points see the same noise through the band's filter: that many count as one."""
+
+
+@dataclass(frozen=True)
+class Points:
+    """Places of the fixed picture that are compared.
+
+    Attributes
+    ----------
+    x, y : ndarray, shape (n,), float32
+        Pixels of the level.
+    u, v : ndarray, shape (n,), float32
+        The same about the centre, half the long side being 1.
+    band : ndarray, shape (3, n), float32
+        The fixed picture's band and its gradients there.
+    """
+
+    x: Image
+    y: Image
+    u: Image
+    v: Image
+    band: Image
+
+
+@dataclass(frozen=True)
+class System:
+    """Linear equations for the motion that is left.
+
+    Attributes
+    ----------
+    jacobian : ndarray, shape (10, n)
+        Scale, rotation, shift x, shift y, stretch, shear, two of perspective, contrast, offset.
+    residual, weight : ndarray, shape (n,)
+        What the motion does not explain yet, and how much each point counts.
+    """
+
+    jacobian: Image
+    residual: Image
+    weight: Image
+
+
+def chosen_points(level: Level) -> Points | None:
+    """The pixels with the strongest gradients: flat ones cost time and say nothing about motion."""
+    width, height = level.size
+    gradient_x, gradient_y = cv2.extractChannel(level.band, 1), cv2.extractChannel(level.band, 2)
+    strength = cv2.add(cv2.multiply(gradient_x, gradient_x), cv2.multiply(gradient_y, gradient_y))
+    strength[:2], strength[-2:], strength[:, :2], strength[:, -2:] = 0, 0, 0, 0
+    count = min(_MAX_POINTS, strength.size // 2)
+    if count < _MIN_POINTS or not strength.any():
+        return None
+    sample = strength.ravel()[:: max(1, strength.size // 40_000)]
+    rows, columns = np.nonzero(strength > float(np.quantile(sample, 1 - count / strength.size)))
+    if rows.size < _MIN_POINTS:
+        return None
+    x, y = columns.astype(np.float32), rows.astype(np.float32)
+    radius = np.float32(max(width, height) / 2)
+    u, v = (x - np.float32((width - 1) / 2)) / radius, (y - np.float32((height - 1) / 2)) / radius
+    band = np.ascontiguousarray(level.band[rows, columns].T)
+    return Points(x, y, u, v, band)
+
+
+def linearised(points: Points, level: Level, transform: Matrix) -> System | None:
+    """Set the equations up about a transform of points of the fixed level to points of the moving one."""
+    width, height = level.size
+    m = transform.astype(np.float32)
+    map_x, map_y = _mapped(m, points.x, points.y)
+    inside = (map_x >= 1) & (map_x <= width - 2) & (map_y >= 1) & (map_y <= height - 2)
+    if np.count_nonzero(inside) < _MIN_POINTS:
+        return None
+    sampled = _sample(level.band, map_x, map_y)
+    values = points.band[0]
+    contrast = np.float32(_contrast(values[inside], sampled[0][inside]))
+    seen, slope_x, slope_y = (part * contrast for part in sampled)
+    # Gradient of the moving picture in the fixed one's frame, averaged with the fixed one's own.
+    gx = 0.5 * (points.band[1] + m[0, 0] * slope_x + m[1, 0] * slope_y)
+    gy = 0.5 * (points.band[2] + m[0, 1] * slope_x + m[1, 1] * slope_y)
+    u, v = points.u, points.v
+    along, across = gx * u + gy * v, gy * u - gx * v
+    jacobian = np.stack(
+        (along, across, gx, gy, gx * u - gy * v, gx * v + gy * u, -along * u, -along * v, seen - seen.mean(),
+         np.ones_like(gx))
+    )  # fmt: skip
+    residual = values - seen
+    sample = residual[inside][:: 1 + residual.size // _MEDIAN_POINTS]
+    middle = np.median(sample)
+    residual -= middle
+    spread = max(1.48 * float(np.median(np.abs(sample - middle))), 1e-3)
+    weight = (inside / (1 + (residual / np.float32(3 * spread)) ** 2)).astype(np.float32)
+    return System(jacobian, residual, weight)
+
+
+def solved(system: System, unknowns: tuple[int, ...]) -> tuple[Vector, Vector] | None:
+    """Least squares for some of the Jacobian's rows, and the standard errors of what is found."""
+    jacobian = system.jacobian[list(unknowns)]
+    weighted = jacobian * system.weight
+    normal = (weighted @ jacobian.T).astype(np.float64)
+    right = (weighted @ system.residual).astype(np.float64)
+    scale = np.sqrt(np.diag(normal))
+    if not np.all(scale > 0):
+        return None
+    conditioned = normal / np.outer(scale, scale)
+    if np.linalg.cond(conditioned) > 1e8:
+        return None
+    inverse = np.linalg.inv(conditioned)
+    found = inverse @ (right / scale) / scale
+    # Weights are not inverse variances here, so errors come through the weighted normal equations.
+    squared = weighted * (system.residual * system.weight)
+    noise = inverse @ ((squared @ (jacobian * system.residual).T) / np.outer(scale, scale)) @ inverse
+    errors = np.sqrt(np.maximum(np.diag(noise) * _CORRELATED, 0.0)) / scale
+    return np.asarray(found), np.asarray(errors)
+
+
+def increment(step: Vector, size: tuple[int, int]) -> Matrix:
+    """The transform that a solution (scale, rotation, shift x, shift y, and perhaps stretch, shear, two of
+    perspective) stands for, in pixels of a level.
+    """
+    a, b, tx, ty, c, d, e, f = np.concatenate([step, np.zeros(8 - len(step))])
+    radius = max(size) / 2
+    cx, cy = (size[0] - 1) / 2, (size[1] - 1) / 2
+    turn = np.array([[1 + a + c, -b + d, tx / radius], [b + d, 1 + a - c, ty / radius], [e, f, 1.0]])
+    onto = np.array([[1 / radius, 0, -cx / radius], [0, 1 / radius, -cy / radius], [0, 0, 1.0]])
+    found = np.linalg.inv(onto) @ turn @ onto
+    return np.asarray(found / found[2, 2])
+
+
+def _mapped(m: Image, x: Image, y: Image) -> tuple[Image, Image]:
+    map_x, map_y = m[0, 0] * x + m[0, 1] * y + m[0, 2], m[1, 0] * x + m[1, 1] * y + m[1, 2]
+    if m[2, 0] or m[2, 1]:
+        below = m[2, 0] * x + m[2, 1] * y + m[2, 2]
+        return map_x / below, map_y / below
+    return map_x, map_y
+
+
+def in_focus(
+    points: Points, system: System, fixed: MatchPyramid, moving: MatchPyramid, factor: float, focus_top: float
+) -> float:
+    """0 to 1: how much of what the equations rest on is in focus in both pictures.
+
+    Parameters
+    ----------
+    points, system : Points, System
+        What was solved last, of a level with that factor.
+    fixed, moving : MatchPyramid
+        The pictures; they lie within a tile or two of each other.
+    factor : float
+        Of the level.
+    focus_top : float
+        Focus that counts as full.
+    """
+    focus = np.minimum(_focus_at(fixed, points, factor), _focus_at(moving, points, factor))
+    share = np.minimum(focus * np.float32(1 / max(focus_top, 1e-9)), np.float32(1))
+    told = system.weight * (system.jacobian[2] ** 2 + system.jacobian[3] ** 2)
+    return float((told * share).sum() / max(float(told.sum()), 1e-12))
+
+
+def _focus_at(picture: MatchPyramid, points: Points, factor: float) -> Image:
+    rows, columns = picture.focus.shape
+    scale_x, scale_y = columns / (picture.width * factor), rows / (picture.height * factor)
+    column = np.clip(((points.x + 0.5) * np.float32(scale_x)).astype(np.int32), 0, columns - 1)
+    row = np.clip(((points.y + 0.5) * np.float32(scale_y)).astype(np.int32), 0, rows - 1)
+    return np.asarray(picture.focus[row, column])
+
+
+def _sample(image: Image, map_x: Image, map_y: Image) -> Image:
+    """Bilinear samples at scattered points, (3, n); remap wants a rectangle with no side over 32767."""
+    row = 512
+    padded = -(-map_x.size // row) * row
+    grid = [np.resize(part, padded).reshape(-1, row) for part in (map_x, map_y)]
+    found = cv2.remap(image, grid[0], grid[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.ascontiguousarray(found.reshape(-1, 3)[: map_x.size].T)
+
+
+def _contrast(fixed: Image, moving: Image) -> float:
+    """Contrast of one set of samples relative to another."""
+    return float(np.clip(fixed.std() / max(float(moving.std()), 1e-6), 0.25, 4.0))
