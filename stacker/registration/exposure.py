@@ -37,6 +37,9 @@ above this: an exposure 1 EV off is 3.5 of 255 wrong in the dark when it is made
 _TELLING_GAIN = 0.05
 """A smaller change of gain than this makes an offset below 0.7 of 255, which cannot be told from noise."""
 
+_CLEARLY = 0.9
+"""Share of a gain's error that an offset must leave at most to be believed: a flat frame tells nothing."""
+
 _FIT_BLUR_PX = 4.0
 """In the reduced picture: more than defocus differs between neighbours."""
 
@@ -91,7 +94,7 @@ class Tones:
 
 
 def tones(pixels: Image) -> Tones:
-    """Reduce a frame for `relative_gain`.
+    """Reduce a frame for `relative_levels`.
 
     Parameters
     ----------
@@ -172,7 +175,7 @@ def _fitted(light: Image, other: Image, usable: np.ndarray[Any, np.dtype[np.bool
     ]
     near = [picture / cover[usable][:, None] for picture in near]
     errors = [float(np.abs(near[0] - near[1] * each.gain - each.offset).mean()) for each in candidates]
-    return candidates[int(np.argmin(errors))]
+    return candidates[int(errors[1] < _CLEARLY * errors[0])]
 
 
 def _ratio(light: Image, other: Image, pedestal: float) -> Gain:

@@ -16,7 +16,7 @@ from stacker.errors import DataError, UserError
 from stacker.focus.sharpness import sharpness
 from stacker.frames import Frame, Image
 from stacker.registration.chain import Registration, Verdict
-from stacker.registration.exposure import Gain, Tones, relative_gain, tones
+from stacker.registration.exposure import Levels, Tones, relative_levels, tones
 from stacker.registration.similarity import Matrix, inverse, rescaled
 
 __all__ = ["KnownChain", "SavedTransform", "SavedTransforms", "load_transforms", "transforms_as_json"]
@@ -166,7 +166,7 @@ def _parsed(frame: dict[str, Any]) -> SavedTransform:
 class _Link:
     tones: Tones
     transform: Matrix
-    gain: Gain
+    levels: Levels
 
 
 class KnownChain:
@@ -200,12 +200,16 @@ class KnownChain:
             Its place in the set.
         """
         known = self._known[index]
-        link = _Link(_tones(pixels), known.matrix, np.ones(3))
+        link = _Link(_tones(pixels), known.matrix, Levels.same())
         if self._exposure and self._last is not None and known.verdict is not Verdict.FOREIGN:
-            link = _Link(link.tones, link.transform, self._last.gain * _step(self._last, link, pixels))
+            levels = self._last.levels.after(_step(self._last, link, pixels))
+            link = _Link(link.tones, link.transform, levels)
         if known.verdict is not Verdict.FOREIGN:
             self._first, self._last = self._first or link, link
-        return Registration(link.transform, link.gain, 1.0, 0.0, known.verdict, sharpness(pixels))
+        levels = link.levels
+        return Registration(
+            link.transform, levels.gain, levels.offset, 1.0, 0.0, known.verdict, sharpness(pixels)
+        )
 
 
 def _tones(pixels: Image) -> Tones:
@@ -216,7 +220,7 @@ def _tones(pixels: Image) -> Tones:
     return tones(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
 
 
-def _step(last: _Link, link: _Link, pixels: Image) -> Gain:
+def _step(last: _Link, link: _Link, pixels: Image) -> Levels:
     to_moving = inverse(link.transform) @ last.transform
     ratio = link.tones.colours.shape[1] / pixels.shape[1]
-    return relative_gain(last.tones, link.tones, rescaled(to_moving, ratio))
+    return relative_levels(last.tones, link.tones, rescaled(to_moving, ratio))

@@ -237,8 +237,8 @@ def test_memory_does_not_grow_with_the_frames(render_stack: Render) -> None:
             held.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()
-    # Sixteen frames of 460 kB came in; reports and the registration of one frame more than before are all that
-    # may stay: the first, the last, and the one the chain is checked against are not always three.
+    # Sixteen frames of 460 kB came in; reports and the registration of one frame more than before are all
+    # that may stay: the first, the last, and the one the chain is checked against are not always three.
     assert held[-1] - held[0] < 4_500_000
 
 
