@@ -40,6 +40,9 @@ _TELLING_GAIN = 0.05
 _CLEARLY = 0.9
 """Share of a gain's error that an offset must leave at most to be believed: a flat frame tells nothing."""
 
+_TELLING_ERROR = 0.1
+"""Of 255."""
+
 _FIT_BLUR_PX = 4.0
 """In the reduced picture: more than defocus differs between neighbours."""
 
@@ -175,7 +178,7 @@ def _fitted(light: Image, other: Image, usable: np.ndarray[Any, np.dtype[np.bool
     ]
     near = [picture / cover[usable][:, None] for picture in near]
     errors = [float(np.abs(near[0] - near[1] * each.gain - each.offset).mean()) for each in candidates]
-    return candidates[int(errors[1] < _CLEARLY * errors[0])]
+    return candidates[int(errors[1] < _CLEARLY * errors[0] - _TELLING_ERROR)]
 
 
 def _ratio(light: Image, other: Image, pedestal: float) -> Gain:
