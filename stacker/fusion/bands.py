@@ -32,7 +32,6 @@ from stacker.fusion.scoring import (
     log_reach,
     merge,
     smooth,
-    smooth_finest,
 )
 from stacker.fusion.scratch import Scratch
 from stacker.fusion.stages import MeanCode, Stages
@@ -153,7 +152,9 @@ class Bands:
             self._first_seen = np.full((cells.height, cells.width), -1.0, np.float32)
         self._windows = after
 
-    def add(self, planes: Image, to_levels: float, luma: Image, gate: Gate, frame: Window) -> None:
+    def add(
+        self, planes: Image, to_levels: float, luma: Image, gate: Gate, frame: Window, lead: float = 0.0
+    ) -> None:
         """Fold a registered frame in.
 
         Parameters
@@ -169,15 +170,19 @@ class Bands:
             Its reach, at half size.
         frame : Window
             Where it lies; covered before.
+        lead : float
+            Logarithmic activity that it has ahead of others where it is sharp.
         """
         windows = level_windows(frame, self.levels)
         fine = min(_FINE, self.levels)
-        picture, inherited = planes, self._glare(luma, gate, windows[0])
-        activity = gate.weight
+        picture = planes
+        half, energy = self._measure(picture, to_levels, 0)
+        # The second band has a say in the weights of the first, so it is measured before.
+        second = self._measure(half, 1.0, 1) if self.levels > 1 else (half, energy[::2, ::2])
+        other, score = self._finest_score(second[1], luma, gate, windows[0], lead)
         for level in range(self.levels):
-            half, energy = self._measure(picture, to_levels, level)
             activity = self._scratch.array(f"activity {level % 2}", *energy.shape)
-            self._weigh(level, energy, inherited, gate, windows[level].halved(1), activity)
+            self._weigh(level, energy, other, score, gate, windows[level].halved(1), activity)
             corner = self._corner(windows[level], level)
             self._stages.fold(picture, to_levels, half, energy, self._code, self._means[level], corner)
             picture, to_levels = half, 1.0
@@ -188,7 +193,9 @@ class Bands:
                 picture = np.stack([_padded(plane, margins) for plane in picture])
                 activity = _padded(activity, margins)
                 gate = Gate(cv2.copyMakeBorder(gate.weight, *margins, cv2.BORDER_CONSTANT, value=0))
-            inherited, gate = inherit(activity), gate.halved()
+            other, gate = inherit(activity), gate.halved()
+            half, energy = second if level == 0 else self._measure(picture, to_levels, level + 1)
+            score = Score(1 - self._parameters.inherit, self._parameters.inherit, self._parameters.exponent)
         self._add_coarsest(picture, activity, gate, windows[-1])
 
     def collapse(self, down_to: int) -> Image:
@@ -232,36 +239,33 @@ class Bands:
         # Two halves alternate, as one level's half is the next one's picture.
         half = self._scratch.array(f"half {level % 2}", 3, height, width)
         self._stages.halve(picture, to_levels, half)
-        energy = self._scratch.array("energy", height, width)
+        energy = self._scratch.array(f"energy {level % 2}", height, width)
         noise = 4 * self._parameters.softness * self._variances[level]  # of 4 pixels
         self._stages.energy(picture, to_levels, half, np.array(LUMA, np.float32) / np.float32(noise), energy)
-        if level == 0:
-            smooth_finest(energy, self._parameters.wide)
-        else:
-            smooth(energy)
+        smooth(energy)
         return half, energy
 
     def _weigh(
-        self, level: int, energy: Image, inherited: Image, gate: Gate, grid: Window, activity: Image
+        self, level: int, energy: Image, other: Image, score: Score, gate: Gate, grid: Window, activity: Image
     ) -> None:
-        """Energy to share, in place; ``inherited`` is the glare at the finest level."""
-        settings = self._parameters
-        if level == 0:
-            score = Score(1.0, -1.0, settings.exponent)
-        else:
-            score = Score(1 - settings.inherit, settings.inherit, settings.exponent)
+        """Energy to share, in place."""
         rows, columns = grid.slices_in(self._windows[level].halved(1))
         corner = rows.start, columns.start
-        self._stages.weigh(energy, inherited, score, gate.weight, self._strengths[level], corner, activity)
+        self._stages.weigh(energy, other, score, gate.weight, self._strengths[level], corner, activity)
 
-    def _glare(self, luma: Image, gate: Gate, window: Window) -> Image:
-        """How much the frame is held back for being bright, over its half size."""
+    def _finest_score(
+        self, second: Image, luma: Image, gate: Gate, window: Window, lead: float
+    ) -> tuple[Image, Score]:
+        """What goes into the finest band's score beside its own energy, over the frame's half size."""
+        settings = self._parameters
         reached = cv2.resize(gate.weight, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_NEAREST) > 0
         seen = self._first_seen[window.halved(2).slices_in(self._windows[0].halved(2))]
-        excess = glare(luma, reached, seen, self._parameters.glare)
-        held_back = self._scratch.array("held back", *luma.shape)
-        cv2.resize(excess, luma.shape[::-1], held_back, interpolation=cv2.INTER_LINEAR)
-        return held_back
+        excess = glare(luma, reached, seen, settings.glare)
+        cells = cv2.log(second + np.float32(1))
+        cv2.addWeighted(cells, settings.coarser, excess, settings.coarser - 1, 0, cells)
+        other = self._scratch.array("other", *luma.shape)
+        cv2.resize(cells, luma.shape[::-1], other, interpolation=cv2.INTER_LINEAR)
+        return other, Score(1 - settings.coarser, 1.0, settings.exponent, lead)
 
     def _add_coarsest(self, picture: Image, activity: Image, gate: Gate, window: Window) -> None:
         """What is left of the picture has the weight of the coarsest band."""

@@ -379,7 +379,9 @@ def _exponential(x: Any) -> Any:
 @inner
 def _activate(energy: Any, other: Any, shares: Any, activity: Any) -> Any:
     for x in range(activity.size):
-        activity[x] = shares[0] * _logarithm(_F(1) + energy[x]) + shares[1] * other[x]
+        own = _logarithm(_F(1) + energy[x])
+        own += shares[2] * min(own, shares[3])
+        activity[x] = shares[0] * own + shares[1] * other[x]
 
 
 @inner

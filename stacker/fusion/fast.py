@@ -7,7 +7,7 @@ import numpy as np
 from stacker.frames import Image
 from stacker.fusion import compiled as loops
 from stacker.fusion.plain import warp_by_opencv
-from stacker.fusion.scoring import LUMA, OUTSIDE, OUTSIDE_FROM, Score
+from stacker.fusion.scoring import CONFIDENT, LUMA, OUTSIDE, OUTSIDE_FROM, Score
 from stacker.fusion.stages import MeanCode, SourceCode
 from stacker.fusion.window import Spans
 from stacker.fusion.workers import over_rows
@@ -75,7 +75,7 @@ class FastStages:
             energy.shape[0],
             energy,
             other,
-            np.array([score.own_share, score.other_share], np.float32),
+            np.array([score.own_share, score.other_share, score.lead / CONFIDENT, CONFIDENT], np.float32),
             np.float32(score.exponent),
             gate,
             np.array([OUTSIDE_FROM, OUTSIDE], np.float32),

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from stacker.frames import Image
-from stacker.fusion.scoring import LUMA, Score, log_reach, merge
+from stacker.fusion.scoring import CONFIDENT, LUMA, Score, log_reach, merge
 from stacker.fusion.stages import MeanCode, SourceCode
 from stacker.fusion.window import Spans
 from stacker.fusion.workers import over_rows
@@ -139,6 +139,8 @@ def _weigh_rows(
     active = activity[y0:y1]
     np.add(energy[y0:y1], np.float32(1), out=active)
     cv2.log(active, active)
+    if score.lead:
+        active += np.float32(score.lead / CONFIDENT) * np.minimum(active, np.float32(CONFIDENT))
     cv2.addWeighted(active, score.own_share, other[y0:y1], score.other_share, 0, active)
     weight = cv2.scaleAdd(active, score.exponent, log_reach(gate[y0:y1]))
     energy[y0:y1] = merge(weight, strength[y0:y1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +69,9 @@ class PyramidFusion:
         How hard the fusion chooses.
     stages : Stages, optional
         Does the arithmetic; the fastest there is by default.
+    nearness : callable, optional
+        How near to the camera the plane of focus of a frame is, by index: 0 the farthest to 1 the nearest.
+        When it is given the foreground is taken for opaque: nearer frames lead where they are sharp.
     """
 
     def __init__(
@@ -77,12 +81,14 @@ class PyramidFusion:
         noise_sigma: float,
         parameters: FusionParameters,
         stages: Stages | None = None,
+        nearness: Callable[[int], float] | None = None,
     ) -> None:
         self._size, self._source = size, SourceCode.of(np.dtype(dtype))
         self._stages = choose_stages() if stages is None else stages
         self._code = MeanCode.for_frames(np.dtype(dtype))
         self._levels = pyramid_levels(*size)
         self._bands = Bands(self._levels, noise_sigma, parameters, self._code, self._stages)
+        self._nearness, self._foreground = nearness, parameters.foreground
         self._depth = DepthTracker(noise_sigma)
         self._bounds: _Bounds | None = None
         self._reach = self._room = Window(0, 0, 0, 0)
@@ -107,7 +113,8 @@ class PyramidFusion:
         gate = Gate.of(whole, inner, window.width // 2)
         luma = self._scratch.array("luma", window.height // 2, window.width // 2)
         self._stages.luma(planes, self._source.to_levels, luma)
-        self._bands.add(planes, self._source.to_levels, luma, gate, frame)
+        lead = 0.0 if self._nearness is None else self._foreground * self._nearness(index)
+        self._bands.add(planes, self._source.to_levels, luma, gate, frame, lead)
         self._depth.add(luma, whole.mask(window.width // 2), window, index)
 
     def preview(self, max_width_px: int) -> Fused:

@@ -10,6 +10,7 @@ import numpy as np
 from stacker.frames import Image
 
 __all__ = [
+    "CONFIDENT",
     "LUMA",
     "NOTHING",
     "OUTSIDE",
@@ -21,7 +22,6 @@ __all__ = [
     "log_reach",
     "merge",
     "smooth",
-    "smooth_finest",
 ]
 
 LUMA = (0.25, 0.5, 0.25)
@@ -36,16 +36,18 @@ OUTSIDE = -1e4
 OUTSIDE_FROM = 1e-5
 """Share of a coarse pixel below which it counts as not reached."""
 
-_FINEST_SIGMA, _SIGMA = 0.6, 0.7071
-"""Of the windows over which energy is summed, in half-size pixels, on top of the sums over 2 x 2."""
+_SIGMA = 0.5
+"""Of the window over which energy is summed, in half-size pixels, on top of the sums over 2 x 2. Wider ones
+choose more steadily in texture and beside highlights, narrower ones keep hairs and edges: from 0.35 to 1 the
+mean over nine scenes changes by 0.2 dB."""
 
-_WIDE_CELLS = 7
-"""Quarter-size pixels of the wide window: 28 px."""
+CONFIDENT = 2.0
+"""Logarithmic activity from which something is sharp without doubt: 4.4 times the noise, at `softness` 3."""
 
 _GLARE_CELLS = 5
 """Quarter-size pixels over which brightness is averaged: the discs of defocused highlights are wider."""
 
-_GLARE_IGNORED = 0.05
+_GLARE_IGNORED = 0.04
 """Share of the brightness by which frames may differ for other reasons: noise, and errors of the gain."""
 
 
@@ -61,18 +63,22 @@ class FusionParameters:
         Power of the activity in the weight.
     inherit : float
         Share of the finer band in the activity of a coarser one, 0 to 1.
-    wide : float
-        Share of a wide window in the energy of the finest band: decides where there is no detail at hand.
+    coarser : float
+        Share of the second band in the logarithmic activity of the finest, 0 to 1: it has less noise.
     glare : float
         How much brighter frames are held back. A highlight out of focus is a disc with a hard edge, which
         looks sharp; but it only ever adds light, so that of two frames the darker one is right.
+    foreground : float
+        Logarithmic activity that the nearest frame has ahead of the farthest, where it is sharp, when an
+        opaque foreground is asked for.
     """
 
     softness: float = 3.0
     exponent: float = 8.0
     inherit: float = 0.85
-    wide: float = 0.05
-    glare: float = 40.0
+    coarser: float = 0.25
+    glare: float = 50.0
+    foreground: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -82,22 +88,17 @@ class Score:
     Attributes
     ----------
     own_share, other_share : float
-        Logarithmic activity is own_share * log(1 + energy) + other_share * what else is known.
+        Logarithmic activity is own_share * a + other_share * what else is known, where a = log(1 + energy).
     exponent : float
         The logarithmic weight is that, times exponent.
+    lead : float
+        Is added to a where the frame is sharp, and in proportion to a below `CONFIDENT`.
     """
 
     own_share: float
     other_share: float
     exponent: float
-
-
-def smooth_finest(energy: Image, wide: float) -> None:
-    """Sum the energy of the finest band over a small window and, with a share, over a wide one; in place."""
-    cells = cv2.blur(_halved(energy), (_WIDE_CELLS, _WIDE_CELLS))
-    cv2.GaussianBlur(energy, (3, 3), _FINEST_SIGMA, energy)
-    around = cv2.resize(cells, energy.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    cv2.scaleAdd(around, wide, energy, energy)
+    lead: float = 0.0
 
 
 def smooth(energy: Image) -> None:
