@@ -350,12 +350,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--bits", type=int, nargs="*", default=[8], choices=[8, 16])
     parser.add_argument("--width", type=int, default=1500)
     parser.add_argument("--cache", type=Path)
+    parser.add_argument("--sheet", type=Path, help="a picture to make of what the scenes look like")
     args = parser.parse_args(arguments)
     os.nice(10)
+    made = []
     for name in args.names or RECIPES:
         for seed in args.seeds:
             for bits in args.bits:
-                print(load(name, seed, bits, args.width, args.cache).folder)
+                made.append(load(name, seed, bits, args.width, args.cache))
+                print(made[-1].folder)
+    if args.sheet:
+        _sheet(args.sheet, made)
+
+
+def _sheet(path: Path, stacks: Sequence[RenderedStack], width_px: int = 320) -> None:
+    """Of each stack the truth and, to its right, the middle frame; two stacks a row."""
+    tiles = []
+    for stack in stacks:
+        frame = _read(stack.paths[stack.reference])
+        pair = np.hstack([stack.truth(), frame.astype(np.float32) / np.iinfo(frame.dtype).max])
+        size = (2 * width_px, width_px * 2 // 3)
+        tiles.append(cv2.resize(pair, size, interpolation=cv2.INTER_AREA))
+    tiles += [np.ones_like(tiles[0])] * (len(tiles) % 2)
+    rows = [np.hstack(tiles[k : k + 2]) for k in range(0, len(tiles), 2)]
+    picture = np.rint(np.vstack(rows) * 255.0).astype(np.uint8)
+    cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 68])
 
 
 if __name__ == "__main__":
