@@ -178,11 +178,12 @@ def _where_they_differ(panels: Sequence[_Panel]) -> list[Array]:
     interest = cv2.blur(np.where(inside, spread, 0.0).astype(np.float32), (width // 2, height // 2))
     interest[: height // 2] = interest[-(height // 2) :] = -1.0
     interest[:, : width // 2] = interest[:, -(width // 2) :] = -1.0
+    down, across = min(height, rows // 4), min(width, columns // 4)  # small pictures have room for little
     centres: list[Array] = []
     while len(centres) < _PLACES and interest.max() > 0:
         row, column = np.unravel_index(int(interest.argmax()), interest.shape)
         centres.append(np.array([float(column), float(row)]))
-        interest[max(0, row - height) : row + height, max(0, column - width) : column + width] = -1.0
+        interest[max(0, row - down) : row + down, max(0, column - across) : column + across] = -1.0
     return centres
 
 

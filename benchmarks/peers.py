@@ -23,6 +23,8 @@ OURS = "focusrig"
 _SHINESTACKER = """
 import sys
 from pathlib import Path
+
+import cv2
 from shinestacker import AlignFrames, BalanceFrames, CombinedActions
 from shinestacker import DepthMapStack, FocusStack, PyramidStack, StackJob
 
@@ -32,8 +34,11 @@ job = StackJob("job", work, input_path="src")
 job.add_action(CombinedActions("aligned", actions=[AlignFrames(), BalanceFrames()]))
 job.add_action(FocusStack("stack", PyramidStack() if kind == "pyramid" else DepthMapStack()))
 job.run()
-(made,) = (Path(work) / "stack").glob("*.tif*")
-made.rename(output)
+(made,) = (path for path in (Path(work) / "stack").iterdir() if path.is_file())
+if made.suffix.lower().startswith(".tif"):
+    made.rename(output)
+else:  # it writes what it was given
+    cv2.imwrite(output, cv2.imread(str(made), cv2.IMREAD_UNCHANGED))
 """
 
 
