@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from stacker.io.encode import write_image
     from stacker.io.listing import list_frames, natural_order
     from stacker.options import Border, Options, ReferenceView, Unregistered
+    from stacker.order import Nearness, Order, nearness_by_index
+    from stacker.registration.model import MotionModel
+    from stacker.registration.rail import PupilFit
     from stacker.registration.saved import load_transforms
     from stacker.result import FrameReport, Stack
     from stacker.stack import Stacker
@@ -42,7 +45,11 @@ __all__ = [
     "FrameSource",
     "FusionParameters",
     "Method",
+    "MotionModel",
+    "Nearness",
     "Options",
+    "Order",
+    "PupilFit",
     "ReferenceView",
     "Stack",
     "Stacker",
@@ -56,6 +63,7 @@ __all__ = [
     "load_stack",
     "load_transforms",
     "natural_order",
+    "nearness_by_index",
     "read_frame",
     "sharpness",
     "write_image",
@@ -75,6 +83,9 @@ _HOMES = {
     "stacker.io.encode": ("write_image",),
     "stacker.io.listing": ("list_frames", "natural_order"),
     "stacker.options": ("Border", "Options", "ReferenceView", "Unregistered"),
+    "stacker.order": ("Nearness", "Order", "nearness_by_index"),
+    "stacker.registration.model": ("MotionModel",),
+    "stacker.registration.rail": ("PupilFit",),
     "stacker.registration.saved": ("load_transforms",),
     "stacker.result": ("FrameReport", "Stack"),
     "stacker.stack": ("Stacker",),

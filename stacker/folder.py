@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import shutil
 import tempfile
+from dataclasses import asdict
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +21,7 @@ from stacker.io.decode import read_frame
 from stacker.io.encode import storage_error, sync, umask, write_image, write_plane
 from stacker.options import Options
 from stacker.registration.chain import Verdict
+from stacker.registration.rail import PupilFit
 from stacker.result import FrameReport, Stack
 
 __all__ = ["STACK_FOLDER_SUFFIX", "STACK_FOLDER_VERSION", "load_stack", "save_stack"]
@@ -67,11 +69,19 @@ class _FrameRecord(_Record):
     correlation: float
     misfit_px: float | None
     gain: _Triple
+    offset: _Triple
     sharpness: float
     verdict: Verdict
     used: bool
     share: float
     seconds: float
+
+
+class _PupilFit(_Record):
+    pupil_distance_mm: float
+    standard_error_mm: float
+    steps_mm: tuple[float, ...]
+    residuals_px: tuple[float, ...]
 
 
 class _StackRecord(_Record):
@@ -87,6 +97,7 @@ class _StackRecord(_Record):
     reason: str
     options: dict[str, Any]
     frames: tuple[_FrameRecord, ...]
+    pupil_fit: _PupilFit | None
     has_depth: bool
 
 
@@ -164,6 +175,7 @@ def load_stack(folder: Path | str) -> Stack:
         reason=record.reason,
         frame_size=record.frame_size_px,
         options=pydantic.TypeAdapter(Options).validate_python(record.options),
+        pupil_fit=None if record.pupil_fit is None else PupilFit(**record.pupil_fit.model_dump()),
         metadata=picture.metadata,
     )
 
@@ -218,6 +230,7 @@ def _record_of(stack: Stack, folder: Path) -> _StackRecord:
         reason=stack.reason,
         options=pydantic.TypeAdapter(Options).dump_python(stack.options, mode="json"),
         frames=frames,
+        pupil_fit=None if stack.pupil_fit is None else _PupilFit(**asdict(stack.pupil_fit)),
         has_depth=stack.depth is not None,
     )
 

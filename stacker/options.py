@@ -8,11 +8,13 @@ from enum import Enum
 import numpy as np
 
 from stacker.errors import UserError
-from stacker.fusion.methods import Method
+from stacker.fusion.methods import Method, takes_nearness
 from stacker.fusion.scoring import FusionParameters
+from stacker.order import Order
+from stacker.registration.model import MotionModel
 from stacker.registration.similarity import Matrix
 
-__all__ = ["Border", "Method", "Options", "ReferenceView", "Unregistered"]
+__all__ = ["Border", "Method", "MotionModel", "Options", "Order", "ReferenceView", "Unregistered"]
 
 
 class Border(Enum):
@@ -80,8 +82,15 @@ class Options:
     ----------
     method : Method
         How to fuse.
+    opaque_foreground : bool
+        Far detail never shines through what is before it: the nearest sharp thing wins. For subjects without
+        glass or wings; costs a little at the far side of edges.
+    order : Order or None
+        Which end of the stack comes first; an opaque foreground needs it, unless positions tell.
     align : bool
-        Register scale, rotation and shift.
+        Register the frames.
+    model : MotionModel
+        What registration fits: a similarity (scale, rotation and shift), or more.
     exposure : bool
         Match brightness, channel by channel.
     reference : ReferenceView
@@ -100,7 +109,10 @@ class Options:
     """
 
     method: Method = Method.PYRAMID
+    opaque_foreground: bool = False
+    order: Order | None = None
     align: bool = True
+    model: MotionModel = MotionModel.SIMILARITY
     exposure: bool = True
     reference: ReferenceView = field(default_factory=ReferenceView)
     pupil_distance_mm: float | None = None
@@ -112,6 +124,8 @@ class Options:
     def __post_init__(self) -> None:
         if self.pupil_distance_mm is not None and not self.pupil_distance_mm > 0:
             raise UserError(f"The pupil distance must be above 0 mm, not {self.pupil_distance_mm:g} mm")
+        if self.opaque_foreground and not takes_nearness(self.method):
+            raise UserError(f"An opaque foreground is for other methods than {self.method.value}")
         if not 64 <= self.registration_width_px <= 10_000:
             raise UserError(
                 f"The registration width must be 64 to 10000 px, not {self.registration_width_px} px"

@@ -14,6 +14,8 @@ from stacker.fusion.base import DepthIndex
 from stacker.io.encode import write_image
 from stacker.options import Options
 from stacker.registration.chain import Registration, Verdict
+from stacker.registration.exposure import Levels
+from stacker.registration.rail import PupilFit
 from stacker.registration.similarity import Matrix, Similarity
 
 __all__ = ["FrameReport", "Stack", "report_of"]
@@ -37,8 +39,8 @@ class FrameReport:
         With the neighbour it was matched to, -1 to 1; 1 for the first frame.
     misfit_px : float
         What scale, rotation and shift leave over at the corners; infinite where nothing could be matched.
-    gain : tuple of float
-        Factors applied to red, green and blue.
+    gain, offset : tuple of float
+        Factors applied to red, green and blue, and what was added then, in 1/255 of white.
     sharpness : float
         Of the sharpest parts; comparable within a stack. See `stacker.sharpness`.
     verdict : Verdict
@@ -58,6 +60,7 @@ class FrameReport:
     correlation: float
     misfit_px: float
     gain: tuple[float, float, float]
+    offset: tuple[float, float, float]
     sharpness: float
     verdict: Verdict
     used: bool
@@ -67,6 +70,11 @@ class FrameReport:
     def registered(self) -> bool:
         """False when the transform is a prediction."""
         return self.verdict is Verdict.REGISTERED
+
+    @property
+    def levels(self) -> Levels:
+        """Gain and offset together."""
+        return Levels(np.array(self.gain), np.array(self.offset))
 
     @property
     def matrix(self) -> Matrix:
@@ -103,6 +111,8 @@ class Stack:
         Width and height of the frames, in pixels.
     options : Options
         What was asked for.
+    pupil_fit : PupilFit or None
+        The pupil distance that fits the frames best, with its residuals, when their positions are known.
     metadata : FrameMetadata
         Of the first frame added, grey if all frames are; written by `save`.
     """
@@ -119,6 +129,7 @@ class Stack:
     reason: str
     frame_size: tuple[int, int]
     options: Options
+    pupil_fit: PupilFit | None
     metadata: FrameMetadata
 
     @property
@@ -130,6 +141,11 @@ class Stack:
     def gains(self) -> tuple[tuple[float, float, float], ...]:
         """Factors applied to red, green and blue, of every report."""
         return tuple(report.gain for report in self.reports)
+
+    @property
+    def offsets(self) -> tuple[tuple[float, float, float], ...]:
+        """What was added to red, green and blue after that, in 1/255 of white, of every report."""
+        return tuple(report.offset for report in self.reports)
 
     @property
     def unused(self) -> tuple[FrameReport, ...]:
@@ -173,6 +189,10 @@ class Stack:
         save_stack(self, Path(path))
 
 
+def _triple(values: np.ndarray[Any, np.dtype[np.float64]]) -> tuple[float, float, float]:
+    return float(values[0]), float(values[1]), float(values[2])
+
+
 def report_of(index: int, frame: Frame, found: Registration, used: bool, seconds: float) -> FrameReport:
     """Put together what is known of a frame."""
     centre = (frame.width - 1) / 2, (frame.height - 1) / 2
@@ -186,7 +206,8 @@ def report_of(index: int, frame: Frame, found: Registration, used: bool, seconds
         shift_px=motion.shift_px,
         correlation=found.correlation,
         misfit_px=found.misfit_px,
-        gain=(float(found.gain[0]), float(found.gain[1]), float(found.gain[2])),
+        gain=_triple(found.gain),
+        offset=_triple(found.offset),
         sharpness=found.sharpness,
         verdict=found.verdict,
         used=used,

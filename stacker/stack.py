@@ -20,6 +20,7 @@ from stacker.fusion.methods import FusionSetup, make_fusion, needs_second_look
 from stacker.fusion.window import Window
 from stacker.io.decode import read_frame
 from stacker.options import Border, Options, Unregistered
+from stacker.order import Nearness
 from stacker.registration.chain import Chain, Registration, Verdict
 from stacker.registration.exposure import levelled
 from stacker.registration.rail import RailGeometry
@@ -60,6 +61,14 @@ class Stacker:
         Settings.
     known : mapping of int to SavedTransform, optional
         Where the frames lie, by index; then only brightness is matched.
+    nearness : callable, optional
+        How near the plane of focus of a frame is, by index: 0 the farthest to 1 the nearest. An opaque
+        foreground needs it; `stacker.order.nearness_by_index` makes one.
+
+    Raises
+    ------
+    UserError
+        When the options ask for an opaque foreground, and nothing says which frames are near.
 
     Examples
     --------
@@ -73,9 +82,15 @@ class Stacker:
     """
 
     def __init__(
-        self, options: Options | None = None, known: Mapping[int, SavedTransform] | None = None
+        self,
+        options: Options | None = None,
+        known: Mapping[int, SavedTransform] | None = None,
+        nearness: Nearness | None = None,
     ) -> None:
         self._options = options or Options()
+        if self._options.opaque_foreground and nearness is None:
+            raise UserError("An opaque foreground needs to know how near each frame is: give a nearness")
+        self._nearness = nearness if self._options.opaque_foreground else None
         self._chain: Chain | None = None
         self._known = KnownChain(known, self._options.exposure) if known is not None else None
         self._fusion: Fusion | None = None
@@ -183,7 +198,14 @@ class Stacker:
         """Fold a registered frame into the picture: the second half of `add`."""
         started = time.perf_counter()
         if self._fusion is None:
-            setup = FusionSetup(self._size, self._dtype, self._noise, self._options.fusion, self._look_again)
+            setup = FusionSetup(
+                self._size,
+                self._dtype,
+                self._noise,
+                self._options.fusion,
+                self._look_again,
+                self._nearness,
+            )
             self._fusion = make_fusion(self._options.method, setup)
         pixels = levelled(ready.frame.pixels, ready.found.levels)
         self._fusion.add(pixels, ready.found.transform, ready.found.gain, ready.index)
@@ -254,6 +276,7 @@ class Stacker:
             reason=getattr(fusion, "reason", ""),
             frame_size=self._size,
             options=self._options,
+            pupil_fit=self._chain.pupil_fit() if self._chain is not None and self._known is None else None,
             metadata=replace(self._first, grey=self._grey),
         )
 
@@ -276,6 +299,7 @@ class Stacker:
             options.registration_width_px,
             options.align,
             options.exposure,
+            options.model,
         )
 
     def _geometry(self, first_mm: float | None) -> RailGeometry | None:
@@ -296,11 +320,12 @@ class Stacker:
             self._arrays[number] = frame.pixels
 
     def _look_again(self, index: int) -> Image:
-        """The pixels of a frame that has been added."""
+        """The pixels of a frame that has been added, as they were added."""
+        levels = self._reports[index].levels
         if index in self._arrays:
-            return self._arrays[index]
+            return levelled(self._arrays[index], levels)
         source = self._sources[index]
-        return read_frame(source.path, source.orientation).pixels
+        return levelled(read_frame(source.path, source.orientation).pixels, levels)
 
     def _require_frames(self) -> Fusion:
         if self._fusion is None:

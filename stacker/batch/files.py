@@ -14,6 +14,7 @@ from stacker.frames import Frame
 from stacker.io.decode import read_frame
 from stacker.io.listing import natural_order
 from stacker.options import Options, ReferenceView
+from stacker.order import nearness_by_index, order_of
 from stacker.registration.chain import Verdict
 from stacker.registration.saved import SavedTransforms
 from stacker.result import Stack
@@ -83,7 +84,7 @@ def fuse_files(
         Index (in natural order) of the frame whose view the result has; the middle one by default.
         Registration goes outward from it, so errors add up over half the stack at most.
     positions_mm : sequence of float, optional
-        Rail positions in natural order, growing towards the subject.
+        Rail positions in natural order, growing towards the subject. They also tell which frames are near.
     transforms : SavedTransforms, optional
         Where the frames lie, from a set registered before: by name if the names are the same, else by order.
     skip_bad : bool
@@ -94,7 +95,8 @@ def fuse_files(
     Raises
     ------
     UserError
-        Without frames, with frames of different sizes, or a reference that is not there.
+        Without frames, with frames of different sizes, a reference that is not there, or an opaque
+        foreground when nothing tells which frames are near.
     DataError
         When a frame cannot be read; the message names the file.
     """
@@ -140,6 +142,8 @@ class _Run:
         self._skip_bad, self._progress = skip_bad, progress
         if options.reference == ReferenceView() and positions_mm is not None and options.pupil_distance_mm:
             options = replace(options, reference=ReferenceView.at_position(positions_mm[len(paths) // 2]))
+        if options.opaque_foreground:
+            options = replace(options, order=order_of(positions_mm, options.order))
         self._options, self._transforms = options, transforms
         self._known = transforms.for_names([path.name for path in paths]) if transforms else None
         self._stacker = self._anew()
@@ -169,7 +173,9 @@ class _Run:
         return FilesResult(stack, tuple(self._paths), skipped, self._simulated, notes)
 
     def _anew(self) -> Stacker:
-        return Stacker(self._options, self._known)
+        order = self._options.order
+        nearness = nearness_by_index(order, len(self._paths)) if order is not None else None
+        return Stacker(self._options, self._known, nearness)
 
     def _second_pass(self, order: Sequence[int]) -> None:
         try:

@@ -21,6 +21,8 @@ from stacker.fusion.methods import FusionSetup, make_fusion
 from stacker.fusion.window import Window
 from stacker.io.decode import read_frame
 from stacker.io.encode import write_image
+from stacker.order import nearness_by_index
+from stacker.registration.exposure import levelled
 from stacker.result import FrameReport, Stack
 
 __all__ = ["Slabs", "slab_path", "write_slabs"]
@@ -132,15 +134,19 @@ def _fuse(stack: Stack, members: Sequence[int]) -> Image:
     def look_again(index: int) -> Image:
         source = stack.sources[by_index[index]]
         assert source is not None
-        return read_frame(source.path, source.orientation).pixels
+        pixels = read_frame(source.path, source.orientation).pixels
+        return levelled(pixels, stack.reports[by_index[index]].levels)
 
     def frames() -> Generator[tuple[FrameReport, Image], None, None]:
         for at in members:
             report = stack.reports[at]
             yield report, look_again(report.index)
 
+    options, nearness = stack.options, None
+    if options.opaque_foreground and options.order is not None:
+        nearness = nearness_by_index(options.order, 1 + max(report.index for report in stack.reports))
     setup = FusionSetup(
-        stack.frame_size, stack.image.dtype, stack.noise_sigma, stack.options.fusion, look_again
+        stack.frame_size, stack.image.dtype, stack.noise_sigma, options.fusion, look_again, nearness
     )
     fusion = make_fusion(stack.options.method, setup)
     with closing(one_ahead(frames(), "stacker-decode")) as read:

@@ -35,6 +35,17 @@ class _Method(Enum):
     WEIGHTED = "weighted"
 
 
+class _Model(Enum):
+    SIMILARITY = "similarity"
+    AFFINE = "affine"
+    HOMOGRAPHY = "homography"
+
+
+class _Order(Enum):
+    NEAR_FIRST = "near-first"
+    FAR_FIRST = "far-first"
+
+
 class _Border(Enum):
     FILL = "fill"
     COMMON = "common"
@@ -77,6 +88,22 @@ def _fuse(
             rich_help_panel="Fusion",
         ),
     ] = _Method.PYRAMID,
+    opaque_foreground: Annotated[
+        bool,
+        typer.Option(
+            "--opaque-foreground",
+            help="Let the nearest sharp thing win: far detail does not shine through what is before it. "
+            "Not for glass and wings. Needs positions or --order.",
+            rich_help_panel="Fusion",
+        ),
+    ] = False,
+    order: Annotated[
+        _Order | None,
+        typer.Option(
+            help="Whether the first frame is in focus nearest to the camera or farthest from it.",
+            rich_help_panel="Fusion",
+        ),
+    ] = None,
     border: Annotated[
         _Border,
         typer.Option(
@@ -114,6 +141,14 @@ def _fuse(
             rich_help_panel="Registration",
         ),
     ] = True,
+    model: Annotated[
+        _Model,
+        typer.Option(
+            help="similarity: scale, rotation and shift. affine: also stretch and shear, for scanned "
+            "frames. homography: also perspective, for a camera that tilts. More freedom follows more noise.",
+            rich_help_panel="Registration",
+        ),
+    ] = _Model.SIMILARITY,
     exposure: Annotated[
         bool,
         typer.Option("--exposure/--no-exposure", help="Match brightness.", rich_help_panel="Registration"),
@@ -207,7 +242,15 @@ def _fuse(
     start = _reference_index(reference, len(paths))
     where = _positions(positions, paths)
     options = _options(
-        method, border, align, exposure, drop_unregistered, _pupil_distance(pupil_distance, where)
+        method=method,
+        opaque_foreground=opaque_foreground,
+        order=order,
+        border=border,
+        align=align,
+        model=model,
+        exposure=exposure,
+        drop=drop_unregistered,
+        pupil_mm=_pupil_distance(pupil_distance, where),
     )
     _use_threads(threads)
 
@@ -343,14 +386,26 @@ def _pupil_distance(text: str | None, where: Positions | None) -> float | None:
 
 
 def _options(
-    method: _Method, border: _Border, align: bool, exposure: bool, drop: bool, pupil_mm: float | None
+    *,
+    method: _Method,
+    opaque_foreground: bool,
+    order: _Order | None,
+    border: _Border,
+    align: bool,
+    model: _Model,
+    exposure: bool,
+    drop: bool,
+    pupil_mm: float | None,
 ) -> Options:
-    from stacker.options import Border, Method, Options, Unregistered
+    from stacker.options import Border, Method, MotionModel, Options, Order, Unregistered
 
     return Options(
         method=Method(method.value),
+        opaque_foreground=opaque_foreground,
+        order=Order(order.value) if order else None,
         border=Border(border.value),
         align=align,
+        model=MotionModel(model.value),
         exposure=exposure,
         unregistered=Unregistered.DROP if drop else Unregistered.PREDICT,
         pupil_distance_mm=pupil_mm,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,9 @@ def summary(result: FilesResult, output: Path, seconds: float) -> str:
         f"{seconds:.1f} s",
         f"noise {stack.noise_sigma:.1f} of 255",
     ]
+    if stack.pupil_fit is not None:
+        fit = stack.pupil_fit
+        parts.append(f"pupil distance {fit.pupil_distance_mm:.0f} ± {fit.standard_error_mm:.0f} mm")
     if stack.unused:
         parts.append("contributed nothing: " + ", ".join(report.name for report in stack.unused))
     if result.simulated:
@@ -78,6 +82,7 @@ def as_json(result: FilesResult, output: Path, seconds: float) -> dict[str, Any]
         "noise_sigma": stack.noise_sigma,
         "method": stack.method,
         "reason": stack.reason,
+        "pupil_fit": None if stack.pupil_fit is None else asdict(stack.pupil_fit),
         "simulated": result.simulated,
         "unused": [report.name for report in stack.unused],
         "skipped": [{"path": str(bad.path), "reason": bad.reason} for bad in result.skipped],
@@ -99,6 +104,7 @@ def _report_as_json(report: FrameReport, share: float) -> dict[str, Any]:
         "correlation": report.correlation,
         "misfit_px": report.misfit_px if math.isfinite(report.misfit_px) else None,
         "gain": list(report.gain),
+        "offset": list(report.offset),
         "sharpness": report.sharpness,
         "verdict": report.verdict.value,
         "registered": report.registered,

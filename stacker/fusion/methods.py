@@ -15,8 +15,9 @@ from stacker.fusion.depthmap import DepthMapFusion
 from stacker.fusion.pyramid import PyramidFusion
 from stacker.fusion.scoring import FusionParameters
 from stacker.fusion.weighted import WeightedFusion
+from stacker.order import Nearness
 
-__all__ = ["FusionSetup", "Method", "make_fusion", "needs_second_look"]
+__all__ = ["FusionSetup", "Method", "make_fusion", "needs_second_look", "takes_nearness"]
 
 
 class Method(Enum):
@@ -48,6 +49,8 @@ class FusionSetup:
     look_again : callable
         Gives the pixels of a frame that has been added, by its index: read from its file once more, or from
         the array it came as.
+    nearness : callable or None
+        How near the plane of focus of a frame is, by index; given when the foreground is opaque.
     """
 
     size: tuple[int, int]
@@ -55,6 +58,7 @@ class FusionSetup:
     noise_sigma: float
     parameters: FusionParameters
     look_again: Callable[[int], Image]
+    nearness: Nearness | None = None
 
 
 def make_fusion(method: Method, setup: FusionSetup) -> Fusion:
@@ -67,8 +71,15 @@ def needs_second_look(method: Method) -> bool:
     return method in _SECOND_LOOK
 
 
+def takes_nearness(method: Method) -> bool:
+    """Whether a method can let the nearest sharp thing win."""
+    return method in _NEARNESS
+
+
 def _pyramid(setup: FusionSetup) -> Fusion:
-    return PyramidFusion(setup.size, setup.dtype, setup.noise_sigma, setup.parameters)
+    return PyramidFusion(
+        setup.size, setup.dtype, setup.noise_sigma, setup.parameters, nearness=setup.nearness
+    )
 
 
 def _depthmap(setup: FusionSetup) -> Fusion:
@@ -87,3 +98,6 @@ _FUSIONS: dict[Method, Callable[[FusionSetup], Fusion]] = {
 
 _SECOND_LOOK: frozenset[Method] = frozenset({Method.DEPTHMAP})
 """Methods that read the frames again."""
+
+_NEARNESS: frozenset[Method] = frozenset({Method.PYRAMID})
+"""Methods that can be told which frames are near."""

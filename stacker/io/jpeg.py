@@ -138,7 +138,7 @@ def _decode_checked(data: bytes, header: _Header, name: str) -> Image:
     taller = bytearray(data)
     padded = -(-height // unit) * unit + unit
     taller[header.height_at : header.height_at + 2] = padded.to_bytes(2, "big")
-    pixels: Image = imagecodecs.jpeg8_decode(bytes(taller))
+    pixels: Image = imagecodecs.jpeg8_decode(taller)
     # The first blocks behind the end may hold the rest of the last byte, and halved colour is interpolated.
     beyond = pixels[-unit // 2 :, header.unit_width + 2 :]
     ends_empty = (pixels[height - 1, -_BLOCK:] == _EMPTY).all()

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from stacker import Border, Method, load_stack, read_frame, write_image
+from stacker import Border, Method, MotionModel, Order, load_stack, read_frame, write_image
 
 COMMAND = [sys.executable, "-c", "from stacker.cli import main; main()"]
 
@@ -168,6 +168,9 @@ WRONG = [
     ["--pupil-distance", "84mm"],
     ["--pupil-distance", "84", "--positions", "1mm"],
     ["--method", "magic"],
+    ["--opaque-foreground"],
+    ["--opaque-foreground", "--order", "near-first", "--method", "weighted"],
+    ["--opaque-foreground", "--order", "far-first", "--positions", "1mm"],
 ]
 
 
@@ -225,6 +228,8 @@ def test_the_choices_of_the_command_are_those_of_the_engine() -> None:
     from stacker.cli import fuse
 
     assert {choice.value for choice in fuse._Method} == {choice.value for choice in Method}
+    assert {choice.value for choice in fuse._Model} == {choice.value for choice in MotionModel}
+    assert {choice.value for choice in fuse._Order} == {choice.value for choice in Order}
     assert {choice.value for choice in fuse._Border} == {choice.value for choice in Border}
 
 
