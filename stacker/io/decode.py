@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import re
 import zlib
 from dataclasses import replace
@@ -23,6 +24,9 @@ __all__ = ["check_image", "decode", "fingerprint", "read_frame"]
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+# What is wrong with a TIFF comes as an exception; without a handler it would be printed as well.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 _SAMPLES, _SAMPLE_BYTES = 64, 4096
 

@@ -11,7 +11,17 @@ import numpy as np
 import pytest
 import tifffile
 
-from stacker import DataError, Method, Options, Stacker, UserError, fuse_files, read_frame, write_image
+from stacker import (
+    DataError,
+    Method,
+    Options,
+    Stacker,
+    Unregistered,
+    UserError,
+    fuse_files,
+    read_frame,
+    write_image,
+)
 from stacker.batch.ahead import one_ahead
 from stacker.batch.files import outward_order
 from stacker.batch.slabs import Slabs, write_slabs
@@ -100,6 +110,51 @@ def test_frames_that_are_all_blurred_are_said(tmp_path: Path) -> None:
     result = fuse_files(found)
     assert len(result.notes) == 1
     assert "nothing is sharp in any of the frames" in result.notes[0]
+
+
+@pytest.mark.parametrize("odd", [0, 1, 2, 4])
+def test_a_frame_of_another_subject_is_named_and_left_out_on_request(paths: list[Path], odd: int) -> None:
+    """Index 2 is the reference, which is odd only if the two after it agree."""
+    write_image(paths[odd], textured(77))
+    with pytest.raises(DataError, match=rf"f{odd + 1}\.png cannot be stacked: it shows another subject"):
+        fuse_files(paths)
+    result = fuse_files(paths, skip_bad=True)
+    assert [bad.path for bad in result.skipped] == [paths[odd]]
+    assert "another subject" in result.skipped[0].reason
+    assert sum(report.used for report in result.stack.reports) == COUNT - 1
+    # what only the lost frame had sharp stays blurred
+    assert error_of(result.stack.image[:160, :240]) < 7
+
+
+def test_frames_that_share_nothing_are_refused(tmp_path: Path) -> None:
+    found = [tmp_path / f"f{number}.png" for number in range(4)]
+    for number, path in enumerate(found):
+        write_image(path, textured(40 + number))
+    with pytest.raises(DataError, match=r"another subject|do not show one subject"):
+        fuse_files(found)
+    with pytest.raises(DataError, match="do not show one subject"):
+        fuse_files(found, skip_bad=True)
+    with pytest.raises(DataError, match=r"f0\.png cannot be stacked"):
+        fuse_files(found[:2])
+
+
+def test_a_frame_that_cannot_be_matched_lies_between_its_neighbours(tmp_path: Path) -> None:
+    scene = textured(1, 200, 320)
+    found, lefts = [], (40, 34, 28, 22, 16, 10, 4)
+    for number, left in enumerate(lefts):
+        picture = np.ascontiguousarray(scene[20:180, left : left + 240])
+        if number == 5:
+            picture[...] = 90  # a flash that failed
+        found.append(tmp_path / f"f{number}.png")
+        write_image(found[-1], picture)
+    stack = fuse_files(found).stack
+    assert [report.registered for report in stack.reports] == [True] * 5 + [False, True]
+    lost = stack.reports[5]
+    assert lost.used
+    assert lost.shift_px == pytest.approx((lefts[5] - lefts[3], 0), abs=0.1)
+    dropped = fuse_files(found, Options(unregistered=Unregistered.DROP)).stack
+    assert not dropped.reports[5].used
+    assert dropped.shares[5] == 0
 
 
 def test_one_frame_is_the_picture(paths: list[Path]) -> None:
