@@ -37,11 +37,8 @@ above this: an exposure 1 EV off is 3.5 of 255 wrong in the dark when it is made
 _TELLING_GAIN = 0.05
 """A smaller change of gain than this makes an offset below 0.7 of 255, which cannot be told from noise."""
 
-_CLEARLY = 0.9
-"""Share of a gain's error that an offset must leave at most to be believed: a flat frame tells nothing."""
-
-_TELLING_ERROR = 0.1
-"""Of 255."""
+_TELLING_ERROR = 0.03
+"""Of 255: by how much an offset must fit better to be believed. A flat frame tells nothing."""
 
 _FIT_BLUR_PX = 4.0
 """In the reduced picture: more than defocus differs between neighbours."""
@@ -108,7 +105,10 @@ def tones(pixels: Image) -> Tones:
     ratio = min(1.0, _WIDTH_PX / pixels.shape[1])
     size = (max(1, round(pixels.shape[1] * ratio)), max(1, round(pixels.shape[0] * ratio)))
     colours = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    clipped = (pixels.max(axis=2) > _CLIPPED * white).astype(np.float32)
+    brightest = cv2.max(
+        cv2.max(*(cv2.extractChannel(pixels, at) for at in (0, 1))), cv2.extractChannel(pixels, 2)
+    )
+    clipped = (brightest > _CLIPPED * white).astype(np.float32)
     return Tones(
         colours * np.float32(255.0 / white),
         np.asarray(cv2.resize(clipped, size, interpolation=cv2.INTER_AREA)),
@@ -172,13 +172,14 @@ def _fitted(light: Image, other: Image, usable: np.ndarray[Any, np.dtype[np.bool
     # Compared where defocus does not matter: clipped and outer places filled with what is like them in both.
     weight = usable.astype(np.float32)
     cover = cv2.GaussianBlur(weight, (0, 0), _FIT_BLUR_PX)
-    near = [
-        cv2.GaussianBlur(picture * weight[..., None], (0, 0), _FIT_BLUR_PX)[usable]
-        for picture in (light, other)
-    ]
-    near = [picture / cover[usable][:, None] for picture in near]
+    inner = usable & (cover > 0.5)
+    inner = inner if inner.any() else usable
+    spread = (
+        cv2.GaussianBlur(picture * weight[..., None], (0, 0), _FIT_BLUR_PX) for picture in (light, other)
+    )
+    near = [np.asarray(picture[inner] / cover[inner][:, None]) for picture in spread]
     errors = [float(np.abs(near[0] - near[1] * each.gain - each.offset).mean()) for each in candidates]
-    return candidates[int(errors[1] < _CLEARLY * errors[0] - _TELLING_ERROR)]
+    return candidates[int(errors[1] < errors[0] - _TELLING_ERROR)]
 
 
 def _ratio(light: Image, other: Image, pedestal: float) -> Gain:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar, cast
 
 import cv2
 import numpy as np
@@ -10,6 +12,8 @@ import numpy as np
 from stacker.frames import Image
 
 __all__ = ["Level", "MatchPyramid"]
+
+T = TypeVar("T")
 
 _FINE_SIGMA_PX, _COARSE_SIGMA_PX = 1.0, 3.0
 """What is matched is the band between the two. Defocus changes wide structures too: matched as they are, a
@@ -40,14 +44,16 @@ class Level:
     ----------
     smooth : ndarray, shape (h, w), float32
         The picture.
-    band : ndarray, shape (h, w, 3), float32
-        What is matched, and its gradients along x and y.
+    band, gradient_x, gradient_y : ndarray, shape (h, w), float32
+        What is matched, and how it changes per pixel.
     factor : float
         Width over that of the finest level.
     """
 
     smooth: Image
     band: Image
+    gradient_x: Image
+    gradient_y: Image
     factor: float
 
     @property
@@ -93,7 +99,14 @@ class MatchPyramid:
             self.levels.append(_level(smooth, factor)[0])
             size //= 2
 
+        self._kept: dict[int, object] = {}
         self.contrast = float(self.levels[-1].smooth.std())
+
+    def kept(self, index: int, make: Callable[[Level], T]) -> T:
+        """What a function makes of a level; made once, since each picture is matched to several."""
+        if index not in self._kept:
+            self._kept[index] = make(self.levels[index])
+        return cast("T", self._kept[index])
 
     @property
     def centre(self) -> tuple[float, float]:
@@ -112,7 +125,7 @@ def _level(smooth: Image, factor: float) -> tuple[Level, Image]:
     band = cv2.subtract(fine, cv2.GaussianBlur(smooth, (0, 0), _COARSE_SIGMA_PX))
     gradient_x = cv2.Scharr(band, cv2.CV_32F, 1, 0, scale=1 / 32)
     gradient_y = cv2.Scharr(band, cv2.CV_32F, 0, 1, scale=1 / 32)
-    return Level(smooth, cv2.merge([band, gradient_x, gradient_y]), factor), cv2.subtract(smooth, fine)
+    return Level(smooth, band, gradient_x, gradient_y, factor), cv2.subtract(smooth, fine)
 
 
 def _focus(smooth: Image, finest: Image, band: Image) -> tuple[Image, float]:
@@ -121,7 +134,7 @@ def _focus(smooth: Image, finest: Image, band: Image) -> tuple[Image, float]:
     # In linear light the variance of photon noise grows with the light.
     light = cv2.resize(smooth, tiles, interpolation=cv2.INTER_AREA) + np.float32(_DARK)
     above = cv2.divide(_energy(finest, tiles), light)
-    beside = cv2.divide(_energy(cv2.extractChannel(band, 0), tiles), light)
+    beside = cv2.divide(_energy(band, tiles), light)
     noise = _NOISE_TIMES * float(np.percentile(above, _NOISE_PERCENTILE))
     floor = _NOISE_TIMES * float(np.percentile(beside, _NOISE_PERCENTILE))
     clean = np.maximum(above - np.float32(noise), np.float32(0))

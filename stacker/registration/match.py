@@ -22,9 +22,22 @@ from stacker.frames import Image
 from stacker.registration.levels import Level, MatchPyramid
 from stacker.registration.model import MotionModel
 from stacker.registration.similarity import Matrix, Similarity, inverse, rescaled
-from stacker.registration.solve import Points, System, chosen_points, in_focus, increment, linearised, solved
+from stacker.registration.solve import (
+    Points,
+    System,
+    chosen_points,
+    in_focus,
+    increment,
+    linearised,
+    solved,
+    standard_errors,
+)
 
 __all__ = ["Match", "MatchPyramid", "Spread", "likeness", "match"]
+
+_BRIGHTNESS = (8, 9)
+_UNKNOWNS = (0, 1, 2, 3, *_BRIGHTNESS)
+"""Rows of `System.jacobian`: a similarity, contrast and offset."""
 
 _ITERATIONS_COARSE, _ITERATIONS_FINE, _ITERATIONS_MODEL = 12, 6, 4
 _CONVERGED_COARSE_PX, _CONVERGED_FINE_PX = 0.02, 0.003
@@ -37,12 +50,18 @@ _FULL_FOCUS = 0.12
 """Of `MatchPyramid.focus`, on rendered scenes of three kinds: where anything is in focus the figure is 0.1 to
 1, where all is blurred 0.04, which is what noise and rounding leave."""
 
+_SHARPEST_TIMES = 1.5
+"""The sharpest tiles of a frame in focus have that much more than what counts as full."""
+
 _LEAST_FOCUS = 0.01
 """A stack that is blurred more than that has nothing in focus anywhere."""
 
 _BETTER = 0.02
 """By how much another place must be more alike than the expected one: texture that repeats itself is nearly
 as much alike a period away."""
+
+_LEVELS_ALIKE = 2
+"""Subjects are told apart by their coarse structure; the finer one is noise in some stacks."""
 
 _MIN_OVERLAP_PX = 64
 
@@ -108,11 +127,11 @@ class Match:
 
 @dataclass(frozen=True)
 class _Refined:
-    transform: Matrix  # fixed to moving points
-    misfit_px: float
+    level: int
+    transform: Matrix  # fixed to moving points of the level
+    points: Points
+    system: System
     agreement: float
-    spread: Spread
-    in_focus: float
 
 
 def match(
@@ -151,42 +170,57 @@ def match(
     sizes = range(len(fixed.levels) - 1, -1, -1) if only is None else (only,)
     if only is None:
         start = _with_coarse_shift(fixed.levels[-1], moving.levels[-1], start)
-    last: tuple[int, _Refined] | None = None
+    last: _Refined | None = None
     for index in sizes:
         factor = fixed.levels[index].factor
-        refined = _refine(fixed, moving, index, rescaled(start, factor), top)
+        refined = _refine(fixed, moving, index, rescaled(start, factor))
         if refined is None:
             return None
         if refined.agreement < _MIN_AGREEMENT and last is not None:
             break
         start = rescaled(refined.transform, 1 / factor)
-        last = index, refined
+        last = refined
     assert last is not None
-    motion = Similarity.nearest(inverse(start), fixed.centre)
-    distortion = _distortion(fixed, moving, last[0], start, model)
-    return _described(fixed, moving, start, motion, last, distortion)
+    distortion = _distortion(fixed, moving, last.level, start, model)
+    return _described(fixed, moving, start, last, distortion, top)
 
 
 def _described(
     fixed: MatchPyramid,
     moving: MatchPyramid,
     transform: Matrix,
-    motion: Similarity,
-    last: tuple[int, _Refined],
+    last: _Refined,
     distortion: Matrix,
-) -> Match:
-    index, refined = last
+    focus_top: float,
+) -> Match | None:
     middle = min(1, len(fixed.levels) - 1)
     factor = fixed.levels[middle].factor
     seen = _correlation(
         fixed.levels[middle].smooth, moving.levels[middle].smooth, rescaled(transform, factor)
     )
-    alike = _likeness(fixed, moving, transform)
-    scale = 1 / fixed.levels[index].factor
+    level = fixed.levels[last.level]
+    errors = standard_errors(last.system, _UNKNOWNS)
+    whole = solved(last.system, (0, 1, 2, 3, 4, 5, *_BRIGHTNESS))
+    if errors is None:
+        return None
+    to_corner = math.hypot(*level.size) / max(level.size)
     spread = Spread(
-        refined.spread.scale * scale, refined.spread.rotation * scale, refined.spread.shift * scale
+        float(errors[0] * to_corner / level.factor),
+        float(errors[1] * to_corner / level.factor),
+        float(np.hypot(errors[2], errors[3]) / level.factor),
     )
-    return Match(motion, seen, alike, refined.misfit_px * scale, spread, refined.in_focus, index, distortion)
+    focus = in_focus(last.points, last.system, fixed, moving, level.factor, focus_top)
+    most = _SHARPEST_TIMES * focus_top
+    return Match(
+        motion=Similarity.nearest(inverse(transform), fixed.centre),
+        correlation=seen,
+        likeness=_likeness(fixed, moving, transform),
+        misfit_px=0.0 if whole is None else float(np.hypot(whole[4], whole[5]) / level.factor),
+        spread=spread,
+        in_focus=min(focus, fixed.focus_top / most, moving.focus_top / most),
+        level=last.level,
+        distortion=distortion,
+    )
 
 
 def likeness(fixed: MatchPyramid, moving: MatchPyramid, motion: Similarity) -> float:
@@ -198,11 +232,11 @@ def likeness(fixed: MatchPyramid, moving: MatchPyramid, motion: Similarity) -> f
 def _likeness(fixed: MatchPyramid, moving: MatchPyramid, transform: Matrix) -> float:
     return max(
         _correlation(
-            cv2.extractChannel(fixed.levels[at].band, 0),
-            cv2.extractChannel(moving.levels[at].band, 0),
+            fixed.levels[at].band,
+            moving.levels[at].band,
             rescaled(transform, fixed.levels[at].factor),
         )
-        for at in range(min(1, len(fixed.levels) - 1), len(fixed.levels))
+        for at in range(max(0, len(fixed.levels) - _LEVELS_ALIKE), len(fixed.levels))
     )
 
 
@@ -222,11 +256,9 @@ def _with_coarse_shift(fixed: Level, moving: Level, start: Matrix) -> Matrix:
     return rescaled(shifted, 1 / fixed.factor) if better else start
 
 
-def _refine(
-    fixed: MatchPyramid, moving: MatchPyramid, index: int, start: Matrix, focus_top: float
-) -> _Refined | None:
+def _refine(fixed: MatchPyramid, moving: MatchPyramid, index: int, start: Matrix) -> _Refined | None:
     """Iterate at one size, from the map of fixed to moving points given."""
-    points = chosen_points(fixed.levels[index])
+    points = fixed.kept(index, chosen_points)
     if points is None:
         return None
     size = fixed.levels[index].size
@@ -236,25 +268,15 @@ def _refine(
     transform, system = start, None
     for _ in range(iterations):
         system = linearised(points, moving.levels[index], transform)
-        found = None if system is None else solved(system, (0, 1, 2, 3, 8, 9))
+        found = None if system is None else solved(system, _UNKNOWNS)
         if found is None:
             return None
-        step = found[0][:4] / np.array([radius, radius, 1, 1])
-        transform = transform @ increment(step, size)
-        if max(abs(found[0][:4])) < tolerance:
+        transform = transform @ increment(found[:4] / np.array([radius, radius, 1, 1]), size)
+        if max(abs(found[:4])) < tolerance:
             break
-    if system is None or found is None or not _plausible(transform, *size):
+    if system is None or not _plausible(transform, *size):
         return None
-    whole = solved(system, (0, 1, 2, 3, 4, 5, 8, 9))
-    misfit = 0.0 if whole is None else float(np.hypot(whole[0][4], whole[0][5]))
-    to_corner = math.hypot(*size) / 2 / radius
-    errors = found[1]
-    spread = Spread(
-        float(errors[0] * to_corner), float(errors[1] * to_corner), float(np.hypot(errors[2], errors[3]))
-    )
-    focus = in_focus(points, system, fixed, moving, fixed.levels[index].factor, focus_top)
-    focus = min(focus, fixed.focus_top / (1.5 * focus_top), moving.focus_top / (1.5 * focus_top))
-    return _Refined(transform, misfit, _agreement(points, system), spread, focus)
+    return _Refined(index, transform, points, system, _agreement(points, system))
 
 
 def _agreement(points: Points, system: System) -> float:
@@ -272,7 +294,7 @@ def _distortion(
     model: MotionModel,
 ) -> Matrix:
     """What a richer model than the similarity finds, of points of the moving picture about the centre."""
-    points = chosen_points(fixed.levels[index]) if model is not MotionModel.SIMILARITY else None
+    points = fixed.kept(index, chosen_points) if model is not MotionModel.SIMILARITY else None
     if points is None:
         return np.eye(3)
     size = fixed.levels[index].size
@@ -282,10 +304,10 @@ def _distortion(
     richer = start
     for _ in range(_ITERATIONS_MODEL):
         system = linearised(points, moving.levels[index], richer)
-        found = None if system is None else solved(system, (*unknowns, 8, 9))
+        found = None if system is None else solved(system, (*unknowns, *_BRIGHTNESS))
         if found is None:
             return np.eye(3)
-        step = found[0][: model.parameters] / radius
+        step = found[: model.parameters] / radius
         step[2:4] *= radius
         richer = richer @ increment(step, size)
     cx, cy = (size[0] - 1) / 2, (size[1] - 1) / 2

@@ -12,11 +12,20 @@ from stacker.frames import Image
 from stacker.registration.levels import Level, MatchPyramid
 from stacker.registration.similarity import Matrix
 
-__all__ = ["Points", "System", "chosen_points", "in_focus", "increment", "linearised", "solved"]
+__all__ = [
+    "Points",
+    "System",
+    "chosen_points",
+    "in_focus",
+    "increment",
+    "linearised",
+    "solved",
+    "standard_errors",
+]
 
 Vector = np.ndarray[Any, np.dtype[np.float64]]
 
-_MAX_POINTS = 40_000
+_MAX_POINTS = 20_000
 _MIN_POINTS = 64
 _MEDIAN_POINTS = 5_000
 _CORRELATED = 12.0
@@ -64,7 +73,7 @@ class System:
 def chosen_points(level: Level) -> Points | None:
     """The pixels with the strongest gradients: flat ones cost time and say nothing about motion."""
     width, height = level.size
-    gradient_x, gradient_y = cv2.extractChannel(level.band, 1), cv2.extractChannel(level.band, 2)
+    gradient_x, gradient_y = level.gradient_x, level.gradient_y
     strength = cv2.add(cv2.multiply(gradient_x, gradient_x), cv2.multiply(gradient_y, gradient_y))
     strength[:2], strength[-2:], strength[:, :2], strength[:, -2:] = 0, 0, 0, 0
     count = min(_MAX_POINTS, strength.size // 2)
@@ -77,7 +86,8 @@ def chosen_points(level: Level) -> Points | None:
     x, y = columns.astype(np.float32), rows.astype(np.float32)
     radius = np.float32(max(width, height) / 2)
     u, v = (x - np.float32((width - 1) / 2)) / radius, (y - np.float32((height - 1) / 2)) / radius
-    band = np.ascontiguousarray(level.band[rows, columns].T)
+    picked = rows, columns
+    band = np.stack([part[picked] for part in (level.band, gradient_x, gradient_y)])
     return Points(x, y, u, v, band)
 
 
@@ -89,7 +99,7 @@ def linearised(points: Points, level: Level, transform: Matrix) -> System | None
     inside = (map_x >= 1) & (map_x <= width - 2) & (map_y >= 1) & (map_y <= height - 2)
     if np.count_nonzero(inside) < _MIN_POINTS:
         return None
-    sampled = _sample(level.band, map_x, map_y)
+    sampled = _sample(level, map_x, map_y)
     values = points.band[0]
     contrast = np.float32(_contrast(values[inside], sampled[0][inside]))
     seen, slope_x, slope_y = (part * contrast for part in sampled)
@@ -111,25 +121,44 @@ def linearised(points: Points, level: Level, transform: Matrix) -> System | None
     return System(jacobian, residual, weight)
 
 
-def solved(system: System, unknowns: tuple[int, ...]) -> tuple[Vector, Vector] | None:
-    """Least squares for some of the Jacobian's rows, and the standard errors of what is found."""
+def solved(system: System, unknowns: tuple[int, ...]) -> Vector | None:
+    """Least squares for some of the Jacobian's rows."""
     jacobian = system.jacobian[list(unknowns)]
     weighted = jacobian * system.weight
+    conditioned = _conditioned(weighted, jacobian)
+    if conditioned is None:
+        return None
+    inverse, scale = conditioned
+    return np.asarray(inverse @ ((weighted @ system.residual).astype(np.float64) / scale) / scale)
+
+
+def standard_errors(system: System, unknowns: tuple[int, ...]) -> Vector | None:
+    """Of what `solved` finds.
+
+    Weights are not inverse variances here, so errors come through the weighted normal equations (the
+    "sandwich" of Huber, "The behavior of maximum likelihood estimates under nonstandard conditions", 1967).
+    """
+    jacobian = system.jacobian[list(unknowns)]
+    weighted = jacobian * system.weight
+    conditioned = _conditioned(weighted, jacobian)
+    if conditioned is None:
+        return None
+    inverse, scale = conditioned
+    told = weighted * system.residual
+    noise = inverse @ ((told @ told.T) / np.outer(scale, scale)) @ inverse
+    return np.asarray(np.sqrt(np.maximum(np.diag(noise) * _CORRELATED, 0.0)) / scale)
+
+
+def _conditioned(weighted: Image, jacobian: Image) -> tuple[Vector, Vector] | None:
+    """The inverse of the normal equations with a diagonal of ones, and what they were divided by."""
     normal = (weighted @ jacobian.T).astype(np.float64)
-    right = (weighted @ system.residual).astype(np.float64)
     scale = np.sqrt(np.diag(normal))
     if not np.all(scale > 0):
         return None
-    conditioned = normal / np.outer(scale, scale)
-    if np.linalg.cond(conditioned) > 1e8:
+    scaled = normal / np.outer(scale, scale)
+    if np.linalg.cond(scaled) > 1e8:
         return None
-    inverse = np.linalg.inv(conditioned)
-    found = inverse @ (right / scale) / scale
-    # Weights are not inverse variances here, so errors come through the weighted normal equations.
-    squared = weighted * (system.residual * system.weight)
-    noise = inverse @ ((squared @ (jacobian * system.residual).T) / np.outer(scale, scale)) @ inverse
-    errors = np.sqrt(np.maximum(np.diag(noise) * _CORRELATED, 0.0)) / scale
-    return np.asarray(found), np.asarray(errors)
+    return np.asarray(np.linalg.inv(scaled)), np.asarray(scale)
 
 
 def increment(step: Vector, size: tuple[int, int]) -> Matrix:
@@ -183,13 +212,17 @@ def _focus_at(picture: MatchPyramid, points: Points, factor: float) -> Image:
     return np.asarray(picture.focus[row, column])
 
 
-def _sample(image: Image, map_x: Image, map_y: Image) -> Image:
-    """Bilinear samples at scattered points, (3, n); remap wants a rectangle with no side over 32767."""
-    row = 512
+def _sample(level: Level, map_x: Image, map_y: Image) -> list[Image]:
+    """Bilinear samples at scattered points: band and gradients."""
+    row = 512  # remap wants a rectangle with no side over 32767
     padded = -(-map_x.size // row) * row
     grid = [np.resize(part, padded).reshape(-1, row) for part in (map_x, map_y)]
-    found = cv2.remap(image, grid[0], grid[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.ascontiguousarray(found.reshape(-1, 3)[: map_x.size].T)
+    return [
+        cv2.remap(part, grid[0], grid[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).ravel()[
+            : map_x.size
+        ]
+        for part in (level.band, level.gradient_x, level.gradient_y)
+    ]
 
 
 def _contrast(fixed: Image, moving: Image) -> float:
