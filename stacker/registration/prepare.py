@@ -12,7 +12,17 @@ from stacker.frames import Image, full_scale
 from stacker.registration.exposure import Tones, tones
 from stacker.registration.match import MatchPyramid
 
-__all__ = ["Prepared", "linear_light", "prepare"]
+__all__ = ["Prepared", "linear_light", "prepare", "without_highlights"]
+
+_BURNT = 0.92 * 255
+_AROUND_PX = 2
+"""Of the picture reduced four times: the rim of a highlight belongs to it."""
+
+_HIGHLIGHTS_AT_MOST = 0.1
+"""Share of the picture beyond which what is burnt is no highlight but a white background, whose edge is as
+good as any."""
+
+_FILL_SIGMA_PX = 8.0
 
 
 @dataclass(frozen=True)
@@ -59,7 +69,11 @@ def prepare(pixels: Image, width_px: int = 1000) -> Prepared:
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
     grey *= np.float32(255.0 / full_scale(pixels.dtype))
     return Prepared(
-        (width, height), factor, MatchPyramid(linear_light(grey)), tones(small), sharpness_of_grey(grey)
+        (width, height),
+        factor,
+        MatchPyramid(linear_light(without_highlights(grey))),
+        tones(small),
+        sharpness_of_grey(grey),
     )
 
 
@@ -71,3 +85,32 @@ def linear_light(grey: Image) -> Image:
     # The curve's straight foot, below 4 % of white, is left out: it is within 1e-3 of white of the power.
     share = (grey + np.float32(0.055 * 255.0)) * np.float32(1 / (1.055 * 255.0))
     return np.asarray(cv2.pow(share, 2.4) * np.float32(255.0))
+
+
+def without_highlights(grey: Image) -> Image:
+    """Fill burnt highlights with what is around them: reflections wander as the camera moves, all together,
+    and are brighter than anything that stays.
+
+    Parameters
+    ----------
+    grey : ndarray, shape (h, w), float32
+        On the tone curve, white at 255.
+    """
+    height, width = grey.shape
+    burnt = (grey > _BURNT).astype(np.uint8)
+    if not 0 < burnt.mean() < _HIGHLIGHTS_AT_MOST or min(height, width) < 4 * _FILL_SIGMA_PX:
+        return grey
+    size = (max(1, width // 4), max(1, height // 4))
+    small, share = (
+        cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in (grey, burnt.astype(np.float32))
+    )
+    around = np.ones((2 * _AROUND_PX + 1, 2 * _AROUND_PX + 1), np.uint8)
+    left_out = cv2.dilate((share > 0).astype(np.float32), around)
+    kept = 1 - left_out
+    cover = cv2.GaussianBlur(kept, (0, 0), _FILL_SIGMA_PX) + np.float32(1e-6)
+    fill = cv2.GaussianBlur(small * kept, (0, 0), _FILL_SIGMA_PX) / cover
+    soft = cv2.GaussianBlur(left_out, (0, 0), 1.0)
+    weight, fill = (
+        cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR) for part in (soft, fill)
+    )
+    return np.asarray(grey + (fill - grey) * weight)
