@@ -1,107 +1,249 @@
-"""How long the stacker takes: ``python -m benchmarks.fuse_speed [--megapixels 2 6 24] [--frames 8]
-[--folder DIR]``.
+"""What fusing costs: ``python -m benchmarks.fuse_speed [--megapixels 2 6 24] [--frames 6 12] [--full]``.
 
-Prints CPU and wall seconds of ``add``, ``preview`` and ``finish``, beside the floor: decoding each JPEG and
-warping it once with OpenCV's cubic warp in the source's type. Wall times mean little on a machine that does
-other things.
+For every size and number of frames, `stacker fuse` runs on JPEG files in a fresh process; printed are its
+processor time, wall time, peak memory and bytes a pixel, beside the floor in the same run: decoding the same
+files and warping each once with OpenCV's cubic warp in their own type, with the same threads. A fit
+t = a + b x frames + c x frames x MP follows, and what a term that grows faster would add. Then what `add`,
+`preview` and `finish` take while shooting. With ``--peers`` or ``--peer`` FocusWeave works on the same files.
+
+Wall times mean little on a machine that does other things; so do, to some degree, processor times.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
+import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
-from stacker import Stacker, list_frames, read_frame, write_image
+from benchmarks.measured import CommandFailed, Cost, run_measured
+from benchmarks.peers import OURS, PEERS, Missing, Places, run_peer
+from stacker import Stacker, read_frame, write_image
+
+_SWEEP = 12
+"""Frames that are painted; longer stacks sweep over them to and fro."""
+
+_SMALL = ([2.0, 6.0, 24.0], [6, 12])
+_FULL = ([2.0, 6.0, 24.0, 61.0], [6, 12, 50, 200])
+_MOST = 3000.0
+"""Frames x MP beyond which a case of the full set is left out, as it would take too long."""
+
+_LIVE_MEGAPIXELS = 24.0
+_PEER = "focusweave"
 
 
-@contextmanager
-def timed(totals: dict[str, tuple[float, float]], name: str) -> Iterator[None]:
-    """Add CPU and wall seconds of the block to a total."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    yield
-    before = totals.get(name, (0.0, 0.0))
-    totals[name] = before[0] + time.process_time() - cpu, before[1] + time.perf_counter() - wall
+@dataclass(frozen=True)
+class Case:
+    """One stack and what it cost."""
+
+    megapixels: float
+    frames: int
+    ours: Cost
+    floor_cpu_s: float
+    peer: Cost | None
+
+    @property
+    def bytes_a_pixel(self) -> float:
+        """Peak memory over the pixels of a frame."""
+        return self.ours.peak_mb / self.megapixels
+
+    def line(self) -> str:
+        """A row of the table."""
+        ours = self.ours
+        row = (
+            f"{self.megapixels:6.2f} {self.frames:6d} {ours.cpu_s:8.2f} {ours.wall_s:8.2f} {self.floor_cpu_s:8.2f} "
+            f"{ours.cpu_s / self.floor_cpu_s:7.2f} {ours.peak_mb:8.0f} {self.bytes_a_pixel:7.1f}"
+        )
+        if self.peer is not None:
+            row += f" {self.peer.cpu_s:9.2f} {ours.cpu_s / self.peer.cpu_s:6.2f} {self.peer.peak_mb:8.0f}"
+            row += f" {ours.peak_mb / self.peer.peak_mb:6.2f}"
+        return row
 
 
-def moving_texture(megapixels: float, count: int, folder: Path) -> list[Path]:
+_HEADER = (
+    "    MP frames    CPU s   wall s  floor s  /floor  peak MB    B/px    peer s   /peer  peer MB  /peer"
+)
+
+
+def painted(megapixels: float, folder: Path, bits: int) -> list[Path]:
     """Write frames of a texture that grows and is sharp in a band that moves down."""
     width = round((megapixels * 1e6 * 1.5) ** 0.5 / 2) * 2
     height = round(width / 1.5)
     rng = np.random.default_rng(0)
-    small = cv2.GaussianBlur(rng.integers(0, 255, (height, width, 3), np.uint8), (0, 0), 0.8)
-    blurred = cv2.GaussianBlur(small, (0, 0), 5)
+    sharp = cv2.GaussianBlur(rng.integers(0, 255, (height, width, 3), np.uint8), (0, 0), 0.8)
+    blurred = cv2.GaussianBlur(sharp, (0, 0), 5)
     paths = []
-    for index in range(count):
-        sharp = np.zeros((height, 1, 1), np.float32)
-        sharp[height * index // count : height * (index + 1) // count] = 1
-        picture = small * sharp + blurred * (1 - sharp)
+    for index in range(_SWEEP):
+        picture = blurred.copy()
+        rows = slice(height * index // _SWEEP, height * (index + 1) // _SWEEP)
+        picture[rows] = sharp[rows]
         scale = 1 - 0.002 * index
         matrix = np.array([[scale, 0, (1 - scale) * width / 2], [0, scale, (1 - scale) * height / 2]])
         moved = cv2.warpAffine(picture, matrix, (width, height), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
-        paths.append(folder / f"{index}.jpg")
-        write_image(paths[-1], np.clip(moved, 0, 255).astype(np.uint8))
+        if bits == 16:
+            paths.append(folder / f"painted{index:02d}.tif")
+            write_image(paths[-1], moved.astype(np.uint16) * np.uint16(257))
+        else:
+            paths.append(folder / f"painted{index:02d}.jpg")
+            write_image(paths[-1], moved)
     return paths
 
 
-def floor(paths: list[Path]) -> None:
-    """Decode and warp, nothing else."""
+def swept(painted_frames: Sequence[Path], count: int, folder: Path) -> list[Path]:
+    """A folder of so many frames: links to the painted ones, to and fro."""
+    folder.mkdir()
+    round_trip = [*range(_SWEEP), *range(_SWEEP - 2, 0, -1)]
+    paths = []
+    for index in range(count):
+        source = painted_frames[round_trip[index % len(round_trip)]]
+        paths.append(folder / f"frame{index:04d}{source.suffix}")
+        paths[-1].hardlink_to(source)
+    return paths
+
+
+def floor_cpu_s(paths: Sequence[Path]) -> float:
+    """Processor seconds of decoding and warping, nothing else, in this process."""
     matrix = np.array([[1.001, 0.0001, -3.3], [-0.0001, 1.001, 2.7]])
+    began = time.process_time()
     for path in paths:
         pixels = read_frame(path).pixels
         size = (pixels.shape[1], pixels.shape[0])
         cv2.warpAffine(pixels, matrix, size, flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
+    return time.process_time() - began
 
 
-def stack(paths: list[Path], totals: dict[str, tuple[float, float]]) -> None:
-    """Fuse in order, as during a run."""
+def measure(megapixels: float, count: int, sources: Sequence[Path], places: Places, peer: bool) -> Case:
+    """Run ours, the floor and the peer on one stack."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        paths = swept(sources, count, folder / "frames")
+        bits = 8 if paths[0].suffix == ".jpg" else 16
+        costs: dict[str, Cost] = {}
+        for tool in (OURS, _PEER) if peer else (OURS,):
+            work = folder / tool
+            work.mkdir()
+            costs[tool] = run_peer(PEERS[tool], places, paths, work, bits)[1]
+        # In a process of its own, as ours is: pages that are already there would flatter it.
+        note = folder / "floor.json"
+        run_measured(
+            [sys.executable, "-m", "benchmarks.fuse_speed", "--floor", str(note), *map(str, paths)],
+            Path.cwd(),
+        )
+        return Case(megapixels, count, costs[OURS], json.loads(note.read_text()), costs.get(_PEER))
+
+
+def fit(cases: Sequence[Case]) -> str:
+    """Fit t = a + b x frames + c x frames x MP by least relative squares; a plus: terms that grow faster."""
+    seconds = np.array([case.ours.cpu_s for case in cases])
+    frames = np.array([case.frames for case in cases], float)
+    volume = frames * np.array([case.megapixels for case in cases])
+    linear = np.stack([np.ones_like(frames), frames, volume], axis=1) / seconds[:, None]
+    (a, b, c), *_ = np.linalg.lstsq(linear, np.ones_like(seconds), rcond=None)
+    residuals = linear @ (a, b, c) - 1
+    lines = [
+        f"t = {a:.2f} s + {b:.3f} s x frames + {c:.4f} s x frames x MP; "
+        f"residuals up to {100 * np.abs(residuals).max():.1f} %"
+    ]
+    if len(cases) > 4:
+        mp = volume / frames
+        for name, term in (("frames x MP²", volume * mp), ("frames² x MP", volume * frames)):
+            wider = np.column_stack([linear, term / seconds])
+            *_, extra = np.linalg.lstsq(wider, np.ones_like(seconds), rcond=None)[0]
+            share = 100 * extra * (term / seconds).max()
+            lines.append(f"  a term in {name} would be {share:+.1f} % of the largest case")
+    return "\n".join(lines)
+
+
+def live(sources: Sequence[Path]) -> str:
+    """What the stacker takes while shooting: frames decoded before, after a first one that sets things up."""
+    frames = [read_frame(path) for path in sources[:5]]
     stacker = Stacker()
-    for path in paths:
-        with timed(totals, "add (with decoding)"):
-            stacker.add(path)
-    with timed(totals, "preview"):
-        stacker.preview(900)
-    with timed(totals, "finish"):
-        stacker.finish()
+    taken = []
+    for frame in frames:
+        taken.append(_timed(lambda frame=frame: stacker.add(frame)))
+    preview = _timed(lambda: stacker.preview(frames[0].width // 4))
+    finish = _timed(stacker.finish)
+    adds = np.median(np.array(taken[1:]), axis=0)
+    return (
+        f"add {adds[0]:.2f} s CPU, {adds[1]:.2f} s wall (median of {len(taken) - 1}; first {taken[0][0]:.2f} s CPU); "
+        f"preview at 1/4 {preview[0]:.2f} s CPU, {preview[1]:.2f} s wall; "
+        f"finish {finish[0]:.2f} s CPU, {finish[1]:.2f} s wall"
+    )
 
 
-def report(title: str, paths: list[Path], say: Callable[[str], object] = print) -> None:
-    """Measure one set of files."""
-    frame = read_frame(paths[0])
-    say(f"{title}: {len(paths)} frames of {frame.width} × {frame.height} px")
-    totals: dict[str, tuple[float, float]] = {}
-    with timed(totals, "floor: decode and warp"):
-        floor(paths)
-    stack(paths, totals)
-    for name, (cpu, wall) in totals.items():
-        count = len(paths) if name.startswith(("add", "floor")) else 1
-        each = " a frame" if count > 1 else ""
-        say(f"  {name:24} {cpu / count:6.3f} s CPU  {wall / count:6.3f} s wall{each}")
-    unit = 1 if sys.platform == "darwin" else 1024
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
-    say(f"  peak memory of the process {peak_mb:.0f} MB")
+def _timed(action: Any) -> tuple[float, float]:
+    cpu, wall = time.process_time(), time.perf_counter()
+    action()
+    return time.process_time() - cpu, time.perf_counter() - wall
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Measure all sizes and numbers of frames that were asked for."""
+    sizes, counts = _FULL if arguments.full else _SMALL
+    places = Places(arguments.peers, tuple(_named(text) for text in arguments.peer))
+    peer = bool(arguments.peers or arguments.peer)
+    cases: list[Case] = []
+    warm_up(places)
+    print(_HEADER)
+    for megapixels in arguments.megapixels or sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            sources = painted(megapixels, Path(folder), arguments.bits)
+            for count in arguments.frames or counts:
+                if arguments.full and megapixels * count > _MOST:
+                    continue
+                cases.append(measure(megapixels, count, sources, places, peer))
+                print(cases[-1].line(), flush=True)
+            if abs(megapixels - _LIVE_MEGAPIXELS) < 1:
+                print(live(sources), flush=True)
+    if len(cases) > 3:
+        print(fit(cases))
+
+
+def warm_up(places: Places) -> None:
+    """Fuse a small stack of either type, so that what is compiled once is not measured."""
+    with tempfile.TemporaryDirectory() as name:
+        for bits in (8, 16):
+            folder = Path(name) / str(bits)
+            folder.mkdir()
+            sources = painted(0.1, folder, bits)
+            frames = swept(sources, 3, folder / "frames")
+            work = folder / "work"
+            work.mkdir()
+            cost = run_peer(PEERS[OURS], places, frames, work, bits)[1]
+            print(
+                f"first run, {bits} bits, 3 frames of 0.1 MP: {cost.cpu_s:.2f} s CPU (compiling, if not done before)"
+            )
+
+
+def _named(text: str) -> tuple[str, Path]:
+    name, _, path = text.partition("=")
+    return name, Path(path)
 
 
 def main() -> None:
     """Run the benchmark."""
+    if sys.argv[1:2] == ["--floor"]:
+        Path(sys.argv[2]).write_text(json.dumps(floor_cpu_s([Path(text) for text in sys.argv[3:]])))
+        return
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--megapixels", type=float, nargs="*", default=[2.16, 6.0, 24.0])
-    parser.add_argument("--frames", type=int, default=6)
-    parser.add_argument("--folder", type=Path, nargs="*", default=[])
-    arguments = parser.parse_args()
-    for folder in arguments.folder:
-        report(folder.name, list_frames([folder]))
-    for megapixels in arguments.megapixels:
-        with tempfile.TemporaryDirectory() as folder:
-            report(f"{megapixels:g} MP", moving_texture(megapixels, arguments.frames, Path(folder)))
+    parser.add_argument("--megapixels", type=float, nargs="*")
+    parser.add_argument("--frames", type=int, nargs="*")
+    parser.add_argument("--full", action="store_true", help="2 to 61 MP, 6 to 200 frames: takes an hour")
+    parser.add_argument("--bits", type=int, choices=[8, 16], default=8, help="JPEG, or TIFF of 16 bits")
+    parser.add_argument("--peers", type=Path, help="folder of virtual environments, one a peer")
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME=PROGRAM")
+    try:
+        run(parser.parse_args())
+    except (Missing, CommandFailed) as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":
