@@ -35,6 +35,10 @@ _F = np.float32
 _TILE_ROWS, _TILE_COLUMNS = 64, 512
 """What is warped at a time: its lines, 400 kB, stay in the processor's cache between the two passes."""
 
+_OVERRUN = 32
+"""Runs are worked on in multiples of that: what is too much is overwritten by the next run, which is quicker
+than to treat the last few pixels of a vector one by one."""
+
 _CUBIC = np.float32(-0.75)
 """Slope of the cubic at its neighbour, OpenCV's choice (Keys, "Cubic convolution interpolation", 1981)."""
 
@@ -43,19 +47,20 @@ _SKIPPED_TOGETHER = 128
 
 
 @inner
-def _run_end(start: Any, slope: Any, x: Any, n: Any, shift: Any) -> Any:
-    """First pixel behind x at which floor(start + slope * x) - shift * x changes."""
-    whole = math.floor(start + slope * x) - shift * x
-    if math.floor(start + slope * (n - 1)) - shift * (n - 1) == whole:
+def _run(part: Any, step: Any, n: Any) -> Any:
+    """For how many of n pixels the fraction part + step * x stays between 0 and 1; at least one.
+
+    A pixel at the very end may come to lie outside by a rounding error, which its weights do not mind.
+    """
+    if abs(step) * n < 1e-9:
         return n
-    low, high = x, n - 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        if math.floor(start + slope * middle) - shift * middle == whole:
-            low = middle
-        else:
-            high = middle
-    return high
+    count = math.ceil(min((1.0 - part) / step, n)) if step > 0 else math.floor(min(part / -step, n)) + 1
+    return max(1, min(n, count))
+
+
+@inner
+def _overrun(n: Any) -> Any:
+    return (n + _OVERRUN - 1) // _OVERRUN * _OVERRUN
 
 
 @inner
@@ -127,9 +132,10 @@ def _warp_tile(
     highest = max(d * x0, d * (x1 - 1)) + max(e * y0, e * (y1 - 1)) + ty
     top, bottom = math.floor(lowest) - 1, math.floor(highest) + 3
     slope = a - b * d / e  # along a line of the frame: what is left when its slant is taken out
-    lines = np.empty((3, int(abs(slope) * n) + 8), np.float32)
-    across = np.empty((bottom - top, 3, n), np.float32)
-    weights = np.empty((4, n), np.float32)
+    room = n + _OVERRUN
+    lines = np.empty((3, int(abs(slope) * n) + 8 + _OVERRUN), np.float32)
+    across = np.empty((bottom - top, 3, room), np.float32)
+    weights = np.empty((4, room), np.float32)
     for line in range(top, bottom):
         mirrored = line if line >= 0 else -1 - line
         mirrored = mirrored if mirrored < height else 2 * height - 1 - mirrored
@@ -138,28 +144,32 @@ def _warp_tile(
         _load(pixels[max(0, min(height - 1, mirrored))], left, lines)
         x = 0
         while x < n:
-            end = _run_end(start, slope, x, n, 1)
             whole = math.floor(start + slope * x)
-            i, m = whole - left, end - x
-            _cubic(start + slope * x - whole, slope - 1.0, m, weights)
+            part = start + slope * x - whole
+            run = _run(part, slope - 1.0, n - x)
+            i, m = whole - left, _overrun(run)
+            _cubic(part, slope - 1.0, m, weights)
             for c in range(3):
                 source = lines[c, i - 1 : i + 2 + m]
-                _blend(source[:m], source[1:], source[2:], source[3:], weights, across[line - top, c, x:end])
-            x = end
-    values = np.empty((3, n), np.float32)
+                target = across[line - top, c, x : x + m]
+                _blend(source[:m], source[1:], source[2:], source[3:], weights, target)
+            x += run
+    values = np.empty((3, room), np.float32)
     for y in range(y0, y1):
         start = d * x0 + e * y + ty
         x = 0
         while x < n:
-            end = _run_end(start, d, x, n, 0)
-            i = math.floor(start + d * x) - top
-            _cubic(start + d * x - i - top, d, end - x, weights)
+            whole = math.floor(start + d * x)
+            part = start + d * x - whole
+            run = _run(part, d, n - x)
+            i, behind = whole - top, x + _overrun(run)
+            _cubic(part, d, behind - x, weights)
             for c in range(3):
                 _blend(
-                    across[i - 1, c, x:end], across[i, c, x:end], across[i + 1, c, x:end],
-                    across[i + 2, c, x:end], weights, values[c, x:end],
+                    across[i - 1, c, x:behind], across[i, c, x:behind], across[i + 1, c, x:behind],
+                    across[i + 2, c, x:behind], weights, values[c, x:behind],
                 )  # fmt: skip
-            x = end
+            x += run
         for c in range(3):
             _store(values[c], gain[c], offset[c], limits[0], limits[1], limits[2], out[c, y, x0:x1])
 
