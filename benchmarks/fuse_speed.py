@@ -58,10 +58,9 @@ class Case:
     def line(self) -> str:
         """A row of the table."""
         ours = self.ours
-        row = (
-            f"{self.megapixels:6.2f} {self.frames:6d} {ours.cpu_s:8.2f} {ours.wall_s:8.2f} {self.floor_cpu_s:8.2f} "
-            f"{ours.cpu_s / self.floor_cpu_s:7.2f} {ours.peak_mb:8.0f} {self.bytes_a_pixel:7.1f}"
-        )
+        row = f"{self.megapixels:6.2f} {self.frames:6d} {ours.cpu_s:8.2f} {ours.wall_s:8.2f}"
+        row += f" {self.floor_cpu_s:8.2f} {ours.cpu_s / self.floor_cpu_s:7.2f}"
+        row += f" {ours.peak_mb:8.0f} {self.bytes_a_pixel:7.1f}"
         if self.peer is not None:
             row += f" {self.peer.cpu_s:9.2f} {ours.cpu_s / self.peer.cpu_s:6.2f} {self.peer.peak_mb:8.0f}"
             row += f" {ours.peak_mb / self.peer.peak_mb:6.2f}"
@@ -148,10 +147,8 @@ def fit(cases: Sequence[Case]) -> str:
     linear = np.stack([np.ones_like(frames), frames, volume], axis=1) / seconds[:, None]
     (a, b, c), *_ = np.linalg.lstsq(linear, np.ones_like(seconds), rcond=None)
     residuals = linear @ (a, b, c) - 1
-    lines = [
-        f"t = {a:.2f} s + {b:.3f} s x frames + {c:.4f} s x frames x MP; "
-        f"residuals up to {100 * np.abs(residuals).max():.1f} %"
-    ]
+    formula = f"t = {a:.2f} s + {b:.3f} s x frames + {c:.4f} s x frames x MP"
+    lines = [f"{formula}; residuals up to {100 * np.abs(residuals).max():.1f} %"]
     if len(cases) > 4:
         mp = volume / frames
         for name, term in (("frames x MP²", volume * mp), ("frames² x MP", volume * frames)):
@@ -172,11 +169,8 @@ def live(sources: Sequence[Path]) -> str:
     preview = _timed(lambda: stacker.preview(frames[0].width // 4))
     finish = _timed(stacker.finish)
     adds = np.median(np.array(taken[1:]), axis=0)
-    return (
-        f"add {adds[0]:.2f} s CPU, {adds[1]:.2f} s wall (median of {len(taken) - 1}; first {taken[0][0]:.2f} s CPU); "
-        f"preview at 1/4 {preview[0]:.2f} s CPU, {preview[1]:.2f} s wall; "
-        f"finish {finish[0]:.2f} s CPU, {finish[1]:.2f} s wall"
-    )
+    steps = ("first add", taken[0]), ("add", adds), ("preview at 1/4", preview), ("finish", finish)
+    return "; ".join(f"{name} {cpu:.2f} s CPU, {wall:.2f} s wall" for name, (cpu, wall) in steps)
 
 
 def _timed(action: Any) -> tuple[float, float]:
@@ -218,9 +212,7 @@ def warm_up(places: Places) -> None:
             work = folder / "work"
             work.mkdir()
             cost = run_peer(PEERS[OURS], places, frames, work, bits)[1]
-            print(
-                f"first run, {bits} bits, 3 frames of 0.1 MP: {cost.cpu_s:.2f} s CPU (compiling, if not done before)"
-            )
+            print(f"first run, {bits} bits, 3 frames of 0.1 MP: {cost.cpu_s:.2f} s CPU, compiling included")
 
 
 def _named(text: str) -> tuple[str, Path]:

@@ -97,6 +97,10 @@ class FocusMeasure:
         cv2.resize(bright, (width, height), spread, interpolation=cv2.INTER_LINEAR)
         return total, spread
 
+    def release(self) -> None:
+        """Give the memory of intermediate pictures back until the next frame."""
+        self._scratch.release()
+
     def _wide(self, energy: Image) -> Image:
         """Weighted sum of the wider windows, at the resolution of the first of them."""
         height, width = energy.shape

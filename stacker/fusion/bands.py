@@ -23,13 +23,13 @@ import numpy as np
 
 from stacker.frames import Image
 from stacker.fusion.scoring import (
+    LOG_REACH,
     LUMA,
     NOTHING,
     FusionParameters,
     Score,
     glare,
     inherit,
-    log_reach,
     merge,
     smooth,
 )
@@ -39,8 +39,8 @@ from stacker.fusion.window import Spans, Window
 
 __all__ = ["Bands", "Gate", "level_windows", "pyramid_levels"]
 
-_RIM_WEIGHT = 0.01
-"""Pixels at the rim of a warped frame are interpolated from its mirrored edge: used where nothing else is."""
+_RIM_WEIGHT = 3
+"""Of 255. Pixels at the rim of a warped frame come partly from beyond its edge: for where nothing else is."""
 
 _FINE = 3
 """Levels for which windows are aligned and padded as a whole. The coarser ones need wider margins, which cost
@@ -79,8 +79,8 @@ class Gate:
 
     Attributes
     ----------
-    weight : ndarray of float32, shape (h, w)
-        1 inside, little at the rim, 0 outside.
+    weight : ndarray of uint8, shape (h, w)
+        255 inside, little at the rim, 0 outside.
     """
 
     weight: Image
@@ -88,11 +88,11 @@ class Gate:
     @classmethod
     def of(cls, whole: Spans, inner: Spans, columns: int) -> Gate:
         """From the pixels that a frame reaches and those away from its rim."""
-        weight = np.zeros((whole.first.size, columns), np.float32)
+        weight = np.zeros((whole.first.size, columns), np.uint8)
         runs = zip(weight, whole.first, whole.last, inner.first, inner.last, strict=True)
         for row, first, last, clear, rim in runs:
             row[first:last] = _RIM_WEIGHT
-            row[clear:rim] = 1.0
+            row[clear:rim] = 255
         return cls(weight)
 
     def halved(self) -> Gate:
@@ -228,6 +228,10 @@ class Bands:
         fine = min(_FINE, self.levels)
         return self._windows[level - 1].halved(1) if level == fine else self._windows[level]
 
+    def release(self) -> None:
+        """Give the memory of intermediate pictures back until the next frame."""
+        self._scratch.release()
+
     @property
     def finest(self) -> Image:
         """The mean of the finest band as it is stored, shape (3, h, w), over ``window(0)``."""
@@ -263,14 +267,14 @@ class Bands:
         excess = glare(luma, reached, seen, settings.glare)
         cells = cv2.log(second + np.float32(1))
         cv2.addWeighted(cells, settings.coarser, excess, settings.coarser - 1, 0, cells)
-        other = self._scratch.array("other", *luma.shape)
+        other = self._scratch.array("activity 0", *luma.shape)  # which is where the activity goes, too
         cv2.resize(cells, luma.shape[::-1], other, interpolation=cv2.INTER_LINEAR)
         return other, Score(1 - settings.coarser, 1.0, settings.exponent, lead)
 
     def _add_coarsest(self, picture: Image, activity: Image, gate: Gate, window: Window) -> None:
         """What is left of the picture has the weight of the coarsest band."""
         where = window.slices_in(self._windows[-1])
-        weight = activity * np.float32(self._parameters.exponent) + log_reach(gate.weight)
+        weight = activity * np.float32(self._parameters.exponent) + LOG_REACH[gate.weight]
         share = merge(weight, self._strengths[-1][where])
         mean = self._means[-1][:, where[0], where[1]]
         mean += share * (picture - mean)

@@ -395,10 +395,12 @@ def _activate(energy: Any, other: Any, shares: Any, activity: Any) -> Any:
 
 
 @inner
-def _score(activity: Any, gate: Any, exponent: Any, outside: Any, score: Any) -> Any:
+def _score(activity: Any, gate: Any, reach: Any, exponent: Any, score: Any) -> Any:
     for x in range(score.size):
-        reach = _F(2) * _logarithm(max(gate[x], _F(1e-10)))
-        score[x] = exponent * activity[x] + (outside[1] if gate[x] <= outside[0] else reach)
+        score[x] = exponent * activity[x]
+    for x in range(score.size):
+        if gate[x] != 255:
+            score[x] += reach[gate[x]]
 
 
 @inner
@@ -418,7 +420,7 @@ def weigh_rows(
     shares: Any,
     exponent: Any,
     gate: Any,
-    outside: Any,
+    reach: Any,
     strength: Any,
     top: Any,
     left: Any,
@@ -431,7 +433,7 @@ def weigh_rows(
     score = np.empty(n, np.float32)
     for y in range(y0, y1):
         _activate(energy[y], other[y], shares, activity[y])
-        _score(activity[y], gate[y], exponent, outside, score)
+        _score(activity[y], gate[y], reach, exponent, score)
         _merge(score, strength[top + y, left : left + n], energy[y])
 
 
@@ -467,24 +469,34 @@ def _hold(values: Any, scale: Any, low: Any, high: Any, limits: Any, out: Any) -
 
 @compiled
 def finish_rows(
-    half: Any, mean: Any, code: Any, low: Any, high: Any, scale: Any, limits: Any, out: Any, y0: Any, y1: Any
+    half: Any,
+    mean: Any,
+    code: Any,
+    low: Any,
+    high: Any,
+    scale: Any,
+    limits: Any,
+    top: Any,
+    left: Any,
+    out: Any,
+    y0: Any,
+    y1: Any,
 ) -> Any:
     """The full picture, pixel by pixel RGB, in the frames' type, from its half size and the finest band.
 
-    Rows are those of the half size.
+    Rows are those of ``out``, whose first pixel is at row ``top`` and column ``left`` of the rest.
     """
-    even = np.empty(half.shape[2] + 2, np.float32)
-    odd = np.empty(half.shape[2] + 2, np.float32)
+    columns = np.empty((2, half.shape[2] + 2), np.float32)
     values = np.empty(2 * half.shape[2], np.float32)
     row = np.empty((3, 2 * half.shape[2]), out.dtype)
     for y in range(y0, y1):
-        for k in range(2):
-            at = 2 * y + k
-            for c in range(3):
-                _expanded(half[c], y, even, odd)
-                _expand_across(odd if k else even, mean[c, at], code, values)
-                _hold(values, scale, low[c, at], high[c, at], limits, row[c])
-            for x in range(row.shape[1]):
-                out[at, x, 0] = row[0, x]
-                out[at, x, 1] = row[1, x]
-                out[at, x, 2] = row[2, x]
+        at = top + y
+        for c in range(3):
+            _expanded(half[c], at // 2, columns[0], columns[1])
+            _expand_across(columns[at % 2], mean[c, at], code, values)
+            _hold(values, scale, low[c, at], high[c, at], limits, row[c])
+        red, green, blue = row[0, left:], row[1, left:], row[2, left:]
+        for x in range(out.shape[1]):
+            out[y, x, 0] = red[x]
+            out[y, x, 1] = green[x]
+            out[y, x, 2] = blue[x]

@@ -148,6 +148,11 @@ class DepthTracker:
         energy, spill = self._measure.measure(luma)
         return np.asarray(cv2.subtract(energy, spill, spill))
 
+    def release(self) -> None:
+        """Give the memory of intermediate pictures back until the next frame."""
+        self._scratch.release()
+        self._measure.release()
+
     def shares(self) -> dict[int, float]:
         """Share of the detailed parts in which each frame is the sharpest, by index; adds up to 1.
 

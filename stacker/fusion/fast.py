@@ -7,7 +7,7 @@ import numpy as np
 from stacker.frames import Image
 from stacker.fusion import compiled as loops
 from stacker.fusion.plain import warp_by_opencv
-from stacker.fusion.scoring import CONFIDENT, LUMA, OUTSIDE, OUTSIDE_FROM, Score
+from stacker.fusion.scoring import CONFIDENT, LOG_REACH, LUMA, Score
 from stacker.fusion.stages import MeanCode, SourceCode
 from stacker.fusion.window import Spans
 from stacker.fusion.workers import over_rows
@@ -78,7 +78,7 @@ class FastStages:
             np.array([score.own_share, score.other_share, score.lead / CONFIDENT, CONFIDENT], np.float32),
             np.float32(score.exponent),
             gate,
-            np.array([OUTSIDE_FROM, OUTSIDE], np.float32),
+            LOG_REACH,
             strength,
             *corner,
             activity,
@@ -117,21 +117,21 @@ class FastStages:
         half: Image,
         mean: Image,
         code: MeanCode,
-        low: Image,
-        high: Image,
+        bounds: tuple[Image, Image],
         source: SourceCode,
+        corner: tuple[int, int],
         out: Image,
     ) -> None:
-        """The full picture in the frames' type, held between the bounds."""
+        """A part of the full picture in the frames' type, held between the bounds."""
         over_rows(
             loops.finish_rows,
-            half.shape[1],
+            out.shape[0],
             half,
             mean,
             code.vector(),
-            low,
-            high,
+            *bounds,
             np.float32(1 / source.to_levels),
             source.vector(),
+            *corner,
             out,
         )

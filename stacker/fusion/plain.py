@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from stacker.frames import Image
-from stacker.fusion.scoring import CONFIDENT, LUMA, Score, log_reach, merge
+from stacker.fusion.scoring import CONFIDENT, LOG_REACH, LUMA, Score, merge
 from stacker.fusion.stages import MeanCode, SourceCode
 from stacker.fusion.window import Spans
 from stacker.fusion.workers import over_rows
@@ -96,18 +96,19 @@ class PlainStages:
         half: Image,
         mean: Image,
         code: MeanCode,
-        low: Image,
-        high: Image,
+        bounds: tuple[Image, Image],
         source: SourceCode,
+        corner: tuple[int, int],
         out: Image,
     ) -> None:
-        """The full picture in the frames' type, held between the bounds."""
+        """A part of the full picture in the frames' type, held between the bounds."""
+        where = slice(corner[0], corner[0] + out.shape[0]), slice(corner[1], corner[1] + out.shape[1])
         for channel in range(3):
-            picture = cv2.add(cv2.pyrUp(half[channel]), code.values(mean[channel]))
+            picture = cv2.add(cv2.pyrUp(half[channel]), code.values(mean[channel]))[where]
             value = source.stored(picture * np.float32(1 / source.to_levels))
-            lows, highs = low[channel], high[channel]
-            held = cv2.min(cv2.max(value, lows), highs)
-            out[..., channel] = np.where(lows <= highs, held, value)
+            low, high = (bound[channel][where] for bound in bounds)
+            held = cv2.min(cv2.max(value, low), high)
+            out[..., channel] = np.where(low <= high, held, value)
 
 
 def warp_by_opencv(pixels: Image, to_frame: Matrix, gain: Image, offset: Image, out: Image) -> None:
@@ -136,13 +137,12 @@ def _weigh_rows(
     y0: int,
     y1: int,
 ) -> None:
-    active = activity[y0:y1]
-    np.add(energy[y0:y1], np.float32(1), out=active)
-    cv2.log(active, active)
+    own = cv2.log(energy[y0:y1] + np.float32(1))
     if score.lead:
-        active += np.float32(score.lead / CONFIDENT) * np.minimum(active, np.float32(CONFIDENT))
-    cv2.addWeighted(active, score.own_share, other[y0:y1], score.other_share, 0, active)
-    weight = cv2.scaleAdd(active, score.exponent, log_reach(gate[y0:y1]))
+        cv2.scaleAdd(np.minimum(own, np.float32(CONFIDENT)), score.lead / CONFIDENT, own, own)
+    active = activity[y0:y1]  # may be what ``other`` is
+    cv2.addWeighted(own, score.own_share, other[y0:y1], score.other_share, 0, active)
+    weight = cv2.scaleAdd(active, score.exponent, LOG_REACH[gate[y0:y1]])
     energy[y0:y1] = merge(weight, strength[y0:y1])
 
 

@@ -136,24 +136,36 @@ class PyramidFusion:
 
     def finish(self) -> Fused:
         """The picture of all frames so far; see `stacker.fusion.base.Fusion`."""
-        bounds = self._require_frames()
-        canvas = level_windows(self._room, self._levels)[0]
-        image = np.empty((canvas.height, canvas.width, 3), self._source.dtype)
-        half = self._bands.collapse(1)
-        self._stages.finish(
-            half, self._bands.finest, self._code, bounds.low, bounds.high, self._source, image
+        self._release()
+        image = self._picture()
+        return Fused(
+            image, self._reached(self._reach, 1), self._reach, self._depth.shares(), self._depth_index()
         )
-        rows, columns = self._reach.slices_in(canvas)
+
+    def _picture(self) -> Image:
+        """The picture of all frames so far, over what they reach."""
+        bounds = self._require_frames()
+        rows, columns = self._reach.slices_in(level_windows(self._room, self._levels)[0])
+        image = np.empty((self._reach.height, self._reach.width, 3), self._source.dtype)
+        half = self._bands.collapse(1)
+        sides = bounds.low, bounds.high
+        corner = rows.start, columns.start
+        self._stages.finish(half, self._bands.finest, self._code, sides, self._source, corner, image)
+        return image
+
+    def _depth_index(self) -> DepthIndex:
         depth = self._depth.finish()
         assert self._depth.extent is not None
         where = self._reach.slices_in(self._depth.extent)
-        return Fused(
-            image[rows, columns],
-            self._reached(self._reach, 1),
-            self._reach,
-            self._depth.shares(),
-            DepthIndex(depth.index[where], depth.confidence[where]),
-        )
+        # Copied one after the other, so that the larger arrays can go.
+        index = np.ascontiguousarray(depth.index[where])
+        return DepthIndex(index, np.ascontiguousarray(depth.confidence[where]))
+
+    def _release(self) -> None:
+        """Give the memory of intermediate pictures back until the next frame."""
+        self._scratch.release()
+        self._bands.release()
+        self._depth.release()
 
     def _cover(self, frame: Window) -> _Bounds:
         """Make room for a frame."""

@@ -11,15 +11,13 @@ from stacker.frames import Image
 
 __all__ = [
     "CONFIDENT",
+    "LOG_REACH",
     "LUMA",
     "NOTHING",
-    "OUTSIDE",
-    "OUTSIDE_FROM",
     "FusionParameters",
     "Score",
     "glare",
     "inherit",
-    "log_reach",
     "merge",
     "smooth",
 ]
@@ -30,11 +28,11 @@ LUMA = (0.25, 0.5, 0.25)
 NOTHING = -1e9
 """Logarithmic weight of a pixel that no frame has touched: exp of its distance to any score is 0."""
 
-OUTSIDE = -1e4
+_OUTSIDE = -1e4
 """Logarithmic weight of pixels that a frame does not reach: counts only where no frame does."""
 
-OUTSIDE_FROM = 1e-5
-"""Share of a coarse pixel below which it counts as not reached."""
+LOG_REACH = np.append(_OUTSIDE, 2 * np.log(np.arange(1, 256) / 255)).astype(np.float32)
+"""What is added to the logarithmic weight by how far a frame reaches, for 0 (not at all) to 255 (it does)."""
 
 _SIGMA = 0.5
 """Of the window over which energy is summed, in half-size pixels, on top of the sums over 2 x 2. Wider ones
@@ -152,15 +150,6 @@ def merge(weight: Image, strength: Image) -> Image:
     np.add(larger, step, out=strength)
     np.subtract(weight, strength, out=step)
     return np.asarray(cv2.exp(step, step))
-
-
-def log_reach(gate: Image) -> Image:
-    """What is added to the logarithmic weight by how far a frame reaches: 0 where the gate is 1."""
-    reach = np.maximum(gate, np.float32(OUTSIDE_FROM))
-    cv2.log(reach, reach)
-    reach *= np.float32(2)
-    reach[gate <= OUTSIDE_FROM] = OUTSIDE
-    return reach
 
 
 def _halved(plane: Image) -> Image:

@@ -34,3 +34,7 @@ class Scratch:
         if buffer is None or buffer.size < size:
             buffer = self._buffers[name] = np.empty(size, dtype)
         return buffer[:size].reshape(shape)
+
+    def release(self) -> None:
+        """Give all memory back."""
+        self._buffers.clear()

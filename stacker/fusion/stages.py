@@ -167,14 +167,14 @@ class Stages(Protocol):
             A second part of the logarithmic activity.
         score : Score
             How the parts make up activity and weight.
-        gate : ndarray of float32, shape (h, w)
-            1 inside the frame, 0 outside.
+        gate : ndarray of uint8, shape (h, w)
+            Weight by reach: 255 inside the frame, 0 outside.
         strength : ndarray of float32
             Logarithm of the sum of all frames' weights over the canvas; this frame's is added.
         corner : tuple of int
             Row and column of the frame in ``strength``.
         activity : ndarray of float32, shape (h, w)
-            Is filled with the logarithmic activity.
+            Is filled with the logarithmic activity; may be the same array as ``other``.
         """
 
     def fold(
@@ -197,12 +197,26 @@ class Stages(Protocol):
         half: Image,
         mean: Image,
         code: MeanCode,
-        low: Image,
-        high: Image,
+        bounds: tuple[Image, Image],
         source: SourceCode,
+        corner: tuple[int, int],
         out: Image,
     ) -> None:
-        """The full picture (H, W, 3) in the frames' type, held between the bounds where there are any."""
+        """A part of the full picture in the frames' type, held between the bounds where there are any.
+
+        Parameters
+        ----------
+        half, mean, code
+            As for `collapse`.
+        bounds : tuple of ndarray, shape (3, h, w)
+            Smallest and largest samples; the smallest is above the largest where no frame reaches.
+        source : SourceCode
+            The frames' type.
+        corner : tuple of int
+            Row and column of the part.
+        out : ndarray, shape (H, W, 3)
+            The part, RGB.
+        """
 
 
 def choose_stages(compiled: bool | None = None) -> Stages:
