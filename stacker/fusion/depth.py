@@ -177,9 +177,12 @@ class DepthTracker:
             Luma of a fused picture over the extent at half size, white at 255.
         """
         assert self._indexes, "add() comes first"
-        confidence = self._confidence()
-        index = filled(self._mean, confidence, guide)
+        measured = confidence_of(self._mean, self._variance, self._peak)
+        measured[self._sum <= _NOTHING] = 0
+        index = filled(self._mean, measured, guide)
         np.clip(index, min(self._indexes), max(self._indexes), out=index)
+        confidence = confidence_of(index, self._variance, self._peak, regularised=True)
+        confidence[self._sum <= _NOTHING] = 0
         return Surface(index, confidence, self._peak, focus_width(self._peak, self._variance))
 
     def finish(self, guide: Image | None = None) -> DepthIndex:
@@ -203,11 +206,6 @@ class DepthTracker:
             outside = cv2.resize(unseen, size, interpolation=cv2.INTER_NEAREST) > 0
             index[outside], confidence[outside] = np.nan, 0
         return DepthIndex(index, confidence)
-
-    def _confidence(self) -> Image:
-        confidence = confidence_of(self._mean, self._variance, self._peak)
-        confidence[self._sum <= _NOTHING] = 0
-        return confidence
 
 
 def _luma_of(picture: Image) -> Image:

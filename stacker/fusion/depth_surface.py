@@ -17,9 +17,12 @@ _LOCAL = 5
 _CLEAR = 2.5
 """Logarithm of energy over noise from which more light up nothing: the peak stands out."""
 
-_AT_PEAK, _AT_SPREAD, _AT_ROUGHNESS, _AT_NOTHING = 3.3, -1.1, -1.35, -7.9
-"""Coefficients of the logistic regression: fitted to whether the index is within one slice of the truth in
-the six stacks of ``benchmarks.stacks`` (750 px, seed 1), so that confidence is about that probability."""
+_MEASURED = (3.3, -1.1, -1.35, -7.9)
+_REGULARISED = (4.62, -0.65, -2.03, -13.06)
+"""Coefficients of the peak, of the spread and of the roughness, and the constant, of logistic regressions:
+for the index as it was measured and for that of the surface. Fitted to whether it is within one slice of the
+truth in the six stacks of ``benchmarks.stacks`` (750 px, seed 1), so that confidence is about that
+probability. (The second with the weights of the peak and of the spread held where no stack suffers.)"""
 
 _SPREAD_FLOOR, _ROUGHNESS_FLOOR = 0.1, 0.05
 """In focus widths: differences below these say nothing."""
@@ -59,7 +62,7 @@ def focus_width(peak: Image, variance: Image) -> float:
     return max(1.0, float(np.sqrt(np.median(spread[some >= np.median(some)]))))
 
 
-def confidence_of(index: Image, variance: Image, peak: Image) -> Image:
+def confidence_of(index: Image, variance: Image, peak: Image, *, regularised: bool = False) -> Image:
     """Probability that the index is within one slice (or focus width) of the truth.
 
     Detail must stand out of the noise, in one short run of frames, at an index that the cells around share:
@@ -70,6 +73,8 @@ def confidence_of(index: Image, variance: Image, peak: Image) -> Image:
     ----------
     index, variance, peak : ndarray of float32, shape (h, w)
         What `stacker.fusion.depth.DepthTracker` measures.
+    regularised : bool
+        The index is that of the surface: `filled`.
 
     Returns
     -------
@@ -77,14 +82,15 @@ def confidence_of(index: Image, variance: Image, peak: Image) -> Image:
         0 to 1.
     """
     per_width = 1 / focus_width(peak, variance)
+    at_peak, at_spread, at_roughness, at_nothing = _REGULARISED if regularised else _MEASURED
 
     def strip(index: Image, variance: Image, peak: Image) -> Image:
         odds = np.minimum(peak, np.float32(_CLEAR))
-        odds *= np.float32(_AT_PEAK)
-        odds += np.float32(_AT_NOTHING)
+        odds *= np.float32(at_peak)
+        odds += np.float32(at_nothing)
         for coefficient, floor, slices in (
-            (_AT_SPREAD, _SPREAD_FLOOR, cv2.sqrt(variance)),
-            (_AT_ROUGHNESS, _ROUGHNESS_FLOOR, _roughness(index)),
+            (at_spread, _SPREAD_FLOOR, cv2.sqrt(variance)),
+            (at_roughness, _ROUGHNESS_FLOOR, _roughness(index)),
         ):
             widths = cv2.addWeighted(slices, per_width, slices, 0.0, floor, slices)
             cv2.scaleAdd(cv2.log(widths, widths), coefficient, odds, odds)
