@@ -264,8 +264,8 @@ class Bands:
         settings = self._parameters
         reached = cv2.resize(gate.weight, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_NEAREST) > 0
         seen = self._first_seen[window.halved(2).slices_in(self._windows[0].halved(2))]
-        excess = glare(luma, reached, seen, settings.glare)
-        cells = cv2.log(second + np.float32(1))
+        cells = np.asarray(cv2.log(second + np.float32(1)))
+        excess = glare(luma, reached, seen, settings.glare, cells)
         cv2.addWeighted(cells, settings.coarser, excess, settings.coarser - 1, 0, cells)
         other = self._scratch.array("activity 0", *luma.shape)  # which is where the activity goes, too
         cv2.resize(cells, luma.shape[::-1], other, interpolation=cv2.INTER_LINEAR)
