@@ -34,10 +34,10 @@ _OUTSIDE = -1e4
 LOG_REACH = np.append(_OUTSIDE, 2 * np.log(np.arange(1, 256) / 255)).astype(np.float32)
 """What is added to the logarithmic weight by how far a frame reaches, for 0 (not at all) to 255 (it does)."""
 
-_SIGMA = 0.5
+_SIGMA = 0.42
 """Of the window over which energy is summed, in half-size pixels, on top of the sums over 2 x 2. Wider ones
-choose more steadily in texture and beside highlights, narrower ones keep hairs and edges: from 0.35 to 1 the
-mean over nine scenes changes by 0.2 dB."""
+choose more steadily in texture and beside highlights (0.6: glints +0.3 dB), narrower ones keep hairs and
+edges (0.35: wings +0.1 dB); the mean over nine scenes changes by 0.1 dB from 0.35 to 0.7."""
 
 CONFIDENT = 2.0
 """Logarithmic activity from which something is sharp without doubt: 4.4 times the noise, at `softness` 3."""
@@ -48,10 +48,10 @@ _GLARE_CELLS = 5
 _GLARE_IGNORED = 0.04
 """Share of the brightness by which frames may differ for other reasons: noise, and errors of the gain."""
 
-_GLARE_SURE = 6.0
-"""Logarithmic activity of the second band below which a frame is favoured less for being dark. The middle of a
-highlight is darkest in frames that are far out of focus and have spread it beyond the window: without this
-limit they swallow it (1.1 dB on 120 slices of crystals; 4 to 6 are alike)."""
+_GLARE_SURE = 8.0
+"""Logarithmic activity of the second band below which a frame is favoured less for being dark. The middle of
+a highlight is darkest in frames that are far out of focus and have spread it beyond the window: without this
+limit they swallow it (1.1 dB on 120 slices of crystals)."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,9 @@ class FusionParameters:
 
     softness: float = 3.0
     exponent: float = 8.0
-    inherit: float = 0.85
+    inherit: float = 0.75
     coarser: float = 0.25
-    glare: float = 50.0
+    glare: float = 80.0
     foreground: float = 2.0
 
 
