@@ -165,11 +165,12 @@ def _where_they_differ(panels: Sequence[_Panel]) -> list[Array]:
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     details, inside = [], np.ones((rows, columns), bool)
     for panel in panels:
-        # Energy of detail rather than detail: pictures that lie a pixel apart should not count as different.
+        # Strength of detail, not detail: pictures may lie a pixel apart. In proportion to contrast,
+        # since on a plain background only noise differs.
         grey = cv2.cvtColor(panel.picture, cv2.COLOR_BGR2GRAY).astype(np.float32)
         energy = cv2.GaussianBlur(cv2.Laplacian(grey, cv2.CV_32F) ** 2, (0, 0), 4.0)
         laid = cv2.warpAffine(
-            np.log1p(energy), panel.from_ours, (columns, rows), flags=flags, borderValue=-1.0
+            np.sqrt(energy), panel.from_ours, (columns, rows), flags=flags, borderValue=-1.0
         )
         inside &= laid >= 0
         details.append(laid)
