@@ -1,0 +1,123 @@
+"""What a stacked picture must not do: tint, grain, swollen highlights, halos, traces of a bright frame."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from stacker import Options, Stacker
+
+Picture = np.ndarray[Any, np.dtype[np.float32]]
+SIZE = (192, 256)
+
+
+def fused(frames: list[Picture], seed: int = 0, noise: float = 1.5, exposure: bool = False) -> Picture:
+    """Stack still frames (white at 255) with noise on them, in 8 bits."""
+    rng = np.random.default_rng(seed)
+    stacker = Stacker(Options(align=False, exposure=exposure))
+    for frame in frames:
+        noisy = frame + rng.normal(0, noise, frame.shape)
+        stacker.add(np.clip(np.rint(noisy), 0, 255).astype(np.uint8))
+    return stacker.finish().image.astype(np.float32)
+
+
+def texture(seed: int, mean: float, contrast: float, shape: tuple[int, int] = SIZE) -> Picture:
+    rng = np.random.default_rng(seed)
+    grain = cv2.GaussianBlur(rng.standard_normal((*shape, 1)).astype(np.float32), (0, 0), 0.9)
+    return np.repeat((mean + grain / grain.std() * contrast)[..., None], 3, axis=2).astype(np.float32)
+
+
+def disc(picture: Picture, radius: float) -> Picture:
+    """Defocus by a disc."""
+    if radius < 0.5:
+        return picture
+    half = int(np.ceil(radius)) + 1
+    y, x = np.mgrid[-half : half + 1, -half : half + 1]
+    kernel = np.clip(radius + 0.5 - np.hypot(x, y), 0, 1).astype(np.float32)
+    return np.asarray(cv2.filter2D(picture, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT))
+
+
+def patches() -> Picture:
+    """Flat patches of colour on a fine texture."""
+    picture = texture(1, 110, 25)
+    for k, colour in enumerate([(200, 60, 40), (40, 180, 90), (60, 70, 200), (235, 235, 230), (20, 18, 22)]):
+        picture[60:130, 8 + 48 * k : 48 + 48 * k] = colour
+    return picture
+
+
+def test_flat_patches_keep_their_colour_and_get_no_grain() -> None:
+    sharp = patches()
+    frames = [disc(sharp, radius) for radius in (6, 4, 2, 0, 2, 4, 6)]
+    stacked = fused(frames, noise=2.5)
+    for k in range(5):
+        where = (slice(82, 108), slice(18 + 48 * k, 38 + 48 * k))
+        error = stacked[where].mean(axis=(0, 1)) - sharp[where].mean(axis=(0, 1))
+        assert np.abs(error).max() < 0.5
+        assert stacked[where].std(axis=(0, 1)).max() < 2.5
+
+
+def highlights() -> tuple[Picture, list[Picture]]:
+    """Truth and frames of spots eight times as bright as white on a dim texture, clipped after the blur."""
+    light = texture(2, 60, 6)
+    for k in range(12):
+        cv2.circle(light, (24 + 64 * (k % 4), 32 + 64 * (k // 4)), 2, (2000.0, 1900.0, 1800.0), -1)
+    light = cv2.GaussianBlur(light, (0, 0), 0.6)
+    radii = (10, 7.5, 5, 2.5, 0, 2.5, 5, 7.5, 10)
+    return np.clip(light, 0, 255), [np.clip(disc(light, radius), 0, 255) for radius in radii]
+
+
+def test_highlights_neither_swell_nor_get_rings() -> None:
+    truth, frames = highlights()
+    stacked = fused(frames, noise=0.7)
+    assert (stacked.max(axis=2) > 200).sum() <= 1.1 * (truth.max(axis=2) > 200).sum()
+    ring = cv2.dilate((truth.max(axis=2) > 200).astype(np.uint8), np.ones((25, 25), np.uint8)) > 0
+    beside = ring & ~(cv2.dilate((truth.max(axis=2) > 80).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)
+    error = (stacked - truth)[beside]
+    assert abs(error.mean()) < 2
+    assert np.sqrt((error**2).mean()) < 6
+
+
+@pytest.mark.parametrize("bright", [0, 1], ids=["dark frames first", "bright frames first"])
+def test_a_highlight_far_out_of_focus_does_not_swallow_the_sharp_one(bright: int) -> None:
+    truth, frames = highlights()
+    order = frames[4:] + frames[:4][::-1] if bright else frames
+    stacked = fused(order, noise=0.7)
+    cores = truth.min(axis=2) > 250
+    assert stacked[cores].mean() > 245
+
+
+def edge(side: float) -> tuple[Picture, list[Picture]]:
+    """Truth and frames of a dark textured board half before a bright textured wall."""
+    near, far = texture(3, 60, 18), texture(4, 170, 25)
+    cover = np.zeros((*SIZE, 1), np.float32)
+    cover[:, : SIZE[1] // 2] = 1
+    frames = []
+    for radius in np.linspace(0, side, 7):
+        spread = disc(cover, radius).reshape(*SIZE, 1)
+        frames.append(disc(near * cover, radius) + disc(far, side - radius) * (1 - spread))
+    return near * cover + far * (1 - cover), frames
+
+
+def test_no_wide_halo_beside_a_depth_edge() -> None:
+    truth, frames = edge(8.0)
+    stacked = fused(frames, noise=0.7)
+    middle = SIZE[1] // 2
+    # What the blurred board hides of the wall no frame shows; behind that reach the wall is untouched.
+    beyond = (slice(16, -16), slice(middle + 12, middle + 40))
+    assert abs((stacked - truth)[beyond].mean()) < 1.0
+    on_board = (slice(16, -16), slice(middle - 40, middle - 10))
+    assert np.sqrt(((stacked - truth)[on_board] ** 2).mean()) < 4.0
+
+
+def test_a_frame_one_stop_off_leaves_no_trace() -> None:
+    sharp = texture(5, 70, 15)
+    radii = (6, 4, 2, 0, 2, 4, 6)
+    even = [disc(sharp, radius) for radius in radii]
+    frames = [frame * (2.0 if k == 5 else 1.0) for k, frame in enumerate(even)]
+    with_it = fused(frames, exposure=True, noise=0.7)
+    without = fused(even, exposure=True, noise=0.7)
+    assert abs(float((with_it - without).mean())) < 0.5
+    assert np.sqrt(((with_it - without) ** 2).mean()) < 1.5
