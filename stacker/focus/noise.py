@@ -12,6 +12,9 @@ from stacker.frames import Image, full_scale
 __all__ = ["estimate_noise"]
 
 _BLOCK_PX = 16
+_ENOUGH_PX, _STRIP_ROWS = 4e6, 128
+"""16,000 blocks tell the calmest twentieth as well as 100,000, in a sixth of the time."""
+
 _CALM_PERCENTILE = 5.0
 """Noise is what remains in the calmest blocks: the rest holds texture."""
 
@@ -43,14 +46,29 @@ def estimate_noise(pixels: Image) -> float:
     height, width = pixels.shape[:2]
     if min(height, width) < 2 * _BLOCK_PX:
         return max(1.0, floor)
-    green = cv2.extractChannel(pixels, 1).astype(np.float32) * np.float32(255.0 / full_scale(pixels.dtype))
-    band = cv2.subtract(green, cv2.pyrUp(cv2.pyrDown(green), dstsize=(width, height)))
-    response = np.abs(band)
-    blocks = (width // _BLOCK_PX, height // _BLOCK_PX)
-    mean_response = cv2.resize(response, blocks, interpolation=cv2.INTER_AREA)
-    brightness = cv2.resize(green, blocks, interpolation=cv2.INTER_AREA)
+    parts = [_blocks(pixels[rows]) for rows in _strips(height, width)]
+    mean_response, brightness = (np.concatenate(kind) for kind in zip(*parts, strict=True))
     usable = mean_response[(brightness > 4) & (brightness < 250)]
     if usable.size < 16:
         usable = mean_response.ravel()
     calm = float(np.percentile(usable, _CALM_PERCENTILE))
     return max(calm * math.sqrt(math.pi / 2) / _BAND_GAIN, floor)  # mean of |x| of a Gaussian is σ·√(2/π)
+
+
+def _strips(height: int, width: int) -> list[slice]:
+    """Rows to look at: all of a small frame, evenly spread strips of a large one."""
+    apart = round(height * width / _ENOUGH_PX)
+    if apart < 2 or height < _STRIP_ROWS:
+        return [slice(0, height)]
+    tops = range(0, height - _STRIP_ROWS + 1, apart * _STRIP_ROWS)
+    return [slice(top, top + _STRIP_ROWS) for top in tops]
+
+
+def _blocks(pixels: Image) -> tuple[Image, Image]:
+    """Mean of the finest band's magnitude and of the brightness, block by block, in levels."""
+    height, width = pixels.shape[:2]
+    green = cv2.extractChannel(pixels, 1).astype(np.float32) * np.float32(255.0 / full_scale(pixels.dtype))
+    response = np.abs(cv2.subtract(green, cv2.pyrUp(cv2.pyrDown(green), dstsize=(width, height))))
+    blocks = (width // _BLOCK_PX, height // _BLOCK_PX)
+    mean_response = cv2.resize(response, blocks, interpolation=cv2.INTER_AREA)
+    return mean_response.ravel(), cv2.resize(green, blocks, interpolation=cv2.INTER_AREA).ravel()
