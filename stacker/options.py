@@ -108,7 +108,7 @@ class Options:
         How hard to choose between frames.
     """
 
-    method: Method = Method.PYRAMID
+    method: Method = Method.AUTO
     opaque_foreground: bool = False
     order: Order | None = None
     align: bool = True

@@ -30,6 +30,7 @@ INTERRUPTED = 130
 
 
 class _Method(Enum):
+    AUTO = "auto"
     PYRAMID = "pyramid"
     DEPTHMAP = "depthmap"
     WEIGHTED = "weighted"
@@ -82,12 +83,13 @@ def _fuse(
     method: Annotated[
         _Method,
         typer.Option(
-            help="pyramid: band by band, by local sharpness; for hairs and anything with depth behind depth. "
+            help="auto: the pyramid; the report says when another method is worth trying. "
+            "pyramid: band by band, by local sharpness; for hairs and anything with depth behind depth. "
             "depthmap: whole pixels of the sharpest frame; for smooth opaque subjects and clean colour. "
             "weighted: a soft average; for few frames.",
             rich_help_panel="Fusion",
         ),
-    ] = _Method.PYRAMID,
+    ] = _Method.AUTO,
     opaque_foreground: Annotated[
         bool,
         typer.Option(

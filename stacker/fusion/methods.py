@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from stacker.frames import Image
+from stacker.fusion.auto import AutoFusion
 from stacker.fusion.base import Fusion
 from stacker.fusion.depthmap import DepthMapFusion
 from stacker.fusion.pyramid import PyramidFusion
@@ -23,6 +24,8 @@ __all__ = ["FusionSetup", "Method", "make_fusion", "needs_second_look", "takes_n
 class Method(Enum):
     """How frames are fused."""
 
+    AUTO = "auto"
+    """The pyramid; says where another method may be worth trying. See `stacker.fusion.auto`."""
     PYRAMID = "pyramid"
     """Band by band, by local sharpness: hairs, glass, anything with depth behind depth."""
     DEPTHMAP = "depthmap"
@@ -76,6 +79,10 @@ def takes_nearness(method: Method) -> bool:
     return method in _NEARNESS
 
 
+def _auto(setup: FusionSetup) -> Fusion:
+    return AutoFusion(setup.size, setup.dtype, setup.noise_sigma, setup.parameters, setup.nearness)
+
+
 def _pyramid(setup: FusionSetup) -> Fusion:
     return PyramidFusion(
         setup.size, setup.dtype, setup.noise_sigma, setup.parameters, nearness=setup.nearness
@@ -91,6 +98,7 @@ def _weighted(setup: FusionSetup) -> Fusion:
 
 
 _FUSIONS: dict[Method, Callable[[FusionSetup], Fusion]] = {
+    Method.AUTO: _auto,
     Method.PYRAMID: _pyramid,
     Method.DEPTHMAP: _depthmap,
     Method.WEIGHTED: _weighted,
@@ -99,5 +107,5 @@ _FUSIONS: dict[Method, Callable[[FusionSetup], Fusion]] = {
 _SECOND_LOOK: frozenset[Method] = frozenset({Method.DEPTHMAP})
 """Methods that read the frames again."""
 
-_NEARNESS: frozenset[Method] = frozenset({Method.PYRAMID})
+_NEARNESS: frozenset[Method] = frozenset({Method.AUTO, Method.PYRAMID})
 """Methods that can be told which frames are near."""
