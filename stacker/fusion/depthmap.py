@@ -98,13 +98,11 @@ class DepthMapFusion:
             window, placed = self._placed(self._look_again(index), *self._added[index])
             score = self._depth.score(half_luma(placed.picture))
             mean.add(placed, choice.log_weight(index, window.slices_in(extent, CELL_PX), score), window)
-        return Fused(
-            mean.picture(self._dtype),
-            mean.reached > 0,
-            extent,
-            self._depth.shares(),
-            self._depth.spread(surface),
-        )
+        image, reached = mean.picture(self._dtype), mean.reached > 0
+        # Let go of what is large before the depth is spread to every pixel.
+        del mean, choice
+        self._scratch = Scratch()
+        return Fused(image, reached, extent, self._depth.shares(), self._depth.spread(surface))
 
     def _placed(self, pixels: Image, transform: Matrix, gain: Gain) -> tuple[Window, Placed]:
         window = window_of(transform, self._size).aligned(CELL_PX)

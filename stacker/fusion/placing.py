@@ -1,4 +1,4 @@
-"""Brings frames onto the canvas and remembers the darkest and brightest value seen at each pixel."""
+"""Brings frames onto the canvas as whole pixels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stacker.fusion.window import Window, corners_in_reference
 from stacker.registration.exposure import Gain
 from stacker.registration.similarity import Matrix
 
-__all__ = ["Bounds", "Placed", "place"]
+__all__ = ["Placed", "place"]
 
 _RIM_PX = 2
 _RIM_WEIGHT = 0.01
@@ -22,9 +22,6 @@ _RIM_WEIGHT = 0.01
 
 _GAIN_TOLERANCE = 1e-3
 """A quarter of a level at white: smaller differences of brightness are not worth a pass over the frame."""
-
-_FLOAT = np.dtype(np.float32)
-_DEPTHS = {np.dtype(np.uint8): cv2.CV_8U, np.dtype(np.uint16): cv2.CV_16U, _FLOAT: cv2.CV_32F}
 
 
 @dataclass(frozen=True)
@@ -66,29 +63,31 @@ def place(pixels: Image, transform: Matrix, gain: Gain, window: Window, scratch:
     factors = (
         (gain if np.abs(gain - 1).max() > _GAIN_TOLERANCE else np.ones(3)) * 255.0 / full_scale(pixels.dtype)
     )
-    source = _times(pixels, factors, scratch.array("source", height, width, 3))
     shift = np.array([[1, 0, -window.x], [0, 1, -window.y], [0, 0, 1.0]]) @ transform
     offset = np.rint(shift[:2, 2]).astype(int)
     still = np.allclose(shift[:2, :2], np.eye(2), atol=1e-7) and np.allclose(shift[:2, 2], offset, atol=1e-4)
-    picture = scratch.array("picture", window.height, window.width, 3)
+    # In the frames' type: a rounding more is a twelfth of a level of variance, floats are four times the
+    # memory and the time.
+    warped = scratch.array("warped", window.height, window.width, 3, dtype=pixels.dtype)
     if still:
         left, top = int(offset[0]), int(offset[1])
         right, bottom = window.width - width - left, window.height - height - top
-        cv2.copyMakeBorder(source, top, bottom, left, right, cv2.BORDER_REFLECT, picture)
+        cv2.copyMakeBorder(pixels, top, bottom, left, right, cv2.BORDER_REFLECT, warped)
     else:
         size = (window.width, window.height)
         flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
         inverse = np.linalg.inv(shift)[:2]
-        cv2.warpAffine(source, inverse, size, picture, flags, cv2.BORDER_REFLECT)
+        cv2.warpAffine(pixels, inverse, size, warped, flags, cv2.BORDER_REFLECT)
+    picture = _times(warped, factors, scratch.array("picture", *warped.shape))
     if still and (window.width, window.height) == (width, height):
         return Placed(picture, None, None)
     return Placed(picture, *_reach(shift, (width, height), window, 0 if still else _RIM_PX))
 
 
-def _times(pixels: Image, factors: Gain, out: Image | None = None, dtype: np.dtype[Any] = _FLOAT) -> Image:
-    """Multiply channel by channel into another type, rounded and clipped to it."""
+def _times(pixels: Image, factors: Gain, out: Image) -> Image:
+    """Multiply channel by channel, into floats."""
     scalar: Any = (*(float(factor) for factor in factors), 1.0)  # OpenCV takes four numbers for a colour
-    return np.asarray(cv2.multiply(pixels, scalar, out, dtype=_DEPTHS[dtype]))
+    return np.asarray(cv2.multiply(pixels, scalar, out, dtype=cv2.CV_32F))
 
 
 def _reach(shift: Matrix, size: tuple[int, int], window: Window, rim_px: int) -> tuple[Image, Image]:
@@ -100,54 +99,3 @@ def _reach(shift: Matrix, size: tuple[int, int], window: Window, rim_px: int) ->
         inward = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) * rim_px
         cv2.fillConvexPoly(gate, np.rint(corners + inward).astype(np.int32), 1.0)
     return inside, gate
-
-
-class Bounds:
-    """Smallest and largest value of every pixel and channel, in the frames' own type.
-
-    Bands taken from different frames can add up to values that no frame has: rings round highlights. The
-    result is held between these bounds.
-    """
-
-    def __init__(
-        self, extent: Window, dtype: np.dtype[np.uint8] | np.dtype[np.uint16] | np.dtype[np.float32]
-    ) -> None:
-        self.extent = extent
-        self._dtype = np.dtype(dtype)
-        self._white = full_scale(self._dtype)
-        shape = (extent.height, extent.width, 3)
-        self._low = np.full(shape, self._white, self._dtype)
-        self._high = np.zeros(shape, self._dtype)
-        self.reached: Image = np.zeros(shape[:2], np.uint8)
-
-    def cover(self, extent: Window) -> None:
-        """Grow to a larger extent."""
-        old = self.extent
-        if extent == old:
-            return
-        pads = (old.y - extent.y, extent.bottom - old.bottom), (old.x - extent.x, extent.right - old.right)
-        self._low = np.pad(self._low, (*pads, (0, 0)), constant_values=self._white)
-        self._high = np.pad(self._high, (*pads, (0, 0)))
-        self.reached = np.pad(self.reached, pads)
-        self.extent = extent
-
-    def add(self, placed: Placed, window: Window) -> None:
-        """Take a frame into account."""
-        where = window.slices_in(self.extent)
-        low, high, reached = self._low[where], self._high[where], self.reached[where]
-        own = _times(placed.picture, np.full(3, self._white / 255.0), dtype=self._dtype)
-        if placed.inside is None:
-            cv2.min(low, own, low)
-            cv2.max(high, own, high)
-            reached[...] = 255
-            return
-        cv2.copyTo(cv2.min(low, own), placed.inside, low)
-        cv2.copyTo(cv2.max(high, own), placed.inside, high)
-        cv2.bitwise_or(reached, placed.inside, reached)
-
-    def finish(self, picture: Image) -> Image:
-        """Hold a fused picture (white at 255) between the bounds and give it the frames' type."""
-        scaled = _times(picture, np.full(3, self._white / 255.0), dtype=self._dtype)
-        held = cv2.min(cv2.max(scaled, self._low), cv2.max(self._high, self._low))
-        unseen = cv2.bitwise_not(self.reached)
-        return np.asarray(cv2.copyTo(scaled, unseen, held) if unseen.any() else held)

@@ -88,10 +88,12 @@ class SoftMean:
     def picture(self, dtype: np.dtype[Any]) -> Image:
         """The mean over the extent, in a type of frames."""
         white = full_scale(dtype)
-        scaled = self._mean * np.float32(white / 255.0)
-        if dtype.kind == "f":
-            return np.asarray(np.clip(scaled, 0, white))
-        return np.asarray(np.clip(np.rint(scaled, out=scaled), 0, white, out=scaled).astype(dtype))
+        result = np.empty(self._mean.shape, dtype)
+        for top in range(0, len(result), _STRIP_CELLS):
+            rows = slice(top, top + _STRIP_CELLS)
+            scaled = np.clip(self._mean[rows] * np.float32(white / 255.0), 0, white)
+            result[rows] = scaled if dtype.kind == "f" else np.rint(scaled, out=scaled)
+        return result
 
     def reduced(self, step: int) -> Image:
         """Every ``step``-th pixel's surroundings as uint8; shape (H // step, W // step, 3)."""

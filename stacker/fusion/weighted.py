@@ -66,6 +66,7 @@ class WeightedFusion:
     def finish(self) -> Fused:
         """The picture of all frames so far; see `stacker.fusion.base.Fusion`."""
         extent = self._require_frames()
+        self._scratch = Scratch()  # what it holds is as large as the picture and not needed here
         image = self._mean.picture(self._dtype)
         return Fused(image, self._mean.reached > 0, extent, self._depth.shares(), self._depth.finish(image))
 
