@@ -1,4 +1,4 @@
-"""Fuses the frames of a folder: from the middle outward, reading, registering and fusing side by side."""
+"""Fuses the frames of a folder from the middle outward: one is read and registered while another is fused."""
 
 from __future__ import annotations
 
@@ -125,8 +125,9 @@ class _OddReference(Exception):  # noqa: N818 - a message between two functions,
 class _Run:
     """The state of one call of `fuse_files`.
 
-    Three threads work side by side, each at most one frame ahead of the next: one reads, one registers, and
-    the caller's fuses. So three frames are in memory at a time, however many there are.
+    Two threads work side by side: one reads and registers, at most one frame ahead of the caller's, which
+    fuses on all cores. So two frames are in memory at a time, however many there are. (A third thread, to
+    read while another registers, gains nothing while fusing takes longest, and costs a frame.)
     """
 
     def __init__(
@@ -185,7 +186,7 @@ class _Run:
             raise DataError(f"These frames do not show one subject: {names}") from None
 
     def _pass(self, order: Sequence[int], start: int) -> None:
-        decoded = one_ahead(_decoded(self._paths, order), "stacker-decode")
+        decoded = _decoded(self._paths, order)
         registered = one_ahead(self._registered(decoded, start), "stacker-register")
         with closing(registered):
             for done, (name, ready) in enumerate(registered, start=1):
