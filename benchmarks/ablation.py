@@ -1,0 +1,100 @@
+"""What each stage of the scores buys: ``python -m benchmarks.ablation [--scenes wings …] [--width 750]``.
+
+Fuses the rendered stacks of `benchmarks.stacks` by their true transforms and gains, so that nothing but the
+fusion counts, with one setting changed at a time. Prints PSNR in dB over the field that every frame covers (one
+gain and one offset fitted), and CPU milliseconds for each frame and megapixel.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from benchmarks.stacks import RECIPES, RenderedStack, load
+from stacker.focus.noise import estimate_noise
+from stacker.frames import full_scale
+from stacker.fusion.pyramid import PyramidFusion
+from stacker.fusion.scoring import FusionParameters
+
+__all__ = ["VARIANTS", "ablate", "main"]
+
+_RIM_PX = 16
+
+_AS_IS = FusionParameters()
+
+VARIANTS: dict[str, FusionParameters] = {
+    "as it is": _AS_IS,
+    "brightness does not count (glare 0)": replace(_AS_IS, glare=0.0),
+    "second band has no say in the first (coarser 0)": replace(_AS_IS, coarser=0.0),
+    "every band for itself (inherit 0)": replace(_AS_IS, inherit=0.0),
+    "the finest band decides alone (inherit 1)": replace(_AS_IS, inherit=1.0),
+    "noise does not count (softness 0.01)": replace(_AS_IS, softness=0.01),
+    "softer (exponent 2)": replace(_AS_IS, exponent=2.0),
+    "hard choice (exponent 100)": replace(_AS_IS, exponent=100.0),
+}
+"""Settings by what they leave out."""
+
+
+def ablate(stack: RenderedStack, parameters: FusionParameters) -> tuple[float, float]:
+    """Fuse a stack and compare it.
+
+    Returns
+    -------
+    tuple of float
+        PSNR in dB, and CPU milliseconds for each frame and megapixel.
+    """
+    frames = list(stack.frames())
+    height, width = frames[0].shape[:2]
+    reference = stack.reference
+    sigma = estimate_noise(np.ascontiguousarray(frames[reference]))
+    fusion = PyramidFusion((width, height), frames[0].dtype, sigma, parameters)
+    transforms = stack.transforms("middle")
+    started = time.process_time()
+    for index in [*range(reference, len(frames)), *range(reference - 1, -1, -1)]:
+        gain = np.full(3, 1.0 / float(np.mean(stack.gains[index])))
+        fusion.add(frames[index], transforms[index], gain, index)
+    cpu_s = time.process_time() - started
+    fused = fusion.finish()
+    rows, columns = stack.common("middle")
+    truth = stack.truth("middle")[rows, columns].astype(np.float64)
+    seen = fused.image[
+        rows.start - fused.extent.y : rows.stop - fused.extent.y,
+        columns.start - fused.extent.x : columns.stop - fused.extent.x,
+    ] / full_scale(frames[0].dtype)
+    return _psnr_db(seen, truth), cpu_s * 1e3 / len(frames) / (width * height / 1e6)
+
+
+def _psnr_db(seen: np.ndarray, truth: np.ndarray) -> float:
+    inner = (slice(_RIM_PX, -_RIM_PX), slice(_RIM_PX, -_RIM_PX))
+    a, b = seen[inner].ravel(), truth[inner].ravel()
+    gain = float(np.mean((a - a.mean()) * (b - b.mean())) / a.var())
+    error = gain * (a - a.mean()) - (b - b.mean())
+    return float(-10 * np.log10(np.mean(error**2)))
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scenes", nargs="*", default=list(RECIPES), choices=list(RECIPES))
+    parser.add_argument("--width", type=int, default=750)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    stacks = [load(name, seed=arguments.seed, bits=8, width_px=arguments.width) for name in arguments.scenes]
+    ablate(stacks[0], _AS_IS)  # compiles what has to be compiled
+    write = sys.stdout.write
+    write(f"| | {' | '.join(arguments.scenes)} | mean | CPU ms / frame / MP |\n")
+    write("|---" * (len(stacks) + 3) + "|\n")
+    for name, parameters in VARIANTS.items():
+        results = [ablate(stack, parameters) for stack in stacks]
+        figures = [*(psnr for psnr, _ in results), float(np.mean([psnr for psnr, _ in results]))]
+        cost = float(np.mean([cpu for _, cpu in results]))
+        write(f"| {name} | {' | '.join(f'{figure:.2f}' for figure in figures)} | {cost:.0f} |\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
