@@ -1,8 +1,8 @@
 """What each stage of the scores buys: ``python -m benchmarks.ablation [--scenes wings …] [--width 750]``.
 
 Fuses the rendered stacks of `benchmarks.stacks` by their true transforms and gains, so that nothing but the
-fusion counts, with one setting changed at a time. Prints PSNR in dB over the field that every frame covers (one
-gain and one offset fitted), and CPU milliseconds for each frame and megapixel.
+fusion counts, with one setting changed at a time. Prints PSNR in dB over the field that every frame covers (a
+gain and an offset fitted), and CPU milliseconds for each frame and megapixel.
 """
 
 from __future__ import annotations
