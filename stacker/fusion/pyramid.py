@@ -177,6 +177,7 @@ class PyramidFusion:
             self._reach = self._reach.union(frame)
             self._room = _with_slack(before, self._reach)
             if self._room != before:
+                self._release()  # an array and its larger copy take the place of what is not needed just now
                 self._bounds.grow(*(level_windows(room, self._levels)[0] for room in (before, self._room)))
         if self._room != before:
             self._bands.cover(self._room)

