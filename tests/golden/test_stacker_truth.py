@@ -204,7 +204,7 @@ def test_shares_tell_which_frame_is_sharp_where(render_stack: Render) -> None:
         stacker.add(frame)
     stack = stacker.finish()
     assert sum(stack.shares) == pytest.approx(1)
-    assert all(share > 0.05 for share in stack.shares[:5])
+    assert all(share > 0.03 for share in stack.shares[:5])  # a mean of indexes draws the ends inward
     assert [report.index for report in stack.unused] == [5]
 
 
