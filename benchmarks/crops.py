@@ -165,8 +165,7 @@ def _where_they_differ(panels: Sequence[_Panel]) -> list[Array]:
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     details, inside = [], np.ones((rows, columns), bool)
     for panel in panels:
-        # Strength of detail, not detail: pictures may lie a pixel apart. In proportion to contrast,
-        # since on a plain background only noise differs.
+        # Strength of detail, not detail: pictures may lie a pixel apart.
         grey = cv2.cvtColor(panel.picture, cv2.COLOR_BGR2GRAY).astype(np.float32)
         energy = cv2.GaussianBlur(cv2.Laplacian(grey, cv2.CV_32F) ** 2, (0, 0), 4.0)
         laid = cv2.warpAffine(
@@ -174,7 +173,9 @@ def _where_they_differ(panels: Sequence[_Panel]) -> list[Array]:
         )
         inside &= laid >= 0
         details.append(laid)
-    spread = np.std(np.stack(details), axis=0) if len(details) > 1 else details[0]
+    # Where there is something to see: on a plain background only grain differs.
+    seen = np.median(np.stack(details), axis=0)
+    spread = seen * np.std(np.stack(details), axis=0) if len(details) > 1 else seen
     width, height = _CROP
     interest = cv2.blur(np.where(inside, spread, 0.0).astype(np.float32), (width // 2, height // 2))
     interest[: height // 2] = interest[-(height // 2) :] = -1.0
