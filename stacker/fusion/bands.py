@@ -28,7 +28,9 @@ from stacker.fusion.scoring import (
     NOTHING,
     FusionParameters,
     Score,
+    defer,
     glare,
+    glitter,
     inherit,
     merge,
     smooth,
@@ -126,7 +128,9 @@ class Bands:
         self._windows: list[Window] = []
         self._means: list[Image] = []
         self._strengths: list[Image] = []
+        # Of the first frame that reaches each place, over cells of 4 x 4 pixels: all frames are judged alike.
         self._first_seen: Image = np.zeros((0, 0), np.float32)
+        self._glitter: Image = np.zeros((0, 0), np.float32)
         self._scratch = Scratch()
 
     def cover(self, canvas: Window) -> None:
@@ -148,8 +152,10 @@ class Bands:
         cells = after[0].halved(2)
         if before:
             self._first_seen = grown(self._first_seen, before[0].halved(2), cells, -1.0)
+            self._glitter = grown(self._glitter, before[0].halved(2), cells, 0.0)
         else:
             self._first_seen = np.full((cells.height, cells.width), -1.0, np.float32)
+            self._glitter = np.zeros((cells.height, cells.width), np.float32)
         self._windows = after
 
     def add(
@@ -195,6 +201,7 @@ class Bands:
                 gate = Gate(cv2.copyMakeBorder(gate.weight, *margins, cv2.BORDER_CONSTANT, value=0))
             other, gate = inherit(activity), gate.halved()
             half, energy = second if level == 0 else self._measure(picture, to_levels, level + 1)
+            self._defer(energy, other, windows[level + 1].halved(1), level + 1)
             score = Score(1 - self._parameters.inherit, self._parameters.inherit, self._parameters.exponent)
         self._add_coarsest(picture, activity, gate, windows[-1])
 
@@ -265,11 +272,33 @@ class Bands:
         reached = cv2.resize(gate.weight, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_NEAREST) > 0
         seen = self._first_seen[window.halved(2).slices_in(self._windows[0].halved(2))]
         cells = np.asarray(cv2.log(second + np.float32(1)))
-        excess = glare(luma, reached, seen, settings.glare, cells)
+        near = self._glitter[window.halved(2).slices_in(self._windows[0].halved(2))]
+        fresh = reached & (seen < 0)
+        if fresh.any():
+            np.copyto(near, glitter(luma), where=fresh)
+        excess = glare(luma, reached, seen, settings.glare, cells) * near
         cv2.addWeighted(cells, settings.coarser, excess, settings.coarser - 1, 0, cells)
         other = self._scratch.array("activity 0", *luma.shape)  # which is where the activity goes, too
         cv2.resize(cells, luma.shape[::-1], other, interpolation=cv2.INTER_LINEAR)
         return other, Score(1 - settings.coarser, 1.0, settings.exponent, lead)
+
+    def _defer(self, energy: Image, finer: Image, window: Window, level: int) -> None:
+        """Beside highlights, let a band's own activity be for the most part that of the finer band."""
+        cells, scale = self._windows[0].halved(2), 2.0 ** (level - 1)
+        inward = (scale - 1) / 2  # from the middle of a cell of the band to that of its first small one
+        placed = np.array(
+            [
+                [scale, 0, window.x * scale - cells.x + inward],
+                [0, scale, window.y * scale - cells.y + inward],
+            ]
+        )
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        size = window.width, window.height
+        near = cv2.warpAffine(self._glitter, placed, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        if cv2.countNonZero(near):
+            settings = self._parameters
+            extra = settings.inherit_beside_highlights - settings.inherit
+            defer(energy, finer, near * np.float32(extra / max(1e-6, 1 - settings.inherit)))
 
     def _add_coarsest(self, picture: Image, activity: Image, gate: Gate, window: Window) -> None:
         """What is left of the picture has the weight of the coarsest band."""

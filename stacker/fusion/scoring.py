@@ -16,7 +16,9 @@ __all__ = [
     "NOTHING",
     "FusionParameters",
     "Score",
+    "defer",
     "glare",
+    "glitter",
     "inherit",
     "merge",
     "smooth",
@@ -53,6 +55,12 @@ _GLARE_SURE = 8.0
 a highlight is darkest in frames that are far out of focus and have spread it beyond the window: without this
 limit they swallow it (1.1 dB on 120 slices of crystals)."""
 
+_GLITTER_CELLS, _AROUND_CELLS = 11, 21
+"""Quarter-size pixels that count as near a highlight, and over which its surroundings are averaged."""
+
+_GLITTER_FROM, _GLITTER_FULL = 0.08, 0.2
+"""How much brighter than its surroundings, of white, a highlight is: it may be out of focus itself."""
+
 
 @dataclass(frozen=True)
 class FusionParameters:
@@ -66,6 +74,9 @@ class FusionParameters:
         Power of the activity in the weight.
     inherit : float
         Share of the finer band in the activity of a coarser one, 0 to 1.
+    inherit_beside_highlights : float
+        The same where something bright and small is near: there the coarse bands of frames out of focus hold
+        discs, and look the sharper the larger those are.
     coarser : float
         Share of the second band in the logarithmic activity of the finest, 0 to 1: it has less noise.
     glare : float
@@ -78,7 +89,8 @@ class FusionParameters:
 
     softness: float = 3.0
     exponent: float = 8.0
-    inherit: float = 0.75
+    inherit: float = 0.4
+    inherit_beside_highlights: float = 0.76
     coarser: float = 0.25
     glare: float = 80.0
     foreground: float = 2.0
@@ -140,6 +152,22 @@ def glare(luma: Image, reached: Image, first_seen: Image, strength: float, activ
     excess *= np.float32(strength) * reached
     sure = np.minimum(activity * np.float32(1 / _GLARE_SURE), np.float32(1))
     return np.where(excess < 0, excess * sure, excess)
+
+
+def glitter(luma: Image) -> Image:
+    """Where something bright and small is near: 0 to 1, at half the size of ``luma`` (white at 255)."""
+    small = _halved(luma) * np.float32(1 / 255)
+    near = np.ones((_GLITTER_CELLS, _GLITTER_CELLS), np.uint8)
+    above = cv2.dilate(small, near) - cv2.blur(small, (_AROUND_CELLS, _AROUND_CELLS))
+    part = np.clip((above - np.float32(_GLITTER_FROM)) / np.float32(_GLITTER_FULL - _GLITTER_FROM), 0, 1)
+    return np.asarray(cv2.blur(part, near.shape))
+
+
+def defer(energy: Image, finer: Image, share: Image) -> None:
+    """Move the logarithmic activity of a band towards that of the finer one by a share, in place."""
+    own = np.asarray(cv2.log(energy + np.float32(1)))
+    np.add(own, share * (finer - own), out=own)
+    np.subtract(cv2.exp(own), np.float32(1), out=energy)
 
 
 def inherit(activity: Image) -> Image:
