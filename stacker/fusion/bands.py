@@ -202,7 +202,8 @@ class Bands:
             other, gate = inherit(activity), gate.halved()
             half, energy = second if level == 0 else self._measure(picture, to_levels, level + 1)
             self._defer(energy, other, windows[level + 1].halved(1), level + 1)
-            score = Score(1 - self._parameters.inherit, self._parameters.inherit, self._parameters.exponent)
+            inherited = self._parameters.inherit
+            score = Score(1 - inherited, inherited, self._parameters.exponent, lead)
         self._add_coarsest(picture, activity, gate, windows[-1])
 
     def collapse(self, down_to: int) -> Image:

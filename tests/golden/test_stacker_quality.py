@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from stacker import Options, Stacker
+from stacker import FusionParameters, Options, Stacker
+from stacker.fusion.pyramid import PyramidFusion
 
 Picture = np.ndarray[Any, np.dtype[np.float32]]
 SIZE = (192, 256)
@@ -121,3 +122,31 @@ def test_a_frame_one_stop_off_leaves_no_trace() -> None:
     without = fused(even, exposure=True, noise=0.7)
     assert abs(float((with_it - without).mean())) < 0.5
     assert np.sqrt(((with_it - without) ** 2).mean()) < 1.5
+
+
+def bars() -> tuple[Picture, list[Picture]]:
+    """Truth and frames of nearly plain bars before a strongly textured wall, far first."""
+    near, far = texture(6, 90, 3), texture(7, 130, 40)
+    cover = np.zeros((*SIZE, 1), np.float32)
+    for left in range(20, SIZE[1], 40):
+        cover[:, left : left + 8] = 1
+    frames = []
+    for radius in np.linspace(10, 0, 7):
+        spread = disc(cover, radius).reshape(*SIZE, 1)
+        frames.append(disc(near * cover, radius) + disc(far, 10 - radius) * (1 - spread))
+    return near * cover + far * (1 - cover), frames
+
+
+def test_the_wall_does_not_shine_through_an_opaque_foreground() -> None:
+    truth, frames = bars()
+    inside = np.zeros(SIZE, bool)
+    for left in range(60, 200, 40):
+        inside[16:-16, left + 1 : left + 7] = True
+    errors = []  # without and with the knowledge which frames are near
+    for nearness in (None, lambda index: index / 6):
+        fusion = PyramidFusion(SIZE[::-1], np.dtype(np.float32), 0.5, FusionParameters(), nearness=nearness)
+        for index, frame in enumerate(frames):
+            fusion.add((frame / 255).astype(np.float32), np.eye(3), np.ones(3), index)
+        difference = fusion.finish().image * 255 - truth
+        errors.append(float(np.sqrt((difference[inside] ** 2).mean())))
+    assert errors[1] < 0.6 * errors[0]
