@@ -128,9 +128,15 @@ def test_a_near_tip_outside_the_last_frame_stays_in_the_picture(render_stack: Re
     # The camera moves in: later frames cover less, and only the first is sharp at the rim.
     rendered = render_stack(count=8, breathing=-0.02, jitter_px=0.0, reference=0, strength=8.0)
     tip = (slice(140, 180), slice(2, 26))
-    for frame in rendered.frames[:1]:
-        frame[tip] = 250
-        frame[tip][::2] = 10
+    rendered.frames[0][tip] = 250
+    rendered.frames[0][tip][::2] = 10
+    for index, frame in enumerate(rendered.frames[1:], start=1):  # the same light, out of focus
+        scale = 1 - 0.02 * index
+        top, bottom = (round(160 + (y - 160) / scale) for y in (140, 180))
+        cover = np.zeros(frame.shape[:2], np.float32)
+        cover[top:bottom, : max(0, round(240 + (26 - 240) / scale))] = 1
+        cover = cv2.GaussianBlur(cover, (0, 0), 4)[..., None]
+        frame[:] = np.rint(frame * (1 - cover) + 130 * cover)
     stacker = Stacker()
     reports = [stacker.add(frame) for frame in rendered.frames]
     assert reports[-1].scale == pytest.approx(0.86, abs=0.003)
