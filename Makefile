@@ -38,6 +38,7 @@ imports: $(VENV)/.dev  ## who may import whom
 # Two passes: what has no time in it runs on all cores, whole runs on the bench one after the other.
 tests: $(VENV)/.dev  ## the test suite with coverage
 	@rm -f .coverage .coverage.*
+	$(BIN)/python -m stacker.fusion.warm
 	$(BIN)/python -m pytest tests --ignore tests/loop -n auto --cov --cov-report=
 	$(BIN)/python -m pytest tests/loop --cov --cov-append --cov-report=term:skip-covered
 
