@@ -17,7 +17,7 @@ def warm() -> None:
     """Fuse two tiny frames of every type; what is compiled for them is kept on the disk."""
     rng = np.random.default_rng(0)
     noise = rng.random((64, 96, 3), np.float32)
-    for frame in (np.uint8(noise * 255), np.uint16(noise * 65535), noise):
+    for frame in ((noise * 255).astype(np.uint8), (noise * 65535).astype(np.uint16), noise):
         stacker = Stacker(Options(align=False))
         for _ in range(2):
             stacker.add(frame)
