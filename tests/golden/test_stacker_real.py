@@ -12,8 +12,8 @@ from stacker import FilesResult, fuse_files, list_frames, read_frame
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 STACKS = {"pcb": 0.038, "pcb-depth": None, "imx219": 0.11, "ring": None, "keyboard": 0.0}
-"""Folder, and how much the size is known to change over the stack. (imx219: 0.110 by SIFT features matched from
-frame to frame, which shares nothing with the matcher under test; the folder's own note says 0.09.)"""
+"""Folder, and how much the size is known to change over the stack. (imx219: 0.110 by SIFT features matched
+from frame to frame, which shares nothing with the matcher under test; the folder's own note says 0.09.)"""
 
 
 @pytest.fixture(scope="module", params=sorted(STACKS))
