@@ -6,17 +6,15 @@ import numpy as np
 
 from stacker.frames import Image
 from stacker.fusion import compiled as loops
+from stacker.fusion.compiled_warp import MOST_SLOPE, WARP_ROOM, warp_rows
 from stacker.fusion.plain import warp_by_opencv
 from stacker.fusion.scoring import CONFIDENT, LOG_REACH, LUMA, Score
 from stacker.fusion.stages import MeanCode, SourceCode
 from stacker.fusion.window import Spans
-from stacker.fusion.workers import over_rows
+from stacker.fusion.workers import run_rows
 from stacker.registration.similarity import Matrix
 
 __all__ = ["FastStages"]
-
-_SEPARABLE = 1 / 16
-"""How much slope, turn or shear lines are resampled for one after the other: runs of 16 pixels or more."""
 
 
 class FastStages:
@@ -26,36 +24,46 @@ class FastStages:
         """Bring a frame onto the canvas."""
         matrix = np.ascontiguousarray(to_frame, np.float64)
         linear = np.abs(matrix - np.eye(3))
-        if linear[:2, :2].max() > _SEPARABLE or linear[2].max() > 0:
+        if linear[:2, :2].max() > MOST_SLOPE or linear[2].max() > 0:
             warp_by_opencv(pixels, to_frame, gain, offset, out)
             return
         limits = SourceCode.of(pixels.dtype).vector()
-        over_rows(
-            loops.warp_rows,
+        run_rows(
+            warp_rows,
             out.shape[1],
-            np.ascontiguousarray(pixels),
+            np.ascontiguousarray(pixels).reshape(pixels.shape[0], -1),
             matrix,
             gain,
             offset,
             limits,
             out,
+            room=WARP_ROOM,
         )
 
     def widen(self, planes: Image, spans: Spans, low: Image, high: Image, corner: tuple[int, int]) -> None:
         """Take pixels into account as smallest and largest."""
-        over_rows(loops.bound_rows, planes.shape[1], planes, spans.first, spans.last, low, high, *corner)
+        run_rows(loops.bound_rows, planes.shape[1], planes, spans.first, spans.last, low, high, *corner)
 
     def halve(self, planes: Image, to_levels: float, out: Image) -> None:
         """The picture at half size."""
-        over_rows(loops.halve_rows, out.shape[1], planes, to_levels, out)
+        run_rows(loops.halve_rows, out.shape[1], planes, np.float32(to_levels), out, room=2 * planes.shape[2])
 
     def energy(self, planes: Image, to_levels: float, half: Image, weights: Image, out: Image) -> None:
         """Energy of the band, summed over 2 x 2 pixels."""
-        over_rows(loops.energy_rows, out.shape[0], planes, np.float32(to_levels), half, weights, out)
+        run_rows(
+            loops.energy_rows,
+            out.shape[0],
+            planes,
+            np.float32(to_levels),
+            half,
+            weights,
+            out,
+            room=2 * half.shape[2] + 4,
+        )
 
     def luma(self, planes: Image, to_levels: float, out: Image) -> None:
         """Luma of 2 x 2 pixels."""
-        over_rows(
+        run_rows(
             loops.luma_rows, out.shape[0], planes, np.array(LUMA, np.float32) * np.float32(to_levels / 4), out
         )
 
@@ -70,7 +78,7 @@ class FastStages:
         activity: Image,
     ) -> None:
         """Turn energy into this frame's share of all frames so far."""
-        over_rows(
+        run_rows(
             loops.weigh_rows,
             energy.shape[0],
             energy,
@@ -82,6 +90,7 @@ class FastStages:
             strength,
             *corner,
             activity,
+            room=energy.shape[1],
         )
 
     def fold(
@@ -95,7 +104,7 @@ class FastStages:
         corner: tuple[int, int],
     ) -> None:
         """Move the mean of a band towards this frame's band."""
-        over_rows(
+        run_rows(
             loops.fold_rows,
             share.shape[0],
             planes,
@@ -106,11 +115,14 @@ class FastStages:
             code.vector(),
             mean,
             *corner,
+            room=8 * (half.shape[2] + 2),
         )
 
     def collapse(self, half: Image, mean: Image, code: MeanCode, out: Image) -> None:
         """The picture in levels from its half size and its band."""
-        over_rows(loops.collapse_rows, half.shape[1], half, mean, code.vector(), out)
+        run_rows(
+            loops.collapse_rows, half.shape[1], half, mean, code.vector(), out, room=2 * half.shape[2] + 4
+        )
 
     def finish(
         self,
@@ -123,7 +135,7 @@ class FastStages:
         out: Image,
     ) -> None:
         """A part of the full picture in the frames' type, held between the bounds."""
-        over_rows(
+        run_rows(
             loops.finish_rows,
             out.shape[0],
             half,
@@ -134,4 +146,5 @@ class FastStages:
             source.vector(),
             *corner,
             out,
+            room=10 * half.shape[2] + 4,
         )

@@ -1,34 +1,219 @@
-"""How the compiled loops are compiled: once, kept on disk, without holding the interpreter."""
+"""How the compiled loops get compiled: once for a processor, kept on disk as machine code.
+
+numba compiles a loop when it is called with arguments of new types. What comes out is kept as an object file,
+and later processes load that with llvmlite alone: importing numba and looking its types up costs 0.7 s of
+processor time and 90 MB, which is more than a small stack takes. Loops therefore get no memory of their own:
+what they need to put things down is handed in.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import hashlib
+import json
+import os
+import tempfile
+import threading
 from collections.abc import Callable
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from types import FunctionType
 from typing import Any
 
-import numba
+import llvmlite.binding as llvm
+import numpy as np
+import platformdirs
 
-__all__ = ["compiled", "inner"]
+__all__ = ["Loop", "Room", "compiled", "inner"]
 
-_njit: Any = numba.njit
-_OPTIONS = {"nogil": True, "fastmath": True, "error_model": "numpy"}
+_OPTIONS: dict[str, Any] = {"fastmath": True, "error_model": "numpy", "_nrt": False}
+Room = np.ndarray[Any, np.dtype[np.float32]]
+
+_BARE = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""Python does not call the loops by numba's own ways in, which take as long to compile as a short loop."""
+
+_FOUND_EVERYWHERE = ("llvm.", "memset", "memcpy", "memmove")
+"""What machine code may call: the C library's, which is in every process."""
+
+_inner: list[FunctionType] = []
+_compiling = threading.Lock()
 
 
-def compiled(function: Callable[..., Any]) -> Any:
-    """Compile a function on its first call with arguments of a type, and keep the result for later processes.
+def inner(function: Any) -> Any:
+    """Let compiled loops call a function; files of loops are named compiled*.py."""
+    _inner.append(function)
+    return function
 
-    The results lie beside the source, or where that cannot be written to in the user's cache folder; where
-    neither can be, every process compiles for itself.
+
+def compiled(function: Any) -> Loop:
+    """Make a function a compiled loop."""
+    return Loop(function)
+
+
+class Loop:
+    """A function whose machine code is made on its first call with arguments of some types.
+
+    Parameters
+    ----------
+    function : function
+        Takes arrays, NumPy scalars and Python integers, then room (float32, any content), first row and row
+        behind the last; returns nothing, allocates nothing. While it runs, other threads may.
     """
-    try:
-        return _njit(cache=True, **_OPTIONS)(function)
-    except RuntimeError:
-        return _njit(**_OPTIONS)(function)
+
+    def __init__(self, function: FunctionType) -> None:
+        self._function = function
+        self._entries: dict[tuple[Any, ...], Callable[..., int]] = {}
+
+    def bound(self, *arguments: Any) -> Callable[[Room, int, int], None]:
+        """The loop for its arguments but the last three: room, first row and row behind the last."""
+        kinds = tuple(_kind(argument) for argument in arguments)
+        entry = self._entries.get(kinds)
+        if entry is None:
+            with _compiling:
+                entry = self._entries.get(kinds) or self._made(kinds)
+        flat = [part for argument in arguments for part in _flat(argument)]
+
+        def rows(room: Room, first: int, behind: int) -> None:
+            failed = entry(_RETURNED, _RAISED, *flat, *_flat(room), first, behind)
+            if failed:  # naming the arguments keeps arrays alive, too
+                raise RuntimeError(f"{self._function.__name__}{arguments} ended with status {failed}")
+
+        return rows
+
+    def _made(self, kinds: tuple[Any, ...]) -> Callable[..., int]:
+        name = self._function.__name__
+        key = hashlib.sha256(f"{_surroundings()} {name} {kinds}".encode()).hexdigest()[:32]
+        kept = _load(f"{name}-{key}.loop")
+        if kept is None:
+            kept = _compile(self._function, kinds)
+            _keep(f"{name}-{key}.loop", *kept)
+        symbol, code = kept
+        engine = _engine()
+        engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        engine.finalize_object()
+        types = [part for kind in (*kinds, *_LAST) for part in _flat_types(kind)]
+        way_in = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_char_p, ctypes.c_char_p, *types)
+        entry: Callable[..., int] = way_in(engine.get_function_address(symbol))
+        self._entries[kinds] = entry
+        return entry
 
 
-def inner(function: Callable[..., Any]) -> Any:
-    """Compile a function that only compiled ones of the same file call.
+# Numba's functions take, before their arguments, where to put what is returned (nothing) and what is raised.
+_RETURNED, _RAISED = ctypes.create_string_buffer(64), ctypes.create_string_buffer(64)
 
-    It gets no way in from Python: making that takes as long as compiling a short loop. (Of the same file,
-    because what is kept on disk for a caller goes by the date of the caller's file.)
-    """
-    return _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function)
+_LAST = ("f", 1, "C"), "q", "q"
+"""Kinds of what every loop takes at the end: room, first row, row behind the last."""
+
+_SCALARS = {"f": ctypes.c_float, "d": ctypes.c_double, "q": ctypes.c_int64}
+
+
+def _kind(argument: Any) -> Any:
+    """What the machine code depends on: type, and for arrays number of axes and whether they are packed."""
+    if isinstance(argument, np.ndarray):
+        return argument.dtype.char, argument.ndim, "C" if argument.flags.c_contiguous else "A"
+    return "q" if isinstance(argument, int) else argument.dtype.char
+
+
+def _flat(argument: Any) -> tuple[Any, ...]:
+    """An argument as numba hands it on: arrays as owner, parent, size, item size, data, shape, strides."""
+    if isinstance(argument, np.ndarray):
+        where = argument.ctypes.data
+        return None, None, argument.size, argument.itemsize, where, *argument.shape, *argument.strides
+    return (argument if isinstance(argument, int) else argument.item(),)
+
+
+def _flat_types(kind: Any) -> list[Any]:
+    if isinstance(kind, str):
+        return [_SCALARS[kind]]
+    pointer, number = ctypes.c_void_p, ctypes.c_int64
+    return [pointer, pointer, number, number, pointer, *[number] * (2 * kind[1])]
+
+
+@lru_cache(maxsize=1)
+def _machine() -> Any:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    target = llvm.Target.from_triple(llvm.get_process_triple())
+    features = llvm.get_host_cpu_features().flatten()
+    return target.create_target_machine(
+        llvm.get_host_cpu_name(), features, opt=3, reloc=_relocation(), jit=True
+    )
+
+
+def _relocation() -> str:
+    """Code that is placed anywhere in memory: as numba has it."""
+    return "static" if llvm.get_process_triple().startswith("x86") else "default"
+
+
+@lru_cache(maxsize=1)
+def _engine() -> Any:
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
+
+
+@lru_cache(maxsize=1)
+def _surroundings() -> str:
+    """All that machine code depends on beside a loop's name and types."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("compiled*.py")):
+        digest.update(path.read_bytes())
+    digest.update(Path(__file__).read_bytes())
+    processor = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten(), llvm.get_process_triple()
+    return f"{digest.hexdigest()} {version('numba')} {version('llvmlite')} {processor}"
+
+
+def _compile(function: FunctionType, kinds: tuple[Any, ...]) -> tuple[str, bytes]:
+    """Name and machine code of a loop for arguments of some types."""
+    import numba
+    from numba.extending import register_jitable
+
+    while _inner:
+        register_jitable(**_OPTIONS)(_inner.pop())
+
+    def numba_type(kind: Any) -> Any:
+        if isinstance(kind, str):
+            return numba.from_dtype(np.dtype(kind))
+        return numba.types.Array(numba.from_dtype(np.dtype(kind[0])), kind[1], kind[2])
+
+    signature = tuple(map(numba_type, (*kinds, *_LAST)))
+    njit: Any = numba.njit  # takes more options than it declares
+    dispatcher = njit(**_OPTIONS, **_BARE)(function)
+    dispatcher.compile(signature)
+    symbol = dispatcher.overloads[signature].fndesc.llvm_func_name
+    module = llvm.parse_assembly(dispatcher.inspect_llvm(signature))
+    for called in module.functions:
+        if called.is_declaration and not called.name.startswith(_FOUND_EVERYWHERE):
+            raise RuntimeError(f"{function.__name__} calls {called.name}, which later processes may not have")
+    return symbol, _machine().emit_object(module)
+
+
+def _folders() -> list[Path]:
+    """Where machine code is kept: beside the source, or in the user's cache where that is read-only."""
+    return [Path(__file__).parent / "__pycache__", platformdirs.user_cache_path("focusrig")]
+
+
+def _load(name: str) -> tuple[str, bytes] | None:
+    for folder in _folders():
+        try:
+            head, _, code = (folder / name).read_bytes().partition(b"\n")
+            about = json.loads(head)
+        except (OSError, ValueError):
+            continue
+        if isinstance(about, dict) and about.get("sha256") == hashlib.sha256(code).hexdigest():
+            return str(about["symbol"]), code
+    return None
+
+
+def _keep(name: str, symbol: str, code: bytes) -> None:
+    """Put machine code aside for later processes; where that cannot be done, each compiles for itself."""
+    head = json.dumps({"symbol": symbol, "sha256": hashlib.sha256(code).hexdigest()})
+    for folder in _folders():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=folder)
+            with os.fdopen(handle, "wb") as file:
+                file.write(head.encode() + b"\n" + code)
+            Path(temporary).replace(folder / name)
+        except OSError:
+            continue
+        return

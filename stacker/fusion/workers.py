@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -10,11 +11,42 @@ from itertools import pairwise
 from typing import Any
 
 import cv2
+import numpy as np
 
-__all__ = ["over_rows"]
+from stacker.fusion.jit import Loop, Room
+
+__all__ = ["over_rows", "run_rows"]
 
 _FEWEST_ROWS = 16
 """Below that, handing work over costs more than it saves."""
+
+_ours = threading.local()
+
+
+def run_rows(
+    loop: Loop, rows: int, *arguments: Any, room: int = 0, rows_together: int = _FEWEST_ROWS
+) -> None:
+    """Run a compiled loop over all rows, on OpenCV's number of threads.
+
+    Parameters
+    ----------
+    loop : Loop
+        Works on a range of rows.
+    rows : int
+        How many there are.
+    arguments
+        Of the loop, but for the last three.
+    room : int
+        Numbers that it needs room for.
+    rows_together : int
+        Ranges are multiples of that.
+    """
+    bound = loop.bound(*arguments)
+
+    def run(first: int, behind: int) -> None:
+        bound(_room(room), first, behind)
+
+    over_rows(run, rows, rows_together=rows_together)
 
 
 def over_rows(
@@ -46,6 +78,14 @@ def over_rows(
     waiting = [pool.submit(loop, *arguments, *edge) for edge in pairwise(edges)]
     for part in waiting:
         part.result()
+
+
+def _room(size: int) -> Room:
+    """Memory of the thread that asks: fresh pages would cost more than what is put there."""
+    room: Room | None = getattr(_ours, "room", None)
+    if room is None or room.size < size:
+        room = _ours.room = np.empty(max(size, 1), np.float32)
+    return room
 
 
 @lru_cache(maxsize=1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from typing import Any
 
 import cv2
@@ -171,3 +173,15 @@ def test_every_row_is_worked_on_once(rows: int) -> None:
 
     over_rows(loop, rows, seen)
     assert (seen == 1).all()
+
+
+def test_a_later_process_needs_no_compiler() -> None:
+    program = (
+        "import sys, numpy as np; from stacker.fusion.fast import FastStages; "
+        "planes, out = np.full((3, 32, 32), 100, np.uint8), np.empty((16, 16), np.float32); "
+        "FastStages().luma(planes, 1.0, out); "
+        "assert (abs(out - 100) < 1e-3).all(); sys.exit('numba' in sys.modules)"
+    )
+    here = np.full((3, 32, 32), 100, np.uint8), np.empty((16, 16), np.float32)
+    choose_stages(True).luma(here[0], 1.0, here[1])  # which may compile it
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

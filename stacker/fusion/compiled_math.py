@@ -1,0 +1,36 @@
+"""Functions that the compiled loops share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from stacker.fusion.jit import inner
+
+__all__ = ["exponential", "logarithm"]
+
+_F = np.float32
+
+
+@inner
+def logarithm(x: Any) -> Any:
+    """Natural logarithm of a float32 above 0, to 1e-7; a call of the C library cannot be vectorised."""
+    # x = 2**e * m with m from sqrt(1/2) to sqrt(2); log(1 + u) / u is a polynomial fitted on that range.
+    e = (_F(x).view(np.int32) - np.int32(0x3F3504F3)) >> np.int32(23)
+    u = np.int32(_F(x).view(np.int32) - (e << np.int32(23))).view(np.float32) - _F(1)
+    p = _F(0.163216669) - _F(0.0991933181) * u
+    p = _F(0.198877341) + u * (_F(-0.173538705) + u * p)
+    p = _F(0.999999865) + u * (_F(-0.500006591) + u * (_F(0.333355799) + u * (_F(-0.249589789) + u * p)))
+    return _F(e) * _F(0.693147181) + u * p
+
+
+@inner
+def exponential(x: Any) -> Any:
+    """e to a power of at most 0, to 1e-7 of it; 0 below e**-80."""
+    x = max(x, _F(-80)) * _F(1.44269504)
+    whole = np.floor(x + _F(0.5))
+    f = x - whole
+    p = _F(0.0555032721) + f * (_F(0.0096760371) + f * _F(0.00134004322))
+    p = _F(1.00000008) + f * (_F(0.693147207) + f * (_F(0.240221074) + f * p))
+    return p * np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
