@@ -14,7 +14,7 @@ import numpy as np
 from stacker.errors import UserError
 from stacker.focus.noise import estimate_noise
 from stacker.frames import Frame, FrameMetadata, FrameSource, Image, as_frame
-from stacker.fusion.base import DepthIndex, Fused, Fusion
+from stacker.fusion.base import Fused, Fusion
 from stacker.fusion.borders import CommonField, reached_window
 from stacker.fusion.methods import FusionSetup, make_fusion, needs_second_look
 from stacker.fusion.window import Window
@@ -270,7 +270,7 @@ class Stacker:
             reports=tuple(reports),
             shares=tuple(fused.shares.get(report.index, 0.0) for report in reports),
             sources=tuple(self._sources.get(report.index) for report in reports),
-            depth=_cropped(fused.depth, where),
+            depth=fused.depth.cropped(where) if fused.depth is not None else None,
             noise_sigma=self._noise,
             method=getattr(fusion, "method", self._options.method.value),
             reason=getattr(fusion, "reason", ""),
@@ -360,9 +360,3 @@ class Stacker:
                 f"{frame.name} has {frame.pixels.dtype} samples, but {self._first_name} has {self._dtype}: "
                 "the frames of a stack have one bit depth"
             )
-
-
-def _cropped(depth: DepthIndex | None, where: tuple[slice, slice]) -> DepthIndex | None:
-    if depth is None:
-        return None
-    return DepthIndex(np.ascontiguousarray(depth.index[where]), np.ascontiguousarray(depth.confidence[where]))

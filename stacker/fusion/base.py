@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,11 +17,10 @@ from stacker.registration.similarity import Matrix
 __all__ = ["DepthIndex", "Fused", "Fusion"]
 
 
-@dataclass(frozen=True)
 class DepthIndex:
     """Which frame is the sharpest, place by place.
 
-    Attributes
+    Parameters
     ----------
     index : ndarray of float32, shape (H, W)
         Index of the sharpest frame, between frames where it lies between them; NaN where no frame reaches.
@@ -28,8 +28,50 @@ class DepthIndex:
         0 (a guess from the surroundings) to 1.
     """
 
-    index: Image
-    confidence: Image
+    def __init__(self, index: Image, confidence: Image) -> None:
+        self._index, self._confidence = index, confidence
+
+    @property
+    def index(self) -> Image:
+        """Index of the sharpest frame."""
+        return self._index
+
+    @property
+    def confidence(self) -> Image:
+        """0 to 1."""
+        return self._confidence
+
+    @staticmethod
+    def later(make: Callable[[], DepthIndex]) -> DepthIndex:
+        """One that is made when it is first looked at: of most stacks only the picture is wanted."""
+        return _Later(make)
+
+    def cropped(self, where: tuple[slice, slice]) -> DepthIndex:
+        """Some rows and columns of it."""
+        return _Later(
+            lambda: DepthIndex(
+                np.ascontiguousarray(self.index[where]), np.ascontiguousarray(self.confidence[where])
+            )
+        )
+
+
+class _Later(DepthIndex):
+    def __init__(self, make: Callable[[], DepthIndex]) -> None:
+        self._make = make
+
+    @cached_property
+    def _made(self) -> DepthIndex:
+        made = self._make()
+        del self._make  # and with it what it was made from
+        return made
+
+    @property
+    def index(self) -> Image:
+        return self._made.index
+
+    @property
+    def confidence(self) -> Image:
+        return self._made.confidence
 
 
 @dataclass(frozen=True)

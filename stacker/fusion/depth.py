@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 
 import cv2
@@ -89,6 +90,7 @@ class DepthTracker:
         self._variance: Image = self._sum
         self._peak: Image = self._sum  # logarithm of the largest energy
         self._indexes: list[int] = []
+        self._lent = False  # to a snapshot, which has to stay as it is
 
     def cover(self, extent: Window) -> None:
         """Make room for a window, whose edges are multiples of ``step``."""
@@ -134,13 +136,17 @@ class DepthTracker:
         weight = cv2.addWeighted(energy, _POWER, spill, -_POWER, 0.0, spill)
         if reached is not None:
             weight[reached == 0], energy[reached == 0] = _UNREACHED, 0
+        if self._lent:
+            self._sum, self._mean = self._sum.copy(), self._mean.copy()
+            self._variance, self._peak = self._variance.copy(), self._peak.copy()
+            self._lent = False
         where = window.slices_in(self.extent, self.step)
         peak = self._peak[where]
         cv2.max(peak, energy, peak)
         total, mean, variance = self._sum[where], self._mean[where], self._variance[where]
         for rows in _strips(*weight.shape):
             _follow(total[rows], mean[rows], variance[rows], weight[rows], index, self._scratch)
-        self._indexes.append(index)
+        self._indexes = [*self._indexes, index]
         return np.multiply(weight, np.float32(1 / _POWER), out=weight)
 
     def score(self, luma: Image) -> Image:
@@ -152,6 +158,11 @@ class DepthTracker:
         """Give the memory of intermediate pictures back until the next frame."""
         self._scratch.release()
         self._measure.release()
+
+    def snapshot(self) -> DepthTracker:
+        """What is known so far, which stays as it is when more frames are added here."""
+        self._lent = True
+        return copy(self)
 
     def shares(self) -> dict[int, float]:
         """Share of the detailed parts in which each frame is the sharpest, by index; adds up to 1.

@@ -154,12 +154,9 @@ class PyramidFusion:
         return image
 
     def _depth_index(self) -> DepthIndex:
-        depth = self._depth.finish()
         assert self._depth.extent is not None
-        where = self._reach.slices_in(self._depth.extent)
-        # Copied one after the other, so that the larger arrays can go.
-        index = np.ascontiguousarray(depth.index[where])
-        return DepthIndex(index, np.ascontiguousarray(depth.confidence[where]))
+        depth = DepthIndex.later(self._depth.snapshot().finish)
+        return depth.cropped(self._reach.slices_in(self._depth.extent))
 
     def _release(self) -> None:
         """Give the memory of intermediate pictures back until the next frame."""

@@ -8,6 +8,7 @@ import pytest
 
 from stacker.focus.measure import FocusMeasure, half_luma
 from stacker.frames import Image
+from stacker.fusion.base import DepthIndex
 from stacker.fusion.depth import DepthTracker
 from stacker.fusion.window import Window
 
@@ -54,6 +55,17 @@ def test_the_order_of_frames_does_not_matter() -> None:
     outward = tracked([*range(4, COUNT), 3, 2, 1, 0]).finish()
     np.testing.assert_allclose(first.index, outward.index, atol=2e-3)
     np.testing.assert_allclose(first.confidence, outward.confidence, atol=2e-3)
+
+
+def test_a_snapshot_stays_as_it_is() -> None:
+    tracker = tracked([0, 1, 2])
+    before = DepthIndex.later(tracker.snapshot().finish).cropped((slice(8, 72), slice(20, 90)))
+    expected = tracker.finish().index[8:72, 20:90]
+    for index in range(3, COUNT):
+        tracker.add(half_luma(slope_frame(index)), None, WINDOW, index)
+    np.testing.assert_array_equal(before.index, expected)
+    assert before.confidence.shape == expected.shape
+    assert np.abs(tracker.finish().index[8:72, 20:90] - expected).max() > 0.5
 
 
 def test_shares_add_up_and_follow_the_slope() -> None:
