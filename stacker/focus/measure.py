@@ -8,7 +8,7 @@ import numpy as np
 from stacker.frames import Image
 from stacker.fusion.scratch import Scratch
 
-__all__ = ["LUMA", "FocusMeasure", "half_luma"]
+__all__ = ["BLOCK", "LUMA", "FocusMeasure", "half_luma"]
 
 LUMA = np.array([[0.25, 0.5, 0.25]], np.float32)
 """Shares of red, green and blue."""
@@ -21,8 +21,11 @@ between two frames the focus lies."""
 _NARROW_SIGMA = 1.5
 """Of the window that energy is averaged over, in cells."""
 
-_WIDE = ((4, 0.1), (16, 0.03))
-"""Wider windows (cells), and their share: they decide where the narrow one sees noise alone."""
+BLOCK = 4
+"""Cells along a side of the blocks that wider surroundings are looked at in."""
+
+_WIDE = ((1, 0.1), (4, 0.03))
+"""Wider windows (blocks), and their share: they decide where the narrow one sees noise alone."""
 
 _SPILL = 4.0
 """Power of brightness that energy is divided by. Blur keeps the mean brightness around a place, except where
@@ -58,11 +61,19 @@ class FocusMeasure:
     ----------
     noise_sigma : float
         Standard deviation of the frames' noise in each channel, in units of 1/255 of white.
+
+    Attributes
+    ----------
+    norm : float
+        What energy is multiplied by.
+    fine, narrow : ndarray of float32, shape (3,) and (4,)
+        The middle and one side of the kernels that leave detail behind and that energy is averaged by.
     """
 
     def __init__(self, noise_sigma: float) -> None:
         self._scratch = Scratch()
-        self._per_noise = 1.0 / self._noise_energy(noise_sigma)
+        self.norm = 1.0 / self._noise_energy(noise_sigma) / (1.0 + sum(share for _, share in _WIDE))
+        self.fine, self.narrow = _half_kernel(5, _DETAIL_SIGMA), _half_kernel(7, _NARROW_SIGMA)
 
     def measure(self, luma: Image) -> tuple[Image, Image]:
         """Logarithms of energy and of spilled light around each cell.
@@ -80,22 +91,28 @@ class FocusMeasure:
             What to subtract from it when frames are compared at a place. Both are overwritten by the next
             call.
         """
-        height, width = luma.shape
         energy = self._energy(luma)
-        total = self._scratch.array("total", height, width)
+        total = self._scratch.array("total", *luma.shape)
         cv2.GaussianBlur(energy, (7, 7), _NARROW_SIGMA, total)
-        block = _WIDE[0][0]
-        size = (max(1, width // block), max(1, height // block))
-        wide = self._wide(cv2.resize(energy, size, interpolation=cv2.INTER_AREA))
-        norm = self._per_noise / (1.0 + sum(share for _, share in _WIDE))
-        spread = self._scratch.array("spread", height, width)
-        cv2.resize(wide, (width, height), spread, interpolation=cv2.INTER_LINEAR)
-        cv2.addWeighted(total, norm, spread, norm, 1.0, total)
-        cv2.log(total, total)
-        bright = cv2.blur(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), (3, 3))
-        bright = np.log(np.maximum(bright, 0) + np.float32(_DARK)) * np.float32(_SPILL)
-        cv2.resize(bright, (width, height), spread, interpolation=cv2.INTER_LINEAR)
-        return total, spread
+        wide, bright = self.surroundings(_blocks(energy), _blocks(luma))
+        cv2.addWeighted(total, self.norm, _spread(wide, luma.shape), self.norm, 1.0, total)
+        return cv2.log(total, total), _spread(bright, luma.shape)
+
+    def surroundings(self, energy: Image, light: Image) -> tuple[Image, Image]:
+        """What a cell's wider surroundings add to its energy, and their spill.
+
+        Parameters
+        ----------
+        energy, light : ndarray of float32, shape (h, w)
+            Means over blocks of cells: of the squared detail, and of the luma.
+
+        Returns
+        -------
+        tuple of ndarray of float32, shape (h, w)
+            The energy in the units of ``energy``, and the logarithm of the spilled light.
+        """
+        bright = np.log(np.maximum(cv2.blur(light, (3, 3)), 0) + np.float32(_DARK)) * np.float32(_SPILL)
+        return self._wide(energy), bright
 
     def release(self) -> None:
         """Give the memory of intermediate pictures back until the next frame."""
@@ -104,8 +121,7 @@ class FocusMeasure:
     def _wide(self, energy: Image) -> Image:
         """Weighted sum of the wider windows, at the resolution of the first of them."""
         height, width = energy.shape
-        (first, share), (second, other) = _WIDE
-        block = second // first
+        (_, share), (block, other) = _WIDE
         size = (max(1, width // block), max(1, height // block))
         wider = cv2.GaussianBlur(cv2.resize(energy, size, interpolation=cv2.INTER_AREA), (3, 3), 0.8)
         wider = cv2.resize(wider, (width, height), interpolation=cv2.INTER_LINEAR)
@@ -123,3 +139,24 @@ class FocusMeasure:
         gain = float(self._energy(noise).mean())
         channels = float(np.square(LUMA).sum()) / 4.0  # three independent channels, over 4 pixels
         return max(gain * channels * noise_sigma**2, 1e-6)
+
+
+def _half_kernel(size: int, sigma: float) -> Image:
+    """A Gaussian from its middle on."""
+    return np.ascontiguousarray(cv2.getGaussianKernel(size, sigma, cv2.CV_32F)[size // 2 :, 0])
+
+
+def _blocks(plane: Image) -> Image:
+    """Means over blocks; beyond the edges the last cells are repeated."""
+    height, width = plane.shape
+    below, right = -height % BLOCK, -width % BLOCK
+    if below or right:
+        plane = cv2.copyMakeBorder(plane, 0, below, 0, right, cv2.BORDER_REPLICATE)
+    size = (plane.shape[1] // BLOCK, plane.shape[0] // BLOCK)
+    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA))
+
+
+def _spread(blocks: Image, shape: tuple[int, ...]) -> Image:
+    """Cell by cell what is known of blocks, bilinear."""
+    size = (BLOCK * blocks.shape[1], BLOCK * blocks.shape[0])
+    return np.asarray(cv2.resize(blocks, size, interpolation=cv2.INTER_LINEAR)[: shape[0], : shape[1]])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
 
@@ -13,26 +12,11 @@ from stacker.focus.measure import LUMA, FocusMeasure
 from stacker.frames import Image, full_scale
 from stacker.fusion.base import DepthIndex
 from stacker.fusion.depth_surface import confidence_of, filled, focus_width
-from stacker.fusion.scratch import Scratch
+from stacker.fusion.history import History
+from stacker.fusion.stages import Stages, choose_stages
 from stacker.fusion.window import Window
 
 __all__ = ["DepthTracker", "Surface"]
-
-_POWER = 4.0
-"""Weight of a frame is its energy to this power. Measured on rendered stacks, 8 and 12 leave up to twice the
-error (the mean snaps to frames), and 2 lets far frames pull it."""
-
-_NOTHING = -1e4
-"""Logarithm of the sum of weights where no frame has been."""
-
-_UNREACHED = -1e6
-"""Logarithmic weight of cells that a frame does not reach."""
-
-_DECIDED = 20.0
-"""Distance of logarithmic weights beyond which one frame (2e-9 of the sum) does not show beside the other."""
-
-_STRIP_CELLS = 32768
-"""Handled at a time: intermediate values stay in the processor's cache."""
 
 _SAMPLE = 4
 """One cell of so many along both sides is counted for the shares."""
@@ -78,17 +62,16 @@ class DepthTracker:
         Standard deviation of the frames' noise, in units of 1/255 of white.
     step : int
         Pixels of the reference view per cell.
+    stages : Stages, optional
+        Does the arithmetic; the fastest there is by default.
     """
 
-    def __init__(self, noise_sigma: float, step: int = 2) -> None:
+    def __init__(self, noise_sigma: float, step: int = 2, stages: Stages | None = None) -> None:
         self.step = step
         self.extent: Window | None = None
+        self._stages = choose_stages() if stages is None else stages
         self._measure = FocusMeasure(noise_sigma)
-        self._scratch = Scratch()
-        self._sum: Image = np.zeros((0, 0), np.float32)  # logarithm of the sum of weights
-        self._mean: Image = self._sum
-        self._variance: Image = self._sum
-        self._peak: Image = self._sum  # logarithm of the largest energy
+        self._history = History.empty(0, 0)
         self._indexes: list[int] = []
         self._lent = False  # to a snapshot, which has to stay as it is
 
@@ -100,18 +83,17 @@ class DepthTracker:
             return
         new, step = self.extent, self.step
         if old is None:
-            self._sum = np.full((new.height // step, new.width // step), _NOTHING, np.float32)
-            self._mean, self._variance, self._peak = (np.zeros_like(self._sum) for _ in range(3))
+            self._history = History.empty(new.height // step, new.width // step)
             return
         pads = (
             ((old.y - new.y) // step, (new.bottom - old.bottom) // step),
             ((old.x - new.x) // step, (new.right - old.right) // step),
         )
-        self._sum = np.pad(self._sum, pads, constant_values=_NOTHING)
-        self._mean, self._variance = np.pad(self._mean, pads), np.pad(self._variance, pads)
-        self._peak = np.pad(self._peak, pads)
+        self._history, self._lent = self._history.padded(pads), False
 
-    def add(self, luma: Image, reached: Image | None, window: Window, index: int) -> Image:
+    def add(
+        self, luma: Image, reached: Image | None, window: Window, index: int, score: Image | None = None
+    ) -> None:
         """Take a frame into account.
 
         Parameters
@@ -124,30 +106,22 @@ class DepthTracker:
             Where it lies, in pixels of the reference view; covered before.
         index : int
             The frame's place in the stack.
-
-        Returns
-        -------
-        ndarray of float32, shape (h, w)
-            How sharp the frame is there, to be compared with other frames at the same place: logarithm of
-            the energy of detail over that of noise, less what highlights spill. Overwritten by the next call.
+        score : ndarray of float32, shape (h, w), optional
+            Is filled with how sharp the frame is there, to be compared with other frames at the same place:
+            logarithm of the energy of detail over that of noise, less what highlights spill.
         """
         assert self.extent is not None, "cover() comes first"
-        energy, spill = self._measure.measure(luma)
-        weight = cv2.addWeighted(energy, _POWER, spill, -_POWER, 0.0, spill)
-        if reached is not None:
-            weight[reached == 0], energy[reached == 0] = _UNREACHED, 0
         if self._lent:
-            self._sum, self._mean = self._sum.copy(), self._mean.copy()
-            self._variance, self._peak = self._variance.copy(), self._peak.copy()
-            self._lent = False
-        where = window.slices_in(self.extent, self.step)
-        peak = self._peak[where]
-        cv2.max(peak, energy, peak)
-        total, mean, variance = self._sum[where], self._mean[where], self._variance[where]
-        for rows in _strips(*weight.shape):
-            _follow(total[rows], mean[rows], variance[rows], weight[rows], index, self._scratch)
+            self._history, self._lent = self._history.copied(), False
+        rows, columns = window.slices_in(self.extent, self.step)
+        corner = rows.start, columns.start
+        self._stages.follow(luma, self._measure, reached, self._history, corner, index, score)
         self._indexes = [*self._indexes, index]
-        return np.multiply(weight, np.float32(1 / _POWER), out=weight)
+
+    @property
+    def planes(self) -> tuple[Image, Image, Image, Image]:
+        """Logarithm of the sum of weights, mean and variance of the index, and highest energy."""
+        return self._history.planes
 
     def score(self, luma: Image) -> Image:
         """How sharp a frame is, as `add` says, without taking it into account."""
@@ -156,7 +130,6 @@ class DepthTracker:
 
     def release(self) -> None:
         """Give the memory of intermediate pictures back until the next frame."""
-        self._scratch.release()
         self._measure.release()
 
     def snapshot(self) -> DepthTracker:
@@ -170,11 +143,11 @@ class DepthTracker:
         Places without detail above the noise do not count: there the winner is chance.
         """
         assert self._indexes, "add() comes first"
-        total, mean, peak = (plane[::_SAMPLE, ::_SAMPLE] for plane in (self._sum, self._mean, self._peak))
-        clear = peak > _CLEAR
+        some = History(*(plane[::_SAMPLE, ::_SAMPLE] for plane in self._history.planes))
+        clear = some.peak > _CLEAR
         if not clear.any():
-            clear = total > _NOTHING
-        nearest = np.rint(mean[clear]).astype(np.int64)
+            clear = some.seen
+        nearest = np.rint(some.mean[clear]).astype(np.int64)
         counts = np.bincount(nearest, minlength=max(self._indexes) + 1)
         whole = max(1, int(counts[self._indexes].sum()))
         return {index: float(counts[index]) / whole for index in self._indexes}
@@ -188,13 +161,15 @@ class DepthTracker:
             Luma of a fused picture over the extent at half size, white at 255.
         """
         assert self._indexes, "add() comes first"
-        measured = confidence_of(self._mean, self._variance, self._peak)
-        measured[self._sum <= _NOTHING] = 0
-        index = filled(self._mean, measured, guide)
+        _, mean, variance, peak = self._history.planes
+        unseen = ~self._history.seen
+        measured = confidence_of(mean, variance, peak)
+        measured[unseen] = 0
+        index = filled(mean, measured, guide)
         np.clip(index, min(self._indexes), max(self._indexes), out=index)
-        confidence = confidence_of(index, self._variance, self._peak, regularised=True)
-        confidence[self._sum <= _NOTHING] = 0
-        return Surface(index, confidence, self._peak, focus_width(self._peak, self._variance))
+        confidence = confidence_of(index, variance, peak, regularised=True)
+        confidence[unseen] = 0
+        return Surface(index, confidence, peak, focus_width(peak, variance))
 
     def finish(self, guide: Image | None = None) -> DepthIndex:
         """Which frame is the sharpest at each pixel of the extent; more may be added afterwards.
@@ -212,7 +187,7 @@ class DepthTracker:
         size = (self.extent.width, self.extent.height)
         index = cv2.resize(surface.index, size, interpolation=cv2.INTER_LINEAR)
         confidence = cv2.resize(surface.confidence, size, interpolation=cv2.INTER_LINEAR)
-        unseen = (self._sum <= _NOTHING).astype(np.uint8)
+        unseen = (~self._history.seen).astype(np.uint8)
         if unseen.any():
             outside = cv2.resize(unseen, size, interpolation=cv2.INTER_NEAREST) > 0
             index[outside], confidence[outside] = np.nan, 0
@@ -225,33 +200,3 @@ def _luma_of(picture: Image) -> Image:
     small = cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     factors = LUMA * np.float32(255.0 / full_scale(picture.dtype))
     return np.asarray(cv2.transform(small.astype(np.float32), factors))
-
-
-def _strips(height: int, width: int) -> Iterator[slice]:
-    rows = max(1, _STRIP_CELLS // width)
-    for top in range(0, height, rows):
-        yield slice(top, top + rows)
-
-
-def _follow(total: Image, mean: Image, variance: Image, weight: Image, index: int, scratch: Scratch) -> None:
-    """Update a strip by one frame; `total` and `weight` are logarithms."""
-    lead, less, share = (scratch.array(name, *weight.shape) for name in ("lead", "less", "share"))
-    np.subtract(weight, total, out=lead)
-    np.clip(lead, -_DECIDED, _DECIDED, out=lead)
-    np.add(total, lead, out=total)
-    np.negative(lead, out=lead)
-    cv2.exp(lead, less)
-    np.add(less, np.float32(1), out=less)
-    # Share of the new frame in the new sum, 1 / (1 + exp(total - weight)).
-    np.divide(np.float32(1), less, out=share)
-    cv2.log(less, less)
-    np.add(total, less, out=total)
-    np.maximum(total, weight, out=total)
-    off, moved = lead, less
-    np.subtract(np.float32(index), mean, out=off)
-    np.multiply(share, off, out=moved)
-    np.add(mean, moved, out=mean)
-    np.multiply(moved, off, out=moved)
-    np.add(variance, moved, out=variance)
-    np.subtract(np.float32(1), share, out=share)
-    np.multiply(variance, share, out=variance)

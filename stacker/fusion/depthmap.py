@@ -76,7 +76,9 @@ class DepthMapFusion:
         window, placed = self._placed(pixels, transform, gain)
         self._depth.cover(window)
         self._sketch.cover(window)
-        score = self._depth.add(half_luma(placed.picture), reached_cells(placed), window, index)
+        luma = half_luma(placed.picture)
+        score = self._scratch.array("score", *luma.shape)
+        self._depth.add(luma, reached_cells(placed), window, index, score)
         self._sketch.add(placed, score, window)
         self._added[index] = transform, gain
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from stacker.focus.measure import BLOCK, FocusMeasure
 from stacker.frames import Image
 from stacker.fusion import compiled as loops
+from stacker.fusion import compiled_depth as depth
 from stacker.fusion.compiled_warp import MOST_SLOPE, WARP_ROOM, warp_rows
+from stacker.fusion.history import POWER, UNREACHED, History
 from stacker.fusion.plain import warp_by_opencv
 from stacker.fusion.scoring import CONFIDENT, LOG_REACH, LUMA, Score
 from stacker.fusion.stages import MeanCode, SourceCode
@@ -65,6 +68,38 @@ class FastStages:
         """Luma of 2 x 2 pixels."""
         run_rows(
             loops.luma_rows, out.shape[0], planes, np.array(LUMA, np.float32) * np.float32(to_levels / 4), out
+        )
+
+    def follow(
+        self,
+        luma: Image,
+        measure: FocusMeasure,
+        reached: Image | None,
+        history: History,
+        corner: tuple[int, int],
+        index: int,
+        score: Image | None,
+    ) -> None:
+        """Take a frame into account in what is remembered of all."""
+        height, width = (-(-side // BLOCK) for side in luma.shape)
+        energy, light = (np.empty((height, width), np.float32) for _ in range(2))
+        room = 2 * luma.shape[1] + 4
+        run_rows(depth.blocks_rows, height, luma, measure.fine, energy, light, room=room, rows_together=4)
+        wide, spill = measure.surroundings(energy, light)
+        run_rows(
+            depth.follow_rows,
+            luma.shape[0],
+            luma,
+            measure.fine,
+            measure.narrow,
+            wide,
+            spill,
+            np.array([measure.norm, POWER, UNREACHED, index], np.float32),
+            np.zeros((0, 0), np.uint8) if reached is None else np.ascontiguousarray(reached),
+            *history.planes,
+            *corner,
+            np.zeros((0, 0), np.float32) if score is None else score,
+            room=8 * luma.shape[1] + 13 * BLOCK * (width + 1),
         )
 
     def weigh(

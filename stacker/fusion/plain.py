@@ -5,7 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from stacker.focus.measure import FocusMeasure
 from stacker.frames import Image
+from stacker.fusion.history import POWER, UNREACHED, History
 from stacker.fusion.scoring import CONFIDENT, LOG_REACH, LUMA, Score, merge
 from stacker.fusion.stages import MeanCode, SourceCode
 from stacker.fusion.window import Spans
@@ -51,6 +53,34 @@ class PlainStages:
         for plane, weight in zip(planes, LUMA, strict=True):
             total += _levels(plane, weight * to_levels)
         cv2.resize(total, out.shape[::-1], out, interpolation=cv2.INTER_AREA)
+
+    def follow(
+        self,
+        luma: Image,
+        measure: FocusMeasure,
+        reached: Image | None,
+        history: History,
+        corner: tuple[int, int],
+        index: int,
+        score: Image | None,
+    ) -> None:
+        """Take a frame into account in what is remembered of all."""
+        energy, spill = measure.measure(luma)
+        weight = cv2.addWeighted(energy, POWER, spill, -POWER, 0.0)
+        if reached is not None:
+            weight[reached == 0], energy[reached == 0] = UNREACHED, 0
+        height, width = luma.shape
+        where = slice(corner[0], corner[0] + height), slice(corner[1], corner[1] + width)
+        total, mean, variance, peak = (plane[where] for plane in history.planes)
+        cv2.max(peak, energy, peak)
+        share = merge(weight, total)
+        off = np.float32(index) - mean
+        moved = share * off
+        mean += moved
+        variance += moved * off
+        variance *= np.float32(1) - share
+        if score is not None:
+            np.multiply(weight, np.float32(1 / POWER), out=score)
 
     def weigh(
         self,

@@ -89,7 +89,7 @@ class PyramidFusion:
         self._levels = pyramid_levels(*size)
         self._bands = Bands(self._levels, noise_sigma, parameters, self._code, self._stages)
         self._nearness, self._foreground = nearness, parameters.foreground
-        self._depth = DepthTracker(noise_sigma)
+        self._depth = DepthTracker(noise_sigma, stages=self._stages)
         self._bounds: _Bounds | None = None
         self._reach = self._room = Window(0, 0, 0, 0)
         self._scratch = Scratch()
@@ -115,7 +115,7 @@ class PyramidFusion:
         self._stages.luma(planes, self._source.to_levels, luma)
         lead = 0.0 if self._nearness is None else self._foreground * self._nearness(index)
         self._bands.add(planes, self._source.to_levels, luma, gate, frame, lead)
-        self._depth.add(luma, whole.mask(window.width // 2), window, index)
+        self._depth.add(luma, gate.weight, window, index)
 
     def preview(self, max_width_px: int) -> Fused:
         """The picture so far, reduced; see `stacker.fusion.base.Fusion`."""

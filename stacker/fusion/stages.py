@@ -12,7 +12,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from stacker.focus.measure import FocusMeasure
 from stacker.frames import Image, full_scale
+from stacker.fusion.history import History
 from stacker.fusion.scoring import Score
 from stacker.fusion.window import Spans
 from stacker.registration.similarity import Matrix
@@ -146,6 +148,36 @@ class Stages(Protocol):
 
     def luma(self, planes: Image, to_levels: float, out: Image) -> None:
         """Mean over 2 x 2 pixels of (R + 2 G + B) / 4, in levels; ``out``: (h/2, w/2)."""
+
+    def follow(
+        self,
+        luma: Image,
+        measure: FocusMeasure,
+        reached: Image | None,
+        history: History,
+        corner: tuple[int, int],
+        index: int,
+        score: Image | None,
+    ) -> None:
+        """Take a frame into account in what is remembered of all.
+
+        Parameters
+        ----------
+        luma : ndarray of float32, shape (h, w)
+            Of the frame, in levels, at half size.
+        measure : FocusMeasure
+            How sharpness is measured.
+        reached : ndarray of uint8, shape (h, w), optional
+            0 where the frame does not reach; None where it reaches all.
+        history : History
+            Of the canvas; is brought up to date.
+        corner : tuple of int
+            Row and column of the frame in the history.
+        index : int
+            Of the frame.
+        score : ndarray of float32, shape (h, w), optional
+            Is filled with energy less spill of `FocusMeasure.measure`.
+        """
 
     def weigh(
         self,

@@ -51,7 +51,9 @@ class WeightedFusion:
         self._depth.cover(window)
         self._mean.cover(window)
         placed = place(pixels, transform, gain, window, self._scratch)
-        score = self._depth.add(half_luma(placed.picture), reached_cells(placed), window, index)
+        luma = half_luma(placed.picture)
+        score = self._scratch.array("score", *luma.shape)
+        self._depth.add(luma, reached_cells(placed), window, index, score)
         self._mean.add(placed, score * np.float32(_EXPONENT), window)
 
     def preview(self, max_width_px: int) -> Fused:

@@ -24,6 +24,9 @@ good as any."""
 
 _FILL_SIGMA_PX = 8.0
 
+_HALVED_FIRST = 4
+"""How much smaller a picture gets at least for halving it first: areas are then two halved pixels or more."""
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -64,8 +67,7 @@ def prepare(pixels: Image, width_px: int = 1000) -> Prepared:
     factor = min(1.0, width_px / max(width, 1))
     small = pixels
     if factor < 1:
-        size = (round(width * factor), max(1, round(height * factor)))
-        small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+        small = _reduced(pixels, (round(width * factor), max(1, round(height * factor))))
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
     grey *= np.float32(255.0 / full_scale(pixels.dtype))
     return Prepared(
@@ -75,6 +77,19 @@ def prepare(pixels: Image, width_px: int = 1000) -> Prepared:
         tones(small),
         sharpness_of_grey(grey),
     )
+
+
+def _reduced(pixels: Image, size: tuple[int, int]) -> Image:
+    """Mean over the area of each pixel of the reduced picture.
+
+    OpenCV takes a third of the time when a large picture is halved first, which it does with vector
+    instructions; from 24 MP to 1000 px 35 ms instead of 85. What pixels lie on the rim of two areas is then
+    known to 2 px, the same for all frames.
+    """
+    height, width = pixels.shape[:2]
+    if pixels.dtype.kind == "u" and width >= _HALVED_FIRST * size[0] and width % 2 == height % 2 == 0:
+        pixels = cv2.resize(pixels, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
 
 
 def linear_light(grey: Image) -> Image:

@@ -10,6 +10,7 @@ from stacker.focus.measure import FocusMeasure, half_luma
 from stacker.frames import Image
 from stacker.fusion.base import DepthIndex
 from stacker.fusion.depth import DepthTracker
+from stacker.fusion.stages import choose_stages
 from stacker.fusion.window import Window
 
 SIZE = (192, 128)
@@ -137,3 +138,23 @@ def test_energy_of_noise_alone_is_that_of_noise() -> None:
     noise = np.random.default_rng(2).normal(100, 3, (256, 256, 3)).astype(np.float32)
     energy, _ = FocusMeasure(3.0).measure(half_luma(noise))
     assert np.exp(energy).mean() - 1 == pytest.approx(1, rel=0.1)
+
+
+@pytest.mark.parametrize("size", [(192, 128), (190, 130), (90, 5)])
+def test_compiled_and_plain_follow_alike(size: tuple[int, int]) -> None:
+    window = Window(0, 0, size[0] // 2 * 4, size[1] // 2 * 4)
+    canvas = Window(-4, -8, window.width + 12, window.height + 10)
+    inside = np.full((window.height // 2, window.width // 2), 255, np.uint8)
+    inside[:2, 5:] = 0
+    trackers = [DepthTracker(1.0, stages=choose_stages(compiled)) for compiled in (True, False)]
+    scores = [np.empty(inside.shape, np.float32) for _ in trackers]
+    for tracker, score in zip(trackers, scores, strict=True):
+        tracker.cover(canvas)
+        for index in range(4):
+            rng = np.random.default_rng(index)
+            luma = rng.normal(120, 20, inside.shape).astype(np.float32)
+            luma[:, ::7] += 50 * (index == 2)
+            tracker.add(luma, inside, window, index, score)
+    np.testing.assert_allclose(*scores, rtol=1e-4, atol=1e-3)
+    for compiled, plain in zip(*(tracker.planes for tracker in trackers), strict=True):
+        np.testing.assert_allclose(compiled, plain, rtol=1e-3, atol=2e-3)

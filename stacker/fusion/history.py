@@ -1,0 +1,66 @@
+"""What is remembered of all frames so far at each cell, to tell which frame is the sharpest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from stacker.frames import Image
+
+__all__ = ["NOTHING", "POWER", "UNREACHED", "History"]
+
+POWER = 4.0
+"""Weight of a frame is its energy to this power. Measured on rendered stacks, 8 and 12 leave up to twice the
+error (the mean snaps to frames), and 2 lets far frames pull it."""
+
+NOTHING = -1e4
+"""Logarithm of the sum of weights where no frame has been."""
+
+UNREACHED = -1e6
+"""Logarithmic weight of cells that a frame does not reach."""
+
+
+@dataclass(frozen=True)
+class History:
+    """Weighted mean and variance of the frames' indexes, cell by cell.
+
+    Attributes
+    ----------
+    total : ndarray of float32, shape (h, w)
+        Logarithm of the sum of weights.
+    mean, variance : ndarray of float32, shape (h, w)
+        Of the index.
+    peak : ndarray of float32, shape (h, w)
+        Logarithm of 1 + the largest energy of detail over that of noise.
+    """
+
+    total: Image
+    mean: Image
+    variance: Image
+    peak: Image
+
+    @classmethod
+    def empty(cls, height: int, width: int) -> History:
+        """Of no frame."""
+        total = np.full((height, width), NOTHING, np.float32)
+        return cls(total, *(np.zeros_like(total) for _ in range(3)))
+
+    @property
+    def planes(self) -> tuple[Image, Image, Image, Image]:
+        """All four."""
+        return self.total, self.mean, self.variance, self.peak
+
+    @property
+    def seen(self) -> Image:
+        """Where any frame has been, bool."""
+        return np.asarray(self.total > NOTHING)
+
+    def padded(self, pads: tuple[tuple[int, int], tuple[int, int]]) -> History:
+        """With more cells around, where no frame has been."""
+        total = np.pad(self.total, pads, constant_values=NOTHING)
+        return History(total, *(np.pad(plane, pads) for plane in self.planes[1:]))
+
+    def copied(self) -> History:
+        """With arrays of its own."""
+        return History(*(plane.copy() for plane in self.planes))
