@@ -19,6 +19,7 @@ from stacker.focus.noise import estimate_noise
 from stacker.frames import full_scale
 from stacker.fusion.pyramid import PyramidFusion
 from stacker.fusion.scoring import FusionParameters
+from stacker.registration.exposure import Levels
 
 __all__ = ["VARIANTS", "ablate", "main"]
 
@@ -56,8 +57,8 @@ def ablate(stack: RenderedStack, parameters: FusionParameters) -> tuple[float, f
     transforms = stack.transforms("middle")
     started = time.process_time()
     for index in [*range(reference, len(frames)), *range(reference - 1, -1, -1)]:
-        gain = np.full(3, 1.0 / float(np.mean(stack.gains[index])))
-        fusion.add(frames[index], transforms[index], gain, index)
+        levels = Levels(np.full(3, 1.0 / float(np.mean(stack.gains[index]))), np.zeros(3))
+        fusion.add(frames[index], transforms[index], levels, index)
     cpu_s = time.process_time() - started
     fused = fusion.finish()
     rows, columns = stack.common("middle")

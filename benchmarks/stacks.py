@@ -25,7 +25,7 @@ from hardware_sims.render import Frame, Renderer, Viewpoint
 from hardware_sims.scenes import make_scene
 from hardware_sims.sensor import Sensor, srgb_encode
 
-__all__ = ["RECIPES", "VIEWS", "Array", "Recipe", "RenderedStack", "View", "cache_folder", "load"]
+__all__ = ["RECIPES", "VIEWS", "Array", "Recipe", "RenderedStack", "View", "cache_folder", "exposed", "load"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 View = Literal["first", "middle", "last"]
@@ -241,6 +241,18 @@ def load(
     return _opened(folder)
 
 
+def exposed(stack: RenderedStack, index: int, factor: float) -> Array:
+    """A frame of a stack as it were had it been exposed so many times longer; (h, w, 3) RGB.
+
+    What becomes brighter than white is clipped by the sensor, and the noise is that of more light.
+    """
+    studio = _Studio(RECIPES[stack.name], stack.seed, stack.bits, stack.size_px[0])
+    try:
+        return studio.photograph(index, factor)
+    finally:
+        studio.close()
+
+
 def _opened(folder: Path) -> RenderedStack:
     known = json.loads((folder / "stack.json").read_text())
     return RenderedStack(
@@ -274,22 +286,14 @@ class _Studio:
         """Write frames and truth."""
         recipe = self._recipe
         (folder / "frames").mkdir(parents=True)
-        rng = np.random.default_rng((self._seed, 77))
         positions = recipe.positions_mm
         count, middle = len(positions), len(positions) // 2
-        gains = 1.0 + rng.uniform(-recipe.flicker, recipe.flicker, count)
-        gains[middle] = 1.0
-        lateral_px = self._wander(rng, count)
-        for index, (position, gain) in enumerate(zip(positions, gains, strict=True)):
-            view = self._viewpoint(position, lateral_px[index])
-            light = self._renderer.render(view, _STOP) * np.float32(gain)
-            picture = self._sensor.develop(
-                light, recipe.iso, (self._seed, index), self._renderer.run, self._bits
-            )
-            _write(folder / "frames" / f"{index:03d}.tif", picture)
+        gains, lateral_px = self._drawn()
+        for index in range(count):
+            _write(folder / "frames" / f"{index:03d}.tif", self.photograph(index))
         for name, index in (("first", 0), ("middle", middle), ("last", count - 1)):
             self._truth(folder, name, self._viewpoint(positions[index], lateral_px[index]))
-        self._renderer.close()
+        self.close()
         known = {
             "name": recipe.name,
             "seed": self._seed,
@@ -302,6 +306,26 @@ class _Studio:
             "height_px": self._size[1],
         }
         (folder / "stack.json").write_text(json.dumps(known))
+
+    def photograph(self, index: int, factor: float = 1.0) -> Array:
+        """A frame, exposed so many times longer than it should be."""
+        gains, lateral_px = self._drawn()
+        view = self._viewpoint(self._recipe.positions_mm[index], lateral_px[index])
+        light = self._renderer.render(view, _STOP) * np.float32(gains[index] * factor)
+        seed = self._seed, index
+        return np.asarray(self._sensor.develop(light, self._recipe.iso, seed, self._renderer.run, self._bits))
+
+    def close(self) -> None:
+        """End the renderer's threads."""
+        self._renderer.close()
+
+    def _drawn(self) -> tuple[Array, Array]:
+        """Brightness of each frame, (n,), and where the camera stands sideways, (n, 2) px."""
+        rng = np.random.default_rng((self._seed, 77))
+        count = self._recipe.frames
+        gains = 1.0 + rng.uniform(-self._recipe.flicker, self._recipe.flicker, count)
+        gains[count // 2] = 1.0
+        return gains, self._wander(rng, count)
 
     def _wander(self, rng: np.random.Generator, count: int) -> Array:
         """Where the camera stands sideways, (n, 2) px: the rail is not quite along the axis, and shakes."""

@@ -22,7 +22,7 @@ from stacker.io.decode import read_frame
 from stacker.options import Border, Options, Unregistered
 from stacker.order import Nearness
 from stacker.registration.chain import Chain, Registration, Verdict
-from stacker.registration.exposure import levelled
+from stacker.registration.exposure import Levels
 from stacker.registration.rail import RailGeometry
 from stacker.registration.saved import KnownChain, SavedTransform
 from stacker.result import FrameReport, Stack, report_of
@@ -64,6 +64,9 @@ class Stacker:
     nearness : callable, optional
         How near the plane of focus of a frame is, by index: 0 the farthest to 1 the nearest. An opaque
         foreground needs it; `stacker.order.nearness_by_index` makes one.
+    first_levels : Levels, optional
+        What makes the first frame as bright as the picture is to be, when that frame is known to be exposed
+        unlike the others; otherwise the picture is as bright as the first frame.
 
     Raises
     ------
@@ -86,13 +89,17 @@ class Stacker:
         options: Options | None = None,
         known: Mapping[int, SavedTransform] | None = None,
         nearness: Nearness | None = None,
+        first_levels: Levels | None = None,
     ) -> None:
         self._options = options or Options()
         if self._options.opaque_foreground and nearness is None:
             raise UserError("An opaque foreground needs to know how near each frame is: give a nearness")
         self._nearness = nearness if self._options.opaque_foreground else None
         self._chain: Chain | None = None
-        self._known = KnownChain(known, self._options.exposure) if known is not None else None
+        self._first_levels = first_levels
+        self._known: KnownChain | None = None
+        if known is not None:
+            self._known = KnownChain(known, self._options.exposure, first_levels)
         self._fusion: Fusion | None = None
         self._first: FrameMetadata | None = None
         self._first_name = ""
@@ -207,9 +214,9 @@ class Stacker:
                 self._nearness,
             )
             self._fusion = make_fusion(self._options.method, setup)
-        pixels = levelled(ready.frame.pixels, ready.found.levels)
-        self._fusion.add(pixels, ready.found.transform, ready.found.gain, ready.index)
-        self._common.add(ready.found.transform, self._size)
+        found = ready.found
+        self._fusion.add(ready.frame.pixels, found.transform, found.levels, ready.index)
+        self._common.add(found.transform, self._size)
         report = self._reports[ready.index]
         seconds = report.seconds + time.perf_counter() - started
         self._reports[ready.index] = replace(report, seconds=seconds)
@@ -300,6 +307,7 @@ class Stacker:
             options.align,
             options.exposure,
             options.model,
+            self._first_levels,
         )
 
     def _geometry(self, first_mm: float | None) -> RailGeometry | None:
@@ -321,11 +329,10 @@ class Stacker:
 
     def _look_again(self, index: int) -> Image:
         """The pixels of a frame that has been added, as they were added."""
-        levels = self._reports[index].levels
         if index in self._arrays:
-            return levelled(self._arrays[index], levels)
+            return self._arrays[index]
         source = self._sources[index]
-        return levelled(read_frame(source.path, source.orientation).pixels, levels)
+        return read_frame(source.path, source.orientation).pixels
 
     def _require_frames(self) -> Fusion:
         if self._fusion is None:

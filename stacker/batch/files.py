@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stacker.batch.ahead import one_ahead
+from stacker.batch.alike import Odd, OddReference, Shape, levels_of_others
 from stacker.batch.notes import notes_on
 from stacker.errors import DataError, StackerError, UserError
 from stacker.frames import Frame
@@ -16,6 +17,7 @@ from stacker.io.listing import natural_order
 from stacker.options import Options, ReferenceView
 from stacker.order import nearness_by_index, order_of
 from stacker.registration.chain import Verdict
+from stacker.registration.exposure import Levels
 from stacker.registration.saved import SavedTransforms
 from stacker.result import Stack
 from stacker.stack import Registered, Stacker
@@ -88,17 +90,19 @@ def fuse_files(
     transforms : SavedTransforms, optional
         Where the frames lie, from a set registered before: by name if the names are the same, else by order.
     skip_bad : bool
-        Leave out files that cannot be read, and frames of another subject, instead of stopping.
+        Leave out files that cannot be read, and frames of another subject, size or bit depth, instead of
+        stopping.
     progress : callable, optional
         Told of every frame.
 
     Raises
     ------
     UserError
-        Without frames, with frames of different sizes, a reference that is not there, or an opaque
-        foreground when nothing tells which frames are near.
+        Without frames, a reference that is not there, or an opaque foreground when nothing tells which
+        frames are near.
     DataError
-        When a frame cannot be read; the message names the file.
+        When a frame cannot be read, or shows another subject or has another size or bit depth than the frames
+        around it; the message names the file.
     """
     ordered = natural_order(paths)
     if not ordered:
@@ -118,8 +122,10 @@ def outward_order(count: int, start: int) -> list[int]:
     return [*range(start, count), *range(start - 1, -1, -1)]
 
 
-class _OddReference(Exception):  # noqa: N818 - a message between two functions, not an error
-    """The frame that was to be the reference shows something else than the two after it."""
+_OTHER_SUBJECT = "it shows another subject than the frames around it"
+
+_ENOUGH_TO_TELL = 3
+"""Frames of which two can outvote the first."""
 
 
 class _Run:
@@ -147,22 +153,22 @@ class _Run:
             options = replace(options, order=order_of(positions_mm, options.order))
         self._options, self._transforms = options, transforms
         self._known = transforms.for_names([path.name for path in paths]) if transforms else None
-        self._stacker = self._anew()
         self._skipped: dict[int, str] = {}
-        self._foreign: list[int] = []
-        self._frame_notes: list[tuple[int, tuple[str, str]]] = []
         self._simulated = False
+        self._begin(None)
 
     def fuse(self, start: int) -> FilesResult:
         order = outward_order(len(self._paths), start)
-        try:
-            self._pass(order, start)
-        except _OddReference:
-            odd = self._stacker.reports[0].index
-            self._skip_foreign(odd)
-            order = [index for index in order if index != odd]
-            self._stacker, self._foreign, self._frame_notes = self._anew(), [], []
-            self._second_pass(order)
+        left_out = False
+        while True:
+            try:
+                self._pass(order, order[0])
+                break
+            except OddReference as odd:
+                if odd.reason:
+                    order = self._without_reference(order, odd.reason, left_out)
+                    left_out = True
+                self._begin(odd.levels)
         if not any(report.used for report in self._stacker.reports):
             index, reason = min(self._skipped.items())
             raise DataError(
@@ -173,17 +179,26 @@ class _Run:
         notes = tuple(notes_on(stack, [told for _, told in sorted(self._frame_notes)]))
         return FilesResult(stack, tuple(self._paths), skipped, self._simulated, notes)
 
-    def _anew(self) -> Stacker:
+    def _begin(self, levels: Levels | None) -> None:
+        """Begin, or begin again, with a first frame that is to become brighter or darker by these levels."""
         order = self._options.order
         nearness = nearness_by_index(order, len(self._paths)) if order is not None else None
-        return Stacker(self._options, self._known, nearness)
+        self._stacker = Stacker(self._options, self._known, nearness, levels)
+        self._levels = levels
+        self._shape: Shape | None = None
+        self._alike = 0
+        self._odd: list[Odd] = []
+        self._frame_notes: list[tuple[int, tuple[str, str]]] = []
 
-    def _second_pass(self, order: Sequence[int]) -> None:
-        try:
-            self._pass(order, order[0])
-        except _OddReference:
-            names = ", ".join(self._paths[index].name for index in order[:3])
-            raise DataError(f"These frames do not show one subject: {names}") from None
+    def _without_reference(self, order: list[int], reason: str, again: bool) -> list[int]:
+        """The frames but for the one that was begun with; once only, or they have nothing in common."""
+        odd = self._stacker.reports[0].index
+        if again:
+            at = order.index(odd)
+            names = ", ".join(self._paths[index].name for index in order[at : at + 3])
+            raise DataError(f"These frames do not belong together: {names}")
+        self._leave_out(odd, reason)
+        return [index for index in order if index != odd]
 
     def _pass(self, order: Sequence[int], start: int) -> None:
         decoded = _decoded(self._paths, order)
@@ -204,8 +219,8 @@ class _Run:
                     self._stacker.rewind()
                     turned = True
                 yield self._paths[index].name, self._register(index, frame)
-        if len(self._foreign) == 1 and len(self._stacker.reports) == 2:
-            self._skip_foreign(self._foreign[0])  # the last of two frames: either could be meant
+        for odd in self._odd:  # the last of two frames: either could be meant
+            self._leave_out(odd.index, odd.reason)
 
     def _register(self, index: int, frame: Frame | StackerError) -> list[Registered]:
         if isinstance(frame, StackerError):
@@ -213,33 +228,49 @@ class _Run:
                 raise frame
             self._skipped[index] = str(frame)
             return []
-        if self._transforms is not None:
-            self._transforms.check_size(frame)
         position = None if self._positions_mm is None else self._positions_mm[index]
         self._simulated = self._simulated or frame.metadata.simulated
         self._frame_notes += [(index, (frame.name, note)) for note in frame.notes]
+        self._shape = self._shape or Shape.of(frame)
+        odd = self._shape.unlike(index, Shape.of(frame))
+        if odd is not None:
+            self._doubt(odd)
+            return []
+        if self._transforms is not None:
+            self._transforms.check_size(frame)
         ready = self._stacker.register(frame, position, index)
-        self._judge(index)
+        if self._stacker.reports[-1].verdict is Verdict.FOREIGN:
+            self._doubt(Odd(index, _OTHER_SUBJECT, _OTHER_SUBJECT))
+        else:
+            self._vouch()
         return ready
 
-    def _judge(self, index: int) -> None:
-        """Leave a frame of another subject out, or stop; if it is the reference, begin again without it."""
-        reports = self._stacker.reports
-        if reports[-1].verdict is Verdict.FOREIGN:
-            self._foreign.append(index)
-        elif len(reports) == 1:
-            return
-        if len(reports) == 1 + len(self._foreign):
-            if len(self._foreign) == 1:
-                return  # the next one tells which of the two is odd
-            if len(self._foreign) == 2:
-                raise _OddReference
-        for foreign in self._foreign:
-            self._skip_foreign(foreign)
-        self._foreign = []
+    def _doubt(self, odd: Odd) -> None:
+        """Leave an odd frame out, or stop; if it is the reference that is odd, begin again without it."""
+        self._odd.append(odd)
+        if self._alike > 1:
+            self._leave_out_odd()
+        elif len(self._odd) > 1:
+            raise OddReference(odd.of_reference)
+        # Otherwise the next frame tells which of the two is odd.
 
-    def _skip_foreign(self, index: int) -> None:
-        reason = "it shows another subject than the frames around it"
+    def _vouch(self) -> None:
+        """Take note of a frame that belongs to the first."""
+        self._alike += 1
+        if self._alike > 1:
+            self._leave_out_odd()
+        if self._alike == _ENOUGH_TO_TELL and self._levels is None:
+            reports = [report for report in self._stacker.reports if report.registered]
+            levels = levels_of_others(reports) if len(reports) == _ENOUGH_TO_TELL else None
+            if levels is not None:
+                raise OddReference("", levels)
+
+    def _leave_out_odd(self) -> None:
+        for odd in self._odd:
+            self._leave_out(odd.index, odd.reason)
+        self._odd = []
+
+    def _leave_out(self, index: int, reason: str) -> None:
         if not self._skip_bad:
             name = self._paths[index].name
             raise DataError(

@@ -22,7 +22,6 @@ from stacker.fusion.window import Window
 from stacker.io.decode import read_frame
 from stacker.io.encode import write_image
 from stacker.order import nearness_by_index
-from stacker.registration.exposure import levelled
 from stacker.result import FrameReport, Stack
 
 __all__ = ["Slabs", "slab_path", "write_slabs"]
@@ -134,8 +133,7 @@ def _fuse(stack: Stack, members: Sequence[int]) -> Image:
     def look_again(index: int) -> Image:
         source = stack.sources[by_index[index]]
         assert source is not None
-        pixels = read_frame(source.path, source.orientation).pixels
-        return levelled(pixels, stack.reports[by_index[index]].levels)
+        return read_frame(source.path, source.orientation).pixels
 
     def frames() -> Generator[tuple[FrameReport, Image], None, None]:
         for at in members:
@@ -151,7 +149,7 @@ def _fuse(stack: Stack, members: Sequence[int]) -> Image:
     fusion = make_fusion(stack.options.method, setup)
     with closing(one_ahead(frames(), "stacker-decode")) as read:
         for report, pixels in read:
-            fusion.add(pixels, report.matrix, np.array(report.gain), report.index)
+            fusion.add(pixels, report.matrix, report.levels, report.index)
     return _on_the_picture(fusion.finish(), stack)
 
 

@@ -18,7 +18,7 @@ from stacker.fusion.base import Fused
 from stacker.fusion.pyramid import PyramidFusion
 from stacker.fusion.scoring import FusionParameters
 from stacker.order import Nearness
-from stacker.registration.exposure import Gain
+from stacker.registration.exposure import Levels
 from stacker.registration.similarity import Matrix
 
 __all__ = ["AutoFusion"]
@@ -64,9 +64,9 @@ class AutoFusion:
         self._pyramid = PyramidFusion(size, dtype, noise_sigma, parameters, nearness=nearness)
         self.reason = ""
 
-    def add(self, pixels: Image, transform: Matrix, gain: Gain, index: int) -> None:
+    def add(self, pixels: Image, transform: Matrix, levels: Levels, index: int) -> None:
         """Fold a frame in; see `stacker.fusion.base.Fusion`."""
-        self._pyramid.add(pixels, transform, gain, index)
+        self._pyramid.add(pixels, transform, levels, index)
 
     def preview(self, max_width_px: int) -> Fused:
         """The picture so far, reduced; see `stacker.fusion.base.Fusion`."""

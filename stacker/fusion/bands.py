@@ -23,9 +23,11 @@ import numpy as np
 
 from stacker.frames import Image
 from stacker.fusion.scoring import (
+    BURNT_GATE,
     LOG_REACH,
     LUMA,
     NOTHING,
+    OUTSIDE_GATE,
     FusionParameters,
     Score,
     defer,
@@ -82,24 +84,48 @@ class Gate:
     Attributes
     ----------
     weight : ndarray of uint8, shape (h, w)
-        255 inside, little at the rim, 0 outside.
+        255 inside, little at the rim; `OUTSIDE_GATE` and `BURNT_GATE` where the frame has nothing to say.
+    burnt : ndarray of uint8, shape (h, w), or None
+        Where that is, above 0.
     """
 
     weight: Image
+    burnt: Image | None = None
 
     @classmethod
-    def of(cls, whole: Spans, inner: Spans, columns: int) -> Gate:
-        """From the pixels that a frame reaches and those away from its rim."""
-        weight = np.zeros((whole.first.size, columns), np.uint8)
+    def of(cls, whole: Spans, inner: Spans, columns: int, burnt: Image | None = None) -> Gate:
+        """From the pixels that a frame reaches, those away from its rim, and those that are burnt."""
+        weight = np.full((whole.first.size, columns), OUTSIDE_GATE, np.uint8)
         runs = zip(weight, whole.first, whole.last, inner.first, inner.last, strict=True)
         for row, first, last, clear, rim in runs:
             row[first:last] = _RIM_WEIGHT
             row[clear:rim] = 255
-        return cls(weight)
+        return _gate_without(weight, burnt)
+
+    @property
+    def telling(self) -> Image:
+        """Where the frame has something to say: 1, and 0 elsewhere; uint8, shape (h, w)."""
+        return (self.weight > OUTSIDE_GATE).view(np.uint8)
 
     def halved(self) -> Gate:
-        """On the next coarser grid."""
-        return Gate(np.asarray(cv2.pyrDown(self.weight)))
+        """On the next coarser grid, on which what is burnt spreads by a pixel: so far does a band see."""
+        burnt = None if self.burnt is None else np.asarray(cv2.pyrDown(self.burnt))
+        return _gate_without(np.asarray(cv2.pyrDown(self.weight)), burnt)
+
+    def padded(self, margins: tuple[int, int, int, int]) -> Gate:
+        """With margins that the frame does not reach: rows above and below, columns left and right."""
+        border = cv2.BORDER_CONSTANT
+        burnt = None if self.burnt is None else np.asarray(cv2.copyMakeBorder(self.burnt, *margins, border))
+        weight = np.asarray(cv2.copyMakeBorder(self.weight, *margins, border, value=OUTSIDE_GATE))
+        return Gate(weight, burnt)
+
+
+def _gate_without(weight: Image, burnt: Image | None) -> Gate:
+    """The gate of a frame that is burnt where that is above 0."""
+    if burnt is None:
+        return Gate(weight)
+    weight[burnt > 0] = BURNT_GATE
+    return Gate(weight, (burnt > 0).astype(np.uint8) * np.uint8(255))
 
 
 class Bands:
@@ -198,7 +224,7 @@ class Bands:
                 margins = _margins(windows[level].halved(1), windows[fine])
                 picture = np.stack([_padded(plane, margins) for plane in picture])
                 activity = _padded(activity, margins)
-                gate = Gate(cv2.copyMakeBorder(gate.weight, *margins, cv2.BORDER_CONSTANT, value=0))
+                gate = gate.padded(margins)
             other, gate = inherit(activity), gate.halved()
             half, energy = second if level == 0 else self._measure(picture, to_levels, level + 1)
             self._defer(energy, other, windows[level + 1].halved(1), level + 1)
@@ -270,7 +296,8 @@ class Bands:
     ) -> tuple[Image, Score]:
         """What goes into the finest band's score beside its own energy, over the frame's half size."""
         settings = self._parameters
-        reached = cv2.resize(gate.weight, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_NEAREST) > 0
+        cells = cv2.resize(gate.weight, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_NEAREST)
+        reached = np.asarray(cells > OUTSIDE_GATE)
         seen = self._first_seen[window.halved(2).slices_in(self._windows[0].halved(2))]
         cells = np.asarray(cv2.log(second + np.float32(1)))
         near = self._glitter[window.halved(2).slices_in(self._windows[0].halved(2))]

@@ -11,7 +11,7 @@ import numpy as np
 
 from stacker.frames import Image
 from stacker.fusion.window import Window
-from stacker.registration.exposure import Gain
+from stacker.registration.exposure import Levels
 from stacker.registration.similarity import Matrix
 
 __all__ = ["DepthIndex", "Fused", "Fusion"]
@@ -106,7 +106,7 @@ class Fused:
 class Fusion(Protocol):
     """A way of fusing, fed one registered frame at a time."""
 
-    def add(self, pixels: Image, transform: Matrix, gain: Gain, index: int) -> None:
+    def add(self, pixels: Image, transform: Matrix, levels: Levels, index: int) -> None:
         """Fold a frame in.
 
         Parameters
@@ -115,8 +115,8 @@ class Fusion(Protocol):
             RGB, the same size and type for all frames; not kept.
         transform : ndarray, shape (3, 3)
             Frame to reference view.
-        gain : ndarray, shape (3,)
-            Factors for red, green and blue.
+        levels : Levels
+            What makes it as bright as the picture.
         index : int
             The frame's place in the stack.
         """

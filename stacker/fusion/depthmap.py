@@ -15,9 +15,9 @@ from stacker.fusion.depth import DepthTracker, Surface
 from stacker.fusion.placing import Placed, place
 from stacker.fusion.scratch import Scratch
 from stacker.fusion.softmean import CELL_PX, SoftMean
-from stacker.fusion.weighted import preview_step, reached_cells, reduced
+from stacker.fusion.weighted import preview_step, reached_cells, reduced, telling_cells
 from stacker.fusion.window import Window, window_of
-from stacker.registration.exposure import Gain
+from stacker.registration.exposure import Levels
 from stacker.registration.similarity import Matrix
 
 __all__ = ["DepthMapFusion"]
@@ -68,19 +68,19 @@ class DepthMapFusion:
         self._look_again = look_again
         self._depth = DepthTracker(noise_sigma)
         self._sketch = _Sketch()
-        self._added: dict[int, tuple[Matrix, Gain]] = {}
+        self._added: dict[int, tuple[Matrix, Levels]] = {}
         self._scratch = Scratch()
 
-    def add(self, pixels: Image, transform: Matrix, gain: Gain, index: int) -> None:
+    def add(self, pixels: Image, transform: Matrix, levels: Levels, index: int) -> None:
         """Look at a frame for the first time; see `stacker.fusion.base.Fusion`."""
-        window, placed = self._placed(pixels, transform, gain)
+        window, placed = self._placed(pixels, transform, levels)
         self._depth.cover(window)
         self._sketch.cover(window)
         luma = half_luma(placed.picture)
         score = self._scratch.array("score", *luma.shape)
-        self._depth.add(luma, reached_cells(placed), window, index, score)
+        self._depth.add(luma, telling_cells(placed), window, index, score)
         self._sketch.add(placed, score, window)
-        self._added[index] = transform, gain
+        self._added[index] = transform, levels
 
     def preview(self, max_width_px: int) -> Fused:
         """The sharpest frame at each place so far, reduced; see `stacker.fusion.base.Fusion`."""
@@ -106,9 +106,9 @@ class DepthMapFusion:
         self._scratch = Scratch()
         return Fused(image, reached, extent, self._depth.shares(), self._depth.spread(surface))
 
-    def _placed(self, pixels: Image, transform: Matrix, gain: Gain) -> tuple[Window, Placed]:
+    def _placed(self, pixels: Image, transform: Matrix, levels: Levels) -> tuple[Window, Placed]:
         window = window_of(transform, self._size).aligned(CELL_PX)
-        return window, place(pixels, transform, gain, window, self._scratch)
+        return window, place(pixels, transform, levels, window, self._scratch)
 
     def _require_frames(self) -> Window:
         assert self._depth.extent is not None, "add() comes first"

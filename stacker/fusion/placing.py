@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 
 from stacker.frames import Image, full_scale
+from stacker.fusion.burnt import burnt_pixels
 from stacker.fusion.scratch import Scratch
 from stacker.fusion.window import Window, corners_in_reference
-from stacker.registration.exposure import Gain
+from stacker.registration.exposure import Levels
 from stacker.registration.similarity import Matrix
 
 __all__ = ["Placed", "place"]
@@ -19,9 +20,6 @@ __all__ = ["Placed", "place"]
 _RIM_PX = 2
 _RIM_WEIGHT = 0.01
 """Pixels at the rim of a warped frame are interpolated from its mirrored edge: used where nothing else is."""
-
-_GAIN_TOLERANCE = 1e-3
-"""A quarter of a level at white: smaller differences of brightness are not worth a pass over the frame."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Placed:
     inside : ndarray of uint8, shape (h, w), or None
         255 where the frame reaches; None when it fills the window.
     gate : ndarray of float32, shape (h, w), or None
-        Weight by reach: 1 inside, little at the rim, 0 outside.
+        Weight by reach: 1 inside, little at the rim, 0 outside and where the frame is burnt.
     """
 
     picture: Image
@@ -43,7 +41,7 @@ class Placed:
     gate: Image | None
 
 
-def place(pixels: Image, transform: Matrix, gain: Gain, window: Window, scratch: Scratch) -> Placed:
+def place(pixels: Image, transform: Matrix, levels: Levels, window: Window, scratch: Scratch) -> Placed:
     """Warp a frame into a window of the reference view.
 
     Parameters
@@ -52,17 +50,15 @@ def place(pixels: Image, transform: Matrix, gain: Gain, window: Window, scratch:
         RGB of any of the three types.
     transform : ndarray, shape (3, 3)
         Frame to reference view.
-    gain : ndarray, shape (3,)
-        Factors for red, green and blue.
+    levels : Levels
+        What makes it as bright as the picture.
     window : Window
         What part of the reference view to fill.
     scratch : Scratch
         Holds the picture, until the next call.
     """
     height, width = pixels.shape[:2]
-    factors = (
-        (gain if np.abs(gain - 1).max() > _GAIN_TOLERANCE else np.ones(3)) * 255.0 / full_scale(pixels.dtype)
-    )
+    levels = Levels.same() if levels.none else levels
     shift = np.array([[1, 0, -window.x], [0, 1, -window.y], [0, 0, 1.0]]) @ transform
     offset = np.rint(shift[:2, 2]).astype(int)
     still = np.allclose(shift[:2, :2], np.eye(2), atol=1e-7) and np.allclose(shift[:2, 2], offset, atol=1e-4)
@@ -78,16 +74,27 @@ def place(pixels: Image, transform: Matrix, gain: Gain, window: Window, scratch:
         flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
         inverse = np.linalg.inv(shift)[:2]
         cv2.warpAffine(pixels, inverse, size, warped, flags, cv2.BORDER_REFLECT)
-    picture = _times(warped, factors, scratch.array("picture", *warped.shape))
-    if still and (window.width, window.height) == (width, height):
-        return Placed(picture, None, None)
-    return Placed(picture, *_reach(shift, (width, height), window, 0 if still else _RIM_PX))
+    picture = _levelled(warped, levels, scratch.array("picture", *warped.shape))
+    inside, gate = None, None
+    if not still or (window.width, window.height) != (width, height):
+        inside, gate = _reach(shift, (width, height), window, 0 if still else _RIM_PX)
+    burnt = burnt_pixels(picture, levels)
+    if burnt is not None:
+        gate = np.ones(burnt.shape, np.float32) if gate is None else gate
+        gate[burnt > 0] = 0
+    return Placed(picture, inside, gate)
 
 
-def _times(pixels: Image, factors: Gain, out: Image) -> Image:
-    """Multiply channel by channel, into floats."""
-    scalar: Any = (*(float(factor) for factor in factors), 1.0)  # OpenCV takes four numbers for a colour
-    return np.asarray(cv2.multiply(pixels, scalar, out, dtype=cv2.CV_32F))
+def _levelled(pixels: Image, levels: Levels, out: Image) -> Image:
+    """White at 255, as bright as the picture, in floats."""
+    factors = levels.gain * (255.0 / full_scale(pixels.dtype))
+    picture = np.asarray(cv2.multiply(pixels, _colour(factors), out, dtype=cv2.CV_32F))
+    return np.asarray(cv2.add(picture, _colour(levels.offset), picture)) if levels.offset.any() else picture
+
+
+def _colour(values: np.ndarray[Any, np.dtype[np.float64]]) -> Any:
+    """Three numbers as OpenCV takes them: a fourth belongs to a colour."""
+    return (*(float(value) for value in values), 0.0)
 
 
 def _reach(shift: Matrix, size: tuple[int, int], window: Window, rim_px: int) -> tuple[Image, Image]:

@@ -6,23 +6,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 
 from stacker.frames import Image, full_scale
 from stacker.fusion.bands import Bands, Gate, grown, level_windows, pyramid_levels
 from stacker.fusion.base import DepthIndex, Fused
+from stacker.fusion.burnt import burnt_cells
 from stacker.fusion.depth import DepthTracker
 from stacker.fusion.scoring import FusionParameters
 from stacker.fusion.scratch import Scratch
 from stacker.fusion.stages import MeanCode, SourceCode, Stages, choose_stages
 from stacker.fusion.window import Spans, Window, window_of
-from stacker.registration.exposure import Gain
+from stacker.registration.exposure import Levels
 from stacker.registration.similarity import Matrix
 
 __all__ = ["PyramidFusion"]
-
-_GAIN_TOLERANCE = 1e-3
-"""A quarter of a level at white: smaller differences of brightness are not worth rounding once more."""
 
 _SLACK = 64
 """The canvas grows by a 64th of its size at least: growing means to copy all there is."""
@@ -41,6 +40,7 @@ class _Bounds:
 
     low: Image  # (3, h, w)
     high: Image
+    burnt: Image | None = None  # (h, w), above 0 where a frame is that is burnt there and sets no bounds
 
     @classmethod
     def empty(cls, window: Window, dtype: np.dtype[Any]) -> _Bounds:
@@ -52,6 +52,18 @@ class _Bounds:
         least, most = _range(self.low.dtype)
         self.low = grown(self.low, before, after, most)
         self.high = grown(self.high, before, after, least)
+        if self.burnt is not None:
+            self.burnt = grown(self.burnt, before, after, 0)
+
+    def widen_but(self, planes: Image, inside: Image, burnt: Image, where: tuple[slice, slice]) -> None:
+        """`Stages.widen` for a frame that is burnt in places."""
+        if self.burnt is None:
+            self.burnt = np.zeros(self.low.shape[1:], np.uint8)
+        self.burnt[where] |= inside & burnt
+        kept = np.asarray(cv2.subtract(inside, burnt))
+        for plane, low, high in zip(planes, self.low, self.high, strict=True):
+            cv2.copyTo(cv2.min(low[where], plane), kept, low[where])
+            cv2.copyTo(cv2.max(high[where], plane), kept, high[where])
 
 
 class PyramidFusion:
@@ -94,28 +106,31 @@ class PyramidFusion:
         self._reach = self._room = Window(0, 0, 0, 0)
         self._scratch = Scratch()
 
-    def add(self, pixels: Image, transform: Matrix, gain: Gain, index: int) -> None:
+    def add(self, pixels: Image, transform: Matrix, levels: Levels, index: int) -> None:
         """Fold a frame in; see `stacker.fusion.base.Fusion`."""
         frame = window_of(transform, self._size)
         window = level_windows(frame, self._levels)[0]
         bounds = self._cover(frame)
         planes = self._scratch.array("planes", 3, window.height, window.width, dtype=self._source.dtype)
         to_frame = np.linalg.inv(transform) @ np.array([[1, 0, window.x], [0, 1, window.y], [0, 0, 1.0]])
-        gains, offsets = np.ones(3, np.float32), np.zeros(3, np.float32)
-        if np.abs(gain - 1).max() > _GAIN_TOLERANCE:
-            gains = gain.astype(np.float32)
-        self._stages.warp(pixels, to_frame, gains, offsets, planes)
+        kept = Levels.same() if levels.none else levels
+        self._stages.warp(pixels, to_frame, *kept.factors(self._source.dtype), planes)
         spans = Spans.of_frame(transform, self._size, window, -0.5)
         rows, columns = window.slices_in(level_windows(self._room, self._levels)[0])
-        self._stages.widen(planes, spans, bounds.low, bounds.high, (rows.start, columns.start))
+        burnt = burnt_cells(planes, kept, self._source.to_levels)
+        if burnt is None:
+            self._stages.widen(planes, spans, bounds.low, bounds.high, (rows.start, columns.start))
+        else:
+            pixels_burnt = burnt.repeat(2, axis=0).repeat(2, axis=1)
+            bounds.widen_but(planes, spans.mask(window.width), pixels_burnt, (rows, columns))
         whole = Spans.of_frame(transform, self._size, window, -0.5, step=2)
         inner = Spans.of_frame(transform, self._size, window, _RIM_PX, step=2)
-        gate = Gate.of(whole, inner, window.width // 2)
+        gate = Gate.of(whole, inner, window.width // 2, burnt)
         luma = self._scratch.array("luma", window.height // 2, window.width // 2)
         self._stages.luma(planes, self._source.to_levels, luma)
         lead = 0.0 if self._nearness is None else self._foreground * self._nearness(index)
         self._bands.add(planes, self._source.to_levels, luma, gate, frame, lead)
-        self._depth.add(luma, gate.weight, window, index)
+        self._depth.add(luma, gate.telling, window, index)
 
     def preview(self, max_width_px: int) -> Fused:
         """The picture so far, reduced; see `stacker.fusion.base.Fusion`."""
@@ -186,7 +201,8 @@ class PyramidFusion:
         canvas = level_windows(self._room, self._levels)[0]
         rows = slice(extent.y * step - canvas.y, extent.bottom * step - canvas.y, step)
         columns = slice(extent.x * step - canvas.x, extent.right * step - canvas.x, step)
-        return np.asarray(bounds.low[0, rows, columns] <= bounds.high[0, rows, columns])
+        reached = np.asarray(bounds.low[0, rows, columns] <= bounds.high[0, rows, columns])
+        return reached if bounds.burnt is None else reached | (bounds.burnt[rows, columns] > 0)
 
     def _require_frames(self) -> _Bounds:
         assert self._bounds is not None, "add() comes first"

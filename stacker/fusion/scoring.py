@@ -10,10 +10,12 @@ import numpy as np
 from stacker.frames import Image
 
 __all__ = [
+    "BURNT_GATE",
     "CONFIDENT",
     "LOG_REACH",
     "LUMA",
     "NOTHING",
+    "OUTSIDE_GATE",
     "FusionParameters",
     "Score",
     "defer",
@@ -33,8 +35,14 @@ NOTHING = -1e9
 _OUTSIDE = -1e4
 """Logarithmic weight of pixels that a frame does not reach: counts only where no frame does."""
 
-LOG_REACH = np.append(_OUTSIDE, 2 * np.log(np.arange(1, 256) / 255)).astype(np.float32)
-"""What is added to the logarithmic weight by how far a frame reaches, for 0 (not at all) to 255 (it does)."""
+_BURNT = 2 * _OUTSIDE
+"""Where a frame is burnt: what is mirrored beyond the edge of another is a better guess."""
+
+BURNT_GATE, OUTSIDE_GATE = 0, 1
+"""Reach of a frame where it is burnt, and where it is not at all; from 2 on it is a share, 255 the whole."""
+
+LOG_REACH = np.concatenate([[_BURNT, _OUTSIDE], 2 * np.log(np.arange(2, 256) / 255)]).astype(np.float32)
+"""What is added to the logarithmic weight by the reach of a frame."""
 
 _SIGMA = 0.42
 """Of the window over which energy is summed, in half-size pixels, on top of the sums over 2 x 2. Wider ones

@@ -200,7 +200,7 @@ class Stages(Protocol):
         score : Score
             How the parts make up activity and weight.
         gate : ndarray of uint8, shape (h, w)
-            Weight by reach: 255 inside the frame, 0 outside.
+            Reach: 255 inside the frame; see `stacker.fusion.scoring.LOG_REACH`.
         strength : ndarray of float32
             Logarithm of the sum of all frames' weights over the canvas; this frame's is added.
         corner : tuple of int

@@ -14,7 +14,7 @@ from stacker.fusion.placing import Placed, place
 from stacker.fusion.scratch import Scratch
 from stacker.fusion.softmean import CELL_PX, SoftMean
 from stacker.fusion.window import Window, window_of
-from stacker.registration.exposure import Gain
+from stacker.registration.exposure import Levels
 from stacker.registration.similarity import Matrix
 
 __all__ = ["WeightedFusion"]
@@ -45,15 +45,15 @@ class WeightedFusion:
         self._mean = SoftMean()
         self._scratch = Scratch()
 
-    def add(self, pixels: Image, transform: Matrix, gain: Gain, index: int) -> None:
+    def add(self, pixels: Image, transform: Matrix, levels: Levels, index: int) -> None:
         """Fold a frame in; see `stacker.fusion.base.Fusion`."""
         window = window_of(transform, self._size).aligned(CELL_PX)
         self._depth.cover(window)
         self._mean.cover(window)
-        placed = place(pixels, transform, gain, window, self._scratch)
+        placed = place(pixels, transform, levels, window, self._scratch)
         luma = half_luma(placed.picture)
         score = self._scratch.array("score", *luma.shape)
-        self._depth.add(luma, reached_cells(placed), window, index, score)
+        self._depth.add(luma, telling_cells(placed), window, index, score)
         self._mean.add(placed, score * np.float32(_EXPONENT), window)
 
     def preview(self, max_width_px: int) -> Fused:
@@ -80,6 +80,11 @@ class WeightedFusion:
 def reached_cells(placed: Placed) -> Image | None:
     """Where a placed frame reaches, cell by cell; None where it fills the window."""
     return None if placed.inside is None else placed.inside[::CELL_PX, ::CELL_PX]
+
+
+def telling_cells(placed: Placed) -> Image | None:
+    """Where a placed frame reaches and is not burnt, above 0, cell by cell; None where that is everywhere."""
+    return None if placed.gate is None else (placed.gate[::CELL_PX, ::CELL_PX] > 0).astype(np.uint8)
 
 
 def preview_step(extent: Window, max_width_px: int) -> int:

@@ -9,6 +9,7 @@ from enum import Enum
 
 from stacker.frames import Image
 from stacker.registration.anchor import Anchor
+from stacker.registration.brightness import Brightness
 from stacker.registration.exposure import Gain, Levels, relative_levels
 from stacker.registration.levels import MatchPyramid
 from stacker.registration.link import Link
@@ -61,7 +62,7 @@ class Registration:
     gain : ndarray, shape (3,)
         Factors for red, green, blue.
     offset : ndarray, shape (3,)
-        In 1/255 of white, to be added after the gain; see `stacker.registration.exposure.levelled`.
+        In 1/255 of white, to be added after the gain.
     correlation : float
         With the neighbour after registration; 1 for the first frame.
     misfit_px : float
@@ -116,6 +117,8 @@ class Chain:
         Whether to register and whether to match brightness.
     model : MotionModel
         What is fitted.
+    first : Levels, optional
+        What makes the first frame as bright as the others are to be; nothing by default.
     """
 
     def __init__(
@@ -126,12 +129,14 @@ class Chain:
         align: bool = True,
         exposure: bool = True,
         model: MotionModel = MotionModel.SIMILARITY,
+        first: Levels | None = None,
     ) -> None:
         self._base = identity() if base is None else base
         self._view_mm = None if geometry is None else geometry.reference_mm
         self._width_px = width_px
         self._align, self._exposure, self._model = align, exposure, model
         self._rail = Rail(None if geometry is None else geometry.pupil_distance_mm)
+        self._brightness = Brightness(_step_levels, first)
         self._first: Link | None = None
         self._last: Link | None = None
         self._pace = Pace()
@@ -144,6 +149,7 @@ class Chain:
         """Make the first frame the neighbour of the next one: the other half of a stack, outward."""
         self._last, self._gap, self._revised = self._first, _Gap(), ()
         self._pace.turn_round()
+        self._brightness.rewind()
         if self._first is not None:
             self._anchor = Anchor(self._first)
 
@@ -183,6 +189,7 @@ class Chain:
         return self._rail.fit()
 
     def _begin(self, link: Link) -> Registration:
+        link = replace(link, levels=self._brightness.add(link))
         self._first = self._last = link
         self._anchor = Anchor(link)
         if link.position_mm is not None:
@@ -204,7 +211,7 @@ class Chain:
         if self._align and self._anchor is not None:
             link = self._anchor.checked(link, last, found, bumped, self._focus_top)
         if self._exposure:
-            link = replace(link, levels=last.levels.after(_step_levels(last, link)))
+            link = replace(link, levels=self._brightness.add(link))
         self._close_gap(last, link)
         self._last = link
         return self._told(link, found.correlation, found.misfit_px / seen.factor, Verdict.REGISTERED)

@@ -11,7 +11,7 @@ import numpy as np
 from stacker.frames import Image, full_scale
 from stacker.registration.similarity import Matrix
 
-__all__ = ["Gain", "Levels", "Tones", "levelled", "relative_levels", "tones"]
+__all__ = ["Gain", "Levels", "Tones", "relative_levels", "tones"]
 
 Gain = np.ndarray[Any, np.dtype[np.float64]]
 """Factors for red, green and blue."""
@@ -43,8 +43,12 @@ _TELLING_ERROR = 0.03
 _FIT_BLUR_PX = 4.0
 """In the reduced picture: more than defocus differs between neighbours."""
 
-_VISIBLE = 0.5
-"""Of 255."""
+_SAME = 0.25
+"""Of 255: a smaller change at black and at white is not worth rounding once more."""
+
+_BRIGHTER = 0.9
+"""What a frame shows as white counts as burnt when the picture shows it darker than this share of white:
+another frame tells there what this one cannot. Flicker is less."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,36 @@ class Levels:
     def after(self, step: Levels) -> Levels:
         """Both, the step first."""
         return Levels(self.gain * step.gain, self.gain * step.offset + self.offset)
+
+    def inverse(self) -> Levels:
+        """What undoes this."""
+        return Levels(1 / self.gain, -self.offset / self.gain)
+
+    @property
+    def none(self) -> bool:
+        """Whether nothing that can be seen is changed."""
+        changes = np.abs(self.offset).max(), np.abs(255.0 * (self.gain - 1) + self.offset).max()
+        return bool(max(changes) < _SAME)
+
+    def factors(self, dtype: np.dtype[Any]) -> tuple[Image, Image]:
+        """Gain and offset for samples of a type, float32, shape (3,) each."""
+        offset = self.offset * (full_scale(dtype) / 255.0)
+        return self.gain.astype(np.float32), offset.astype(np.float32)
+
+    def burnt_from(self) -> Gain | None:
+        """From which value on samples of the levelled frame are burnt.
+
+        Returns
+        -------
+        ndarray or None, shape (3,)
+            In 1/255 of white, infinite for channels in which the frame is not brighter than the picture; None
+            when there is no other.
+        """
+        white = 255.0 * self.gain + self.offset
+        brighter = white < _BRIGHTER * 255.0
+        if not brighter.any():
+            return None
+        return np.where(brighter, _CLIPPED * 255.0 * self.gain + self.offset, np.inf)
 
     def mixed(self, other: Levels, share: float) -> Levels:
         """A share of the way to others."""
@@ -143,23 +177,6 @@ def relative_levels(fixed: Tones, moving: Tones, transform: Matrix) -> Levels:
         if np.count_nonzero(usable) >= _MIN_SHARE * usable.size:
             return _fitted(fixed.colours, warped, usable)
     return Levels.same()
-
-
-def levelled(pixels: Image, levels: Levels) -> Image:
-    """Add to a frame's pixels what makes a gain alone right for it; the same array when that is nothing.
-
-    Parameters
-    ----------
-    pixels : ndarray, shape (H, W, 3)
-        RGB; uint8, uint16, or float32 from 0 to 1.
-    levels : Levels
-        Of the frame.
-    """
-    if np.abs(levels.offset).max() < _VISIBLE:
-        return pixels
-    before = levels.offset / levels.gain * (full_scale(pixels.dtype) / 255.0)
-    scalar: Any = (*(float(part) for part in before), 0.0)  # OpenCV takes four numbers for a colour
-    return np.asarray(cv2.add(pixels, scalar))
 
 
 def _fitted(light: Image, other: Image, usable: np.ndarray[Any, np.dtype[np.bool_]]) -> Levels:

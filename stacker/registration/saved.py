@@ -15,6 +15,7 @@ import numpy as np
 from stacker.errors import DataError, UserError
 from stacker.focus.sharpness import sharpness
 from stacker.frames import Frame, Image
+from stacker.registration.brightness import Brightness
 from stacker.registration.chain import Registration, Verdict
 from stacker.registration.exposure import Levels, Tones, relative_levels, tones
 from stacker.registration.similarity import Matrix, inverse, rescaled
@@ -166,7 +167,7 @@ def _parsed(frame: dict[str, Any]) -> SavedTransform:
 class _Link:
     tones: Tones
     transform: Matrix
-    levels: Levels
+    width_px: int
 
 
 class KnownChain:
@@ -178,16 +179,19 @@ class KnownChain:
         By index.
     exposure : bool
         Whether to match brightness.
+    first : Levels, optional
+        What makes the first frame as bright as the others are to be; nothing by default.
     """
 
-    def __init__(self, known: Mapping[int, SavedTransform], exposure: bool = True) -> None:
+    def __init__(
+        self, known: Mapping[int, SavedTransform], exposure: bool = True, first: Levels | None = None
+    ) -> None:
         self._known, self._exposure = known, exposure
-        self._first: _Link | None = None
-        self._last: _Link | None = None
+        self._brightness = Brightness(_step, first)
 
     def rewind(self) -> None:
         """Make the first frame the neighbour of the next one; see `Chain.rewind`."""
-        self._last = self._first
+        self._brightness.rewind()
 
     def add(self, pixels: Image, index: int) -> Registration:
         """Place the next frame.
@@ -200,15 +204,11 @@ class KnownChain:
             Its place in the set.
         """
         known = self._known[index]
-        link = _Link(_tones(pixels), known.matrix, Levels.same())
-        if self._exposure and self._last is not None and known.verdict is not Verdict.FOREIGN:
-            levels = self._last.levels.after(_step(self._last, link, pixels))
-            link = _Link(link.tones, link.transform, levels)
-        if known.verdict is not Verdict.FOREIGN:
-            self._first, self._last = self._first or link, link
-        levels = link.levels
+        levels = Levels.same()
+        if known.verdict is not Verdict.FOREIGN and self._exposure:
+            levels = self._brightness.add(_Link(_tones(pixels), known.matrix, pixels.shape[1]))
         return Registration(
-            link.transform, levels.gain, levels.offset, 1.0, 0.0, known.verdict, sharpness(pixels)
+            known.matrix, levels.gain, levels.offset, 1.0, 0.0, known.verdict, sharpness(pixels)
         )
 
 
@@ -220,7 +220,7 @@ def _tones(pixels: Image) -> Tones:
     return tones(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
 
 
-def _step(last: _Link, link: _Link, pixels: Image) -> Levels:
+def _step(last: _Link, link: _Link) -> Levels:
     to_moving = inverse(link.transform) @ last.transform
-    ratio = link.tones.colours.shape[1] / pixels.shape[1]
+    ratio = link.tones.colours.shape[1] / link.width_px
     return relative_levels(last.tones, link.tones, rescaled(to_moving, ratio))

@@ -10,6 +10,7 @@ import pytest
 
 from stacker import FusionParameters, Options, Stacker
 from stacker.fusion.pyramid import PyramidFusion
+from stacker.registration.exposure import Levels
 
 Picture = np.ndarray[Any, np.dtype[np.float32]]
 SIZE = (192, 256)
@@ -146,7 +147,7 @@ def test_the_wall_does_not_shine_through_an_opaque_foreground() -> None:
     for nearness in (None, lambda index: index / 6):
         fusion = PyramidFusion(SIZE[::-1], np.dtype(np.float32), 0.5, FusionParameters(), nearness=nearness)
         for index, frame in enumerate(frames):
-            fusion.add((frame / 255).astype(np.float32), np.eye(3), np.ones(3), index)
+            fusion.add((frame / 255).astype(np.float32), np.eye(3), Levels.same(), index)
         difference = fusion.finish().image * 255 - truth
         errors.append(float(np.sqrt((difference[inside] ** 2).mean())))
     assert errors[1] < 0.6 * errors[0]

@@ -130,9 +130,9 @@ def test_frames_that_share_nothing_are_refused(tmp_path: Path) -> None:
     found = [tmp_path / f"f{number}.png" for number in range(4)]
     for number, path in enumerate(found):
         write_image(path, textured(40 + number))
-    with pytest.raises(DataError, match=r"another subject|do not show one subject"):
+    with pytest.raises(DataError, match=r"another subject|do not belong together"):
         fuse_files(found)
-    with pytest.raises(DataError, match="do not show one subject"):
+    with pytest.raises(DataError, match="do not belong together"):
         fuse_files(found, skip_bad=True)
     with pytest.raises(DataError, match=r"f0\.png cannot be stacked"):
         fuse_files(found[:2])

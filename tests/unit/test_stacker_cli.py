@@ -102,10 +102,13 @@ def test_an_empty_folder(tmp_path: Path) -> None:
 def test_frames_of_two_sizes(frames: Path, tmp_path: Path) -> None:
     write_image(frames / "f11.jpg", np.zeros((60, 120, 3), np.uint8))
     done = run("fuse", frames, "-o", tmp_path / "out.tif")
-    assert done.returncode == 2
-    assert "f11.jpg is 120 × 60 px" in done.stderr
-    assert "f2.jpg is 120 × 80 px" in done.stderr or "f10.jpg is 120 × 80 px" in done.stderr
+    assert done.returncode == 4
+    assert "f11.jpg cannot be stacked: it is 120 × 60 px" in done.stderr
+    assert "the frames around it are 120 × 80 px" in done.stderr
     assert leftovers(tmp_path) == []
+    skipping = run("fuse", frames, "-o", tmp_path / "out.tif", "--skip-bad")
+    assert skipping.returncode == 0
+    assert "skipped f11.jpg: it is 120 × 60 px" in skipping.stderr
 
 
 def test_a_truncated_frame_is_named_and_skipped_only_on_request(frames: Path, tmp_path: Path) -> None:

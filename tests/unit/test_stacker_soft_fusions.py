@@ -14,10 +14,11 @@ from stacker.fusion.depthmap import DepthMapFusion
 from stacker.fusion.methods import FusionSetup, Method, make_fusion, needs_second_look
 from stacker.fusion.scoring import FusionParameters
 from stacker.fusion.weighted import WeightedFusion
+from stacker.registration.exposure import Levels
 
 SIZE = (192, 128)
 COUNT = 7
-STILL, EVEN = np.eye(3), np.ones(3)
+STILL, EVEN = np.eye(3), Levels.same()
 
 
 def scene() -> tuple[Image, Image]:
@@ -123,9 +124,9 @@ def test_the_canvas_grows_and_is_filled_by_the_frames_that_reach(build: Build) -
 def test_a_gain_is_applied(build: Build) -> None:
     pictures = frames()
     fusion = build(pictures, 1.0)
-    fusion.add(pictures[3], STILL, np.array([1.2, 1.0, 0.8]), 3)
+    fusion.add(pictures[3], STILL, Levels(np.array([1.2, 1.0, 0.8]), np.array([0.0, 5.0, 0.0])), 3)
     means = fusion.finish().image.mean(axis=(0, 1))
-    np.testing.assert_allclose(means, pictures[3].mean(axis=(0, 1)) * [1.2, 1.0, 0.8], rtol=0.02)
+    np.testing.assert_allclose(means, pictures[3].mean(axis=(0, 1)) * [1.2, 1.0, 0.8] + [0, 5, 0], rtol=0.02)
 
 
 @BOTH

@@ -17,6 +17,7 @@ from stacker.fusion.scoring import FusionParameters
 from stacker.fusion.stages import MeanCode, SourceCode, Stages, choose_stages
 from stacker.fusion.window import Spans, Window
 from stacker.fusion.workers import over_rows
+from stacker.registration.exposure import Levels
 
 SIZE = (200, 136)
 WHITE: dict[str, float] = {"u1": 255.0, "u2": 65535.0, "f4": 1.0}
@@ -44,7 +45,7 @@ def fuse(stages: Stages, dtype: str) -> Any:
         quarter = slice(SIZE[0] * index // 4, SIZE[0] * (index + 1) // 4)
         frame[:, quarter] = sharp[:, quarter]
         transform = similarity(1 + 0.01 * index, 0.002 * index, (-2.3 * index, 1.7 * index))
-        fusion.add(frame, transform, np.full(3, 1 + 0.02 * index), index)
+        fusion.add(frame, transform, Levels(np.full(3, 1 + 0.02 * index), np.zeros(3)), index)
     return fusion.finish()
 
 
@@ -68,7 +69,7 @@ def test_without_a_warp_the_two_differ_by_rounding_alone() -> None:
     for compiled in (True, False):
         fusion = PyramidFusion(SIZE, np.dtype("u1"), 1.0, FusionParameters(), choose_stages(compiled))
         for index, frame in enumerate(frames):
-            fusion.add(frame, np.eye(3), np.ones(3), index)
+            fusion.add(frame, np.eye(3), Levels.same(), index)
         pictures.append(fusion.finish().image.astype(int))
     difference = np.abs(pictures[0] - pictures[1])
     assert difference.max() <= 1

@@ -1,0 +1,103 @@
+"""Tells which frames do not belong together, and whether the one that a stack begins with does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from stacker.frames import Frame
+from stacker.registration.brightness import OTHER_EXPOSURE
+from stacker.registration.exposure import Levels
+from stacker.result import FrameReport
+
+__all__ = ["Odd", "OddReference", "Shape", "levels_of_others"]
+
+_TOGETHER = 0.5
+"""Part of that by which the two frames behind the first may differ and still speak for all others."""
+
+
+@dataclass(frozen=True)
+class Odd:
+    """A frame that is unlike the others.
+
+    Attributes
+    ----------
+    index : int
+        Its place among the files.
+    reason : str
+        In what it is unlike them.
+    of_reference : str
+        What the reason would be if the first frame were the odd one.
+    """
+
+    index: int
+    reason: str
+    of_reference: str
+
+
+class OddReference(Exception):  # noqa: N818 - a message between two functions, not an error
+    """The frame that was to be the reference is unlike the two after it.
+
+    Parameters
+    ----------
+    reason : str
+        Why it is to be left out; empty when it is not.
+    levels : Levels, optional
+        What makes it as bright as they are, when that is all.
+    """
+
+    def __init__(self, reason: str, levels: Levels | None = None) -> None:
+        super().__init__(reason)
+        self.reason, self.levels = reason, levels
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What all frames of a stack have in common: size and bit depth."""
+
+    width: int
+    height: int
+    bit_depth: int
+
+    @classmethod
+    def of(cls, frame: Frame) -> Shape:
+        """Of one frame."""
+        return cls(frame.width, frame.height, frame.bit_depth)
+
+    def unlike(self, index: int, other: Shape) -> Odd | None:
+        """In what a frame of another shape is odd; None when it is alike."""
+        if self == other:
+            return None
+        mine, its = self._told(other), other._told(self)
+        return Odd(index, _has(its, mine), _has(mine, its))
+
+    def _told(self, other: Shape) -> str:
+        if (self.width, self.height) != (other.width, other.height):
+            return f"{self.width} × {self.height} px"
+        return f"{self.bit_depth}-bit"
+
+
+def _has(this: str, others: str) -> str:
+    return f"it is {this}, and the frames around it are {others}"
+
+
+def levels_of_others(reports: Sequence[FrameReport]) -> Levels | None:
+    """What makes the first frame as bright as the two behind it.
+
+    Parameters
+    ----------
+    reports : sequence of FrameReport
+        Of the first three frames; gains are relative to the first.
+
+    Returns
+    -------
+    Levels or None
+        None when the first is no brighter or darker than both, or they do not agree.
+    """
+    first, *others = reports
+    steps = [float(np.log(np.array(report.gain) / np.array(first.gain)).mean()) for report in others]
+    if min(np.abs(steps)) < OTHER_EXPOSURE or abs(steps[0] - steps[1]) > _TOGETHER * min(np.abs(steps)):
+        return None
+    return others[0].levels.mixed(others[1].levels, 0.5).inverse()
