@@ -160,7 +160,8 @@ def _fuse(
         typer.Option(
             metavar="FILE | STEP | none",
             help="Rail positions, growing towards the subject: a file (text, CSV or JSON) with a length per "
-            'frame, or a step such as "0.5mm". Frames of a rig session bring their own; "none" ignores them.',
+            'frame, or a step such as "0.5mm". Frames of a rig session, or with a RailPosition in their XMP, '
+            'bring their own; "none" ignores them.',
             rich_help_panel="Registration",
         ),
     ] = None,
@@ -200,7 +201,9 @@ def _fuse(
     skip_bad: Annotated[
         bool,
         typer.Option(
-            "--skip-bad", help="Leave out frames that cannot be read or show another subject, and name them."
+            "--skip-bad",
+            help="Leave out frames that cannot be read, have another size or show another subject, and "
+            "name them.",
         ),
     ] = False,
     bit_depth: Annotated[
@@ -223,7 +226,7 @@ def _fuse(
     """Fuse the frames of a focus stack into one picture that is sharp all over.
 
     The profile and EXIF of the frames are kept. Nothing is written unless all is finished. Exit codes: 0
-    done, 2 wrong use, 4 unreadable frame or full disk, 130 interrupted.
+    done, 2 wrong use, 4 frame that cannot be used or full disk, 130 interrupted.
     """
     started = time.perf_counter()
     from stacker.io.listing import list_frames
@@ -276,13 +279,13 @@ def _fuse(
         raise typer.Exit(INTERRUPTED) from None
     seconds = time.perf_counter() - started
     if json_report:
-        report = as_json(result, output, seconds)
+        report = as_json(result, output, seconds, where)
         typer.echo(json.dumps(report | {"slabs": [str(path) for path in slabs]}))
         return
     for warning in warnings_of(result):
         typer.echo(f"stacker: {warning}", err=True)
     if wanted.talk:
-        typer.echo(summary(result, output, seconds))
+        typer.echo(summary(result, output, seconds, where))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stacker.batch.files import FilesResult, Progress
+    from stacker.io.positions import Positions
     from stacker.result import FrameReport
 
 __all__ = ["as_json", "shown_progress", "summary", "warnings_of"]
@@ -46,7 +47,7 @@ def warnings_of(result: FilesResult) -> Iterator[str]:
             yield f"{report.name} cannot be registered (correlation {report.correlation:.2f}): {fate}"
 
 
-def summary(result: FilesResult, output: Path, seconds: float) -> str:
+def summary(result: FilesResult, output: Path, seconds: float, where: Positions | None = None) -> str:
     """One line."""
     stack = result.stack
     height, width = stack.image.shape[:2]
@@ -58,6 +59,8 @@ def summary(result: FilesResult, output: Path, seconds: float) -> str:
         f"{seconds:.1f} s",
         f"noise {stack.noise_sigma:.1f} of 255",
     ]
+    if where is not None:
+        parts.append(f"positions from {where.source}")
     if stack.pupil_fit is not None:
         fit = stack.pupil_fit
         parts.append(f"pupil distance {fit.pupil_distance_mm:.0f} ± {fit.standard_error_mm:.0f} mm")
@@ -68,7 +71,9 @@ def summary(result: FilesResult, output: Path, seconds: float) -> str:
     return ", ".join(parts)
 
 
-def as_json(result: FilesResult, output: Path, seconds: float) -> dict[str, Any]:
+def as_json(
+    result: FilesResult, output: Path, seconds: float, where: Positions | None = None
+) -> dict[str, Any]:
     """The same and more, for ``--json``."""
     stack = result.stack
     height, width = stack.image.shape[:2]
@@ -82,6 +87,7 @@ def as_json(result: FilesResult, output: Path, seconds: float) -> dict[str, Any]
         "noise_sigma": stack.noise_sigma,
         "method": stack.method,
         "reason": stack.reason,
+        "positions": None if where is None else {"source": where.source, "mm": list(where.positions_mm)},
         "pupil_fit": None if stack.pupil_fit is None else asdict(stack.pupil_fit),
         "simulated": result.simulated,
         "unused": [report.name for report in stack.unused],

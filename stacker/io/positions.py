@@ -1,4 +1,4 @@
-"""Rail positions of frames: from a file, from a step, or from the journal of the session they were shot in.
+"""Rail positions of frames: from a file, a step, the journal of the session they were shot in, or their XMP.
 
 The journal is that of ``rig``: ``journal.jsonl`` in the folder above the frames, one JSON object a line. Its
 first line, ``session_started``, holds the plan (``pupil_distance_mm``); every ``frame_saved`` line holds
@@ -77,7 +77,20 @@ def read_positions(text: str, paths: Sequence[Path]) -> Positions:
 
 
 def find_positions(paths: Sequence[Path]) -> Positions | None:
-    """Positions that the journal of a session knows, or None unless it knows every one of the frames."""
+    """Positions that come with the frames: from the journal of the session or from XMP.
+
+    None unless every one of the frames has one.
+    """
+    found = _in_journal(paths)
+    if found is not None:
+        return found
+    from stacker.io.rail_xmp import positions_in_xmp
+
+    positions = positions_in_xmp(paths)
+    return None if positions is None else Positions(positions, "the XMP of the frames")
+
+
+def _in_journal(paths: Sequence[Path]) -> Positions | None:
     by_file: dict[Path, float] = {}
     pupil_mm: float | None = None
     for folder in dict.fromkeys(path.absolute().parent.parent for path in paths):

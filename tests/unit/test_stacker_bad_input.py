@@ -319,3 +319,51 @@ def test_positions_of_a_session_are_used(paths: list[Path], tmp_path: Path) -> N
     options = Options(pupil_distance_mm=found.pupil_distance_mm)
     result = fuse_files(sorted(folder.iterdir()), options, positions_mm=found.positions_mm)
     assert error_of(result.stack.image[:160, :240]) < 6
+
+
+def exposed(picture: np.ndarray, stops: float) -> np.ndarray:
+    """The same photograph under more or less light: sRGB decoded, multiplied, clipped, encoded."""
+    value = picture / 255
+    light = np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4) * 2.0**stops
+    light = np.clip(light, 0, 1)
+    back = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+    return np.rint(back * 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("odd", "stops", "method", "limit"),
+    [
+        # A tenth of frame 1 is burnt, and no other frame has it sharp: blurred peaks are darker.
+        (1, 1.0, Method.AUTO, 8.0),
+        (1, 1.0, Method.DEPTHMAP, 8.0),
+        (2, 1.0, Method.AUTO, 2.5),
+        (2, 1.0, Method.WEIGHTED, 2.5),
+        (2, -1.0, Method.AUTO, 0.5),
+    ],
+)
+def test_a_frame_a_stop_off_leaves_no_trace(
+    paths: list[Path], odd: int, stops: float, method: Method, limit: float
+) -> None:
+    """Frame 2 is the reference, whose brightness is then not that of the picture."""
+    options = Options(method=method)
+    plain = fuse_files(paths, options).stack.image[:160, :240].astype(float)
+    write_image(paths[odd], exposed(read_frame(paths[odd]).pixels, stops))
+    stack = fuse_files(paths, options).stack
+    others = [report for report in stack.reports if report.index != odd]
+    assert all(np.abs(np.log(report.gain)).max() < 0.02 for report in others)
+    trace = cv2.blur(stack.image[:160, :240] - plain, (32, 32))[16:-16, 16:-16]
+    assert np.abs(trace).max() < limit
+
+
+@pytest.mark.parametrize("odd", [0, 2, 4])
+def test_a_frame_of_another_size_or_depth_is_left_out_on_request(paths: list[Path], odd: int) -> None:
+    pixels = read_frame(paths[odd]).pixels
+    write_image(paths[odd], pixels[:150] if odd else pixels.astype(np.uint16) * 257)
+    mine, theirs = ("240 × 150 px", "240 × 160 px") if odd else ("16-bit", "8-bit")
+    said = rf"f{odd + 1}\.png cannot be stacked: it is {mine}, and the frames around it are {theirs}"
+    with pytest.raises(DataError, match=said):
+        fuse_files(paths)
+    result = fuse_files(paths, skip_bad=True)
+    assert [bad.path for bad in result.skipped] == [paths[odd]]
+    assert sum(report.used for report in result.stack.reports) == COUNT - 1
+    assert result.stack.frame_size == (240, 160)

@@ -59,6 +59,11 @@ def test_a_folder_becomes_a_picture(frames: Path, tmp_path: Path) -> None:
 
 
 def test_the_report_for_machines(frames: Path, tmp_path: Path) -> None:
+    saved = [
+        {"event": "frame_saved", "position_mm": 0.5 * at, "files": [{"file": f"frames/f{number}.jpg"}]}
+        for at, number in enumerate((1, 2, 10))
+    ]
+    (tmp_path / "journal.jsonl").write_text("\n".join(map(json.dumps, saved)))
     done = run("fuse", frames, "-o", tmp_path / "out.png", "--json", "--reference", "first")
     report = json.loads(done.stdout)
     assert report["frames"] == 3
@@ -66,6 +71,7 @@ def test_the_report_for_machines(frames: Path, tmp_path: Path) -> None:
     assert report["reports"][0]["scale"] == 1.0
     assert report["reports"][2]["shift_px"] == pytest.approx([-9, 0], abs=0.3)
     assert sum(entry["share"] for entry in report["reports"]) == pytest.approx(1)
+    assert report["positions"] == {"source": "the journal of the session", "mm": [0.0, 0.5, 1.0]}
 
 
 def test_a_result_in_the_folder_of_the_frames_is_not_a_frame(frames: Path) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from stacker import UserError
+from stacker import UserError, write_image
 from stacker.io.positions import find_positions, read_positions
 from stacker.units import parse_length_mm
 
@@ -106,3 +107,55 @@ def test_a_frame_that_the_journal_does_not_know_makes_all_unknown(tmp_path: Path
     paths = session(tmp_path)
     assert find_positions([*paths, tmp_path / "frames" / "else.jpg"]) is None
     assert find_positions([tmp_path / "elsewhere" / "deep" / "f.jpg"]) is None
+
+
+def with_xmp(path: Path, properties: dict[str, str]) -> Path:
+    import exiv2
+
+    exiv2.XmpProperties.registerNs("http://rail.example/1.0/", "rail")
+    write_image(path, np.full((16, 16, 3), 90, np.uint8))
+    image = exiv2.ImageFactory.open(str(path))
+    image.readMetadata()
+    xmp = image.xmpData()
+    for name, value in properties.items():
+        xmp[f"Xmp.rail.{name}"] = value
+    image.setXmpData(xmp)
+    image.writeMetadata()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "texts"),
+    [
+        ("RailPosition", ["0 mm", "250 um", "0.5mm"]),
+        ("StagePosition_um", ["0", "250", "500"]),
+        ("ZPositionMm", ["0.0", "0.25", "0.5"]),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["jpg", "tif", "png"])
+def test_positions_in_the_xmp_of_frames_are_read(
+    tmp_path: Path, name: str, texts: list[str], suffix: str
+) -> None:
+    paths = [
+        with_xmp(tmp_path / f"f{number}.{suffix}", {"Step": "3 mm", name: text})
+        for number, text in enumerate(texts)
+    ]
+    found = find_positions(paths)
+    assert found is not None
+    assert found.positions_mm == (0.0, 0.25, 0.5)
+    assert found.source == "the XMP of the frames"
+
+
+def test_a_sidecar_goes_before_the_frame_and_steps_are_no_length(tmp_path: Path) -> None:
+    frame = with_xmp(tmp_path / "f.jpg", {"RailPosition": "1mm"})
+    (tmp_path / "f.xmp").write_text(
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description rdf:about="" xmlns:s="http://stage.example/" s:CarriagePosition="-2 mm"/>'
+        "</rdf:RDF></x:xmpmeta>"
+    )
+    found = find_positions([frame])
+    assert found is not None
+    assert found.positions_mm == (-2.0,)
+    steps = with_xmp(tmp_path / "g.jpg", {"FocusPosition": "1530"})
+    assert find_positions([steps]) is None
+    assert find_positions([frame, steps]) is None
