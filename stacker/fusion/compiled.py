@@ -301,6 +301,19 @@ def _hold(values: Any, scale: Any, low: Any, high: Any, limits: Any, out: Any) -
         out[x] = held if low[x] <= high[x] else value
 
 
+@inner
+def _luma_of_band(red: Any, green: Any, blue: Any, code: Any, scale: Any, out: Any) -> Any:
+    unit, bias = scale / (_F(4) * code[0]), _F(4) * code[1]
+    for x in range(out.size):
+        out[x] = (_F(red[x]) + _F(2) * _F(green[x]) + _F(blue[x]) - bias) * unit
+
+
+@inner
+def _add(values: Any, out: Any) -> Any:
+    for x in range(out.size):
+        out[x] += values[x]
+
+
 @compiled
 def finish_rows(
     half: Any,
@@ -310,6 +323,7 @@ def finish_rows(
     high: Any,
     scale: Any,
     limits: Any,
+    crisp: Any,
     top: Any,
     left: Any,
     out: Any,
@@ -319,17 +333,21 @@ def finish_rows(
 ) -> Any:
     """The full picture, pixel by pixel RGB, in the frames' type, from its half size and the finest band.
 
-    Rows are those of ``out``, whose first pixel is at row ``top`` and column ``left`` of the rest.
+    Rows are those of ``out``, whose first pixel is at row ``top`` and column ``left`` of the rest. ``crisp``
+    is the part of the finest band's luma that is added to every channel once more.
     """
     n = half.shape[2]
     red, green, blue = room[: 2 * n], room[2 * n : 4 * n], room[4 * n : 6 * n]
     values = room[6 * n : 8 * n]
     even, odd = room[8 * n : 9 * n + 2], room[9 * n + 2 : 10 * n + 4]
+    detail = room[10 * n + 4 : 12 * n + 4]
     for y in range(y0, y1):
         at = top + y
+        _luma_of_band(mean[0, at], mean[1, at], mean[2, at], code, crisp, detail)
         for c in range(3):
             _expanded(half[c], at // 2, even, odd)
             _expand_across(odd if at % 2 else even, mean[c, at], code, values)
+            _add(detail, values)
             _hold(values, scale, low[c, at], high[c, at], limits, room[c * 2 * n : (c + 1) * 2 * n])
         for x in range(out.shape[1]):
             out[y, x, 0] = red[left + x]

@@ -166,6 +166,7 @@ class FastStages:
         code: MeanCode,
         bounds: tuple[Image, Image],
         source: SourceCode,
+        crisp: float,
         corner: tuple[int, int],
         out: Image,
     ) -> None:
@@ -179,7 +180,8 @@ class FastStages:
             *bounds,
             np.float32(1 / source.to_levels),
             source.vector(),
+            np.float32(crisp),
             *corner,
             out,
-            room=10 * half.shape[2] + 4,
+            room=12 * half.shape[2] + 4,
         )

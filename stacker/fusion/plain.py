@@ -128,13 +128,16 @@ class PlainStages:
         code: MeanCode,
         bounds: tuple[Image, Image],
         source: SourceCode,
+        crisp: float,
         corner: tuple[int, int],
         out: Image,
     ) -> None:
         """A part of the full picture in the frames' type, held between the bounds."""
         where = slice(corner[0], corner[0] + out.shape[0]), slice(corner[1], corner[1] + out.shape[1])
+        bands = [code.values(plane) for plane in mean]
+        detail = cv2.transform(cv2.merge(bands), np.array([LUMA], np.float32) * np.float32(crisp))
         for channel in range(3):
-            picture = cv2.add(cv2.pyrUp(half[channel]), code.values(mean[channel]))[where]
+            picture = cv2.add(cv2.pyrUp(half[channel]), cv2.add(bands[channel], detail))[where]
             value = source.stored(picture * np.float32(1 / source.to_levels))
             low, high = (bound[channel][where] for bound in bounds)
             held = cv2.min(cv2.max(value, low), high)

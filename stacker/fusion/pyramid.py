@@ -16,6 +16,7 @@ from stacker.fusion.burnt import burnt_cells
 from stacker.fusion.depth import DepthTracker
 from stacker.fusion.scoring import FusionParameters
 from stacker.fusion.scratch import Scratch
+from stacker.fusion.softening import Softening
 from stacker.fusion.stages import MeanCode, SourceCode, Stages, choose_stages
 from stacker.fusion.window import Spans, Window, window_of
 from stacker.registration.exposure import Levels
@@ -97,6 +98,7 @@ class PyramidFusion:
     ) -> None:
         self._size, self._source = size, SourceCode.of(np.dtype(dtype))
         self._stages = choose_stages() if stages is None else stages
+        self._softening = Softening()
         self._code = MeanCode.for_frames(np.dtype(dtype))
         self._levels = pyramid_levels(*size)
         self._bands = Bands(self._levels, noise_sigma, parameters, self._code, self._stages)
@@ -114,6 +116,7 @@ class PyramidFusion:
         planes = self._scratch.array("planes", 3, window.height, window.width, dtype=self._source.dtype)
         to_frame = np.linalg.inv(transform) @ np.array([[1, 0, window.x], [0, 1, window.y], [0, 0, 1.0]])
         kept = Levels.same() if levels.none else levels
+        self._softening.add(to_frame, window.width, window.height)
         self._stages.warp(pixels, to_frame, *kept.factors(self._source.dtype), planes)
         spans = Spans.of_frame(transform, self._size, window, -0.5)
         rows, columns = window.slices_in(level_windows(self._room, self._levels)[0])
@@ -165,7 +168,8 @@ class PyramidFusion:
         half = self._bands.collapse(1)
         sides = bounds.low, bounds.high
         corner = rows.start, columns.start
-        self._stages.finish(half, self._bands.finest, self._code, sides, self._source, corner, image)
+        crisp = self._softening.crisp
+        self._stages.finish(half, self._bands.finest, self._code, sides, self._source, crisp, corner, image)
         return image
 
     def _depth_index(self) -> DepthIndex:

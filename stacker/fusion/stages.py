@@ -231,6 +231,7 @@ class Stages(Protocol):
         code: MeanCode,
         bounds: tuple[Image, Image],
         source: SourceCode,
+        crisp: float,
         corner: tuple[int, int],
         out: Image,
     ) -> None:
@@ -244,6 +245,9 @@ class Stages(Protocol):
             Smallest and largest samples; the smallest is above the largest where no frame reaches.
         source : SourceCode
             The frames' type.
+        crisp : float
+            Share of the finest band's luma that is added to every channel once more; see
+            `stacker.fusion.softening`.
         corner : tuple of int
             Row and column of the part.
         out : ndarray, shape (H, W, 3)

@@ -1,0 +1,46 @@
+"""What interpolation takes from the finest detail, so that it can be given back."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stacker.registration.similarity import Matrix
+
+__all__ = ["CRISP", "Softening"]
+
+CRISP = 0.06
+"""Share of the finest band's luma to add when every frame was interpolated. Measured: regression of the
+truth's finest band on ours gives factors of 1.05 to 1.12 in rendered stacks. 0.06 brings wings
++0.15, porcelain +0.2, slope +0.1 and mineral +0.5 dB; 0.1 is worse on mineral. In luma alone: in colour there
+is more noise than detail."""
+
+_POINTS = 256
+"""Pixels whose positions are looked at."""
+
+
+class Softening:
+    """Follows how far frames were interpolated.
+
+    A pixel that falls on a pixel is copied, one that falls between four is a mean of its neighbours, which
+    takes most from the finest detail.
+    """
+
+    def __init__(self) -> None:
+        self._total, self._frames = 0.0, 0
+
+    def add(self, to_frame: Matrix, width: int, height: int) -> None:
+        """Take a frame into account that is warped by that map onto a canvas of that size."""
+        rng = np.random.default_rng(0)  # a regular grid could fall in step with the positions
+        places = np.stack(
+            [rng.integers(width, size=_POINTS), rng.integers(height, size=_POINTS), np.ones(_POINTS)]
+        )
+        u, v, w = np.asarray(to_frame, np.float64) @ places
+        part = np.mod(np.stack([u, v]) / w, 1.0)
+        # 0 on pixels, 1.5 in the middle between them, 1 on average over all positions.
+        self._total += float(np.mean(6 * part * (1 - part)))
+        self._frames += 1
+
+    @property
+    def crisp(self) -> float:
+        """Share of the finest band's luma to add."""
+        return CRISP * min(1.0, self._total / self._frames) if self._frames else 0.0
