@@ -34,7 +34,7 @@ MOST_SLOPE = 1 / 16
 _LINES = math.ceil(_TILE_ROWS * (1 + MOST_SLOPE) + _TILE_COLUMNS * MOST_SLOPE) + 6
 _COLUMNS = _TILE_COLUMNS + _OVERRUN
 _REACHED = math.ceil(_TILE_COLUMNS * (1 + 2 * MOST_SLOPE)) + 8 + _OVERRUN
-WARP_ROOM = 3 * _REACHED + 3 * _LINES * _COLUMNS + 7 * _COLUMNS
+WARP_ROOM = 6 * _REACHED + 3 * _LINES * _COLUMNS + 7 * _COLUMNS
 """Room that `warp_rows` needs for the tile that it warps."""
 
 
@@ -64,8 +64,9 @@ def _cubic(start: Any, slope: Any, n: Any, weights: Any) -> Any:
         weights[2 * n : 3 * n],
         weights[3 * n : 4 * n],
     )
+    begin, step = _F(start), _F(slope)
     for x in range(n):
-        t = _F(start + slope * x)
+        t = begin + step * _F(np.int32(x))  # 64 bits have no vector instructions
         outer = _CUBIC * t * (_F(1) - t)
         nearer = ((_CUBIC + _F(2)) * t - (_CUBIC + _F(3))) * t * t + _F(1)
         before[x] = outer - outer * t
@@ -88,17 +89,23 @@ def _blend(a: Any, b: Any, c: Any, d: Any, weights: Any, out: Any) -> Any:
 
 
 @inner
-def _load(row: Any, left: Any, n: Any, lines: Any) -> Any:
+def _load(row: Any, left: Any, n: Any, apart: Any, lines: Any) -> Any:
     """Three lines of n floats, of a row of RGB pixels from a column on; mirrored beyond its ends."""
     width = row.size // 3
     first = min(n, max(0, -left))
     last = max(first, min(n, width - left))
-    red, green, blue = lines[:n], lines[n : 2 * n], lines[2 * n : 3 * n]
     inside = row[3 * (left + first) : 3 * (left + last)]
-    for x in range(last - first):
-        red[first + x] = inside[3 * x]
-        green[first + x] = inside[3 * x + 1]
-        blue[first + x] = inside[3 * x + 2]
+    # Taken apart in their own type and widened after that: the compiler has vector instructions for either.
+    count = last - first
+    red, green, blue = apart[:count], apart[count : 2 * count], apart[2 * count : 3 * count]
+    for x in range(count):
+        red[x] = inside[3 * x]
+        green[x] = inside[3 * x + 1]
+        blue[x] = inside[3 * x + 2]
+    for c in range(3):
+        part, out = apart[c * count : (c + 1) * count], lines[c * n + first : c * n + last]
+        for x in range(count):
+            out[x] = part[x]
     for channel in range(3):
         for x in range(first):
             lines[channel * n + x] = row[3 * min(-1 - (left + x), width - 1) + channel]
@@ -171,13 +178,14 @@ def _warp_tile(
     slope = a - b * d / e  # along a line of the frame: what is left when its slant is taken out
     reached, m = int(abs(slope) * n) + 8 + _OVERRUN, n + _OVERRUN
     across, rest = room[: 3 * (bottom - top) * m], room[3 * (bottom - top) * m :]
-    weights, values, lines = rest[: 4 * m], rest[4 * m : 7 * m], rest[7 * m :]
+    weights, values, lines = rest[: 4 * m], rest[4 * m : 7 * m], rest[7 * m : 7 * m + 3 * reached]
+    apart = rest[7 * m + 3 * reached :].view(pixels.dtype)
     for y in range(top, bottom):
         mirrored = y if y >= 0 else -1 - y
         mirrored = mirrored if mirrored < height else 2 * height - 1 - mirrored
         start = slope * x0 + b * (y - ty) / e + tx
         left = math.floor(start) - 2
-        _load(pixels[max(0, min(height - 1, mirrored))], left, reached, lines)
+        _load(pixels[max(0, min(height - 1, mirrored))], left, reached, apart, lines)
         _along_line(lines, reached, start - left, slope, n, weights, m, across[3 * (y - top) * m :])
     for y in range(y0, y1):
         _across_lines(across, d * x0 + e * y + ty - top, d, n, weights, m, values)
