@@ -149,8 +149,9 @@ class Stack:
 
     @property
     def unused(self) -> tuple[FrameReport, ...]:
-        """Frames that contributed nothing to speak of: under 0.05 % of the detail."""
-        return tuple(r for r, share in zip(self.reports, self.shares, strict=True) if share < 0.0005)
+        """Frames that were used and contributed nothing to speak of: under 0.05 % of the detail."""
+        pairs = zip(self.reports, self.shares, strict=True)
+        return tuple(report for report, share in pairs if report.used and share < 0.0005)
 
     def save(self, path: Path | str, bit_depth: int | None = None, quality: int = 95) -> None:
         """Write TIFF, PNG or JPEG, atomically, with the frames' profile and EXIF; see

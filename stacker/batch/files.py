@@ -226,7 +226,7 @@ class _Run:
         if isinstance(frame, StackerError):
             if not self._skip_bad or not isinstance(frame, DataError):
                 raise frame
-            self._skipped[index] = str(frame)
+            self._skipped[index] = str(frame).removeprefix(f"{self._paths[index]} ")
             return []
         position = None if self._positions_mm is None else self._positions_mm[index]
         self._simulated = self._simulated or frame.metadata.simulated

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from stacker.frames import full_scale
 from stacker.result import Stack
 
-__all__ = ["notes_on"]
+__all__ = ["few", "notes_on"]
 
 _SHARP = 1.0
 """Sharpness that the best frame of any stack reaches: real and rendered ones have 3 to 18, and less than 1
 when they are blurred by 1 % of their width."""
+
+_DARK = 1 / 16
+"""Mean of a picture, of white, below which sharpness, being relative to brightness, comes out too small."""
+
+_TOLD_APART = 3
+"""Groups of equal frames that are told one by one."""
 
 
 def notes_on(stack: Stack, frame_notes: Sequence[tuple[str, str]]) -> Iterator[str]:
@@ -29,10 +36,11 @@ def notes_on(stack: Stack, frame_notes: Sequence[tuple[str, str]]) -> Iterator[s
     for name, note in frame_notes:
         names_by_note.setdefault(note, []).append(name)
     for note, names in names_by_note.items():
-        yield f"{_few(names)}: {note}"
+        yield f"{few(names)}: {note}"
     yield from _twice(stack)
     sharpest = max(report.sharpness for report in stack.reports)
-    if sharpest < _SHARP:
+    dark = float(stack.image[::4, ::4].mean()) < _DARK * full_scale(stack.image.dtype)
+    if sharpest < _SHARP and not dark:
         yield (
             f"nothing is sharp in any of the frames (sharpness {sharpest:.1f} at best; 3 or more is usual), "
             "so nothing can be in the picture"
@@ -44,12 +52,14 @@ def _twice(stack: Stack) -> Iterator[str]:
     for report, source in zip(stack.reports, stack.sources, strict=True):
         if source is not None:
             names_by_file.setdefault(source.fingerprint, []).append(report.name)
-    for names in names_by_file.values():
-        if len(names) > 1:
-            yield f"{_few(names)} are the same photograph: once would do"
+    equal = [names for names in names_by_file.values() if len(names) > 1]
+    for names in equal[:_TOLD_APART]:
+        yield f"{few(names)} are the same photograph: once would do"
+    if len(equal) > _TOLD_APART:
+        yield f"{len(equal) - _TOLD_APART} more photographs are there several times"
 
 
-def _few(names: Sequence[str]) -> str:
+def few(names: Sequence[str]) -> str:
     """Names of frames, the first three and how many more."""
     if len(names) > 4:
         return f"{', '.join(names[:3])} and {len(names) - 3} more"

@@ -3,43 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
 
-import typer
+from stacker.cli.exits import INTERRUPTED
 
-from stacker.cli.fuse import INTERRUPTED, register
-from stacker.errors import StackerError
-
-__all__ = ["build_app", "main"]
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"stacker (focusrig) {version('focusrig')}")
-        raise typer.Exit
-
-
-def _program(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
-    ] = False,
-) -> None:
-    """Fuse the frames of a focus stack into one picture that is sharp all over."""
-    del version  # its callback has done the work
-
-
-def build_app() -> typer.Typer:
-    """Assemble the program from its commands."""
-    app = typer.Typer(
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-    app.callback()(_program)
-    register(app)
-    return app
+__all__ = ["main"]
 
 
 def main() -> None:
@@ -49,10 +16,14 @@ def main() -> None:
     130 interrupted.
     """
     try:
-        build_app()(prog_name="stacker")
-    except StackerError as error:
-        typer.echo(f"stacker: {error}", err=True)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:  # before the work began
-        typer.echo("stacker: interrupted, nothing written", err=True)
+        from stacker.cli.app import build_app  # in here, so that Ctrl-C while it loads is Ctrl-C
+        from stacker.errors import StackerError
+
+        try:
+            build_app()(prog_name="stacker")
+        except StackerError as error:
+            sys.stderr.write(f"stacker: {error}\n")
+            sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("stacker: interrupted, nothing written\n")
         sys.exit(INTERRUPTED)

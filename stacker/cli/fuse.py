@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stacker.cli.exits import INTERRUPTED
 from stacker.cli.telling import as_json, shown_progress, summary, warnings_of
-from stacker.errors import DataError, UserError
+from stacker.cli.wanted import Wanted
+from stacker.errors import UserError
 
 if TYPE_CHECKING:
-    from stacker.batch.files import FilesResult
     from stacker.batch.slabs import Slabs
     from stacker.io.positions import Positions
     from stacker.options import Options
 
-__all__ = ["INTERRUPTED", "register"]
-
-INTERRUPTED = 130
-"""What shells expect of a program ended by Ctrl-C: 128 + SIGINT."""
+__all__ = ["register"]
 
 
 class _Method(Enum):
@@ -228,41 +225,40 @@ def _fuse(
     The profile and EXIF of the frames are kept. Nothing is written unless all is finished. Exit codes: 0
     done, 2 wrong use, 4 frame that cannot be used or full disk, 130 interrupted.
     """
-    started = time.perf_counter()
-    from stacker.io.listing import list_frames
+    with _interruptible():
+        started = time.perf_counter()
+        wanted = Wanted(
+            output,
+            int(bit_depth.value) if bit_depth else None,
+            quality,
+            keep,
+            _slabs(slab, overlap),
+            save_transforms,
+            not (quiet or json_report),
+        )
+        wanted.check()
+        from stacker.io.listing import list_frames
 
-    wanted = _Wanted(
-        output,
-        bit_depth,
-        quality,
-        keep,
-        _slabs(slab, overlap),
-        save_transforms,
-        not (quiet or json_report),
-    )
-    wanted.check()
-    paths = list_frames(frames, leave_out=output)
-    if output.resolve() in {path.resolve() for path in paths}:
-        raise UserError(f"{output} is one of the frames; the result needs a name of its own")
-    start = _reference_index(reference, len(paths))
-    where = _positions(positions, paths)
-    options = _options(
-        method=method,
-        opaque_foreground=opaque_foreground,
-        order=order,
-        border=border,
-        align=align,
-        model=model,
-        exposure=exposure,
-        drop=drop_unregistered,
-        pupil_mm=_pupil_distance(pupil_distance, where),
-    )
-    _use_threads(threads)
+        paths = list_frames(frames, leave_out=output)
+        wanted.check_frames(paths)
+        start = _reference_index(reference, len(paths))
+        where = _positions(positions, paths)
+        options = _options(
+            method=method,
+            opaque_foreground=opaque_foreground,
+            order=order,
+            border=border,
+            align=align,
+            model=model,
+            exposure=exposure,
+            drop=drop_unregistered,
+            pupil_mm=_pupil_distance(pupil_distance, where),
+        )
+        _use_threads(threads)
 
-    from stacker.batch.files import fuse_files
-    from stacker.registration.saved import load_transforms
+        from stacker.batch.files import fuse_files
+        from stacker.registration.saved import load_transforms
 
-    try:
         with shown_progress(wanted.talk and sys.stderr.isatty()) as progress:
             result = fuse_files(
                 paths,
@@ -274,9 +270,6 @@ def _fuse(
                 progress=progress,
             )
         slabs = wanted.write(result)
-    except KeyboardInterrupt:
-        typer.echo("stacker: interrupted, nothing written", err=True)
-        raise typer.Exit(INTERRUPTED) from None
     seconds = time.perf_counter() - started
     if json_report:
         report = as_json(result, output, seconds, where)
@@ -288,78 +281,14 @@ def _fuse(
         typer.echo(summary(result, output, seconds, where))
 
 
-@dataclass(frozen=True)
-class _Wanted:
-    """What is to be written."""
-
-    output: Path
-    bit_depth: _Depth | None
-    quality: int
-    keep: bool
-    slabs: Slabs | None
-    transforms: Path | None
-    talk: bool
-
-    @property
-    def bits(self) -> int | None:
-        return int(self.bit_depth.value) if self.bit_depth else None
-
-    @property
-    def folder(self) -> Path:
-        return self.output.with_suffix(".stack")
-
-    def check(self) -> None:
-        """Refuse what cannot be written before any work is done."""
-        from stacker.io.encode import DEEPEST_BITS, require_writable
-
-        require_writable(self.output)
-        deepest = DEEPEST_BITS[self.output.suffix.lower()]
-        if self.bits is not None and self.bits > deepest:
-            kind = {8: "JPEG", 16: "PNG"}[deepest]
-            raise UserError(f"A {kind} has {deepest} bits at most; write a .tif to keep {self.bits}")
-        if self.transforms is not None and not self.transforms.parent.is_dir():
-            raise UserError(
-                f"{self.transforms} cannot be written: there is no folder {self.transforms.parent}"
-            )
-        if self.keep and self.folder.exists() and not (self.folder / "stack.json").is_file():
-            raise UserError(f"{self.folder} is there already and is no stack folder; it is not replaced")
-
-    def write(self, result: FilesResult) -> list[Path]:
-        """Write everything, and only then give it its names; returns the slabs."""
-        from stacker.io.encode import storage_error
-
-        home = self.output.parent
-        try:
-            with tempfile.TemporaryDirectory(dir=home, prefix=".stacker-") as part:
-                try:
-                    return self._write_by_way_of(Path(part), result)
-                except DataError as error:  # which names the file by the place it had for the moment
-                    raise DataError(str(error).replace(f"{part}/", f"{home}/")) from error
-        except OSError as error:
-            raise storage_error(error, self.output) from error
-
-    def _write_by_way_of(self, part: Path, result: FilesResult) -> list[Path]:
-        from stacker.batch.slabs import write_slabs
-
-        result.stack.save(part / self.output.name, bit_depth=self.bits, quality=self.quality)
-        slabs: list[Path] = []
-        if self.slabs is not None:
-            with shown_progress(self.talk and sys.stderr.isatty(), "slabs") as progress:
-                slabs = write_slabs(
-                    result.stack,
-                    self.slabs,
-                    self.output,
-                    part,
-                    bit_depth=self.bits,
-                    quality=self.quality,
-                    progress=progress,
-                )
-        if self.transforms is not None:
-            result.stack.save_transforms(self.transforms)
-        if self.keep:
-            result.stack.save_folder(self.folder)
-        (part / self.output.name).replace(self.output)
-        return [path.replace(self.output.parent / path.name) for path in slabs]
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """End with a sentence and the exit code of Ctrl-C; typer would say nothing."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("stacker: interrupted, nothing written", err=True)
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _slabs(frames: int | None, overlap: int) -> Slabs | None:

@@ -49,6 +49,8 @@ def warnings_of(result: FilesResult) -> Iterator[str]:
 
 def summary(result: FilesResult, output: Path, seconds: float, where: Positions | None = None) -> str:
     """One line."""
+    from stacker.batch.notes import few
+
     stack = result.stack
     height, width = stack.image.shape[:2]
     used = sum(report.used for report in stack.reports)
@@ -57,15 +59,16 @@ def summary(result: FilesResult, output: Path, seconds: float, where: Positions 
         f"{width} × {height} px",
         stack.method + (f" ({stack.reason})" if stack.reason else ""),
         f"{seconds:.1f} s",
-        f"noise {stack.noise_sigma:.1f} of 255",
     ]
+    if "noise" not in stack.reason:
+        parts.append(f"noise {stack.noise_sigma:.1f} of 255")
     if where is not None:
         parts.append(f"positions from {where.source}")
     if stack.pupil_fit is not None:
         fit = stack.pupil_fit
         parts.append(f"pupil distance {fit.pupil_distance_mm:.0f} ± {fit.standard_error_mm:.0f} mm")
     if stack.unused:
-        parts.append("contributed nothing: " + ", ".join(report.name for report in stack.unused))
+        parts.append("contributed nothing: " + few([report.name for report in stack.unused]))
     if result.simulated:
         parts.append("SIMULATED frames")
     return ", ".join(parts)

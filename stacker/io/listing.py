@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from natsort import natsort_keygen, ns
 
 from stacker.errors import UserError
+from stacker.io.metadata import is_result
 
 __all__ = ["FRAME_SUFFIXES", "list_frames", "natural_order"]
 
@@ -31,7 +33,8 @@ def list_frames(sources: Sequence[Path], leave_out: Path | None = None) -> list[
         Files, taken as they are, and folders, of which every image file is taken (not hidden ones, no
         sub-folders, nothing that is not an image).
     leave_out : Path, optional
-        The result's own file: never a frame when a folder is listed.
+        The result's own file: when a folder is listed, an older result of that name and its slabs are no
+        frames.
 
     Returns
     -------
@@ -41,14 +44,13 @@ def list_frames(sources: Sequence[Path], leave_out: Path | None = None) -> list[
     Raises
     ------
     UserError
-        When a source is not there, or no frame is left.
+        When a source is not there, no frame is left, or the result would replace a photograph.
     """
     found: dict[Path, None] = {}
-    excluded = leave_out.resolve() if leave_out is not None else None
     for source in sources:
         if source.is_dir():
             inside = [entry for entry in source.iterdir() if _is_frame(entry)]
-            found.update(dict.fromkeys(entry for entry in inside if entry.resolve() != excluded))
+            found.update(dict.fromkeys(entry for entry in inside if not _is_older_result(entry, leave_out)))
         elif source.exists():
             found[source] = None
         else:
@@ -57,6 +59,13 @@ def list_frames(sources: Sequence[Path], leave_out: Path | None = None) -> list[
         where = ", ".join(str(source) for source in sources) or "what was given"
         raise UserError(f"No frames in {where}: nothing ends in {', '.join(sorted(FRAME_SUFFIXES))}")
     return natural_order(found)
+
+
+def _is_older_result(path: Path, output: Path | None) -> bool:
+    if output is None or path.parent.resolve() != output.parent.resolve():
+        return False
+    slab = re.fullmatch(re.escape(output.stem) + r"-slab-\d+", path.stem) and path.suffix == output.suffix
+    return bool(path.name == output.name or slab) and is_result(path)
 
 
 def _is_frame(path: Path) -> bool:

@@ -10,10 +10,13 @@ import exiv2
 from stacker.errors import DataError
 from stacker.frames import FrameMetadata
 
-__all__ = ["read_metadata", "write_metadata"]
+__all__ = ["is_result", "read_metadata", "write_metadata"]
 
 # exiv2 prints every oddity of a maker note to stderr; real errors come as exceptions anyway.
 exiv2.LogMsg.setLevel(exiv2.LogMsg.Level.mute)
+
+_SOFTWARE = "focusrig stacker"
+"""Is in the EXIF of all that is written, by which results are told from photographs."""
 
 _STALE_GROUPS = (
     "Exif.Thumbnail.",
@@ -97,6 +100,18 @@ def read_metadata(data: bytes, name: str) -> FrameMetadata:
     return metadata
 
 
+def is_result(path: Path) -> bool:
+    """Whether the stacker has written a picture, as it says of itself."""
+    try:
+        image = exiv2.ImageFactory.open(str(path))
+        image.readMetadata()
+        exif = image.exifData()
+        found = exif.findKey(exiv2.ExifKey("Exif.Image.ProcessingSoftware"))
+        return bool(found != exif.end() and found.toString() == _SOFTWARE)
+    except exiv2.Exiv2Error:
+        return False
+
+
 def write_metadata(path: Path, metadata: FrameMetadata, width: int, height: int) -> None:
     """Put the frames' EXIF and XMP into a finished file; the profile is written with the pixels.
 
@@ -107,20 +122,21 @@ def write_metadata(path: Path, metadata: FrameMetadata, width: int, height: int)
     DataError
         When the file does not take them.
     """
-    if metadata.sidecar is None:
-        return
     try:
-        source = exiv2.ImageFactory.open(metadata.sidecar)
-        source.readMetadata()
-        exif = source.exifData()
+        if metadata.sidecar is None:
+            exif, xmp = exiv2.ExifData(), exiv2.XmpData()
+        else:
+            source = exiv2.ImageFactory.open(metadata.sidecar)
+            source.readMetadata()
+            exif, xmp = source.exifData(), source.xmpData()
         exif["Exif.Image.Orientation"] = exiv2.UShortValue(1)
         exif["Exif.Photo.PixelXDimension"] = exiv2.ULongValue(width)
         exif["Exif.Photo.PixelYDimension"] = exiv2.ULongValue(height)
-        exif["Exif.Image.ProcessingSoftware"] = "focusrig stacker"
+        exif["Exif.Image.ProcessingSoftware"] = _SOFTWARE
         target = exiv2.ImageFactory.open(str(path))
         target.readMetadata()
         target.setExifData(exif)
-        target.setXmpData(source.xmpData())
+        target.setXmpData(xmp)
         target.writeMetadata()
     except exiv2.Exiv2Error as error:
         raise DataError(f"EXIF could not be written: {error}") from error

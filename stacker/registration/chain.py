@@ -36,6 +36,9 @@ _MUCH_TO_SEE = 0.25
 """A frame with that share of its neighbour's contrast is neither black nor fogged: if it is not alike it
 shows something else."""
 
+_BLACK_CONTRAST = 0.01
+"""Of 255, in linear light: a picture with less than that is black or blank, and shows no subject at all."""
+
 _GIVEN_PACE_ERROR = 0.03
 """Share by which a given pupil distance may be wrong; see `stacker.registration.rail`."""
 
@@ -249,7 +252,7 @@ class Chain:
     ) -> Registration:
         """What is said of a frame that could not be matched."""
         alike = likeness(last.pyramid, seen.pyramid, expected) if found is None else found.likeness
-        much = seen.pyramid.contrast > _MUCH_TO_SEE * last.pyramid.contrast
+        much = seen.pyramid.contrast > max(_BLACK_CONTRAST, _MUCH_TO_SEE * last.pyramid.contrast)
         verdict = Verdict.FOREIGN if much and alike < _FOREIGN_LIKENESS else Verdict.UNMATCHED
         link = Link(seen, last.place.moved(expected, position_mm), last.levels, position_mm)
         correlation, misfit = (found.correlation, found.misfit_px / seen.factor) if found else (0.0, math.inf)

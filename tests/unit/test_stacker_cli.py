@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import tifffile
@@ -78,6 +79,17 @@ def test_a_result_in_the_folder_of_the_frames_is_not_a_frame(frames: Path) -> No
     for _ in range(2):
         done = run("fuse", frames, "-o", frames / "out.tif", "--json")
         assert json.loads(done.stdout)["frames"] == 3
+    (frames / "out.tif").unlink()
+    cv2.imwrite(str(frames / "f2.jpg"), np.zeros((80, 120, 3), np.uint8))  # a photograph, by no means ours
+    before = (frames / "f2.jpg").read_bytes()
+    for arguments in (
+        ("-o", frames / "f2.jpg"),
+        ("-o", frames / "o.tif", "--save-transforms", frames / "f2.jpg"),
+    ):
+        over = run("fuse", frames, *arguments)
+        assert over.returncode == 2
+        assert "f2.jpg is one of the frames" in over.stderr
+        assert (frames / "f2.jpg").read_bytes() == before
 
 
 def test_simulated_frames_are_called_so(frames: Path, tmp_path: Path) -> None:
@@ -273,6 +285,26 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
     assert leftovers(tmp_path) == []
 
 
+def test_ctrl_c_while_it_starts_is_told_too(frames: Path, tmp_path: Path) -> None:
+    """Wherever it hits: while modules load, or while what is asked for is read."""
+    program = """
+import builtins, os, signal, sys
+load, before = builtins.__import__, sys.argv.pop(1)
+def import_but(name, *rest):
+    if name.startswith(before):
+        os.kill(os.getpid(), signal.SIGINT)
+    return load(name, *rest)
+builtins.__import__ = import_but
+from stacker.cli import main
+main()
+"""
+    for before in ("typer", "stacker.batch"):
+        command = [sys.executable, "-c", program, before, "fuse", frames, "-o", tmp_path / "out.tif"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+        assert done.returncode == 130
+        assert done.stderr == "stacker: interrupted, nothing written\n"
+
+
 def rest_of(terminal: int) -> bytes:
     seen = b""
     try:
@@ -307,7 +339,7 @@ def test_version_and_help_are_quick() -> None:
     assert shown.returncode == 0
     assert "fuse" in shown.stdout
     loaded = run_python(
-        "import sys; from stacker.cli import build_app; build_app(); print('cv2' in sys.modules)"
+        "import sys; from stacker.cli.app import build_app; build_app(); print('cv2' in sys.modules)"
     )
     assert loaded == "False"
     assert time.process_time() - started < 5

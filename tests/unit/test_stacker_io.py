@@ -405,8 +405,13 @@ def test_a_folder_gives_its_images_only(tmp_path: Path) -> None:
     for name in ("b2.JPG", "b10.jpg", "notes.txt", "._b1.jpg", "out.tif", "raw.ARW"):
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / "inner.jpg").mkdir()
+    for name in ("out.tif", "out-slab-001.tif"):
+        write_image(tmp_path / name, np.zeros((8, 8, 3), np.uint8))
     found = list_frames([tmp_path], leave_out=tmp_path / "out.tif")
     assert [path.name for path in found] == ["b2.JPG", "b10.jpg"]
+    # a photograph of that name is a frame, and not to be replaced
+    (tmp_path / "b10.jpg").write_bytes(b"x")
+    assert tmp_path / "b10.jpg" in list_frames([tmp_path], leave_out=tmp_path / "b10.jpg")
 
 
 def test_an_empty_folder_is_named(tmp_path: Path) -> None:
