@@ -16,12 +16,17 @@ import time
 from types import TracebackType
 from typing import Any
 
+from rig.config import RigConfig
 from rig.errors import HardwareError, UserError
+from rig.plan import StackPlan
 
-__all__ = ["Bench"]
+__all__ = ["Bench", "bench_order"]
 
 _READY_S = 60.0  # scenes are painted at the start: seconds on a slow machine
 _END_S = 5.0
+
+_TELECENTRIC_MM = 1e6
+"""Seen from a kilometre away, the bench's perspective cannot be told from none."""
 
 
 class Bench:
@@ -122,3 +127,42 @@ class Bench:
         self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def bench_order(config: RigConfig, plan: StackPlan, start_mm: float) -> dict[str, Any]:
+    """What the simulated bench is told to play: the configured rig, lit for the planned exposure.
+
+    What the configuration does not know, the bench decides.
+    """
+    rail, camera = config.rail, config.camera
+    lens = {
+        "magnification": plan.magnification,
+        "f_number": plan.f_number,
+        "effective_f_number": plan.effective_f_number,
+        "pupil_distance_mm": None
+        if plan.pupil_distance_mm is None
+        else min(plan.pupil_distance_mm, _TELECENTRIC_MM),
+    }
+    order: dict[str, dict[str, Any]] = {
+        "simulator": dict(config.simulator or {}),
+        "rail": {
+            "driver": rail.driver,
+            "steps_per_mm": rail.steps_per_mm,
+            "max_speed_mm_s": rail.speed_mm_s,
+            "acceleration_mm_s2": rail.acceleration_mm_s2,
+            "towards_subject": rail.towards_subject or "+",
+            "start_mm": start_mm,
+        },
+        "camera": {
+            "model": camera.model,
+            "sensor_width_mm": camera.sensor_width_mm,
+            "shutter_lag_s": camera.shutter_lag_s,
+            "readout_s": camera.readout_s,
+        },
+        "lens": lens,
+        "exposure": {"shutter_s": plan.shutter_s, "iso": plan.iso},
+    }
+    return {
+        table: {key: value for key, value in values.items() if value is not None}
+        for table, values in order.items()
+    }

@@ -1,0 +1,370 @@
+"""One run of a session, from connecting to teardown.
+
+Teardown always runs, in the reverse order of connecting, whatever happens in between; the journal's last line
+says how the run ended.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from rig.axes.base import FocusAxis, PositionTrust
+from rig.axes.motion import Approach, Approached, travel_envelope
+from rig.axes.registry import open_axis
+from rig.cameras.base import Camera, CapturedFile, LockRequest
+from rig.cameras.registry import open_camera
+from rig.clock import Clock, ScaledClock
+from rig.config import RigConfig
+from rig.errors import Interrupted, MotionError, PositionUnknownError, RigError, UserError
+from rig.events import EventBus, Note, PreflightPassed, RunFinished, RunStarted, StackReady, Subscriber
+from rig.inspect import frame_levels
+from rig.live import LiveGeometry, LiveStacker
+from rig.plan import StackPlan
+from rig.preflight import check_levels, check_room, check_travel, lock_exposure
+from rig.runner import Runner, RunSettings
+from rig.session import RunState, Session
+from rig.simulate import Bench, bench_order
+from rig.state import RigLock
+from rig.stopping import Stopper
+from rig.timing import critical_path_s
+
+__all__ = ["Operator", "Outcome", "SessionRun", "ShootOptions"]
+
+_READABLE = {".jpg", ".jpeg", ".png", ".tif", ".tiff"}
+
+
+class Operator(Protocol):
+    """The person at the rig, as far as a run needs one."""
+
+    def confirm(self, question: str) -> None:
+        """Ask for a yes; anything else raises UserError."""
+        ...
+
+    def ask_position_mm(self, question: str) -> float:
+        """Ask where the carriage stands; raises UserError when nobody can answer."""
+        ...
+
+
+@dataclass(frozen=True)
+class ShootOptions:
+    """What a run needs beyond plan and configuration.
+
+    ``here_is_mm`` is the position at which the carriage stands when the run connects; None takes 0 for a new
+    run and asks when resuming. ``stack`` runs the stacker alongside.
+    """
+
+    here_is_mm: float | None = None
+    accept_clipping: bool = False
+    stack: bool = True
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run left behind. ``stack`` is None when no image was wanted or none could be made."""
+
+    session: Path
+    frames: int
+    stack: Path | None
+    stack_wanted: bool
+
+
+class SessionRun:
+    """A run, for once.
+
+    Parameters
+    ----------
+    session : Session
+        New, or to be gone on with; locked by the caller.
+    config : RigConfig
+        Of rail, camera and capture.
+    plan : StackPlan
+        What to shoot.
+    options : ShootOptions
+        What else it needs to know.
+    operator : Operator
+        The person.
+    stopper : Stopper
+        Stops it.
+    subscribers : sequence of callable
+        Are told of every event.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        config: RigConfig,
+        plan: StackPlan,
+        options: ShootOptions,
+        operator: Operator,
+        stopper: Stopper,
+        subscribers: Sequence[Subscriber],
+    ) -> None:
+        self._session, self._config, self._plan = session, config, plan
+        self._options, self._operator, self._stopper = options, operator, stopper
+        self._bus = EventBus(*subscribers)
+        self._clock: Clock = ScaledClock(config.time_scale)
+        self._runner: Runner | None = None
+        self._position_mm: float | None = None
+        self._critical_path_s = 0.0
+        mark = "SIMULATED_" if config.simulated else ""
+        self._result = session.folder / f"{mark}{session.name}.tif"
+
+    def go(self, here_is_mm: float) -> Outcome:
+        """Connect, check, shoot, stack, tear down."""
+        try:
+            with ExitStack() as teardown:
+                outcome = self._connected(teardown, here_is_mm)
+        except RigError as err:
+            self._finish("interrupted" if isinstance(err, Interrupted) else "failed", str(err))
+            if self._worth_resuming():
+                err.add_note(f"What was shot is kept. To go on: rig resume {self._session.folder}")
+            raise
+        except BaseException as err:
+            self._finish("failed", f"a fault of the program: {err!r}")
+            raise
+        self._finish("finished", "")
+        return outcome
+
+    def _connected(self, teardown: ExitStack, here_is_mm: float) -> Outcome:
+        rail_port, camera_port = self._ports(teardown, here_is_mm)
+        axis, camera = self._open_devices(teardown, rail_port, camera_port)
+        approach = Approach(direction=self._plan.direction, run_up_mm=self._plan.run_up_mm)
+        check_travel(travel_envelope(self._plan.positions_mm, approach), axis.limits)
+        self._confirm(axis, here_is_mm, approach)
+        self._stopper.check()
+        teardown.callback(self._note_position, axis)
+        self._reference(axis, here_is_mm)
+        teardown.callback(camera.restore)
+        locked = self._lock(camera)
+        runner = self._runner = Runner(
+            positions_mm=self._plan.positions_mm,
+            axis=axis,
+            camera=camera,
+            approach=Approached(axis, approach).move_to,
+            session=self._session,
+            bus=self._bus,
+            clock=self._clock,
+            settings=self._run_settings(),
+            stop=self._stopper.event,
+        )
+        info = camera.describe()
+        self._bus.publish(
+            RunStarted(
+                session=str(self._session.folder),
+                frames=self._plan.frames,
+                frames_done=len(runner.state.saved),
+                simulated=self._config.simulated,
+                camera=f"{info.manufacturer} {info.model}",
+                axis=axis.name,
+                predicted_s=self._plan.duration_s,
+            )
+        )
+        left = [p for i, p in enumerate(self._plan.positions_mm) if i not in runner.state.saved]
+        if left:
+            # The test frame has made the run-up to the first position before the run is timed.
+            self._critical_path_s = critical_path_s(left, 0.0, self._plan.timing)
+        for warning in self._plan.warnings:
+            self._bus.publish(Note(warning, "warning"))
+        live = self._live(teardown, runner) if self._options.stack else None
+        shot_any = runner.state.next_index() is not None
+        if shot_any:
+            self._test_frame(runner, locked)
+            runner.run()
+        if live:
+            live.ask_for_image()
+        if shot_any:
+            runner.return_to_start()  # while the stacker finishes
+        stack = self._stack(live) if live else None
+        return Outcome(self._session.folder, len(runner.state.saved), stack, live is not None)
+
+    def _stack(self, live: LiveStacker) -> Path | None:
+        result = live.finish(self._stopper.event)
+        if result is None:
+            return None
+        path = Path(result.file)
+        fields = asdict(result) | {"file": path.relative_to(self._session.folder).as_posix()}
+        self._session.journal.append("stacked", **fields)
+        self._bus.publish(StackReady(result.file, result.frames, result.seconds_after_last_frame))
+        return path
+
+    def _ports(self, teardown: ExitStack, here_is_mm: float) -> tuple[str | None, str | None]:
+        """Port names of the simulated bench; None for the configured ones, now held against other rigs."""
+        config = self._config
+        if not config.simulated:
+            assert config.rail.port is not None  # check_real_hardware has seen to it
+            teardown.enter_context(RigLock(config.rail.port, f"session {self._session.folder.name}"))
+            return None, None
+        order = bench_order(config, self._plan, here_is_mm)
+        bench = Bench(order)
+        self._session.journal.append("bench_started", order=order, about=bench.about)
+        teardown.callback(lambda: self._session.journal.append("bench_closed", **bench.close()))
+        return bench.rail_port, bench.camera_port
+
+    def _open_devices(
+        self, teardown: ExitStack, rail_port: str | None, camera_port: str | None
+    ) -> tuple[FocusAxis, Camera]:
+        self._stopper.check()
+        axis = open_axis(self._config.rail.settings(rail_port), self._clock)
+        teardown.callback(axis.close)
+        teardown.callback(self._stopper.release)
+        self._stopper.guard(axis)
+        self._stopper.check()
+        for warning in axis.warnings:
+            self._bus.publish(Note(warning, "warning"))
+        camera = open_camera(self._config.camera.settings(camera_port), self._clock)
+        teardown.callback(camera.close)
+        return axis, camera
+
+    def _reference(self, axis: FocusAxis, here_is_mm: float) -> None:
+        if self._config.rail.reference == "home":
+            try:
+                axis.home()
+            except MotionError:
+                self._stopper.check()  # homing that we stopped ourselves is no fault
+                raise
+        else:
+            axis.set_reference(here_is_mm)
+        position = axis.position()
+        if position.trust is PositionTrust.UNKNOWN:
+            raise PositionUnknownError(f"{axis.name} does not know where it stands; nothing is moved")
+        self._session.journal.append(
+            "reference_set",
+            by=self._config.rail.reference,
+            position_mm=position.value,
+            trust=position.trust.value,
+        )
+
+    def _confirm(self, axis: FocusAxis, here_is_mm: float, approach: Approach) -> None:
+        """On real hardware: say where the carriage is about to go, before it goes."""
+        rail, positions = self._config.rail, self._plan.positions_mm
+        saved = self._replayed().saved
+        left = [p for i, p in enumerate(positions) if i not in saved]
+        if self._config.simulated or not left:
+            return
+        homes = rail.reference == "home"
+        here_mm = rail.home_position_mm if homes else here_is_mm
+        legs = " then ".join(f"{leg:g} mm" for leg in approach.legs(left[0], here_mm, engaged=False))
+        closest_mm = max(travel_envelope(left, approach).high, positions[0])
+        begins = (
+            f"the rail homes itself; after that, at {here_mm:g} mm,"
+            if homes
+            else f"the carriage is taken to stand at {here_mm:g} mm;"
+        )
+        self._operator.confirm(
+            f"{axis.name}: {begins} the first move goes to {legs}. The closest point is {closest_mm:g} mm, "
+            f"{closest_mm - here_mm:+g} mm towards the subject from there. "
+            f"Positive is towards the subject (towards_subject = {rail.towards_subject!r})."
+        )
+
+    def _lock(self, camera: Camera) -> dict[str, str | None]:
+        capture = self._config.capture
+        report = lock_exposure(
+            camera,
+            LockRequest(
+                shutter_s=self._plan.shutter_s,
+                aperture=self._plan.marked_f_number,
+                iso=self._plan.iso,
+                white_balance=capture.white_balance,
+                image_format=capture.image_format,
+            ),
+        )
+        for setting in report.to_ask:
+            question = f"The camera cannot tell its {setting.name}: {setting.message}"
+            if not self._config.simulated:
+                self._operator.confirm(question)
+            else:
+                self._bus.publish(Note(question))
+        settings = {s.name: s.after for s in report.settings}
+        self._session.journal.append(
+            "preflight",
+            camera=vars(camera.describe()),
+            settings=settings,
+            verdicts={s.name: s.verdict.value for s in report.settings},
+        )
+        return settings
+
+    def _run_settings(self) -> RunSettings:
+        timing = self._plan.timing
+        return RunSettings(
+            settle_s=timing.settle_s,
+            flash_interval_s=timing.flash_interval_s,
+            overlap_download=timing.overlap_download,
+            return_to_start=self._config.capture.return_to_start,
+        )
+
+    def _live(self, teardown: ExitStack, runner: Runner) -> LiveStacker:
+        geometry = LiveGeometry(self._plan.positions_mm, self._plan.pupil_distance_mm)
+        mark = "SIMULATED_" if self._config.simulated else ""
+        preview = self._session.folder / f"{mark}preview.jpg"
+        live = LiveStacker(self._bus, geometry, preview, self._result)
+        teardown.callback(live.close)
+        for index, record in sorted(runner.state.saved.items()):
+            live.add(index, self._session.folder / record.files[0].file, record.position_mm)
+        return live
+
+    def _test_frame(self, runner: Runner, settings: dict[str, str | None]) -> None:
+        """Take a frame at the start, and refuse what a whole stack would regret."""
+        session = self._session
+        index = runner.state.next_index()
+        assert index is not None
+        files = runner.expose(self._plan.positions_mm[index], session.incoming)
+        if Path(files[0].camera_name).suffix.lower() not in _READABLE:
+            raise UserError(
+                f"the camera sends {files[0].camera_name} first, which cannot be checked or stacked yet: "
+                "set it to JPEG"
+            )
+        levels = frame_levels(files[0].path)
+        try:
+            check_levels(levels, accept_clipping=self._options.accept_clipping)
+        finally:
+            entries = [self._keep_test_frame(file) for file in files]
+            session.journal.append(
+                "test_frame", files=entries, clipped_fraction=levels.clipped_fraction, mean_level=levels.mean
+            )
+        size = sum(f.size_bytes for f in files)
+        left = self._plan.frames - len(runner.state.saved)
+        check_room(session.folder, left, size, levels.width_px * levels.height_px)
+        self._bus.publish(PreflightPassed(settings, levels.clipped_fraction, levels.mean))
+
+    def _keep_test_frame(self, file: CapturedFile) -> dict[str, Any]:
+        session = self._session
+        mark = "SIMULATED_" if self._config.simulated else ""
+        suffix = Path(file.camera_name).suffix.lower()
+        names = (f"{mark}test_frame_{number}{suffix}" for number in itertools.count(1))
+        name = next(n for n in names if not (session.folder / n).exists())
+        final = session.publish(file.path, name, folder=session.folder)
+        return session.file_entry(final, file.size_bytes, file.sha256)
+
+    def _note_position(self, axis: FocusAxis) -> None:
+        """Remember where the carriage stands, for whoever resumes; an unknown position is not written."""
+        try:
+            position = axis.position()
+        except RigError:
+            return
+        if position.trust is not PositionTrust.UNKNOWN:
+            self._position_mm = position.value
+
+    def _replayed(self) -> RunState:
+        return RunState.replay(self._plan.frames, self._session.journal.entries)
+
+    def _worth_resuming(self) -> bool:
+        return any(e["event"] == "fired" for e in self._session.journal.entries)
+
+    def _finish(self, reason: str, message: str) -> None:
+        runner = self._runner
+        state = runner.state if runner else self._replayed()
+        done = len(state.saved)
+        run_s = runner.run_s if runner else 0.0
+        event = RunFinished(reason, done, self._plan.frames, run_s, self._critical_path_s, message)
+        fields: dict[str, Any] = event.as_dict()
+        del fields["event"]
+        try:
+            self._session.journal.append("finished", position_mm=self._position_mm, **fields)
+        except RigError as err:
+            self._bus.publish(Note(f"the end of the run is not in the journal: {err}", "warning"))
+        self._bus.publish(event)
