@@ -65,8 +65,8 @@ def _fuse(
     frames: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FRAMES… | FOLDER",
-            help="JPEG, PNG or TIFF files, or folders of them; in natural order of their names.",
+            metavar="FRAMES",
+            help="JPEG, PNG or TIFF files, or a folder of them; 2 comes before 10.",
         ),
     ],
     output: Annotated[
@@ -107,7 +107,7 @@ def _fuse(
         _Border,
         typer.Option(
             help="fill: all that any frame reaches, filled from those that do. common: what all reach. "
-            "reference: the size of a frame.",
+            "reference: the field of the reference frame.",
             rich_help_panel="Fusion",
         ),
     ] = _Border.FILL,
@@ -122,7 +122,7 @@ def _fuse(
     overlap: Annotated[
         int,
         typer.Option(
-            min=0, help="Frames that a slab shares with the one before it.", rich_help_panel="Fusion"
+            min=0, help="Frames that a slab has in common with the one before it.", rich_help_panel="Fusion"
         ),
     ] = 0,
     reference: Annotated[
@@ -150,7 +150,11 @@ def _fuse(
     ] = _Model.SIMILARITY,
     exposure: Annotated[
         bool,
-        typer.Option("--exposure/--no-exposure", help="Match brightness.", rich_help_panel="Registration"),
+        typer.Option(
+            "--exposure/--no-exposure",
+            help="Make the frames equally bright, channel by channel.",
+            rich_help_panel="Registration",
+        ),
     ] = True,
     positions: Annotated[
         str | None,
@@ -217,13 +221,16 @@ def _fuse(
         ),
     ] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="Processor threads; all by default.")] = None,
-    json_report: Annotated[bool, typer.Option("--json", help="Print a machine-readable report.")] = False,
+    json_report: Annotated[bool, typer.Option("--json", help="Print a report for machines.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Fuse the frames of a focus stack into one picture that is sharp all over.
 
-    The profile and EXIF of the frames are kept. Nothing is written unless all is finished. Exit codes: 0
-    done, 2 wrong use, 4 frame that cannot be used or full disk, 130 interrupted.
+    Example: stacker fuse photos/ -o stacked.tif
+
+    The profile and EXIF of the frames are kept. Nothing is written unless all is finished.
+
+    Exit codes: 0 done; 2 wrong use; 4 a frame that cannot be used, or a full disk; 130 interrupted.
     """
     with _interruptible():
         started = time.perf_counter()

@@ -31,7 +31,7 @@ def list_frames(sources: Sequence[Path], leave_out: Path | None = None) -> list[
     ----------
     sources : sequence of Path
         Files, taken as they are, and folders, of which every image file is taken (not hidden ones, no
-        sub-folders, nothing that is not an image).
+        sub-folders, nothing that is not an image). Of the folder of a ``rig`` session it is the frames.
     leave_out : Path, optional
         The result's own file: when a folder is listed, an older result of that name and its slabs are no
         frames.
@@ -49,7 +49,8 @@ def list_frames(sources: Sequence[Path], leave_out: Path | None = None) -> list[
     found: dict[Path, None] = {}
     for source in sources:
         if source.is_dir():
-            inside = [entry for entry in source.iterdir() if _is_frame(entry)]
+            folder = source / "frames" if _is_session(source) else source
+            inside = [entry for entry in folder.iterdir() if _is_frame(entry)]
             found.update(dict.fromkeys(entry for entry in inside if not _is_older_result(entry, leave_out)))
         elif source.exists():
             found[source] = None
@@ -66,6 +67,10 @@ def _is_older_result(path: Path, output: Path | None) -> bool:
         return False
     slab = re.fullmatch(re.escape(output.stem) + r"-slab-\d+", path.stem) and path.suffix == output.suffix
     return bool(path.name == output.name or slab) and is_result(path)
+
+
+def _is_session(folder: Path) -> bool:
+    return (folder / "journal.jsonl").is_file() and (folder / "frames").is_dir()
 
 
 def _is_frame(path: Path) -> bool:

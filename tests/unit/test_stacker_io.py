@@ -409,6 +409,12 @@ def test_a_folder_gives_its_images_only(tmp_path: Path) -> None:
         write_image(tmp_path / name, np.zeros((8, 8, 3), np.uint8))
     found = list_frames([tmp_path], leave_out=tmp_path / "out.tif")
     assert [path.name for path in found] == ["b2.JPG", "b10.jpg"]
+    (tmp_path / "journal.jsonl").touch()
+    assert list_frames([tmp_path], leave_out=tmp_path / "out.tif") == found
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "frames" / "f1.jpg").write_bytes(b"x")
+    assert list_frames([tmp_path]) == [tmp_path / "frames" / "f1.jpg"]  # a session of rig
+    (tmp_path / "journal.jsonl").unlink()
     # a photograph of that name is a frame, and not to be replaced
     (tmp_path / "b10.jpg").write_bytes(b"x")
     assert tmp_path / "b10.jpg" in list_frames([tmp_path], leave_out=tmp_path / "b10.jpg")
