@@ -304,7 +304,8 @@ class Bands:
         fresh = reached & (seen < 0)
         if fresh.any():
             np.copyto(near, glitter(luma), where=fresh)
-        excess = glare(luma, reached, seen, settings.glare, cells) * near
+        excess = glare(luma, reached, seen, settings.glare, cells)
+        excess *= near
         cv2.addWeighted(cells, settings.coarser, excess, settings.coarser - 1, 0, cells)
         other = self._scratch.array("activity 0", *luma.shape)  # which is where the activity goes, too
         cv2.resize(cells, luma.shape[::-1], other, interpolation=cv2.INTER_LINEAR)

@@ -63,6 +63,9 @@ _GLARE_SURE = 8.0
 a highlight is darkest in frames that are far out of focus and have spread it beyond the window: without this
 limit they swallow it (1.1 dB on 120 slices of crystals)."""
 
+_STRIP_CELLS = 32768
+"""Handled at a time: intermediate values stay in the processor's cache."""
+
 _GLITTER_CELLS, _AROUND_CELLS = 11, 21
 """Quarter-size pixels that count as near a highlight, and over which its surroundings are averaged."""
 
@@ -153,13 +156,24 @@ def glare(luma: Image, reached: Image, first_seen: Image, strength: float, activ
     brightness = _halved(luma)
     np.clip(brightness * np.float32(1 / 255), 0, 1, out=brightness)
     cv2.blur(brightness, (_GLARE_CELLS, _GLARE_CELLS), brightness)
+    rows = max(1, _STRIP_CELLS // brightness.shape[1])
+    for top in range(0, brightness.shape[0], rows):
+        part = slice(top, top + rows)
+        _hold_back(brightness[part], reached[part], first_seen[part], strength, activity[part])
+    return brightness
+
+
+def _hold_back(
+    brightness: Image, reached: Image, first_seen: Image, strength: float, activity: Image
+) -> None:
+    """`glare` of some rows, in place of their brightness."""
     np.copyto(first_seen, brightness, where=reached & (first_seen < 0))
-    excess = brightness - first_seen
+    excess = np.subtract(brightness, first_seen, out=brightness)
     ignored = np.abs(first_seen) * np.float32(_GLARE_IGNORED)
     excess -= np.clip(excess, -ignored, ignored)
     excess *= np.float32(strength) * reached
     sure = np.minimum(activity * np.float32(1 / _GLARE_SURE), np.float32(1))
-    return np.where(excess < 0, excess * sure, excess)
+    np.multiply(excess, sure, out=excess, where=excess < 0)
 
 
 def glitter(luma: Image) -> Image:
@@ -179,8 +193,12 @@ def defer(energy: Image, finer: Image, share: Image) -> None:
 
 
 def inherit(activity: Image) -> Image:
-    """Logarithmic activity for the next coarser band: averaged as a power, so that the sharp parts decide."""
-    return np.asarray(cv2.log(cv2.pyrDown(cv2.exp(activity))))
+    """Logarithmic activity for the next coarser band: averaged as a power, so that the sharp parts decide.
+
+    What is given is overwritten.
+    """
+    coarser = cv2.pyrDown(cv2.exp(activity, activity))
+    return np.asarray(cv2.log(coarser, coarser))
 
 
 def merge(weight: Image, strength: Image) -> Image:

@@ -50,14 +50,18 @@ class MeanCode:
 
     @classmethod
     def for_frames(cls, dtype: np.dtype[Any]) -> MeanCode:
-        """64ths of a level in 16 bits for 8-bit frames (bands reach from -255 to 255), floats for others.
+        """64ths of a level in 16 bits for 8-bit frames, 128ths for those of 16 bits, floats for floats.
 
-        Rounding to a 64th of a level adds a variance of 1/49,000, and 12 frames in which the mean moves add
-        12 of them: a 58th of the 1/12 of rounding the result to 8 bits. Neighbours of a sharp edge differ by
-        100 levels, and a share of 1/16384 of that is what half a 64th is.
+        Bands reach from -255 to 255, so 128ths are what 16 bits hold. Rounding to a 64th of a level adds a
+        variance of 1/49,000, and 12 frames in which the mean moves add 12 of them: a 58th of the 1/12 of
+        rounding the result to 8 bits; and 12 roundings to a 128th a deviation of two steps of 16 bits, a third
+        of the least noise that such frames have. Neighbours of a sharp edge differ by 100 levels, and a share
+        of 1/16384 of that is what half a 64th is.
         """
         if dtype == np.uint8:
             return cls(np.dtype(np.uint16), 64.0, 32768.0, 0.5, 0.0, 65535.0, 1 / 16384)
+        if dtype == np.uint16:
+            return cls(np.dtype(np.uint16), 128.0, 32768.0, 0.5, 0.0, 65535.0, 1 / 32768)
         greatest = float(np.finfo(np.float32).max)
         return cls(np.dtype(np.float32), 1.0, 0.0, 0.0, -greatest, greatest, 1e-7)
 
