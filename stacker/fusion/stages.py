@@ -54,9 +54,9 @@ class MeanCode:
 
         Bands reach from -255 to 255, so 128ths are what 16 bits hold. Rounding to a 64th of a level adds a
         variance of 1/49,000, and 12 frames in which the mean moves add 12 of them: a 58th of the 1/12 of
-        rounding the result to 8 bits; 12 roundings to a 128th are a deviation of two steps of 16 bits, a third
-        of the least noise that such frames have. Neighbours of a sharp edge differ by 100 levels, and a share
-        of 1/16384 of that is what half a 64th is.
+        rounding the result to 8 bits. Twelve roundings to a 128th are a deviation of two steps of 16 bits, a
+        third of the least noise that such frames have. Neighbours of a sharp edge differ by 100 levels, and a
+        share of 1/16384 of that is what half a 64th is.
         """
         if dtype == np.uint8:
             return cls(np.dtype(np.uint16), 64.0, 32768.0, 0.5, 0.0, 65535.0, 1 / 16384)
