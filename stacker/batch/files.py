@@ -113,8 +113,12 @@ def fuse_files(
         )
     if positions_mm is not None and len(positions_mm) != len(ordered):
         raise UserError(f"There are {len(ordered)} frames but {len(positions_mm)} positions")
-    run = _Run(ordered, options or Options(), positions_mm, transforms, skip_bad, progress)
-    return run.fuse(len(ordered) // 2 if reference is None else reference)
+    start = len(ordered) // 2 if reference is None else reference
+    options = options or Options()
+    if options.reference == ReferenceView() and positions_mm is not None and options.pupil_distance_mm:
+        # The same view as that of the reference frame, even if that turns out to be bad.
+        options = replace(options, reference=ReferenceView.at_position(positions_mm[start]))
+    return _Run(ordered, options, positions_mm, transforms, skip_bad, progress).fuse(start)
 
 
 def outward_order(count: int, start: int) -> list[int]:
@@ -147,8 +151,6 @@ class _Run:
     ) -> None:
         self._paths, self._positions_mm = paths, positions_mm
         self._skip_bad, self._progress = skip_bad, progress
-        if options.reference == ReferenceView() and positions_mm is not None and options.pupil_distance_mm:
-            options = replace(options, reference=ReferenceView.at_position(positions_mm[len(paths) // 2]))
         if options.opaque_foreground:
             options = replace(options, order=order_of(positions_mm, options.order))
         self._options, self._transforms = options, transforms

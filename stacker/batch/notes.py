@@ -41,6 +41,12 @@ def notes_on(stack: Stack, frame_notes: Sequence[tuple[str, str]]) -> Iterator[s
     for note, names in names_by_note.items():
         yield f"{few(names)}: {note}"
     yield from _twice(stack)
+    given, fit = stack.options.pupil_distance_mm, stack.pupil_fit
+    if given is not None and fit is not None and fit.contradicts(given):
+        yield (
+            f"a pupil distance of {given:g} mm was given, but the sizes of the frames tell of "
+            f"{fit.pupil_distance_mm:.0f} ± {fit.standard_error_mm:.0f} mm, which is used"
+        )
     sharpest = max(report.sharpness for report in stack.reports)
     dark = float(stack.image[::4, ::4].mean()) < _DARK * full_scale(stack.image.dtype)
     if sharpest < (_SHARP_IN_THE_DARK if dark else _SHARP):

@@ -78,6 +78,12 @@ class PupilFit:
     steps_mm: tuple[float, ...]
     residuals_px: tuple[float, ...]
 
+    def contradicts(self, given_mm: float) -> bool:
+        """Whether a distance that was given cannot be right."""
+        error = math.hypot(self.standard_error_mm / self.pupil_distance_mm**2, _GIVEN_ERROR / given_mm)
+        off = abs(1 / self.pupil_distance_mm - 1 / given_mm)
+        return len(self.steps_mm) >= _LEAST_STEPS and off > _CONTRADICTED * error
+
 
 class Rail:
     """Learns the pupil distance from the scale of steps along a rail.

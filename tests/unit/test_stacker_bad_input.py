@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -24,7 +25,9 @@ from stacker import (
 )
 from stacker.batch.ahead import one_ahead
 from stacker.batch.files import outward_order
+from stacker.batch.notes import notes_on
 from stacker.batch.slabs import Slabs, write_slabs
+from stacker.registration.rail import PupilFit
 
 
 def textured(seed: int, height: int = 160, width: int = 240) -> np.ndarray:
@@ -319,6 +322,18 @@ def test_positions_of_a_session_are_used(paths: list[Path], tmp_path: Path) -> N
     options = Options(pupil_distance_mm=found.pupil_distance_mm)
     result = fuse_files(sorted(folder.iterdir()), options, positions_mm=found.positions_mm)
     assert error_of(result.stack.image[:160, :240]) < 6
+    first = fuse_files(sorted(folder.iterdir()), options, reference=0, positions_mm=found.positions_mm)
+    np.testing.assert_allclose(first.stack.transforms[0], np.eye(3), atol=1e-9)
+
+
+def test_a_pupil_distance_that_the_frames_contradict_is_said(paths: list[Path]) -> None:
+    stack = fuse_files(paths[:2], Options(pupil_distance_mm=84.0)).stack
+    fit = PupilFit(238.0, 14.0, (2.5,) * 4, (0.1,) * 4)
+    said = list(notes_on(replace(stack, pupil_fit=fit), []))
+    assert said == [
+        "a pupil distance of 84 mm was given, but the sizes of the frames tell of 238 ± 14 mm, which is used"
+    ]
+    assert list(notes_on(replace(stack, pupil_fit=replace(fit, pupil_distance_mm=88.0)), [])) == []
 
 
 def exposed(picture: np.ndarray, stops: float) -> np.ndarray:
