@@ -1,18 +1,17 @@
 """Measures how well frames are registered: ``python -m benchmarks.registration``.
 
-Rail stacks are rendered by ``hardware_sims`` with parallax, so that each frame's true place is v/(v + Δ); the
-long stack is a slanted textured plane moved by known similarities. Errors are in pixels of the frames: at the
-corners, and over the zone that the frame has in focus (the 95th percentile there), since only that gets into
-the picture.
+Planes (`benchmarks.planes`) are moved by known similarities, with one difficulty each; the long stack is one
+of them. Rail stacks are rendered by ``hardware_sims`` with parallax, so that each frame's true place is
+v/(v + Δ). Errors are in pixels of the frames: at the corners, and over the zone that the frame has in focus,
+since only that gets into the picture.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +26,8 @@ from hardware_sims.sensor import Sensor
 from hardware_sims.truth import Truth
 from hardware_sims.world import World
 
-from stacker.registration.chain import Chain
+from benchmarks.planes import Plane, Surface, plane_frames
+from stacker.registration.chain import Chain, Registration
 from stacker.registration.rail import RailGeometry
 
 __all__ = ["RailStack", "main"]
@@ -36,7 +36,29 @@ Array = np.ndarray[Any, np.dtype[Any]]
 _SIZE = 1800, 1200
 _FIRST_MM, _LAST_MM = -1.5, 33.5  # the subject reaches from 0 to 32: both ends are blurred
 _F_NUMBER = 5.657
-_SIGMAS = (0.0, 0.5, 0.8, 1.2, 1.7, 2.4, 3.4, 4.8, 6.8, 9.6, 13.6)
+_LEAST_ZONE = 20  # places on the grid: fewer say nothing of a frame
+_SMALL, _LARGE, _TWO_MP = (640, 427), (2000, 1333), (1800, 1200)
+DIFFICULTIES = {
+    "texture, 2 MP, seed 1": Plane(count=30, size=_TWO_MP, blur_px=40.0),
+    "texture, 2 MP, seed 2": Plane(count=30, size=_TWO_MP, blur_px=40.0, seed=2),
+    "texture, 2 MP, seed 3": Plane(count=30, size=_TWO_MP, blur_px=40.0, seed=3),
+    "nearly all blurred at both ends": Plane(count=31, beyond=0.25, blur_px=40.0),
+    "the same, shaken by hand": Plane(count=31, beyond=0.25, blur_px=40.0, jitter_px=5.0, jitter_rad=2e-3),
+    "plain background": Plane(surface=Surface.ISLAND),
+    "texture that repeats itself": Plane(surface=Surface.TILES),
+    "highlights that wander": Plane(highlights=True),
+    "noise of 8/255": Plane(noise=8.0),
+    "20 % size change": Plane(growth=0.2),
+    "20 % size change in 10 frames": Plane(growth=0.2, count=10),
+    "3 % flicker": Plane(flicker=0.03),
+    "bump of 50 px, 640 px wide": Plane(size=_SMALL, bump=(10, 50)),
+    "bump of 50 px, 1500 px wide": Plane(bump=(10, 50)),
+    "bump of 50 px, 2000 px wide": Plane(size=_LARGE, bump=(10, 50)),
+    "the same at three quarters": Plane(size=_LARGE, bump=(15, 50)),
+    "bump on a plain background": Plane(surface=Surface.ISLAND, bump=(10, 50)),
+    "shaken by hand": Plane(jitter_px=5.0, jitter_rad=2e-3),
+    "a black frame": Plane(black=14),
+}
 
 
 @dataclass
@@ -103,43 +125,6 @@ def rail_stack(scene: str, pupil_mm: float, count: int) -> RailStack:
     return RailStack(pupil_mm, positions, frames, truths, zones)
 
 
-def long_stack(
-    count: int, size: tuple[int, int] = (1200, 800), seed: int = 1
-) -> Iterator[tuple[Array, Array]]:
-    """Frames of a slanted plane in thin slices, and their places in the view of the middle one."""
-    rng = np.random.default_rng(seed)
-    width, height = size
-    margin = 110
-    whole = (height + 2 * margin, width + 2 * margin)
-    texture = np.zeros((*whole, 3), np.float32)
-    for sigma in (0.8, 1.6, 4, 12, 40):
-        part = cv2.GaussianBlur(rng.standard_normal((*whole, 3)).astype(np.float32), (0, 0), sigma)
-        texture += part / part.std()
-    texture = np.clip(115 + texture / 2.2 * 38, 5, 250)
-    blurred = [texture, *(cv2.GaussianBlur(texture, (0, 0), sigma) for sigma in _SIGMAS[1:])]
-    depth = np.linspace(0.02, 0.98, whole[0])
-    centre = np.array([(width - 1) / 2, (height - 1) / 2])
-    for index in range(count):
-        blur = np.minimum(np.abs(depth - index / (count - 1)) * 40, _SIGMAS[-1] - 0.01)
-        at = np.searchsorted(_SIGMAS, blur, side="right") - 1
-        share = ((blur - np.take(_SIGMAS, at)) / np.diff(_SIGMAS)[at]).astype(np.float32)[:, None, None]
-        picture = np.empty_like(texture)
-        for rung in np.unique(at):
-            rows = at == rung
-            picture[rows] = blurred[rung][rows] * (1 - share[rows]) + blurred[rung + 1][rows] * share[rows]
-        moved = index != count // 2
-        scale = 1 + 0.10 * (index - count // 2) / count
-        turn = float(rng.normal(0, 2e-4)) * moved
-        shift = rng.normal(0, 0.5, 2) * moved
-        linear = scale * np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
-        place = np.hstack([linear, (centre - linear @ centre + shift)[:, None]])
-        onto = place.copy()
-        onto[:, 2] += margin
-        seen = cv2.warpAffine(picture, onto, size, flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
-        noisy = seen * (1 + rng.uniform(-0.01, 0.01)) + rng.standard_normal(seen.shape)
-        yield np.rint(np.clip(noisy, 0, 255)).astype(np.uint8), np.vstack([place, [0, 0, 1]])
-
-
 def outward(count: int) -> list[int]:
     """The order in which folders are registered."""
     return [*range(count // 2, count), *range(count // 2 - 1, -1, -1)]
@@ -181,27 +166,44 @@ def measure_rail(stack: RailStack, knowledge: str, width_px: int) -> str:
     )
 
 
-def measure_long(count: int) -> str:
-    """Register the long stack outward from its middle and say how far it drifts."""
-    stack = list(long_stack(count))
-    chain, at_corners, spent = Chain(), np.zeros(count), 0.0
-    for index in outward(count):
-        if index == count // 2 - 1:
+def placed(frames: Sequence[Array], width_px: int) -> tuple[dict[int, Registration], float]:
+    """Register a stack from its middle outward, as folders are; CPU seconds a frame."""
+    chain, found, spent, held = Chain(width_px=width_px), dict[int, Registration](), 0.0, None
+    for index in outward(len(frames)):
+        if index == len(frames) // 2 - 1:
             chain.rewind()
         started = time.process_time()
-        found = chain.add(stack[index][0]).transform
+        found[index] = chain.add(frames[index])
         spent += time.process_time() - started
-        at_corners[index] = error_px(found, stack[index][1], corners((1200, 800))).max()
-    inner = at_corners[count // 20 : count - count // 20]
+        for better in chain.revised():
+            assert held is not None
+            found[held] = better
+        held = None if found[index].registered else index
+    return found, spent / len(frames)
+
+
+def measure_plane(plane: Plane, width_px: int) -> str:
+    """Register a plane and say how well."""
+    stack = list(plane_frames(plane))
+    found, spent = placed([frame.pixels for frame in stack], width_px)
+    at_corners, in_zone = [], []
+    for index, frame in enumerate(stack):
+        transform = found[index].transform
+        at_corners.append(error_px(transform, frame.place, corners(plane.size)).max())
+        if len(frame.zone) > _LEAST_ZONE:
+            in_zone.append(error_px(transform, frame.place, frame.zone))
+    lost = [index for index, one in sorted(found.items()) if not one.registered]
     return (
-        f"corners: median {np.median(at_corners):.3f} px, worst {at_corners.max():.3f} px "
-        f"(without the outer twentieths {inner.max():.3f} px), {spent / count:.3f} CPU s a frame"
+        f"{np.median(np.concatenate(in_zone)):7.3f} {max(one.max() for one in in_zone):7.3f}"
+        f" {np.median(at_corners):9.3f} {max(at_corners):7.3f} {spent:8.3f}"
+        + (f"  not matched: {', '.join(map(str, lost))}" if lost else "")
     )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.registration", description=__doc__)
+    parser.add_argument("--planes", nargs="*", default=list(DIFFICULTIES), choices=DIFFICULTIES)
     parser.add_argument("--scenes", nargs="*", default=list(SCENES), choices=SCENES)
     parser.add_argument("--pupil", nargs="*", type=float, default=[300.0, 140.0], metavar="MM")
     parser.add_argument("--frames", type=int, default=45, help="of each rail stack")
@@ -209,15 +211,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--width", type=int, default=1000, help="of the pictures that are matched")
     settings = parser.parse_args(arguments)
     cv2.setNumThreads(1)
-    print("scene        v/mm  known             zone: median  worst  corners: median  worst  CPU s/frame")
+    planes = {name: DIFFICULTIES[name] for name in settings.planes}
+    if settings.long:
+        planes[f"{settings.long} frames end to end"] = Plane(
+            count=settings.long, size=(1200, 800), growth=0.1, blur_px=40.0
+        )
+    if planes:
+        print(f"{'plane':33s} zone: median  worst  corners: median  worst  CPU s/frame")
+    for name, plane in planes.items():
+        print(f"{name:33s}   {measure_plane(plane, settings.width)}", flush=True)
+    if settings.scenes:
+        print("scene        v/mm  known             zone: median  worst  corners: median  worst  CPU s/frame")
     for scene in settings.scenes:
         for pupil in settings.pupil:
             stack = rail_stack(scene, pupil, settings.frames)
             for knowledge in ("nothing", "positions", "positions and v"):
                 told = measure_rail(stack, knowledge, settings.width)
                 print(f"{scene:12s} {pupil:4.0f}  {knowledge:16s}  {told}", flush=True)
-    if settings.long:
-        print(f"{settings.long} frames end to end: {measure_long(settings.long)}")
     return 0
 
 

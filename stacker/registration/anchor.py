@@ -75,7 +75,9 @@ class Anchor:
             return link
         share = self._variance / (self._variance + error)
         if link.position_mm is not None and last.position_mm is not None:
-            share[0] = 0.0  # positions know the scale better: what is seen in both lies off both planes
+            # What is seen in both lies off both planes: positions know better how it grows, and that a
+            # carriage does not turn.
+            share[:2] = 0.0
         self._variance = share * error
         motion = similarity_of(here + share * surprise, radius)
         place = self._link.place.moved(motion, link.position_mm)

@@ -15,7 +15,7 @@ from stacker.registration.levels import MatchPyramid
 from stacker.registration.link import Link
 from stacker.registration.match import Match, likeness, match
 from stacker.registration.model import MotionModel
-from stacker.registration.pace import Pace, error_of
+from stacker.registration.pace import Pace
 from stacker.registration.place import Place
 from stacker.registration.prepare import Prepared, prepare
 from stacker.registration.rail import PupilFit, Rail, RailGeometry
@@ -232,7 +232,7 @@ class Chain:
             return found.motion, False
         width, radius = seen.pyramid.width, seen.pyramid.radius
         if last.position_mm is not None and position_mm is not None:
-            error = float(error_of(found, width, True)[0]) / radius
+            error = float(self._pace.error_of(found, units, width, radius)[0]) / radius
             self._rail.learn(
                 position_mm - last.position_mm, math.log(found.motion.scale), error, radius / seen.factor
             )

@@ -11,7 +11,7 @@ import numpy as np
 from stacker.registration.match import Match
 from stacker.registration.similarity import Similarity
 
-__all__ = ["Pace", "Vector", "error_of", "noise_of", "similarity_of", "vector_of"]
+__all__ = ["Pace", "Vector", "noise_of", "similarity_of", "vector_of"]
 
 Vector = np.ndarray[Any, np.dtype[np.float64]]
 """Scale and rotation as movement of the corners, shift x, shift y: pixels of the reduced pictures."""
@@ -19,16 +19,24 @@ Vector = np.ndarray[Any, np.dtype[np.float64]]
 _PER_THOUSAND = 1e-3
 """Errors by parallax and blur grow with the picture: they are given for a width of 1000 px."""
 
-_BLURRED_ERROR = np.array([0.6, 0.4, 0.3, 0.3])
-"""Where nothing is in focus (0.1 to 0.6, 0.1 to 0.4 and 0.1 to 0.4 px a step on three rendered scenes: what
-is seen is nearer or farther than the plane of focus, and behind its blurred edges)."""
+_BLURRED_SHARE = np.array([0.4, 0.25, 0.2, 0.2])
+"""What can be wrong with a step in which nothing is in focus, as a share of its scale at the corners: what is
+seen is nearer or farther than the plane of focus and grows otherwise (0.2 to 0.6, 0.1 to 0.3 and 0.1 to 0.2
+of it on three rendered scenes at two pupil distances)."""
+
+_BLURRED_LEAST = np.array([0.1, 0.06, 0.05, 0.05])
+"""The same where nothing grows: blurred edges move as the blur changes (0.05 to 0.1 px a step on a plane)."""
+
+_NOTHING, _NOTHING_TIMES = 0.15, 4.0
+"""Of `Match.in_focus`, from where down even the outlines of what is seen come from blur; and how many times
+as large the errors are there (0.2 to 0.3 px a step on a plane, 1 to 2 px on a rendered statue)."""
 
 _FOCUSED_ERROR = np.array([0.01, 0.01, 0.01, 0.01])
 """The same where all is in focus, when the surroundings are left out of account."""
 
-_PARALLAX_ERROR = np.array([0.1, 0.03, 0.02, 0.02])
+_PARALLAX_ERROR = np.array([0.1, 0.06, 0.02, 0.02])
 """The same on a rail, where they are not: what is seen beside the plane of focus moves otherwise (0.01 to
-0.1, 0.01 to 0.04 and 0.005 to 0.04 px)."""
+0.1, 0.01 to 0.1 and 0.005 to 0.04 px)."""
 
 _BLURRED, _FOCUSED = 0.45, 0.75
 """Of `Match.in_focus`: what counts as all blurred and as good."""
@@ -39,14 +47,21 @@ _FIRST_UNEVENNESS = 1.0
 _LEAST_UNEVENNESS = np.array([0.05, 0.08, 0.08, 0.08])
 """Pixels: however even a stack has been, what is in focus is followed, and only blur is not."""
 
-_LEAST_ON_RAIL = np.array([0.01, 0.05, 0.05, 0.05])
-"""On a rail steps in scale are as even as its positions."""
+_LEAST_ON_RAIL = np.array([0.01, 0.02, 0.05, 0.05])
+"""On a rail steps in scale are as even as its positions, and its carriage hardly turns."""
+
+_ROLL_RAD_PER_MM = 30e-6
+"""By how much a carriage turns about the lens's axis as it travels: rails are straight within 1 mrad over a
+hand's width. A step that turns more than the pace is followed as ever; this is about the pace."""
 
 _REMEMBERED, _FEWEST_REMEMBERED = 15, 4
 """Steps that show how even a stack is: the median of how much they surprised."""
 
-_FORGETTING = 0.1
+_FORGETTING = np.array([0.1, 0.1, 0.1, 0.1])
 """What a step counts that was taken ten good steps ago is down to a third."""
+
+_FORGETTING_ON_RAIL = np.array([0.0, 0.03, 0.03, 0.03])
+"""The pupil distance does not change, nor much the angle between rail and axis."""
 
 _KNOWN_BEST = 0.06
 """A pace of scale along a rail is not learned better than that share: what is seen of a subject lies nearer
@@ -82,6 +97,7 @@ class Pace:
         self._units_squared = np.zeros(4)
         self._surprises: deque[Vector] = deque(maxlen=_REMEMBERED)
         self._least = _LEAST_ON_RAIL if per_mm else _LEAST_UNEVENNESS
+        self._forgetting = _FORGETTING_ON_RAIL if per_mm else _FORGETTING
         self._unevenness = np.full(4, _FIRST_UNEVENNESS**2)
 
     def turn_round(self) -> None:
@@ -115,18 +131,34 @@ class Pace:
         """
         mean, uncertain = self._prediction(units, radius)
         measured = vector_of(found.motion, radius)
-        noise = error_of(found, width, self.per_mm) ** 2
+        noise = self.error_of(found, units, width, radius) ** 2
         total = uncertain + self._unevenness + noise
         surprise = measured - mean
         limit = np.maximum(_BUMP * np.sqrt(total), _LEAST_BUMP * width * _PER_THOUSAND)
-        bumped = bool(self._units_squared.all()) and bool(np.any(np.abs(surprise) > limit))
+        bumped = self._learned and bool(np.any(np.abs(surprise) > limit))
         gain = (uncertain + self._unevenness) / total
-        if self._units_squared.all():
+        if self._learned:
             self._judge(np.maximum(surprise**2 - noise, 0.0))
         if bumped:
             return found.motion, True
         self._learn(measured, noise, units)
         return similarity_of(mean + gain * surprise, radius), False
+
+    def error_of(self, found: Match, units: float, width: int, radius: float) -> Vector:
+        """Standard errors of a match: what noise does, and what parallax and blur do.
+
+        Parameters are those of `believed`.
+        """
+        step = self._prediction(units, radius)[0] if self._learned else vector_of(found.motion, radius)
+        focused = float(np.interp(found.in_focus, (_BLURRED, _FOCUSED), (0.0, 1.0)))
+        times = float(np.interp(found.in_focus, (_NOTHING, _BLURRED), (_NOTHING_TIMES, 1.0)))
+        blurred = np.hypot(_BLURRED_LEAST * width * _PER_THOUSAND, _BLURRED_SHARE * abs(step[0]))
+        beside = (_PARALLAX_ERROR if self.per_mm else _FOCUSED_ERROR) * width * _PER_THOUSAND
+        return np.asarray(np.hypot(beside + (1 - focused) * times * blurred, noise_of(found)))
+
+    @property
+    def _learned(self) -> bool:
+        return bool(self._units_squared.all())
 
     def _judge(self, surprise_squared: Vector) -> None:
         """How even the steps are; a bump in many steps leaves a median alone."""
@@ -138,7 +170,7 @@ class Pace:
     def _learn(self, measured: Vector, noise: Vector, units: float) -> None:
         trust = self._unevenness / (self._unevenness + noise)
         weight = 1 / (self._unevenness + noise)
-        keep = 1 - _FORGETTING * trust
+        keep = 1 - self._forgetting * trust
         self._travel = keep * self._travel + weight * units * measured
         self._units_squared = keep * self._units_squared + weight * units**2
 
@@ -152,27 +184,18 @@ class Pace:
         if self._error < math.inf:
             known = (self._error * radius) ** -2
             weight[0], travel[0] = weight[0] + known, travel[0] + known * self._log_scale * radius
+        if self.per_mm:
+            weight[1] += (_ROLL_RAD_PER_MM * radius) ** -2
         # Nothing is known of a first step but that it is small: a hundredth of the frame.
-        weight += (_FIRST_STEP * radius * max(abs(units), 1e-9)) ** -2
+        weight += (_FIRST_STEP * radius / max(abs(units), 1e-9)) ** -2
         return travel / weight * units, units**2 / weight
 
     def _bounded(self, units: float) -> float:
         return min(max(units, -_FARTHEST_AHEAD), _FARTHEST_AHEAD) if not self.per_mm else units
 
 
-def error_of(found: Match, width: int, parallax: bool) -> Vector:
-    """Standard errors of a match: what noise does, and what parallax and blur do."""
-    focused = min(max((found.in_focus - _BLURRED) / (_FOCUSED - _BLURRED), 0.0), 1.0)
-    of_focus = (
-        ((_PARALLAX_ERROR if parallax else _FOCUSED_ERROR) + (1 - focused) * _BLURRED_ERROR)
-        * width
-        * _PER_THOUSAND
-    )
-    return np.asarray(np.hypot(of_focus, noise_of(found)))
-
-
 def noise_of(found: Match) -> Vector:
-    """The part of `error_of` that noise and disagreement make."""
+    """Standard errors of a match as far as noise and disagreement make them."""
     spread = found.spread
     return np.array([spread.scale, spread.rotation, spread.shift, spread.shift])
 
