@@ -13,6 +13,7 @@ it does not help (what is left is noisier than the error was large), so a match 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -59,6 +60,12 @@ _LEAST_FOCUS = 0.01
 _BETTER = 0.02
 """By how much another place must be more alike than the expected one: texture that repeats itself is nearly
 as much alike a period away."""
+
+_NEAR_LEVEL, _NEAR_PX = 1, 5.0
+"""The size from which a motion that far from the expected one is still found."""
+
+_AS_GOOD = 0.003
+"""Of the correlation: what noise makes of two places that are equally good."""
 
 _LEVELS_ALIKE = 2
 """Subjects are told apart by their coarse structure; the finer one is noise in some stacks."""
@@ -167,22 +174,59 @@ def match(
     top = min(max(top, _LEAST_FOCUS), _FULL_FOCUS)
     # The search moves the fixed picture's points into the moving picture: the inverse of what is returned.
     start = inverse(expected.matrix(fixed.centre))
-    sizes = range(len(fixed.levels) - 1, -1, -1) if only is None else (only,)
-    if only is None:
-        start = _with_coarse_shift(fixed.levels[-1], moving.levels[-1], start)
+    if only is not None:
+        last = _searched(fixed, moving, start, (only,))
+    else:
+        coarsest = len(fixed.levels) - 1
+        shifted = _with_coarse_shift(fixed.levels[-1], moving.levels[-1], start)
+        last = _searched(fixed, moving, shifted, range(coarsest, -1, -1))
+        if coarsest > _NEAR_LEVEL and (last is None or _apart_px(fixed, start, last) > _NEAR_PX):
+            # Texture finer than the coarsest size shows there as a pattern of its own, which moves otherwise.
+            near = _searched(fixed, moving, start, range(_NEAR_LEVEL, -1, -1))
+            if near is not None and near.level < _NEAR_LEVEL:
+                last = near if last is None or _likelier(fixed, moving, near, last) else last
+    if last is None:
+        return None
+    found = rescaled(last.transform, 1 / fixed.levels[last.level].factor)
+    distortion = _distortion(fixed, moving, last.level, found, model)
+    return _described(fixed, moving, found, last, distortion, top)
+
+
+def _searched(
+    fixed: MatchPyramid, moving: MatchPyramid, start: Matrix, sizes: Sequence[int]
+) -> _Refined | None:
+    """Refine from size to size, until the pictures agree no more."""
     last: _Refined | None = None
     for index in sizes:
-        factor = fixed.levels[index].factor
-        refined = _refine(fixed, moving, index, rescaled(start, factor))
+        refined = _refine(fixed, moving, index, rescaled(start, fixed.levels[index].factor))
         if refined is None:
             return None
         if refined.agreement < _MIN_AGREEMENT and last is not None:
             break
-        start = rescaled(refined.transform, 1 / factor)
+        start = rescaled(refined.transform, 1 / fixed.levels[index].factor)
         last = refined
-    assert last is not None
-    distortion = _distortion(fixed, moving, last.level, start, model)
-    return _described(fixed, moving, start, last, distortion, top)
+    return last
+
+
+def _apart_px(fixed: MatchPyramid, start: Matrix, found: _Refined) -> float:
+    """How far the centre and a corner lie from where they were expected."""
+    onto = rescaled(found.transform, 1 / fixed.levels[found.level].factor) - start
+    points = np.array([[*fixed.centre, 1.0], [0.0, 0.0, 1.0]]).T
+    return float(np.linalg.norm((onto @ points)[:2], axis=0).max())
+
+
+def _likelier(fixed: MatchPyramid, moving: MatchPyramid, near: _Refined, far: _Refined) -> bool:
+    """Whether a place near the expected one is as good as another."""
+    level = fixed.levels[_NEAR_LEVEL]
+    seen = [
+        _correlation(
+            level.smooth,
+            moving.levels[_NEAR_LEVEL].smooth,
+            rescaled(one.transform, level.factor / fixed.levels[one.level].factor),
+        )
+        for one in (near, far)
+    ]
+    return seen[0] > seen[1] - _AS_GOOD
 
 
 def _described(
@@ -199,7 +243,7 @@ def _described(
         fixed.levels[middle].smooth, moving.levels[middle].smooth, rescaled(transform, factor)
     )
     level = fixed.levels[last.level]
-    errors = standard_errors(last.system, _UNKNOWNS)
+    errors = standard_errors(last.system, last.points, _UNKNOWNS)
     whole = solved(last.system, (0, 1, 2, 3, 4, 5, *_BRIGHTNESS))
     if errors is None:
         return None

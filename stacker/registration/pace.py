@@ -19,13 +19,13 @@ Vector = np.ndarray[Any, np.dtype[np.float64]]
 _PER_THOUSAND = 1e-3
 """Errors by parallax and blur grow with the picture: they are given for a width of 1000 px."""
 
-_BLURRED_SHARE = np.array([0.4, 0.25, 0.2, 0.2])
-"""What can be wrong with a step in which nothing is in focus, as a share of its scale at the corners: what is
-seen is nearer or farther than the plane of focus and grows otherwise (0.2 to 0.6, 0.1 to 0.3 and 0.1 to 0.2
-of it on three rendered scenes at two pupil distances)."""
+_BLURRED_TIMES = 4.0
+"""What is out of focus is nearer or farther than the plane of focus and grows otherwise: cells of the picture
+then contradict each other, and the whole is wrong by two to eight times what their scatter tells (measured on
+three rendered scenes at two pupil distances; on a plane it is wrong by as much as they tell)."""
 
 _BLURRED_LEAST = np.array([0.1, 0.06, 0.05, 0.05])
-"""The same where nothing grows: blurred edges move as the blur changes (0.05 to 0.1 px a step on a plane)."""
+"""Pixels by which a step can be wrong in which nothing is in focus, even so: blurred edges move as the blur changes (0.05 to 0.1 px a step on a plane)."""
 
 _NOTHING, _NOTHING_TIMES = 0.15, 4.0
 """Of `Match.in_focus`, from where down even the outlines of what is seen come from blur; and how many times
@@ -149,10 +149,9 @@ class Pace:
 
         Parameters are those of `believed`.
         """
-        step = self._prediction(units, radius)[0] if self._learned else vector_of(found.motion, radius)
         focused = float(np.interp(found.in_focus, (_BLURRED, _FOCUSED), (0.0, 1.0)))
         times = float(np.interp(found.in_focus, (_NOTHING, _BLURRED), (_NOTHING_TIMES, 1.0)))
-        blurred = np.hypot(_BLURRED_LEAST * width * _PER_THOUSAND, _BLURRED_SHARE * abs(step[0]))
+        blurred = np.hypot(_BLURRED_LEAST * width * _PER_THOUSAND, _BLURRED_TIMES * noise_of(found))
         beside = (_PARALLAX_ERROR if self.per_mm else _FOCUSED_ERROR) * width * _PER_THOUSAND
         return np.asarray(np.hypot(beside + (1 - focused) * times * blurred, noise_of(found)))
 

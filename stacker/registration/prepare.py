@@ -27,6 +27,10 @@ _FILL_SIGMA_PX = 8.0
 _HALVED_FIRST = 4
 """How much smaller a picture gets at least for halving it first: areas are then two halved pixels or more."""
 
+_STANDS_OUT, _FILLED = 0.65, 0.5
+"""A burnt pixel belongs to a highlight where the picture around it has less than the first share of its
+brightness, or where more than the second share of the pixels beside it are burnt as well."""
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -119,8 +123,10 @@ def without_highlights(grey: Image) -> Image:
     small, share = (
         cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in (grey, burnt.astype(np.float32))
     )
-    around = np.ones((2 * _AROUND_PX + 1, 2 * _AROUND_PX + 1), np.uint8)
-    left_out = cv2.dilate((share > 0).astype(np.float32), around)
+    # A background that is nearly burnt is beyond the bar here and there, by its noise: that is no highlight.
+    stands_out = cv2.GaussianBlur(small, (0, 0), _FILL_SIGMA_PX) < _STANDS_OUT * _BURNT
+    left_out = ((share > _FILLED) | ((share > 0) & stands_out)).astype(np.float32)
+    left_out = cv2.dilate(left_out, np.ones((2 * _AROUND_PX + 1, 2 * _AROUND_PX + 1), np.uint8))
     kept = 1 - left_out
     cover = cv2.GaussianBlur(kept, (0, 0), _FILL_SIGMA_PX) + np.float32(1e-6)
     fill = cv2.GaussianBlur(small * kept, (0, 0), _FILL_SIGMA_PX) / cover

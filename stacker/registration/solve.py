@@ -28,8 +28,14 @@ Vector = np.ndarray[Any, np.dtype[np.float64]]
 _MAX_POINTS = 20_000
 _MIN_POINTS = 64
 _MEDIAN_POINTS = 5_000
-_CORRELATED = 12.0
-"""Neighbouring points see the same noise through the band's filter: that many count as one."""
+_STRONG = 0.99
+_CELLS = 8
+"""Across and down the picture: within a cell errors may go together, as they do where a part of the subject
+lies nearer than the rest, and where neighbouring points see the same noise through the band's filter."""
+
+_FAINT = 0.01
+"""Of the square of a strong gradient: what is fainter is the noise of a plain background, and where that is
+most of the picture, what is not noise would look like an outlier."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,8 @@ def chosen_points(level: Level) -> Points | None:
     if count < _MIN_POINTS or not strength.any():
         return None
     sample = strength.ravel()[:: max(1, strength.size // 40_000)]
-    rows, columns = np.nonzero(strength > float(np.quantile(sample, 1 - count / strength.size)))
+    enough, strong = np.quantile(sample, (1 - count / strength.size, _STRONG))
+    rows, columns = np.nonzero(strength > max(float(enough), _FAINT * float(strong)))
     if rows.size < _MIN_POINTS:
         return None
     x, y = columns.astype(np.float32), rows.astype(np.float32)
@@ -132,11 +139,13 @@ def solved(system: System, unknowns: tuple[int, ...]) -> Vector | None:
     return np.asarray(inverse @ ((weighted @ system.residual).astype(np.float64) / scale) / scale)
 
 
-def standard_errors(system: System, unknowns: tuple[int, ...]) -> Vector | None:
+def standard_errors(system: System, points: Points, unknowns: tuple[int, ...]) -> Vector | None:
     """Of what `solved` finds.
 
     Weights are not inverse variances here, so errors come through the weighted normal equations (the
-    "sandwich" of Huber, "The behavior of maximum likelihood estimates under nonstandard conditions", 1967).
+    "sandwich" of Huber, "The behavior of maximum likelihood estimates under nonstandard conditions", 1967),
+    with residuals that may go together within cells of the picture (Liang and Zeger, "Longitudinal data
+    analysis using generalized linear models", Biometrika 73, 1986).
     """
     jacobian = system.jacobian[list(unknowns)]
     weighted = jacobian * system.weight
@@ -144,9 +153,11 @@ def standard_errors(system: System, unknowns: tuple[int, ...]) -> Vector | None:
     if conditioned is None:
         return None
     inverse, scale = conditioned
-    told = weighted * system.residual
-    noise = inverse @ ((told @ told.T) / np.outer(scale, scale)) @ inverse
-    return np.asarray(np.sqrt(np.maximum(np.diag(noise) * _CORRELATED, 0.0)) / scale)
+    column, row = (((part + 1) * np.float32(_CELLS / 2)).astype(np.intp) for part in (points.u, points.v))
+    cell = np.clip(row, 0, _CELLS - 1) * _CELLS + np.clip(column, 0, _CELLS - 1)
+    told = np.stack([np.bincount(cell, part, _CELLS**2) for part in weighted * system.residual])
+    spread = inverse @ (told / scale[:, None])
+    return np.asarray(np.sqrt((spread**2).sum(axis=1)) / scale)
 
 
 def _conditioned(weighted: Image, jacobian: Image) -> tuple[Vector, Vector] | None:
