@@ -64,8 +64,8 @@ as much alike a period away."""
 _NEAR_LEVEL, _NEAR_PX = 1, 5.0
 """The size from which a motion that far from the expected one is still found."""
 
-_AS_GOOD = 0.003
-"""Of the correlation: what noise makes of two places that are equally good."""
+_GOOD_AGREEMENT = 0.9
+"""What is there then is the same thing; elsewhere fine structure agrees by chance to 0.3."""
 
 _LEVELS_ALIKE = 2
 """Subjects are told apart by their coarse structure; the finer one is noise in some stacks."""
@@ -181,10 +181,11 @@ def match(
         shifted = _with_coarse_shift(fixed.levels[-1], moving.levels[-1], start)
         last = _searched(fixed, moving, shifted, range(coarsest, -1, -1))
         if coarsest > _NEAR_LEVEL and (last is None or _apart_px(fixed, start, last) > _NEAR_PX):
-            # Texture finer than the coarsest size shows there as a pattern of its own, which moves otherwise.
+            # Texture finer than the coarsest size shows there as a pattern of its own, which moves otherwise;
+            # and where it repeats itself, a period away may even be better in focus.
             near = _searched(fixed, moving, start, range(_NEAR_LEVEL, -1, -1))
-            if near is not None and near.level < _NEAR_LEVEL:
-                last = near if last is None or _likelier(fixed, moving, near, last) else last
+            if near is not None and near.level < _NEAR_LEVEL and near.agreement > _GOOD_AGREEMENT:
+                last = near
     if last is None:
         return None
     found = rescaled(last.transform, 1 / fixed.levels[last.level].factor)
@@ -213,20 +214,6 @@ def _apart_px(fixed: MatchPyramid, start: Matrix, found: _Refined) -> float:
     onto = rescaled(found.transform, 1 / fixed.levels[found.level].factor) - start
     points = np.array([[*fixed.centre, 1.0], [0.0, 0.0, 1.0]]).T
     return float(np.linalg.norm((onto @ points)[:2], axis=0).max())
-
-
-def _likelier(fixed: MatchPyramid, moving: MatchPyramid, near: _Refined, far: _Refined) -> bool:
-    """Whether a place near the expected one is as good as another."""
-    level = fixed.levels[_NEAR_LEVEL]
-    seen = [
-        _correlation(
-            level.smooth,
-            moving.levels[_NEAR_LEVEL].smooth,
-            rescaled(one.transform, level.factor / fixed.levels[one.level].factor),
-        )
-        for one in (near, far)
-    ]
-    return seen[0] > seen[1] - _AS_GOOD
 
 
 def _described(

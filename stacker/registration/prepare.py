@@ -24,12 +24,12 @@ good as any."""
 
 _FILL_SIGMA_PX = 8.0
 
-_HALVED_FIRST = 4
-"""How much smaller a picture gets at least for halving it first: areas are then two halved pixels or more."""
-
 _STANDS_OUT, _FILLED = 0.65, 0.5
 """A burnt pixel belongs to a highlight where the picture around it has less than the first share of its
 brightness, or where more than the second share of the pixels beside it are burnt as well."""
+
+_HALVED_FIRST = 4
+"""How much smaller a picture gets at least for halving it first: areas are then two halved pixels or more."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from stacker.fusion.window import Window, window_of
 from stacker.registration.exposure import relative_levels, tones
-from stacker.registration.match import Match, MatchPyramid, match
+from stacker.registration.match import Match, MatchPyramid, Spread, match
 from stacker.registration.pace import Pace
 from stacker.registration.rail import Rail, RailGeometry
 from stacker.registration.similarity import Similarity, inverse, rescaled
@@ -108,7 +108,8 @@ def test_a_rail_is_believed_about_scale_and_a_match_about_bumps() -> None:
     assert motion.shift_px[0] == pytest.approx(0.5, abs=0.05)
     odd, _ = pace.believed(_found(Similarity(step * 1.0005, 0.0001, (0.5, 0.0))), 1.0, 1000, 600.0)
     assert odd.scale == pytest.approx(step, abs=2e-4)
-    blurred, _ = pace.believed(_found(Similarity(step, 0.001, (3.0, 0.0)), 0.2), 1.0, 1000, 600.0)
+    vague = replace(_found(Similarity(step, 0.001, (3.0, 0.0)), 0.2), spread=Spread(0.1, 0.1, 0.1))
+    blurred, _ = pace.believed(vague, 1.0, 1000, 600.0)
     assert abs(blurred.rotation_rad) < 0.0001
     assert blurred.shift_px[0] == pytest.approx(0.5, abs=0.1)
     knocked, bumped = pace.believed(_found(Similarity(step, 0.0, (40.0, 0.0)), 0.2), 1.0, 1000, 600.0)
