@@ -232,7 +232,7 @@ class Chain:
             return found.motion, False
         width, radius = seen.pyramid.width, seen.pyramid.radius
         if last.position_mm is not None and position_mm is not None:
-            error = float(self._pace.error_of(found, units, width, radius)[0]) / radius
+            error = float(self._pace.error_of(found, width)[0]) / radius
             self._rail.learn(
                 position_mm - last.position_mm, math.log(found.motion.scale), error, radius / seen.factor
             )

@@ -25,7 +25,8 @@ then contradict each other, and the whole is wrong by two to eight times what th
 three rendered scenes at two pupil distances; on a plane it is wrong by as much as they tell)."""
 
 _BLURRED_LEAST = np.array([0.1, 0.06, 0.05, 0.05])
-"""Pixels by which a step can be wrong in which nothing is in focus, even so: blurred edges move as the blur changes (0.05 to 0.1 px a step on a plane)."""
+"""Pixels by which a step can be wrong in which nothing is in focus, even so: blurred edges move as the blur
+changes (0.05 to 0.1 px a step on a plane)."""
 
 _NOTHING, _NOTHING_TIMES = 0.15, 4.0
 """Of `Match.in_focus`, from where down even the outlines of what is seen come from blur; and how many times
@@ -131,7 +132,7 @@ class Pace:
         """
         mean, uncertain = self._prediction(units, radius)
         measured = vector_of(found.motion, radius)
-        noise = self.error_of(found, units, width, radius) ** 2
+        noise = self.error_of(found, width) ** 2
         total = uncertain + self._unevenness + noise
         surprise = measured - mean
         limit = np.maximum(_BUMP * np.sqrt(total), _LEAST_BUMP * width * _PER_THOUSAND)
@@ -144,7 +145,7 @@ class Pace:
         self._learn(measured, noise, units)
         return similarity_of(mean + gain * surprise, radius), False
 
-    def error_of(self, found: Match, units: float, width: int, radius: float) -> Vector:
+    def error_of(self, found: Match, width: int) -> Vector:
         """Standard errors of a match: what noise does, and what parallax and blur do.
 
         Parameters are those of `believed`.
