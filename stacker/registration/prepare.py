@@ -125,8 +125,8 @@ def without_highlights(grey: Image) -> Image:
     )
     # A background that is nearly burnt is beyond the bar here and there, by its noise: that is no highlight.
     stands_out = cv2.GaussianBlur(small, (0, 0), _FILL_SIGMA_PX) < _STANDS_OUT * _BURNT
-    left_out = ((share > _FILLED) | ((share > 0) & stands_out)).astype(np.float32)
-    left_out = cv2.dilate(left_out, np.ones((2 * _AROUND_PX + 1, 2 * _AROUND_PX + 1), np.uint8))
+    highlight = ((share > _FILLED) | ((share > 0) & stands_out)).astype(np.float32)
+    left_out = cv2.dilate(highlight, np.ones((2 * _AROUND_PX + 1, 2 * _AROUND_PX + 1), np.uint8))
     kept = 1 - left_out
     cover = cv2.GaussianBlur(kept, (0, 0), _FILL_SIGMA_PX) + np.float32(1e-6)
     fill = cv2.GaussianBlur(small * kept, (0, 0), _FILL_SIGMA_PX) / cover
