@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from stacker.frames import full_scale
+from stacker.registration.brightness import OTHER_EXPOSURE
 from stacker.result import Stack
 
 __all__ = ["few", "notes_on"]
@@ -41,6 +44,7 @@ def notes_on(stack: Stack, frame_notes: Sequence[tuple[str, str]]) -> Iterator[s
     for note, names in names_by_note.items():
         yield f"{few(names)}: {note}"
     yield from _twice(stack)
+    yield from _otherwise_exposed(stack)
     given, fit = stack.options.pupil_distance_mm, stack.pupil_fit
     if given is not None and fit is not None and fit.contradicts(given):
         yield (
@@ -66,6 +70,20 @@ def _twice(stack: Stack) -> Iterator[str]:
         yield f"{few(names)} are the same photograph: once would do"
     if len(equal) > _TOLD_APART:
         yield f"{len(equal) - _TOLD_APART} more photographs are there several times"
+
+
+def _otherwise_exposed(stack: Stack) -> Iterator[str]:
+    used = [report for report in stack.reports if report.used]
+    gains = [float(np.mean(report.gain)) for report in used]
+    usual = float(np.median(gains))
+    for word, sign in (("darker", 1), ("brighter", -1)):
+        odd = [
+            report.name
+            for report, gain in zip(used, gains, strict=True)
+            if sign * np.log(gain / usual) > OTHER_EXPOSURE
+        ]
+        if 0 < len(odd) < len(used) / 2:
+            yield f"{few(odd)}: {word} than the other frames, which is made up for"
 
 
 def few(names: Sequence[str]) -> str:

@@ -363,7 +363,10 @@ def test_a_frame_a_stop_off_leaves_no_trace(
     options = Options(method=method)
     plain = fuse_files(paths, options).stack.image[:160, :240].astype(float)
     write_image(paths[odd], exposed(read_frame(paths[odd]).pixels, stops))
-    stack = fuse_files(paths, options).stack
+    result = fuse_files(paths, options)
+    stack = result.stack
+    word = "brighter" if stops > 0 else "darker"
+    assert result.notes == (f"f{odd + 1}.png: {word} than the other frames, which is made up for",)
     others = [report for report in stack.reports if report.index != odd]
     assert all(np.abs(np.log(report.gain)).max() < 0.02 for report in others)
     trace = cv2.blur(stack.image[:160, :240] - plain, (32, 32))[16:-16, 16:-16]
