@@ -216,7 +216,7 @@ def _serve(pipe: Connection, geometry: LiveGeometry, preview: Path) -> None:
 
     inbox: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(pipe, inbox), daemon=True).start()
-    stacker = Stacker(_options(geometry))
+    stacker = Stacker(_options(geometry, preview.parent))
     shown_s = -math.inf
     while True:
         message = inbox.get()
@@ -272,13 +272,14 @@ def _listen(pipe: Connection, inbox: queue.SimpleQueue[tuple[Any, ...]]) -> None
         os._exit(0)  # the rig is gone, and with it whoever wanted an image
 
 
-def _options(geometry: LiveGeometry) -> Any:
+def _options(geometry: LiveGeometry, scratch_dir: Path) -> Any:
     """The stacker's options for frames of that geometry."""
     from stacker import Options, ReferenceView
 
     if not geometry.predictable:
-        return Options()
+        return Options(scratch_dir=scratch_dir)
     return Options(
+        scratch_dir=scratch_dir,
         reference=ReferenceView.at_position(geometry.view_position_mm),
         pupil_distance_mm=geometry.pupil_distance_mm,
     )

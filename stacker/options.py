@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 
 import numpy as np
 
@@ -106,6 +107,10 @@ class Options:
         Frames are matched at this width at most, 64 to 10000.
     fusion : FusionParameters
         How hard to choose between frames.
+    scratch_dir : Path or None
+        Where registered frames may be kept until the picture is finished, in a file without a name: some 4
+        bytes a pixel of 8-bit frames, and at most a quarter of what is free there. The system's folder for
+        temporary files by default, which is memory on some systems.
     """
 
     method: Method = Method.AUTO
@@ -120,6 +125,7 @@ class Options:
     border: Border = Border.FILL
     registration_width_px: int = 1000
     fusion: FusionParameters = field(default_factory=FusionParameters)
+    scratch_dir: Path | None = None
 
     def __post_init__(self) -> None:
         if self.pupil_distance_mm is not None and not self.pupil_distance_mm > 0:

@@ -212,6 +212,7 @@ class Stacker:
                 self._options.fusion,
                 self._look_again,
                 self._nearness,
+                self._options.scratch_dir,
             )
             self._fusion = make_fusion(self._options.method, setup)
         found = ready.found

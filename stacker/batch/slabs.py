@@ -144,7 +144,13 @@ def _fuse(stack: Stack, members: Sequence[int]) -> Image:
     if options.opaque_foreground and options.order is not None:
         nearness = nearness_by_index(options.order, 1 + max(report.index for report in stack.reports))
     setup = FusionSetup(
-        stack.frame_size, stack.image.dtype, stack.noise_sigma, options.fusion, look_again, nearness
+        stack.frame_size,
+        stack.image.dtype,
+        stack.noise_sigma,
+        options.fusion,
+        look_again,
+        nearness,
+        options.scratch_dir,
     )
     fusion = make_fusion(stack.options.method, setup)
     with closing(one_ahead(frames(), "stacker-decode")) as read:

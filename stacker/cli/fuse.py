@@ -80,7 +80,7 @@ def _fuse(
     method: Annotated[
         _Method,
         typer.Option(
-            help="auto: the pyramid; the report says when another method is worth trying. "
+            help="auto: the pyramid, and the depth map where that is better, place by place. "
             "pyramid: band by band, by local sharpness; for hairs and anything with depth behind depth. "
             "depthmap: whole pixels of the sharpest frame; for smooth opaque subjects and clean colour. "
             "weighted: a soft average; for few frames.",
@@ -260,6 +260,7 @@ def _fuse(
             exposure=exposure,
             drop=drop_unregistered,
             pupil_mm=_pupil_distance(pupil_distance, where),
+            scratch_dir=output.parent,
         )
         _use_threads(threads)
 
@@ -337,6 +338,7 @@ def _options(
     exposure: bool,
     drop: bool,
     pupil_mm: float | None,
+    scratch_dir: Path,
 ) -> Options:
     from stacker.options import Border, Method, MotionModel, Options, Order, Unregistered
 
@@ -350,6 +352,7 @@ def _options(
         exposure=exposure,
         unregistered=Unregistered.DROP if drop else Unregistered.PREDICT,
         pupil_distance_mm=pupil_mm,
+        scratch_dir=scratch_dir,
     )
 
 

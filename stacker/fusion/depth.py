@@ -169,7 +169,7 @@ class DepthTracker:
         np.clip(index, min(self._indexes), max(self._indexes), out=index)
         confidence = confidence_of(index, variance, peak, regularised=True)
         confidence[unseen] = 0
-        return Surface(index, confidence, peak, focus_width(peak, variance))
+        return Surface(index, confidence, peak, focus_width(peak, variance, _CLEAR))
 
     def finish(self, guide: Image | None = None) -> DepthIndex:
         """Which frame is the sharpest at each pixel of the extent; more may be added afterwards.

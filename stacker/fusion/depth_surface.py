@@ -48,7 +48,7 @@ _SUPPORT = 0.1
 """Confidence in a window from which the guide is believed; below, wider surroundings fill."""
 
 
-def focus_width(peak: Image, variance: Image) -> float:
+def focus_width(peak: Image, variance: Image, least_peak: float = 0.0) -> float:
     """How many slices share a focus: 1 where slices are as thick as the depth of field, more for thinner.
 
     Parameters
@@ -57,9 +57,13 @@ def focus_width(peak: Image, variance: Image) -> float:
         Logarithm of the largest energy over noise.
     variance : ndarray, shape (h, w)
         Of the index, in slices squared.
+    least_peak : float
+        Cells with less do not count: in a picture without much detail the better half is noise, which
+        spreads over all slices.
     """
     some, spread = peak[::_SAMPLE, ::_SAMPLE], variance[::_SAMPLE, ::_SAMPLE]
-    return max(1.0, float(np.sqrt(np.median(spread[some >= np.median(some)]))))
+    seen = spread[some >= max(float(np.median(some)), least_peak)]
+    return max(1.0, float(np.sqrt(np.median(seen)))) if seen.size else 1.0
 
 
 def confidence_of(index: Image, variance: Image, peak: Image, *, regularised: bool = False) -> Image:

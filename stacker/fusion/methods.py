@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ class Method(Enum):
     """How frames are fused."""
 
     AUTO = "auto"
-    """The pyramid; says where another method may be worth trying. See `stacker.fusion.auto`."""
+    """The pyramid, and the depth map where that is better, place by place. See `stacker.fusion.auto`."""
     PYRAMID = "pyramid"
     """Band by band, by local sharpness: hairs, glass, anything with depth behind depth."""
     DEPTHMAP = "depthmap"
@@ -54,6 +55,8 @@ class FusionSetup:
         the array it came as.
     nearness : callable or None
         How near the plane of focus of a frame is, by index; given when the foreground is opaque.
+    scratch_dir : Path or None
+        Where frames may be kept meanwhile; the system's folder for temporary files by default.
     """
 
     size: tuple[int, int]
@@ -62,6 +65,7 @@ class FusionSetup:
     parameters: FusionParameters
     look_again: Callable[[int], Image]
     nearness: Nearness | None = None
+    scratch_dir: Path | None = None
 
 
 def make_fusion(method: Method, setup: FusionSetup) -> Fusion:
@@ -80,7 +84,9 @@ def takes_nearness(method: Method) -> bool:
 
 
 def _auto(setup: FusionSetup) -> Fusion:
-    return AutoFusion(setup.size, setup.dtype, setup.noise_sigma, setup.parameters, setup.nearness)
+    return AutoFusion(
+        setup.size, setup.dtype, setup.noise_sigma, setup.parameters, setup.nearness, setup.scratch_dir
+    )
 
 
 def _pyramid(setup: FusionSetup) -> Fusion:

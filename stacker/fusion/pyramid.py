@@ -18,6 +18,7 @@ from stacker.fusion.scoring import FusionParameters
 from stacker.fusion.scratch import Scratch
 from stacker.fusion.softening import Softening
 from stacker.fusion.stages import MeanCode, SourceCode, Stages, choose_stages
+from stacker.fusion.store import FrameStore
 from stacker.fusion.window import Spans, Window, window_of
 from stacker.registration.exposure import Levels
 from stacker.registration.similarity import Matrix
@@ -85,6 +86,8 @@ class PyramidFusion:
     nearness : callable, optional
         How near to the camera the plane of focus of a frame is, by index: 0 the farthest to 1 the nearest.
         When it is given the foreground is taken for opaque: nearer frames lead where they are sharp.
+    store : FrameStore, optional
+        Keeps the frames as they lie on the canvas.
     """
 
     def __init__(
@@ -95,6 +98,7 @@ class PyramidFusion:
         parameters: FusionParameters,
         stages: Stages | None = None,
         nearness: Callable[[int], float] | None = None,
+        store: FrameStore | None = None,
     ) -> None:
         self._size, self._source = size, SourceCode.of(np.dtype(dtype))
         self._stages = choose_stages() if stages is None else stages
@@ -103,10 +107,20 @@ class PyramidFusion:
         self._levels = pyramid_levels(*size)
         self._bands = Bands(self._levels, noise_sigma, parameters, self._code, self._stages)
         self._nearness, self._foreground = nearness, parameters.foreground
-        self._depth = DepthTracker(noise_sigma, stages=self._stages)
+        self._depth, self._store = DepthTracker(noise_sigma, stages=self._stages), store
         self._bounds: _Bounds | None = None
         self._reach = self._room = Window(0, 0, 0, 0)
         self._scratch = Scratch()
+
+    @property
+    def depth(self) -> DepthTracker:
+        """What is known of the depth."""
+        return self._depth
+
+    @property
+    def crisp(self) -> float:
+        """Share of the finest detail that is given back to the picture; see `stacker.fusion.softening`."""
+        return self._softening.crisp
 
     def add(self, pixels: Image, transform: Matrix, levels: Levels, index: int) -> None:
         """Fold a frame in; see `stacker.fusion.base.Fusion`."""
@@ -133,7 +147,10 @@ class PyramidFusion:
         self._stages.luma(planes, self._source.to_levels, luma)
         lead = 0.0 if self._nearness is None else self._foreground * self._nearness(index)
         self._bands.add(planes, self._source.to_levels, luma, gate, frame, lead)
-        self._depth.add(luma, gate.telling, window, index)
+        score = self._scratch.array("score", *luma.shape) if self._store is not None else None
+        self._depth.add(luma, gate.telling, window, index, score)
+        if self._store is not None and score is not None:
+            self._store.put(index, planes, score, gate.weight, window)
 
     def preview(self, max_width_px: int) -> Fused:
         """The picture so far, reduced; see `stacker.fusion.base.Fusion`."""

@@ -1,22 +1,27 @@
-"""The default way of fusing: what it comes to, and what it says about it."""
+"""The default way of fusing: what it comes to, what it says about it, and what it does without a disk."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from stacker import Options, Stacker
+from stacker import Options, Stack, Stacker
 from stacker.fusion.methods import Method
 
 
-def stacked(picture: np.ndarray, noise: float, method: Method = Method.AUTO) -> tuple[str, str, np.ndarray]:
+def stacked(picture: np.ndarray, noise: float, options: Options) -> Stack:
     rng = np.random.default_rng(1)
-    stacker = Stacker(Options(align=False, exposure=False, method=method))
+    stacker = Stacker(options)
     for _ in range(3):
         noisy = picture + rng.normal(0, noise, picture.shape)
         stacker.add(np.clip(np.rint(noisy), 0, 255).astype(np.uint8))
-    stack = stacker.finish()
-    return stack.method, stack.reason, stack.image
+    return stacker.finish()
+
+
+def options(method: Method = Method.AUTO, scratch_dir: Path | None = None) -> Options:
+    return Options(align=False, exposure=False, method=method, scratch_dir=scratch_dir)
 
 
 def plain() -> np.ndarray:
@@ -25,24 +30,29 @@ def plain() -> np.ndarray:
 
 def glittering() -> np.ndarray:
     picture = plain()
-    picture[:16, :32] = 255
+    picture[20:26:3, 10:90:4] = 255
     return picture
 
 
-@pytest.mark.parametrize(
-    ("picture", "noise", "says"),
-    [
-        (plain(), 1.0, "no sign that another method"),
-        (plain(), 5.0, "may be quieter"),
-        (glittering(), 0.5, "cleaner beside the highlights"),
-    ],
-    ids=["ordinary", "noisy", "glittering"],
-)
-def test_it_says_why(picture: np.ndarray, noise: float, says: str) -> None:
-    method, reason, _ = stacked(picture, noise)
-    assert method == "pyramid"
-    assert says in reason
+def test_it_says_what_it_came_to_and_why() -> None:
+    stack = stacked(glittering(), 0.5, options())
+    assert stack.method == "pyramid + depthmap"
+    assert "% depth map: one depth" in stack.reason
+    assert "% pyramid: detail at several depths" in stack.reason
 
 
-def test_it_is_the_pyramid() -> None:
-    assert np.array_equal(stacked(plain(), 2.0)[2], stacked(plain(), 2.0, Method.PYRAMID)[2])
+@pytest.mark.parametrize("missing", [True, False], ids=["missing folder", "no folder"])
+def test_without_a_scratch_file_it_is_the_pyramid_and_says_so(tmp_path: Path, missing: bool) -> None:
+    folder = tmp_path / "none"
+    if not missing:
+        folder.write_text("a file")
+    stack = stacked(glittering(), 2.0, options(scratch_dir=folder))
+    assert stack.method == "pyramid"
+    assert str(folder) in stack.reason
+    assert np.array_equal(stack.image, stacked(glittering(), 2.0, options(Method.PYRAMID)).image)
+
+
+def test_nothing_is_left_in_the_scratch_folder(tmp_path: Path) -> None:
+    stack = stacked(glittering(), 2.0, options(scratch_dir=tmp_path))
+    assert "depthmap" in stack.method
+    assert list(tmp_path.iterdir()) == []

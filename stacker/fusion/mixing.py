@@ -1,0 +1,142 @@
+"""Tiles of several frames mixed by depth: the compiled loop, and the same in NumPy and OpenCV."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+
+from stacker.frames import Image
+from stacker.fusion.depth_choice import NEGLIGIBLE, POWER, RIM_LOG, Choice
+from stacker.fusion.stages import SourceCode
+from stacker.fusion.store import CELL_PX, HALO_CELLS, OUTSIDE, RIM, TILE_PX, code_to_score
+from stacker.fusion.workers import run_rows
+
+__all__ = ["Mix", "Tiles", "choose_mix", "mix_by_loop", "mix_plainly"]
+
+_CELLS = TILE_PX // CELL_PX
+
+_OUTSIDE_LOG = -1e4
+"""Logarithm of the weight where a frame does not reach: counts only where no frame does."""
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """What was kept of some tiles that lie side by side.
+
+    Attributes
+    ----------
+    pixels : ndarray, shape (n, 3, T, T)
+        Records, one tile after the other.
+    codes : ndarray of uint8, shape (n, C, C)
+        Score and reach of their cells, with a halo.
+    indexes : ndarray of float32, shape (n,)
+        Of the frames.
+    first : ndarray of int64, shape (m + 1,)
+        First record of each tile, and the number of all.
+    columns : ndarray of int64, shape (m,)
+        Where the tiles lie in their band, in tiles.
+    """
+
+    pixels: Image
+    codes: Image
+    indexes: Image
+    first: np.ndarray[Any, np.dtype[np.int64]]
+    columns: np.ndarray[Any, np.dtype[np.int64]]
+
+
+class Mix(Protocol):
+    """Puts the mean of tiles by their weights into a picture."""
+
+    def __call__(self, tiles: Tiles, choice: Choice, corner: tuple[int, int], out: Image) -> None:
+        """Mix.
+
+        Parameters
+        ----------
+        tiles : Tiles
+            At least one record of each.
+        choice : Choice
+            Of the cells of the whole band, with a halo on all sides.
+        corner : tuple of int
+            Row and column of the band in ``out``; what lies beyond its edges is left out.
+        out : ndarray, shape (H, W, 3)
+            In the frames' type.
+        """
+
+
+def choose_mix(compiled: bool | None = None) -> Mix:
+    """The compiled loop where numba is installed, else the plain one; or as asked."""
+    if compiled is None:
+        compiled = importlib.util.find_spec("numba") is not None
+    return mix_by_loop if compiled else mix_plainly
+
+
+def mix_by_loop(tiles: Tiles, choice: Choice, corner: tuple[int, int], out: Image) -> None:
+    """See `Mix`."""
+    from stacker.fusion.compiled_tiles import mix_tiles
+
+    per_code, first = code_to_score()
+    cells = tiles.codes.shape[1]
+    run_rows(
+        mix_tiles,
+        tiles.columns.size,
+        tiles.pixels,
+        tiles.codes,
+        tiles.indexes,
+        tiles.first,
+        tiles.columns,
+        choice.near,
+        choice.far,
+        choice.edge * np.float32(POWER),
+        choice.per_width,
+        np.array([per_code, first, _OUTSIDE_LOG, RIM_LOG], np.float32),
+        np.float32(NEGLIGIBLE),
+        SourceCode.of(out.dtype).vector(),
+        *corner,
+        out,
+        room=int(np.diff(tiles.first).max()) * cells * cells + 3 * TILE_PX + 3 * cells,
+        rows_together=1,
+    )
+
+
+def mix_plainly(tiles: Tiles, choice: Choice, corner: tuple[int, int], out: Image) -> None:
+    """See `Mix`."""
+    for at, column in enumerate(tiles.columns):
+        records = slice(int(tiles.first[at]), int(tiles.first[at + 1]))
+        cells = slice(int(column) * _CELLS, (int(column) + 1) * _CELLS + 2 * HALO_CELLS)
+        tile = _mixed(
+            tiles.pixels[records], tiles.codes[records], tiles.indexes[records], choice.columns(cells)
+        )
+        y, x = corner[0], corner[1] + int(column) * TILE_PX
+        rows = slice(max(0, -y), max(0, min(TILE_PX, out.shape[0] - y)))
+        across = slice(max(0, -x), max(0, min(TILE_PX, out.shape[1] - x)))
+        found = SourceCode.of(out.dtype).stored(tile[:, rows, across].transpose(1, 2, 0))
+        out[y + rows.start : y + rows.stop, x + across.start : x + across.stop] = found
+
+
+def _mixed(pixels: Image, codes: Image, indexes: Image, choice: Choice) -> Image:
+    """Mean of the records of a tile: float32, shape (3, T, T), in units of the samples."""
+    weights = np.stack([_log_weight(*frame, choice) for frame in zip(codes, indexes, strict=True)])
+    weights -= weights.max(axis=0)
+    weights = np.where(weights > -NEGLIGIBLE, np.exp(weights), np.float32(0))
+    weights /= weights.sum(axis=0)
+    total = np.zeros(pixels.shape[1:], np.float32)
+    side = CELL_PX * codes.shape[1]
+    inner = slice(CELL_PX * HALO_CELLS, side - CELL_PX * HALO_CELLS)
+    for planes, weight in zip(pixels, weights, strict=True):
+        wide = cv2.resize(weight, (side, side), interpolation=cv2.INTER_LINEAR)[inner, inner]
+        total += wide * planes
+    return total
+
+
+def _log_weight(codes: Image, index: float, choice: Choice) -> Image:
+    per_code, first = code_to_score()
+    off = np.maximum(np.maximum(choice.near - index, index - choice.far), 0) * choice.per_width
+    score = codes.astype(np.float32) * np.float32(per_code) + np.float32(first)
+    weight = np.float32(POWER) * choice.edge * score - np.float32(0.5) * off * off
+    weight[codes == OUTSIDE] += np.float32(_OUTSIDE_LOG)
+    weight[codes == RIM] += np.float32(RIM_LOG)
+    return np.asarray(weight)
