@@ -128,7 +128,8 @@ def save_stack(stack: Stack, folder: Path) -> None:
         _fill(part, stack, folder)
         _publish(part, folder)
     except StackerError as error:
-        raise DataError(f"{folder} could not be written: {error}") from error
+        # Named by the place it had for the moment.
+        raise DataError(str(error).replace(str(part), str(folder))) from error
     except OSError as error:
         raise storage_error(error, folder) from error
     finally:

@@ -150,7 +150,7 @@ def _native(array: Image, name: str) -> Image:
     if array.dtype.kind == "f":
         array = array.astype(np.float32)
         if not np.isfinite(array).all():
-            raise DataError(f"{name} has samples that are not finite (NaN or infinity); mend or leave it out")
+            raise DataError(f"{name} has samples that are not finite (NaN or infinity)")
         return array
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.dtype not in _DTYPES:

@@ -128,6 +128,8 @@ def outward_order(count: int, start: int) -> list[int]:
 
 _OTHER_SUBJECT = "it shows another subject than the frames around it"
 
+_WAY_OUT = "take it away, or leave it out with --skip-bad"
+
 _ENOUGH_TO_TELL = 3
 """Frames of which two can outvote the first."""
 
@@ -226,8 +228,10 @@ class _Run:
 
     def _register(self, index: int, frame: Frame | StackerError) -> list[Registered]:
         if isinstance(frame, StackerError):
-            if not self._skip_bad or not isinstance(frame, DataError):
+            if not isinstance(frame, DataError):
                 raise frame
+            if not self._skip_bad:
+                raise DataError(f"{frame}; {_WAY_OUT}") from frame
             self._skipped[index] = str(frame).removeprefix(f"{self._paths[index]} ")
             return []
         position = None if self._positions_mm is None else self._positions_mm[index]
@@ -275,9 +279,7 @@ class _Run:
     def _leave_out(self, index: int, reason: str) -> None:
         if not self._skip_bad:
             name = self._paths[index].name
-            raise DataError(
-                f"{name} cannot be stacked: {reason}; take it away, or leave it out with --skip-bad"
-            )
+            raise DataError(f"{name} cannot be stacked: {reason}; {_WAY_OUT}")
         self._skipped[index] = reason
 
 

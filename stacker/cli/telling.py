@@ -34,17 +34,19 @@ def shown_progress(shown: bool, what: str = "fusing") -> Iterator[Progress | Non
 
 def warnings_of(result: FilesResult) -> Iterator[str]:
     """What a person should know, one sentence each."""
+    from stacker.batch.notes import few
     from stacker.registration.chain import Verdict
 
     for bad in result.skipped:
         yield f"skipped {bad.path.name}: {bad.reason}"
     yield from result.notes
-    for report in result.stack.reports:
-        if report.verdict is Verdict.UNMATCHED:
-            fate = (
-                "it is placed where the motion of its neighbours puts it" if report.used else "it is left out"
-            )
-            yield f"{report.name} cannot be registered (correlation {report.correlation:.2f}): {fate}"
+    lost = [report for report in result.stack.reports if report.verdict is Verdict.UNMATCHED]
+    for used, fate in (True, "placed where the motion of the others puts it"), (False, "left out"):
+        some = [report for report in lost if report.used is used]
+        if some:
+            best = max(report.correlation for report in some)
+            names = few([report.name for report in some])
+            yield f"{names} cannot be registered (correlation at most {best:.2f}): {fate}"
 
 
 def summary(result: FilesResult, output: Path, seconds: float, where: Positions | None = None) -> str:
