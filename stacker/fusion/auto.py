@@ -110,7 +110,7 @@ class AutoFusion:
 
     def _improve(self, image: Image, surface: Surface, canvas: Window, extent: Window) -> float:
         """Blend the depth map's picture in where it is better; gives the share of it."""
-        other = depth_picture(self._store, surface, canvas, extent)
+        other = depth_picture(self._store, surface, self._pyramid.glitter(), canvas, extent)
         sharpen(other, self._pyramid.crisp)
         blocks = compare(image, other)
         share = preference(blocks, _of_blocks(surface.confidence, canvas, extent, blocks), self._noise)

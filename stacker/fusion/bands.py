@@ -271,6 +271,11 @@ class Bands:
         """The mean of the finest band as it is stored, shape (3, h, w), over ``window(0)``."""
         return self._means[0]
 
+    @property
+    def glitter(self) -> Image:
+        """Where highlights are near (0 to 1), for cells of 4 x 4 pixels of ``window(0)``."""
+        return self._glitter
+
     def _measure(self, picture: Image, to_levels: float, level: int) -> tuple[Image, Image]:
         """The picture at half size, and the energy of what that lacks, in units of the noise."""
         height, width = picture.shape[1] // 2, picture.shape[2] // 2

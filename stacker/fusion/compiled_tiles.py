@@ -16,13 +16,23 @@ _F = np.float32
 
 @inner
 def _weigh(
-    code: Any, index: Any, near: Any, far: Any, edge: Any, per_width: Any, code_of: Any, out: Any
+    code: Any,
+    bright: Any,
+    index: Any,
+    near: Any,
+    far: Any,
+    edge: Any,
+    per_width: Any,
+    glare: Any,
+    code_of: Any,
+    out: Any,
 ) -> Any:
     """Logarithmic weights of a row of cells of a frame."""
     per_code, first, outside, rim = code_of[0], code_of[1], code_of[2], code_of[3]
     for x in range(out.size):
         off = max(near[x] - index, index - far[x], _F(0)) * per_width[x]
         weight = edge[x] * (_F(code[x]) * per_code + first) - _F(0.5) * off * off
+        weight -= glare[x] * _F(bright[x])
         weight += outside if code[x] == 0 else _F(0)
         out[x] = weight + (rim if code[x] == 255 else _F(0))
 
@@ -77,6 +87,7 @@ def mix_tiles(
     far: Any,
     edge: Any,
     per_width: Any,
+    glare: Any,
     code_of: Any,
     negligible: Any,
     limits: Any,
@@ -93,15 +104,15 @@ def mix_tiles(
     ----------
     pixels : (n, 3, T, T)
         Records of all tiles, one tile after the other.
-    codes : (n, C, C)
-        Score and reach; C is T / 2 and a halo of one cell on each side.
+    codes : (n, 2, C, C)
+        Score and reach, and brightness; C is T / 2 and a halo of one cell on each side.
     indexes : (n,)
         Of the frames.
     first : (m + 1,)
         First record of each tile, and their number.
     columns : (m,)
         Place of each tile in the band, in tiles.
-    near, far, edge, per_width : (C, cells of the band)
+    near, far, edge, per_width, glare : (C, cells of the band)
         `stacker.fusion.depth_choice.Choice`; ``edge`` times its power.
     code_of : (4,)
         Factor and offset from codes to scores, logarithmic weights outside and at the rim.
@@ -116,7 +127,7 @@ def mix_tiles(
     room
         C * C numbers for each record of a tile, 3 T + 3 C more.
     """
-    side, cells = pixels.shape[2], codes.shape[1]
+    side, cells = pixels.shape[2], codes.shape[2]
     for tile in range(t0, t1):
         n, record = first[tile + 1] - first[tile], first[tile]
         rest = n * cells * cells
@@ -131,8 +142,8 @@ def mix_tiles(
             for k in range(n):
                 weight = room[(k * cells + y) * cells : (k * cells + y + 1) * cells]
                 _weigh(
-                    codes[record + k, y], indexes[record + k], near[y, a:b], far[y, a:b], edge[y, a:b],
-                    per_width[y, a:b], code_of, weight,
+                    codes[record + k, 0, y], codes[record + k, 1, y], indexes[record + k], near[y, a:b],
+                    far[y, a:b], edge[y, a:b], per_width[y, a:b], glare[y, a:b], code_of, weight,
                 )  # fmt: skip
                 _highest(weight, most)
             for k in range(n):

@@ -35,6 +35,14 @@ between the two sides: the index is not sure there to the pixel."""
 POWER = 8.0
 """Power of the energy in that choice."""
 
+_GLARE = 80.0
+"""How much brighter frames are held back beside highlights, per white: there a frame with the highlight out
+of focus shows its disc, which only ever adds light. Without it glints is 1.0 dB worse (750 px, seeds 1, 2),
+porcelain 0.15 dB; 50 and 120 are within 0.2 dB."""
+
+_GLARE_REACH = 20.0
+"""Logarithm of the weight by which a darker frame may come to lead, for which frames are looked at."""
+
 NEGLIGIBLE = 5.0
 """Logarithm of the largest weight over one that is left out, a thousandth."""
 
@@ -60,17 +68,20 @@ class Choice:
         1 where sharpness chooses, else 0.
     per_width : ndarray of float32, shape (h, w)
         1 / sigma of the Gaussian, in frames.
+    glare : ndarray of float32, shape (h, w)
+        What is taken off the logarithm of the weight for each 1/255 of white; 0 away from highlights.
     """
 
     near: Image
     far: Image
     edge: Image
     per_width: Image
+    glare: Image
 
     @classmethod
-    def of(cls, surface: Surface, rows: tuple[int, int], columns: tuple[int, int]) -> Choice:
+    def of(cls, surface: Surface, glitter: Image, rows: tuple[int, int], columns: tuple[int, int]) -> Choice:
         """For cells from the first to before the second row and column; cells beyond the surface are as at
-        its edge."""
+        its edge. ``glitter`` says where highlights are near: `stacker.fusion.scoring.glitter`."""
         index = _part(surface.index, rows, columns, _SEEN_CELLS)
         around = np.ones((3, 3), np.uint8)
         jump = cv2.dilate(index, around) - cv2.erode(index, around)
@@ -86,15 +97,18 @@ class Choice:
         width = np.exp(-_part(surface.peak, rows, columns, 0)) * np.float32(_QUIET) + np.float32(1)
         np.minimum(width, np.float32(_WIDEST), out=width)
         per_width = 1 / (width * np.float32(_WIDTH * surface.focus_width))
-        return cls(near, far, edge, per_width)
+        glare = _part(glitter, rows, columns, 0) * np.float32(_GLARE / 255)
+        return cls(near, far, edge, per_width, glare)
 
     def columns(self, cells: slice) -> Choice:
         """Some columns of it."""
-        return Choice(self.near[:, cells], self.far[:, cells], self.edge[:, cells], self.per_width[:, cells])
+        planes = self.near, self.far, self.edge, self.per_width, self.glare
+        return Choice(*(plane[:, cells] for plane in planes))
 
     def reach(self) -> tuple[Image, Image]:
         """The smallest and the largest index that counts, cell by cell."""
-        off = np.float32(np.sqrt(2 * NEGLIGIBLE)) / self.per_width
+        logarithm = np.where(self.glare > 0, np.float32(NEGLIGIBLE + _GLARE_REACH), np.float32(NEGLIGIBLE))
+        off = np.sqrt(2 * logarithm) / self.per_width
         return self.near - off, self.far + off
 
 

@@ -23,7 +23,12 @@ _Wanted = list[tuple[int, list[int]]]
 
 
 def depth_picture(
-    store: FrameStore, surface: Surface, canvas: Window, extent: Window, mix: Mix | None = None
+    store: FrameStore,
+    surface: Surface,
+    glitter: Image,
+    canvas: Window,
+    extent: Window,
+    mix: Mix | None = None,
 ) -> Image:
     """Take every pixel from the frames around the index.
 
@@ -33,6 +38,8 @@ def depth_picture(
         The frames.
     surface : Surface
         The index, over the canvas.
+    glitter : ndarray of float32, shape (h, w)
+        Where highlights are near, for the cells of the canvas: 0 to 1.
     canvas : Window
         Where that lies in the reference view; edges are even.
     extent : Window
@@ -56,7 +63,8 @@ def depth_picture(
     for row in range(extent.y // TILE_PX, -(-extent.bottom // TILE_PX)):
         top, left = row * _CELLS - canvas.y // CELL_PX, columns[0] * _CELLS - canvas.x // CELL_PX
         rows = top - HALO_CELLS, top + _CELLS + HALO_CELLS
-        choice = Choice.of(surface, rows, (left - HALO_CELLS, left + len(columns) * _CELLS + HALO_CELLS))
+        across = left - HALO_CELLS, left + len(columns) * _CELLS + HALO_CELLS
+        choice = Choice.of(surface, glitter, rows, across)
         corner = row * TILE_PX - extent.y, columns[0] * TILE_PX - extent.x
         for wanted in _portions(_needed(store, row, columns, choice)):
             mix(_read(store, row, columns[0], wanted), choice, corner, picture)
@@ -96,7 +104,7 @@ def _read(store: FrameStore, row: int, left: int, wanted: _Wanted) -> Tiles:
     first = np.cumsum([0, *(len(indexes) for _, indexes in wanted)], dtype=np.int64)
     count, side = int(first[-1]), store.layout.code_side
     pixels = np.empty((count, 3, TILE_PX, TILE_PX), store.layout.dtype)
-    codes = np.empty((count, side, side), np.uint8)
+    codes = np.empty((count, 2, side, side), np.uint8)
     record = 0
     for at, indexes in wanted:
         for index in indexes:

@@ -31,8 +31,8 @@ class Tiles:
     ----------
     pixels : ndarray, shape (n, 3, T, T)
         Records, one tile after the other.
-    codes : ndarray of uint8, shape (n, C, C)
-        Score and reach of their cells, with a halo.
+    codes : ndarray of uint8, shape (n, 2, C, C)
+        Score and reach of their cells, and their brightness, with a halo.
     indexes : ndarray of float32, shape (n,)
         Of the frames.
     first : ndarray of int64, shape (m + 1,)
@@ -79,7 +79,7 @@ def mix_by_loop(tiles: Tiles, choice: Choice, corner: tuple[int, int], out: Imag
     from stacker.fusion.compiled_tiles import mix_tiles
 
     per_code, first = code_to_score()
-    cells = tiles.codes.shape[1]
+    cells = tiles.codes.shape[2]
     run_rows(
         mix_tiles,
         tiles.columns.size,
@@ -92,6 +92,7 @@ def mix_by_loop(tiles: Tiles, choice: Choice, corner: tuple[int, int], out: Imag
         choice.far,
         choice.edge * np.float32(POWER),
         choice.per_width,
+        choice.glare,
         np.array([per_code, first, _OUTSIDE_LOG, RIM_LOG], np.float32),
         np.float32(NEGLIGIBLE),
         SourceCode.of(out.dtype).vector(),
@@ -124,7 +125,7 @@ def _mixed(pixels: Image, codes: Image, indexes: Image, choice: Choice) -> Image
     weights = np.where(weights > -NEGLIGIBLE, np.exp(weights), np.float32(0))
     weights /= weights.sum(axis=0)
     total = np.zeros(pixels.shape[1:], np.float32)
-    side = CELL_PX * codes.shape[1]
+    side = CELL_PX * codes.shape[2]
     inner = slice(CELL_PX * HALO_CELLS, side - CELL_PX * HALO_CELLS)
     for planes, weight in zip(pixels, weights, strict=True):
         wide = cv2.resize(weight, (side, side), interpolation=cv2.INTER_LINEAR)[inner, inner]
@@ -135,8 +136,9 @@ def _mixed(pixels: Image, codes: Image, indexes: Image, choice: Choice) -> Image
 def _log_weight(codes: Image, index: float, choice: Choice) -> Image:
     per_code, first = code_to_score()
     off = np.maximum(np.maximum(choice.near - index, index - choice.far), 0) * choice.per_width
-    score = codes.astype(np.float32) * np.float32(per_code) + np.float32(first)
+    score = codes[0].astype(np.float32) * np.float32(per_code) + np.float32(first)
     weight = np.float32(POWER) * choice.edge * score - np.float32(0.5) * off * off
-    weight[codes == OUTSIDE] += np.float32(_OUTSIDE_LOG)
-    weight[codes == RIM] += np.float32(RIM_LOG)
+    weight -= choice.glare * codes[1]
+    weight[codes[0] == OUTSIDE] += np.float32(_OUTSIDE_LOG)
+    weight[codes[0] == RIM] += np.float32(RIM_LOG)
     return np.asarray(weight)

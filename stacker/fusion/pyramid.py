@@ -117,6 +117,12 @@ class PyramidFusion:
         """What is known of the depth."""
         return self._depth
 
+    def glitter(self) -> Image:
+        """Where highlights are near (0 to 1), for the cells of ``depth``."""
+        cells = self._bands.glitter
+        size = 2 * cells.shape[1], 2 * cells.shape[0]
+        return np.asarray(cv2.resize(cells, size, interpolation=cv2.INTER_LINEAR))
+
     @property
     def crisp(self) -> float:
         """Share of the finest detail that is given back to the picture; see `stacker.fusion.softening`."""
@@ -150,7 +156,7 @@ class PyramidFusion:
         score = self._scratch.array("score", *luma.shape) if self._store is not None else None
         self._depth.add(luma, gate.telling, window, index, score)
         if self._store is not None and score is not None:
-            self._store.put(index, planes, score, gate.weight, window)
+            self._store.put(index, planes, score, luma, gate.weight, window)
 
     def preview(self, max_width_px: int) -> Fused:
         """The picture so far, reduced; see `stacker.fusion.base.Fusion`."""

@@ -42,6 +42,10 @@ _LEAST_SCORE, _CODES_PER_SCORE = -24.0, 9.0
 """Code 1, and how many codes there are to 1: scores are logarithms of energy (0 to 12) less 4 times one of
 brightness (8 to 22)."""
 
+_BRIGHT_SIGMA = 0.75
+"""Of the window over which brightness is averaged, in cells: as narrow as the discs of highlights that are a
+little out of focus. 0.6 to 1 are within 0.2 dB on glints."""
+
 _SHARE_OF_FREE = 0.25
 """Of what is free on the disk when a run begins, this much may be used: results have to fit, too."""
 
@@ -57,7 +61,7 @@ def code_to_score() -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Layout:
-    """What is kept of a tile, one behind the other: the pixels (3, T, T), the codes (C, C).
+    """What is kept of a tile, one behind the other: the pixels (3, T, T), the codes (2, C, C).
 
     Attributes
     ----------
@@ -80,13 +84,13 @@ class Layout:
     @property
     def record_bytes(self) -> int:
         """Of a tile; a multiple of 64, for the processor's sake."""
-        return -(-(self.pixel_bytes + self.code_side**2) // 64) * 64
+        return -(-(self.pixel_bytes + 2 * self.code_side**2) // 64) * 64
 
     def parts(self, record: Image) -> tuple[Image, Image]:
-        """Pixels and codes in a record (bytes,): shapes (3, T, T) and (C, C)."""
+        """Pixels and codes in a record (bytes,): shapes (3, T, T) and (2, C, C)."""
         pixels = record[: self.pixel_bytes].view(self.dtype).reshape(3, TILE_PX, TILE_PX)
-        codes = record[self.pixel_bytes : self.pixel_bytes + self.code_side**2]
-        return pixels, codes.reshape(self.code_side, self.code_side)
+        codes = record[self.pixel_bytes : self.pixel_bytes + 2 * self.code_side**2]
+        return pixels, codes.reshape(2, self.code_side, self.code_side)
 
 
 @dataclass(frozen=True)
@@ -151,7 +155,7 @@ class FrameStore:
         """Size of the file."""
         return self._used
 
-    def put(self, index: int, planes: Image, score: Image, gate: Image, window: Window) -> None:
+    def put(self, index: int, planes: Image, score: Image, luma: Image, gate: Image, window: Window) -> None:
         """Keep a frame; where that fails all frames are let go, and ``failure`` says so.
 
         Parameters
@@ -162,6 +166,8 @@ class FrameStore:
             The frame on the canvas.
         score : ndarray of float32, shape (h / 2, w / 2)
             How sharp it is; see `stacker.fusion.depth.DepthTracker.add`.
+        luma : ndarray of float32, shape (h / 2, w / 2)
+            How bright it is there, white at 255.
         gate : ndarray of uint8, shape (h / 2, w / 2)
             255 inside, less at the rim, `OUTSIDE_GATE` or less where the frame has nothing to say.
         window : Window
@@ -173,7 +179,7 @@ class FrameStore:
         if self._records.shape[1] != self.layout.record_bytes:
             self._records = np.zeros((_KEPT_AT_A_TIME, self.layout.record_bytes), np.uint8)
         try:
-            self._write(planes, _coded(score, gate), window, kept)
+            self._write(planes, np.stack([_coded(score, gate), _brightness(luma)]), window, kept)
         except OSError as error:
             self._give_up(f"the scratch file could not be written: {error.strerror}")
             return
@@ -202,8 +208,8 @@ class FrameStore:
             Row and column.
         pixels : ndarray, shape (3, T, T)
             Is filled.
-        codes : ndarray of uint8, shape (C, C)
-            Is filled.
+        codes : ndarray of uint8, shape (2, C, C)
+            Is filled: score and reach, and brightness.
 
         Raises
         ------
@@ -239,18 +245,19 @@ class FrameStore:
         area = Window(tile[1] * TILE_PX, tile[0] * TILE_PX, TILE_PX, TILE_PX)
         halo = area.expanded(HALO_CELLS * CELL_PX)
         seen = halo.intersection(window)
-        found = codes[seen.slices_in(window, CELL_PX)]
-        if not found.any():
+        found = codes[:, *seen.slices_in(window, CELL_PX)]
+        reached = found[0]
+        if not reached.any():
             return 0
         pixels, to = self.layout.parts(record)
         if seen != halo:
             to[...] = OUTSIDE
-        to[seen.slices_in(halo, CELL_PX)] = found
+        to[:, *seen.slices_in(halo, CELL_PX)] = found
         part = area.intersection(window)
         rows, columns = part.slices_in(area)
         from_rows, from_columns = part.slices_in(window)
         pixels[:, rows, columns] = planes[:, from_rows, from_columns]
-        return 1 + int(seen == halo and found.min() > OUTSIDE and found.max() < RIM)
+        return 1 + int(seen == halo and reached.min() > OUTSIDE and reached.max() < RIM)
 
     def _append(self, waiting: list[tuple[int, int]], kept: _Kept) -> None:
         """Write what the records hold behind what is there."""
@@ -295,3 +302,8 @@ def _coded(score: Image, gate: Image) -> Image:
     inside[255], rim[OUTSIDE_GATE + 1 : 255] = 255, RIM
     cv2.bitwise_and(codes, cv2.LUT(gate, inside), codes)
     return np.asarray(cv2.bitwise_or(codes, cv2.LUT(gate, rim), codes))
+
+
+def _brightness(luma: Image) -> Image:
+    """Luma around each cell in a byte."""
+    return cv2.convertScaleAbs(cv2.GaussianBlur(luma, (3, 3), _BRIGHT_SIGMA))
