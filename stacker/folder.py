@@ -71,6 +71,7 @@ class _FrameRecord(_Record):
     gain: _Triple
     offset: _Triple
     sharpness: float
+    predicted: float = 0.0  # folders written before it was there are as good
     verdict: Verdict
     used: bool
     share: float

@@ -43,6 +43,8 @@ class FrameReport:
         Factors applied to red, green and blue, and what was added then, in 1/255 of white.
     sharpness : float
         Of the sharpest parts; comparable within a stack. See `stacker.sharpness`.
+    predicted : float
+        0 to 1: how much of its shift comes from the frames around it, since too little is in focus in it.
     verdict : Verdict
         Whether it could be matched; when not, the transform is a prediction.
     used : bool
@@ -62,6 +64,7 @@ class FrameReport:
     gain: tuple[float, float, float]
     offset: tuple[float, float, float]
     sharpness: float
+    predicted: float
     verdict: Verdict
     used: bool
     seconds: float
@@ -210,6 +213,7 @@ def report_of(index: int, frame: Frame, found: Registration, used: bool, seconds
         gain=_triple(found.gain),
         offset=_triple(found.offset),
         sharpness=found.sharpness,
+        predicted=found.predicted,
         verdict=found.verdict,
         used=used,
         seconds=seconds,

@@ -22,6 +22,9 @@ _DARK = 1 / 16
 _SHARP_IN_THE_DARK = 0.25
 """The same there: 12 bits taken for 16 make 3 a good half."""
 
+_MOSTLY = 0.5
+"""Of `FrameReport.predicted`: less comes from the frame itself than from others."""
+
 _TOLD_APART = 3
 """Groups of equal frames that are told one by one."""
 
@@ -45,6 +48,7 @@ def notes_on(stack: Stack, frame_notes: Sequence[tuple[str, str]]) -> Iterator[s
         yield f"{few(names)}: {note}"
     yield from _twice(stack)
     yield from _otherwise_exposed(stack)
+    yield from _placed_by_others(stack)
     given, fit = stack.options.pupil_distance_mm, stack.pupil_fit
     if given is not None and fit is not None and fit.contradicts(given):
         yield (
@@ -84,6 +88,12 @@ def _otherwise_exposed(stack: Stack) -> Iterator[str]:
         ]
         if 0 < len(odd) < len(used) / 2:
             yield f"{few(odd)}: {word} than the other frames, which is made up for"
+
+
+def _placed_by_others(stack: Stack) -> Iterator[str]:
+    vague = [one.name for one in stack.reports if one.registered and one.used and one.predicted > _MOSTLY]
+    if vague:
+        yield f"{few(vague)}: too little is in focus to register by, so the frames beside tell the place"
 
 
 def few(names: Sequence[str]) -> str:

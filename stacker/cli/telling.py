@@ -117,6 +117,7 @@ def _report_as_json(report: FrameReport, share: float) -> dict[str, Any]:
         "gain": list(report.gain),
         "offset": list(report.offset),
         "sharpness": report.sharpness,
+        "predicted": report.predicted,
         "verdict": report.verdict.value,
         "registered": report.registered,
         "used": report.used,

@@ -74,6 +74,9 @@ class Registration:
         Whether the frame could be matched, and what is thought of it otherwise.
     sharpness : float
         `stacker.sharpness` of the frame.
+    predicted : float
+        0 to 1: how much of its shift comes from the pace of the frames before, and not from the frame, in
+        which too little is in focus to go by.
     """
 
     transform: Matrix
@@ -83,6 +86,7 @@ class Registration:
     misfit_px: float
     verdict: Verdict
     sharpness: float
+    predicted: float = 0.0
 
     @property
     def levels(self) -> Levels:
@@ -208,7 +212,7 @@ class Chain:
         found = self._match(last, seen, expected)
         if found is None or not _credible(found, expected, seen.pyramid):
             return self._predicted(last, seen, position_mm, expected, found)
-        motion, bumped = self._believed(found, last, seen, position_mm, units)
+        motion, bumped, predicted = self._believed(found, last, seen, position_mm, units)
         place = last.place.moved(motion, position_mm, self._distortion(found))
         link = Link(seen, place, last.levels, position_mm)
         if self._align and self._anchor is not None:
@@ -217,7 +221,8 @@ class Chain:
             link = replace(link, levels=self._brightness.add(link))
         self._close_gap(last, link)
         self._last = link
-        return self._told(link, found.correlation, found.misfit_px / seen.factor, Verdict.REGISTERED)
+        told = self._told(link, found.correlation, found.misfit_px / seen.factor, Verdict.REGISTERED)
+        return replace(told, predicted=predicted)
 
     def _match(self, last: Link, seen: Prepared, expected: Similarity) -> Match | None:
         if not self._align:
@@ -226,10 +231,10 @@ class Chain:
 
     def _believed(
         self, found: Match, last: Link, seen: Prepared, position_mm: float | None, units: float
-    ) -> tuple[Similarity, bool]:
-        """A match, weighed against the pace so far, which it becomes part of."""
+    ) -> tuple[Similarity, bool, float]:
+        """A match, weighed against the pace so far, which it becomes part of; see `Pace.believed`."""
         if not self._align:
-            return found.motion, False
+            return found.motion, False, 0.0
         width, radius = seen.pyramid.width, seen.pyramid.radius
         if last.position_mm is not None and position_mm is not None:
             error = float(self._pace.error_of(found, width)[0]) / radius
@@ -256,7 +261,7 @@ class Chain:
         verdict = Verdict.FOREIGN if much and alike < _FOREIGN_LIKENESS else Verdict.UNMATCHED
         link = Link(seen, last.place.moved(expected, position_mm), last.levels, position_mm)
         correlation, misfit = (found.correlation, found.misfit_px / seen.factor) if found else (0.0, math.inf)
-        told = self._told(link, correlation, misfit, verdict)
+        told = replace(self._told(link, correlation, misfit, verdict), predicted=1.0)
         self._gap = _Gap(self._gap.count + 1, (link, told))
         return told
 
@@ -272,7 +277,8 @@ class Chain:
             share = (ends[1] - ends[0]) / (ends[2] - ends[0])
         place = replace(last.place.between(link.place, share), position_mm=lost.position_mm)
         found = replace(lost, place=place, levels=last.levels.mixed(link.levels, share))
-        self._revised = (self._told(found, told.correlation, told.misfit_px, told.verdict),)
+        revised = self._told(found, told.correlation, told.misfit_px, told.verdict)
+        self._revised = (replace(revised, predicted=1.0),)
 
     def _told(self, link: Link, correlation: float, misfit: float, verdict: Verdict) -> Registration:
         seen = link.seen

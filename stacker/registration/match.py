@@ -64,7 +64,7 @@ as much alike a period away."""
 _NEAR_LEVEL, _NEAR_PX = 1, 5.0
 """The size from which a motion that far from the expected one is still found."""
 
-_GOOD_AGREEMENT = 0.9
+_GOOD_AGREEMENT = 0.7
 """What is there then is the same thing; elsewhere fine structure agrees by chance to 0.3."""
 
 _LEVELS_ALIKE = 2
@@ -180,7 +180,7 @@ def match(
         coarsest = len(fixed.levels) - 1
         shifted = _with_coarse_shift(fixed.levels[-1], moving.levels[-1], start)
         last = _searched(fixed, moving, shifted, range(coarsest, -1, -1))
-        if coarsest > _NEAR_LEVEL and (last is None or _apart_px(fixed, start, last) > _NEAR_PX):
+        if coarsest > _NEAR_LEVEL and _doubtful(fixed, start, last):
             # Texture finer than the coarsest size shows there as a pattern of its own, which moves otherwise;
             # and where it repeats itself, a period away may even be better in focus.
             near = _searched(fixed, moving, start, range(_NEAR_LEVEL, -1, -1))
@@ -209,11 +209,13 @@ def _searched(
     return last
 
 
-def _apart_px(fixed: MatchPyramid, start: Matrix, found: _Refined) -> float:
-    """How far the centre and a corner lie from where they were expected."""
+def _doubtful(fixed: MatchPyramid, start: Matrix, found: _Refined | None) -> bool:
+    """Whether a search ended coarse, or far from where the centre and a corner were expected."""
+    if found is None or found.level > _NEAR_LEVEL:
+        return True
     onto = rescaled(found.transform, 1 / fixed.levels[found.level].factor) - start
     points = np.array([[*fixed.centre, 1.0], [0.0, 0.0, 1.0]]).T
-    return float(np.linalg.norm((onto @ points)[:2], axis=0).max())
+    return bool(np.linalg.norm((onto @ points)[:2], axis=0).max() > _NEAR_PX)
 
 
 def _described(

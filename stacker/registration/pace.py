@@ -111,7 +111,9 @@ class Pace:
         mean, _ = self._prediction(self._bounded(units), radius)
         return similarity_of(mean, radius)
 
-    def believed(self, found: Match, units: float, width: int, radius: float) -> tuple[Similarity, bool]:
+    def believed(
+        self, found: Match, units: float, width: int, radius: float
+    ) -> tuple[Similarity, bool, float]:
         """A match, weighed against the pace, which learns from it.
 
         Parameters
@@ -129,6 +131,8 @@ class Pace:
             The motion to go by.
         bool
             True when it is a bump.
+        float
+            0 to 1: how much of the shift comes from the pace.
         """
         mean, uncertain = self._prediction(units, radius)
         measured = vector_of(found.motion, radius)
@@ -141,9 +145,9 @@ class Pace:
         if self._learned:
             self._judge(np.maximum(surprise**2 - noise, 0.0))
         if bumped:
-            return found.motion, True
+            return found.motion, True, 0.0
         self._learn(measured, noise, units)
-        return similarity_of(mean + gain * surprise, radius), False
+        return similarity_of(mean + gain * surprise, radius), False, float(1 - gain[2:].min())
 
     def error_of(self, found: Match, width: int) -> Vector:
         """Standard errors of a match: what noise does, and what parallax and blur do.

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from benchmarks.planes import Plane, Surface, plane_frames
 from stacker.registration.chain import Chain, Registration, Verdict
 from stacker.registration.model import MotionModel
 
@@ -192,3 +193,48 @@ def test_richer_models_follow_what_a_similarity_cannot(render_stack: Render, mod
         rendered.to_reference[index] = rendered.to_reference[index] @ np.linalg.inv(squeeze)
     assert rich < 0.5
     assert rich < plain / 2
+
+
+def errors_on(plane: Plane) -> tuple[list[Registration], Array, Array]:
+    """Registrations in order of the frames, the errors at the corners, and all those of what is in focus."""
+    frames = list(plane_frames(plane))
+    found = registered([frame.pixels for frame in frames])
+    first = np.linalg.inv(frames[0].place)
+    corners = np.array([[0, 0], [plane.size[0], 0], [0, plane.size[1]], plane.size], float)
+    at_corners, in_zone = [], []
+    for one, frame in zip(found, frames, strict=True):
+        for points, kept in ((corners, at_corners), (frame.zone, in_zone)):
+            whole = np.hstack([points, np.ones((len(points), 1))]).T
+            kept.append(np.linalg.norm(((one.transform - first @ frame.place) @ whole)[:2], axis=0))
+    return found, np.array(at_corners).max(axis=1), np.concatenate(in_zone)
+
+
+def test_two_megapixels_are_registered_to_a_twentieth_of_a_pixel() -> None:
+    found, _, in_zone = errors_on(Plane(count=5, size=(1800, 1200), blur_px=4.0))
+    assert all(one.registered for one in found)
+    assert np.median(in_zone) < 0.05
+
+
+@pytest.mark.parametrize("surface", [Surface.TEXTURE, Surface.ISLAND])
+def test_a_knock_of_fifty_pixels_is_followed(surface: Surface) -> None:
+    found, at_corners, _ = errors_on(Plane(count=6, size=(640, 427), bump=(3, 50), surface=surface))
+    assert all(one.registered for one in found)
+    assert at_corners.max() < 1.0
+
+
+def test_tiles_finer_than_the_coarsest_size_are_not_followed_a_period_away() -> None:
+    tiles = Plane(count=4, size=(1500, 1000), surface=Surface.TILES, blur_px=3.0, growth=0.01)
+    found, at_corners, _ = errors_on(tiles)
+    assert all(one.registered for one in found)
+    assert at_corners.max() < 0.5
+
+
+def test_places_that_the_pace_tells_are_said_to_be_predicted(render_stack: Render) -> None:
+    rendered = render_stack(**{**SMALL, "jitter_px": 0.0}, count=9, strength=4.0)
+    frames = [
+        cv2.GaussianBlur(frame, (0, 0), 8.0) if index >= 6 else frame
+        for index, frame in enumerate(rendered.frames)
+    ]
+    found = registered(frames)
+    assert max(one.predicted for one in found[1:6]) < 0.5
+    assert min(one.predicted for one in found[7:]) > 0.5

@@ -103,16 +103,17 @@ def test_a_rail_is_believed_about_scale_and_a_match_about_bumps() -> None:
     step = math.exp(-1 / v_mm)
     pace = Pace(per_mm=True, log_scale=-1 / v_mm, error=0.03 / v_mm)
     for _ in range(6):
-        motion, bumped = pace.believed(_found(Similarity(step, 0.0, (0.5, 0.0))), 1.0, 1000, 600.0)
+        motion, bumped, _ = pace.believed(_found(Similarity(step, 0.0, (0.5, 0.0))), 1.0, 1000, 600.0)
         assert not bumped
     assert motion.shift_px[0] == pytest.approx(0.5, abs=0.05)
-    odd, _ = pace.believed(_found(Similarity(step * 1.0005, 0.0001, (0.5, 0.0))), 1.0, 1000, 600.0)
+    odd, _, _ = pace.believed(_found(Similarity(step * 1.0005, 0.0001, (0.5, 0.0))), 1.0, 1000, 600.0)
     assert odd.scale == pytest.approx(step, abs=2e-4)
     vague = replace(_found(Similarity(step, 0.001, (3.0, 0.0)), 0.2), spread=Spread(0.1, 0.1, 0.1))
-    blurred, _ = pace.believed(vague, 1.0, 1000, 600.0)
+    blurred, _, predicted = pace.believed(vague, 1.0, 1000, 600.0)
+    assert predicted > 0.9
     assert abs(blurred.rotation_rad) < 0.0001
     assert blurred.shift_px[0] == pytest.approx(0.5, abs=0.1)
-    knocked, bumped = pace.believed(_found(Similarity(step, 0.0, (40.0, 0.0)), 0.2), 1.0, 1000, 600.0)
+    knocked, bumped, _ = pace.believed(_found(Similarity(step, 0.0, (40.0, 0.0)), 0.2), 1.0, 1000, 600.0)
     assert bumped
     assert knocked.shift_px == (40.0, 0.0)
 
