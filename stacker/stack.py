@@ -30,7 +30,7 @@ from stacker.result import FrameReport, Stack, report_of
 __all__ = ["FrameReport", "Registered", "Stack", "Stacker"]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Registered:
     """A frame that knows its place and waits to be fused.
 
@@ -39,7 +39,7 @@ class Registered:
     index : int
         Place in the stack.
     frame : Frame
-        The photograph.
+        The photograph; without pixels once it has been given to the fusion.
     found : Registration
         Where it lies in the reference view.
     """
@@ -47,6 +47,12 @@ class Registered:
     index: int
     frame: Frame
     found: Registration
+
+    def given(self) -> Image:
+        """The pixels, which are let go of: once they lie on the canvas they would only take up memory."""
+        pixels = self.frame.pixels
+        self.frame = replace(self.frame, pixels=pixels[:0, :0].copy())
+        return pixels
 
 
 class Stacker:
@@ -202,7 +208,7 @@ class Stacker:
         return [held]
 
     def fold(self, ready: Registered) -> None:
-        """Fold a registered frame into the picture: the second half of `add`."""
+        """Fold a registered frame into the picture, once: the second half of `add`."""
         started = time.perf_counter()
         if self._fusion is None:
             setup = FusionSetup(
@@ -216,7 +222,7 @@ class Stacker:
             )
             self._fusion = make_fusion(self._options.method, setup)
         found = ready.found
-        self._fusion.add(ready.frame.pixels, found.transform, found.levels, ready.index)
+        self._fusion.add(ready.given(), found.transform, found.levels, ready.index)
         self._common.add(found.transform, self._size)
         report = self._reports[ready.index]
         seconds = report.seconds + time.perf_counter() - started

@@ -222,7 +222,9 @@ class _Run:
                 if index < start and not turned:
                     self._stacker.rewind()
                     turned = True
-                yield self._paths[index].name, self._register(index, frame)
+                ready = self._register(index, frame)
+                del frame  # so that its pixels can go as soon as they are fused
+                yield self._paths[index].name, ready
         for odd in self._odd:  # the last of two frames: either could be meant
             self._leave_out(odd.index, odd.reason)
 
@@ -290,12 +292,15 @@ def _decoded(paths: Sequence[Path], order: Sequence[int]) -> _Decoded:
     upright between frames.
     """
     orientation: int | None = None
-    for index in order:
-        frame: Frame | StackerError
+
+    def read(path: Path) -> Frame | StackerError:
+        nonlocal orientation
         try:
-            frame = read_frame(paths[index], orientation)
+            frame = read_frame(path, orientation)
         except StackerError as error:
-            frame = error
-        else:
-            orientation = orientation or frame.metadata.orientation
-        yield index, frame
+            return error
+        orientation = orientation or frame.metadata.orientation
+        return frame
+
+    for index in order:
+        yield index, read(paths[index])  # without a name, which would hold on to the pixels

@@ -27,8 +27,6 @@ from stacker.fusion.scoring import FusionParameters
 from stacker.fusion.store import CELL_PX, FrameStore
 from stacker.fusion.window import Window
 from stacker.order import Nearness
-from stacker.registration.exposure import Levels
-from stacker.registration.similarity import Matrix
 
 __all__ = ["AutoFusion"]
 
@@ -71,11 +69,8 @@ class AutoFusion:
         self._pyramid = PyramidFusion(
             size, dtype, noise_sigma, parameters, nearness=nearness, store=self._store
         )
+        self.add = self._pyramid.add  # itself: a function between the two would hold on to the pixels
         self.method, self.reason = "pyramid", ""
-
-    def add(self, pixels: Image, transform: Matrix, levels: Levels, index: int) -> None:
-        """Fold a frame in; see `stacker.fusion.base.Fusion`."""
-        self._pyramid.add(pixels, transform, levels, index)
 
     def preview(self, max_width_px: int) -> Fused:
         """The pyramid's picture so far, reduced; see `stacker.fusion.base.Fusion`."""

@@ -138,6 +138,7 @@ class PyramidFusion:
         kept = Levels.same() if levels.none else levels
         self._softening.add(to_frame, window.width, window.height)
         self._stages.warp(pixels, to_frame, *kept.factors(self._source.dtype), planes)
+        del pixels  # which nobody may need any more
         spans = Spans.of_frame(transform, self._size, window, -0.5)
         rows, columns = window.slices_in(level_windows(self._room, self._levels)[0])
         burnt = burnt_cells(planes, kept, self._source.to_levels)

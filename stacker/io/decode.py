@@ -33,6 +33,9 @@ _SAMPLES, _SAMPLE_BYTES = 64, 4096
 _SHALLOW = range(9, 16)
 """Bits that are kept in words of 16."""
 
+_READ_BYTES = 4_000_000
+"""What is read of a TIFF at a time; without a limit the whole file is there once more, in pieces."""
+
 _SPARSE = 8
 """Every eighth line tells which part of the scale a picture uses."""
 
@@ -168,7 +171,7 @@ def _decode_tiff(data: bytes, name: str) -> Image:
     """First page only: later pages of camera files are thumbnails."""
     with tifffile.TiffFile(io.BytesIO(data)) as tiff:
         page: Any = tiff.pages[0]
-        pixels = np.asarray(page.asarray())
+        pixels = np.asarray(page.asarray(buffersize=_READ_BYTES))
         if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
             return _apply_palette(pixels, np.asarray(page.colormap))
         if page.photometric == tifffile.PHOTOMETRIC.SEPARATED:
