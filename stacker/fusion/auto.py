@@ -24,7 +24,8 @@ from stacker.fusion.depth import Surface
 from stacker.fusion.depth_picture import depth_picture
 from stacker.fusion.pyramid import PyramidFusion
 from stacker.fusion.scoring import FusionParameters
-from stacker.fusion.store import CELL_PX, FrameStore
+from stacker.fusion.store import FrameStore
+from stacker.fusion.tiles import CELL_PX
 from stacker.fusion.window import Window
 from stacker.order import Nearness
 

@@ -80,10 +80,10 @@ def sharpen(picture: Image, share: float) -> None:
     for top in range(0, height, _STRIP_PX):
         bottom = min(height, top + _STRIP_PX)
         seen = np.concatenate([before, picture[top : bottom + _FINEST_PX]])
-        luma = cv2.transform(seen.astype(np.float32), LUMA)
-        detail = cv2.subtract(luma, cv2.GaussianBlur(luma, (2 * _FINEST_PX + 1,) * 2, _FINEST_SIGMA))
+        luma = cv2.transform(seen, LUMA)
+        blurred = cv2.GaussianBlur(luma, (2 * _FINEST_PX + 1,) * 2, _FINEST_SIGMA)
         rows = slice(len(before), len(before) + bottom - top)
-        added: Image = detail[rows] * np.float32(share)
+        added = cv2.addWeighted(luma[rows], share, blurred[rows], -share, 0.0, dtype=cv2.CV_32F)
         before = picture[max(0, bottom - _FINEST_PX) : bottom].copy()
         picture[top:bottom] = cv2.add(picture[top:bottom], cv2.merge([added] * 3), dtype=depth)
 

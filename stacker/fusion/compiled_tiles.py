@@ -9,7 +9,7 @@ import numpy as np
 from stacker.fusion.compiled_math import exponential
 from stacker.fusion.jit import compiled, inner
 
-__all__ = ["mix_tiles"]
+__all__ = ["keep_tiles", "mix_tiles"]
 
 _F = np.float32
 
@@ -170,3 +170,110 @@ def mix_tiles(
                 for x in range(start, behind):
                     value = values[c * side + x] + limits[0]
                     out[top + y, x0 + x, c] = min(max(value, limits[1]), limits[2])
+
+
+@inner
+def _encode(score: Any, gate: Any, code_of: Any, out: Any) -> Any:
+    """Score and reach in a byte."""
+    for x in range(out.size):
+        code = np.int32(min(max(score[x] * code_of[0] + code_of[1], _F(1)), _F(254)))
+        out[x] = code if gate[x] == 255 else (255 if gate[x] > 1 else 0)
+
+
+@inner
+def _copy(source: Any, target: Any) -> Any:
+    for x in range(source.size):
+        target[x] = source[x]
+
+
+@inner
+def _contend(codes: Any, margin: Any, best: Any, found: Any) -> Any:
+    """Count cells that are as good as the best so far but for a margin, and those reached first."""
+    good, new = 0, 0
+    for x in range(best.size):
+        code, before = np.int32(codes[x]), np.int32(best[x])
+        good += 1 if 0 < code < 255 and code + margin >= before else 0
+        new += 1 if code > 0 and before == 0 else 0
+        best[x] = max(before, np.int32(1) if code == 255 else code)
+    found[1] += good
+    found[2] += new
+
+
+@compiled
+def keep_tiles(
+    planes: Any,
+    score: Any,
+    bright: Any,
+    gate: Any,
+    top: Any,
+    left: Any,
+    code_of: Any,
+    margin: Any,
+    enough: Any,
+    best: Any,
+    pixels: Any,
+    codes: Any,
+    found: Any,
+    room: Any,  # noqa: ARG001 - every loop is offered some
+    t0: Any,
+    t1: Any,
+) -> Any:
+    """Cut tiles of a band out of a frame; the range is one of tiles.
+
+    Parameters
+    ----------
+    planes, score, bright, gate
+        Of the frame; see `stacker.fusion.tiles.Cut`.
+    top, left : int
+        Row and column of the band in ``planes``; even, and some of it may lie beyond.
+    code_of : (2,)
+        Factor and offset from scores to codes.
+    margin, enough : int
+        How much lower than the best code so far a cell may be, and how many such cells make a tile worth
+        keeping; one that is reached for the first time does, too.
+    best : (n, T / 2, T / 2)
+        Largest code so far, 0 where there was none; is updated.
+    pixels, codes : (n, 3, T, T), (n, 2, C, C)
+        Are filled, the pixels of what is worth keeping only; what lies beyond the frame stays as it was.
+    found : (n, 3)
+        Is filled: reach (0 nothing, 1 some of a tile, 2 all of it and its halo), cells that contend, cells
+        that are new.
+    """
+    height, width = score.shape
+    side, cells = pixels.shape[2], codes.shape[2]
+    for tile in range(t0, t1):
+        y0, x0 = top // 2 - 1, (left + tile * side) // 2 - 1
+        found[tile, :] = 0
+        first, behind = min(cells, max(0, -x0)), min(cells, max(0, width - x0))
+        behind = max(first, behind)
+        least, most = 255, 0
+        for j in range(cells):
+            row, light = codes[tile, 0, j], codes[tile, 1, j]
+            if y0 + j < 0 or y0 + j >= height:
+                row[:] = 0
+                light[:] = 0
+            else:
+                row[:first] = 0
+                row[behind:] = 0
+                light[:first] = 0
+                light[behind:] = 0
+                _copy(bright[y0 + j, x0 + first : x0 + behind], light[first:behind])
+                _encode(
+                    score[y0 + j, x0 + first : x0 + behind], gate[y0 + j, x0 + first : x0 + behind], code_of,
+                    row[first:behind],
+                )  # fmt: skip
+            for x in range(cells):
+                least = min(least, int(row[x]))
+                most = max(most, int(row[x]))
+            if 0 < j < cells - 1:
+                _contend(row[1 : cells - 1], margin, best[tile, j - 1], found[tile])
+        if most == 0:
+            continue
+        found[tile, 0] = 2 if least > 0 and most < 255 else 1
+        if found[tile, 1] < enough and found[tile, 2] == 0:
+            continue
+        x0, x1 = left + tile * side, left + (tile + 1) * side
+        a, b = max(0, x0), min(planes.shape[2], x1)
+        for c in range(3):
+            for y in range(max(0, -top), min(side, planes.shape[1] - top)):
+                _copy(planes[c, top + y, a:b], pixels[tile, c, y, a - x0 : b - x0])

@@ -8,7 +8,8 @@ from stacker.frames import Image
 from stacker.fusion.depth import Surface
 from stacker.fusion.depth_choice import Choice
 from stacker.fusion.mixing import Mix, Tiles, choose_mix
-from stacker.fusion.store import CELL_PX, HALO_CELLS, TILE_PX, FrameStore
+from stacker.fusion.store import FrameStore
+from stacker.fusion.tiles import CELL_PX, HALO_CELLS, TILE_PX, cell_side
 from stacker.fusion.window import Window
 
 __all__ = ["depth_picture"]
@@ -57,7 +58,7 @@ def depth_picture(
     OSError
         When what was kept cannot be read.
     """
-    picture = np.zeros((extent.height, extent.width, 3), store.layout.dtype)
+    picture = np.zeros((extent.height, extent.width, 3), store.dtype)
     mix = choose_mix() if mix is None else mix
     columns = range(extent.x // TILE_PX, -(-extent.right // TILE_PX))
     for row in range(extent.y // TILE_PX, -(-extent.bottom // TILE_PX)):
@@ -102,8 +103,8 @@ def _portions(wanted: _Wanted) -> list[_Wanted]:
 
 def _read(store: FrameStore, row: int, left: int, wanted: _Wanted) -> Tiles:
     first = np.cumsum([0, *(len(indexes) for _, indexes in wanted)], dtype=np.int64)
-    count, side = int(first[-1]), store.layout.code_side
-    pixels = np.empty((count, 3, TILE_PX, TILE_PX), store.layout.dtype)
+    count, side = int(first[-1]), cell_side()
+    pixels = np.empty((count, 3, TILE_PX, TILE_PX), store.dtype)
     codes = np.empty((count, 2, side, side), np.uint8)
     record = 0
     for at, indexes in wanted:

@@ -1,0 +1,83 @@
+"""The default way of fusing is as good as the better one of the two that it combines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from stacker import Options, Stacker
+from stacker.options import Method
+
+Picture = np.ndarray[Any, np.dtype[np.float32]]
+SIZE = (256, 320)
+FRAMES = 7
+
+
+def texture(seed: int, mean: float, contrast: float) -> Picture:
+    rng = np.random.default_rng(seed)
+    grain = cv2.GaussianBlur(rng.standard_normal((*SIZE, 3)).astype(np.float32), (0, 0), 1.0)
+    return np.asarray(mean + grain / grain.std() * contrast, np.float32)
+
+
+def disc(picture: Picture, radius: float) -> Picture:
+    """Defocus by a disc."""
+    if radius < 0.5:
+        return picture
+    half = int(np.ceil(radius)) + 1
+    y, x = np.mgrid[-half : half + 1, -half : half + 1]
+    kernel = np.clip(radius + 0.5 - np.hypot(x, y), 0, 1).astype(np.float32)
+    return np.asarray(cv2.filter2D(picture, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT))
+
+
+def hairs() -> tuple[Picture, list[Picture]]:
+    """Truth and frames of thin hairs far before a texture."""
+    wall, cover = texture(1, 110, 30), np.zeros(SIZE, np.float32)
+    rng = np.random.default_rng(4)
+    for _ in range(40):
+        ends = [(int(rng.integers(0, SIZE[1])), int(rng.integers(0, SIZE[0]))) for _ in range(2)]
+        cv2.line(cover, ends[0], ends[1], 1.0, 2, cv2.LINE_AA)
+    cover = cover[..., None]
+    colour = np.array([40, 30, 25], np.float32)
+
+    def seen(hair_blur: float, wall_blur: float) -> Picture:
+        shade = disc(cover[..., 0], hair_blur)[..., None]
+        return np.asarray(disc(wall, wall_blur) * (1 - shade) + colour * shade)
+
+    return seen(0, 0), [seen(2.0 * k, 2.0 * (FRAMES - 1 - k)) for k in range(FRAMES)]
+
+
+def slope() -> tuple[Picture, list[Picture]]:
+    """Truth and frames of a slope with fine texture."""
+    light = texture(2, 110, 24)
+    depth = np.tile(np.linspace(0, FRAMES - 1, SIZE[1], dtype=np.float32), (SIZE[0], 1))
+    blurred = np.stack([disc(light, 0.5 * step) for step in range(4 * FRAMES)])
+    frames = []
+    for k in range(FRAMES):
+        step = np.rint(np.abs(depth - k) * 3).astype(int)[None, ..., None]
+        frames.append(np.take_along_axis(blurred, step, axis=0)[0])
+    return light, frames
+
+
+def psnr_db(method: Method, truth: Picture, frames: list[Picture], noise: float) -> float:
+    stacker = Stacker(Options(align=False, exposure=False, method=method))
+    rng = np.random.default_rng(0)
+    for frame in frames:
+        noisy = frame + rng.normal(0, noise, frame.shape)
+        stacker.add(np.clip(np.rint(noisy), 0, 255).astype(np.uint8))
+    return float(-10 * np.log10(np.square((stacker.finish().image - truth) / 255).mean()))
+
+
+@pytest.mark.parametrize(
+    ("scene", "noise", "better"),
+    [(hairs, 1.0, Method.PYRAMID), (slope, 6.0, Method.DEPTHMAP)],
+    ids=["hairs", "noisy slope"],
+)
+def test_auto_is_as_good_as_the_better_one(scene: Any, noise: float, better: Method) -> None:
+    truth, frames = scene()
+    methods = Method.PYRAMID, Method.DEPTHMAP, Method.AUTO
+    found = {method: psnr_db(method, truth, frames, noise) for method in methods}
+    assert max(methods[:2], key=found.__getitem__) is better
+    assert found[Method.AUTO] >= found[better] - 0.3

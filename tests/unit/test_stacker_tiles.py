@@ -1,0 +1,133 @@
+"""Keeping tiles of frames, and mixing them by depth: compiled loops, plain ones, and the scratch file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stacker.frames import Image
+from stacker.fusion.blending import blend, sharpen
+from stacker.fusion.depth import Surface
+from stacker.fusion.depth_picture import depth_picture
+from stacker.fusion.mixing import Mix, mix_by_loop, mix_plainly
+from stacker.fusion.store import FrameStore
+from stacker.fusion.tiles import Cut, cut_by_loop, cut_plainly
+from stacker.fusion.window import Window
+
+AREA = Window(-30, 14, 300, 200)
+COUNT = 5
+
+
+def frame(index: int, dtype: str) -> tuple[Image, Image, Image, Image, Window]:
+    """Planes, score, luma, gate and window of a frame that reaches a little less than the one before."""
+    window = Window(AREA.x + 2 * index, AREA.y, AREA.width - 4 * index, AREA.height)
+    rng = np.random.default_rng(index)
+    white = 1.0 if dtype == "f4" else float(np.iinfo(dtype).max)
+    planes = (rng.random((3, window.height, window.width)) * white).astype(dtype)
+    cells = np.arange(window.width // 2) + index
+    score = np.tile(-np.abs(cells / 30 - index), (window.height // 2, 1)).astype(np.float32) * 3
+    score += rng.normal(0, 0.1, score.shape).astype(np.float32)
+    gate = np.full(score.shape, 255, np.uint8)
+    gate[:3], gate[3] = 1, 3
+    luma = rng.uniform(0, 255, score.shape).astype(np.float32)
+    return planes, score, luma, gate, window
+
+
+def stored(dtype: str, cut: Cut, folder: Path) -> FrameStore:
+    store = FrameStore(folder, np.dtype(dtype), cut)
+    for index in range(COUNT):
+        store.put(index, *frame(index, dtype))
+    assert store.failure == ""
+    return store
+
+
+def surface() -> Surface:
+    height, width = AREA.height // 2, AREA.width // 2
+    index = np.tile(np.linspace(0, COUNT - 1, width, dtype=np.float32), (height, 1))
+    index[30:60, 40:90] = 0.0  # an edge of depth
+    peak = np.full_like(index, 6.0)
+    peak[:20] = 1.0
+    return Surface(index, np.ones_like(index), peak, 1.0)
+
+
+def glitter() -> Image:
+    near = np.zeros((AREA.height // 2, AREA.width // 2), np.float32)
+    near[60:80] = 1.0
+    return near
+
+
+def picture(dtype: str, cut: Cut, mix: Mix, folder: Path) -> Image:
+    extent = Window(AREA.x + 5, AREA.y + 3, AREA.width - 11, AREA.height - 4)
+    return depth_picture(stored(dtype, cut, folder), surface(), glitter(), AREA, extent, mix)
+
+
+@pytest.mark.parametrize(("dtype", "rounding"), [("u1", 1.0), ("u2", 2.0), ("f4", 1e-5)])
+def test_compiled_and_plain_loops_agree(dtype: str, rounding: float, tmp_path: Path) -> None:
+    by_loop = picture(dtype, cut_by_loop, mix_by_loop, tmp_path).astype(np.float64)
+    plainly = picture(dtype, cut_plainly, mix_plainly, tmp_path).astype(np.float64)
+    assert np.abs(by_loop - plainly).max() <= rounding
+
+
+def test_both_keep_the_same_tiles(tmp_path: Path) -> None:
+    sizes = {stored("u1", cut, tmp_path).used_bytes for cut in (cut_by_loop, cut_plainly)}
+    assert len(sizes) == 1
+
+
+def test_what_is_out_of_focus_later_is_not_kept(tmp_path: Path) -> None:
+    planes, score, luma, gate, window = frame(0, "u1")
+    store = FrameStore(tmp_path, np.dtype("u1"))
+    store.put(0, planes, score, luma, gate, window)
+    first = store.used_bytes
+    store.put(1, planes, score - 3, luma, gate, window)
+    assert store.used_bytes == first
+    store.put(2, planes, score + 3, luma, gate, window)
+    assert store.used_bytes == 2 * first
+
+
+def test_where_one_frame_is_sharp_the_picture_is_that_frame(tmp_path: Path) -> None:
+    height, width = AREA.height // 2, AREA.width // 2
+    flat = Surface(np.full((height, width), 2.0, np.float32), np.ones((height, width), np.float32),
+                   np.full((height, width), 8.0, np.float32), 1.0)  # fmt: skip
+    planes, _, _, _, window = frame(2, "u1")
+    store = FrameStore(tmp_path, np.dtype("u1"))
+    for index in range(COUNT):
+        _, score, luma, gate, _ = frame(2, "u1")
+        store.put(index, frame(2, "u1")[0] if index == 2 else planes // 2, score, luma, gate, window)
+    found = depth_picture(store, flat, np.zeros_like(flat.index), AREA, window)
+    off = np.abs(found[10:].astype(int) - planes.transpose(1, 2, 0)[10:])
+    assert off.max() <= 0.04 * 255  # a 30th of each of the two frames beside it, half as bright
+
+
+def test_a_disk_that_is_too_small_ends_it(tmp_path: Path) -> None:
+    store = stored("u1", cut_by_loop, tmp_path)
+    store._budget = store.used_bytes  # as if that were a quarter of what is free
+    planes, score, luma, gate, window = frame(0, "u1")
+    store.put(9, planes, score + 9, luma, gate, window)
+    assert "GB" in store.failure
+    assert store.frames == ()
+
+
+def test_blending_by_a_share_of_blocks() -> None:
+    rng = np.random.default_rng(0)
+    one, other = rng.integers(0, 256, (2, 301, 85, 3), np.uint8)
+    for share, expected in ((0.0, one), (1.0, other)):
+        mixed = one.copy()
+        blend(mixed, other, np.full((37, 10), share, np.float32), 8)
+        assert np.array_equal(mixed, expected)
+    ramp = np.tile(np.linspace(0, 1, 10, dtype=np.float32), (37, 1))
+    mixed = np.zeros((301, 85, 3), np.uint8)
+    blend(mixed, np.full_like(mixed, 200), ramp, 8)
+    assert (np.diff(mixed[:, :, 0].astype(int), axis=1) >= 0).all()
+    assert (mixed == mixed[:1]).all()
+
+
+def test_sharpening_in_strips_leaves_no_seams() -> None:
+    rng = np.random.default_rng(0)
+    picture = rng.integers(60, 200, (600, 40, 3), np.uint8)
+    whole, part = picture.copy(), picture[200:].copy()
+    sharpen(whole, 0.5)
+    sharpen(part, 0.5)
+    assert np.array_equal(whole[210:], part[10:])
+    assert whole.std() > picture.std()
