@@ -1,8 +1,10 @@
 """What each stage of the scores buys: ``python -m benchmarks.ablation [--scenes wings …] [--width 750]``.
 
 Fuses the rendered stacks of `benchmarks.stacks` by their true transforms and gains, so that nothing but the
-fusion counts, with one setting changed at a time. Prints PSNR in dB over the field that every frame covers (a
-gain and an offset fitted), and CPU milliseconds for each frame and megapixel.
+fusion counts, with one setting changed at a time, or with ``--methods`` by each method. Prints PSNR in dB
+over the field that every frame covers (a gain and an offset fitted), and CPU milliseconds for each frame and
+megapixel, without those of finishing. The last row of ``--methods`` is what ``auto`` has over the best of the
+other three.
 """
 
 from __future__ import annotations
@@ -17,11 +19,11 @@ import numpy as np
 from benchmarks.stacks import RECIPES, RenderedStack, load
 from stacker.focus.noise import estimate_noise
 from stacker.frames import full_scale
-from stacker.fusion.pyramid import PyramidFusion
+from stacker.fusion.methods import FusionSetup, Method, make_fusion
 from stacker.fusion.scoring import FusionParameters
 from stacker.registration.exposure import Levels
 
-__all__ = ["VARIANTS", "ablate", "main"]
+__all__ = ["VARIANTS", "ablate", "fuse_by", "main"]
 
 _RIM_PX = 16
 
@@ -42,18 +44,26 @@ VARIANTS: dict[str, FusionParameters] = {
 
 
 def ablate(stack: RenderedStack, parameters: FusionParameters) -> tuple[float, float]:
-    """Fuse a stack and compare it.
+    """Fuse a stack by the pyramid, and compare it.
 
     Returns
     -------
     tuple of float
         PSNR in dB, and CPU milliseconds for each frame and megapixel.
     """
+    return fuse_by(Method.PYRAMID, stack, parameters)
+
+
+def fuse_by(
+    method: Method, stack: RenderedStack, parameters: FusionParameters = _AS_IS
+) -> tuple[float, float]:
+    """Fuse a stack by a method; see `ablate`."""
     frames = list(stack.frames())
     height, width = frames[0].shape[:2]
     reference = stack.reference
     sigma = estimate_noise(np.ascontiguousarray(frames[reference]))
-    fusion = PyramidFusion((width, height), frames[0].dtype, sigma, parameters)
+    setup = FusionSetup((width, height), frames[0].dtype, sigma, parameters, frames.__getitem__)
+    fusion = make_fusion(method, setup)
     transforms = stack.transforms("middle")
     started = time.process_time()
     for index in [*range(reference, len(frames)), *range(reference - 1, -1, -1)]:
@@ -84,18 +94,40 @@ def main() -> None:
     parser.add_argument("--scenes", nargs="*", default=list(RECIPES), choices=list(RECIPES))
     parser.add_argument("--width", type=int, default=750)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--bits", type=int, default=8, choices=(8, 16))
+    parser.add_argument("--methods", action="store_true", help="compare the methods instead")
     arguments = parser.parse_args()
-    stacks = [load(name, seed=arguments.seed, bits=8, width_px=arguments.width) for name in arguments.scenes]
-    ablate(stacks[0], _AS_IS)  # compiles what has to be compiled
-    write = sys.stdout.write
-    write(f"| | {' | '.join(arguments.scenes)} | mean | CPU ms / frame / MP |\n")
-    write("|---" * (len(stacks) + 3) + "|\n")
+    stacks = [
+        load(name, seed=arguments.seed, bits=arguments.bits, width_px=arguments.width)
+        for name in arguments.scenes
+    ]
+    fuse_by(Method.AUTO, stacks[0])  # compiles what has to be compiled
+    sys.stdout.write(f"| | {' | '.join(arguments.scenes)} | mean | CPU ms / frame / MP |\n")
+    sys.stdout.write("|---" * (len(stacks) + 3) + "|\n")
+    if arguments.methods:
+        _compare_methods(stacks)
+        return
     for name, parameters in VARIANTS.items():
-        results = [ablate(stack, parameters) for stack in stacks]
-        figures = [*(psnr for psnr, _ in results), float(np.mean([psnr for psnr, _ in results]))]
-        cost = float(np.mean([cpu for _, cpu in results]))
-        write(f"| {name} | {' | '.join(f'{figure:.2f}' for figure in figures)} | {cost:.0f} |\n")
-        sys.stdout.flush()
+        _row(name, [ablate(stack, parameters) for stack in stacks])
+
+
+def _compare_methods(stacks: list[RenderedStack]) -> None:
+    best = [-np.inf] * len(stacks)
+    for method in (Method.PYRAMID, Method.DEPTHMAP, Method.WEIGHTED):
+        results = [fuse_by(method, stack) for stack in stacks]
+        best = [max(most, psnr) for most, (psnr, _) in zip(best, results, strict=True)]
+        _row(method.value, results)
+    results = [fuse_by(Method.AUTO, stack) for stack in stacks]
+    _row("auto", results)
+    over = [(psnr - most, cpu) for most, (psnr, cpu) in zip(best, results, strict=True)]
+    _row("auto over the best", over)
+
+
+def _row(name: str, results: list[tuple[float, float]]) -> None:
+    figures = [*(psnr for psnr, _ in results), float(np.mean([psnr for psnr, _ in results]))]
+    cost = float(np.mean([cpu for _, cpu in results]))
+    sys.stdout.write(f"| {name} | {' | '.join(f'{figure:.2f}' for figure in figures)} | {cost:.0f} |\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
