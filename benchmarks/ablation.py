@@ -37,6 +37,7 @@ VARIANTS: dict[str, FusionParameters] = {
     "the same beside highlights (inherit 0.4)": replace(_AS_IS, inherit_beside_highlights=0.4),
     "the finest band decides alone (inherit 1)": replace(_AS_IS, inherit=1.0, inherit_beside_highlights=1.0),
     "noise does not count (softness 0.01)": replace(_AS_IS, softness=0.01),
+    "fine detail that interpolation takes is not given back (crisp 0)": replace(_AS_IS, crisp=0.0),
     "softer (exponent 2)": replace(_AS_IS, exponent=2.0),
     "hard choice (exponent 100)": replace(_AS_IS, exponent=100.0),
 }

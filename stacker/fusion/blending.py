@@ -71,7 +71,7 @@ def sharpen(picture: Image, share: float) -> None:
     picture : ndarray, shape (H, W, 3)
         RGB of any of the three types.
     share : float
-        How much to add; see `stacker.fusion.softening`.
+        How much to add; see `stacker.fusion.scoring.FusionParameters`.
     """
     if share <= 0:
         return

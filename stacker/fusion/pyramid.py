@@ -107,6 +107,7 @@ class PyramidFusion:
         self._levels = pyramid_levels(*size)
         self._bands = Bands(self._levels, noise_sigma, parameters, self._code, self._stages)
         self._nearness, self._foreground = nearness, parameters.foreground
+        self._crisp = parameters.crisp
         self._depth, self._store = DepthTracker(noise_sigma, stages=self._stages), store
         self._bounds: _Bounds | None = None
         self._reach = self._room = Window(0, 0, 0, 0)
@@ -125,8 +126,8 @@ class PyramidFusion:
 
     @property
     def crisp(self) -> float:
-        """Share of the finest detail that is given back to the picture; see `stacker.fusion.softening`."""
-        return self._softening.crisp
+        """Share of the finest detail that is given back to the picture; see `FusionParameters`."""
+        return self._crisp * self._softening.share
 
     def add(self, pixels: Image, transform: Matrix, levels: Levels, index: int) -> None:
         """Fold a frame in; see `stacker.fusion.base.Fusion`."""
@@ -192,8 +193,9 @@ class PyramidFusion:
         half = self._bands.collapse(1)
         sides = bounds.low, bounds.high
         corner = rows.start, columns.start
-        crisp = self._softening.crisp
-        self._stages.finish(half, self._bands.finest, self._code, sides, self._source, crisp, corner, image)
+        self._stages.finish(
+            half, self._bands.finest, self._code, sides, self._source, self.crisp, corner, image
+        )
         return image
 
     def _depth_index(self) -> DepthIndex:

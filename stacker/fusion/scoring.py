@@ -96,6 +96,11 @@ class FusionParameters:
     foreground : float
         Logarithmic activity that the nearest frame has ahead of the farthest, where it is sharp, when an
         opaque foreground is asked for.
+    crisp : float
+        Share of the finest band's luma that is given back when frames were interpolated: that takes it.
+        Regression of the truth's finest band on ours gives factors of 1.05 to 1.12 in rendered stacks. 0.07
+        brings wings +0.17, porcelain +0.2, slope +0.1 and mineral +0.5 dB; 0.04 and 0.1 are worse there. In
+        luma alone: in colour there is more noise than detail.
     """
 
     softness: float = 3.0
@@ -105,6 +110,7 @@ class FusionParameters:
     coarser: float = 0.25
     glare: float = 80.0
     foreground: float = 2.0
+    crisp: float = 0.07
 
 
 @dataclass(frozen=True)

@@ -251,7 +251,7 @@ class Stages(Protocol):
             The frames' type.
         crisp : float
             Share of the finest band's luma that is added to every channel once more; see
-            `stacker.fusion.softening`.
+            `stacker.fusion.scoring.FusionParameters`.
         corner : tuple of int
             Row and column of the part.
         out : ndarray, shape (H, W, 3)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from stacker.fusion.pyramid import PyramidFusion
 from stacker.fusion.scoring import FusionParameters
-from stacker.fusion.softening import CRISP, Softening
+from stacker.fusion.softening import Softening
 from stacker.registration.exposure import Levels
 
 SAME = Levels.same()
@@ -22,19 +22,19 @@ def shifted(x: float, y: float) -> NDArray[np.float64]:
     ("to_frame", "expected"),
     [
         (shifted(3, -2), 0.0),
-        (shifted(0.5, 0.5), CRISP),
-        (np.diag([1.1, 1.1, 1.0]), CRISP),
-        (shifted(0.5, 0), 0.75 * CRISP),
+        (shifted(0.5, 0.5), 1.0),
+        (np.diag([1.1, 1.1, 1.0]), 1.0),
+        (shifted(0.5, 0), 0.75),
     ],
 )
 def test_how_far_frames_were_interpolated(to_frame: NDArray[np.float64], expected: float) -> None:
     softening = Softening()
     softening.add(to_frame, 600, 400)
-    assert softening.crisp == pytest.approx(expected, rel=0.15)
+    assert softening.share == pytest.approx(expected, rel=0.15)
 
 
 def test_nothing_is_given_back_before_the_first_frame() -> None:
-    assert Softening().crisp == 0
+    assert Softening().share == 0
 
 
 def test_frames_that_fall_on_pixels_come_out_as_they_are() -> None:
