@@ -83,7 +83,8 @@ class Loop:
 
     def _made(self, kinds: tuple[Any, ...]) -> Callable[..., int]:
         name = self._function.__name__
-        key = hashlib.sha256(f"{_surroundings()} {name} {kinds}".encode()).hexdigest()[:32]
+        told = f"{_surroundings()} {_constants(self._function)} {name} {kinds}"
+        key = hashlib.sha256(told.encode()).hexdigest()[:32]
         kept = _load(f"{name}-{key}.loop")
         if kept is None:
             kept = _compile(self._function, kinds)
@@ -106,6 +107,13 @@ _LAST = ("f", 1, "C"), "q", "q"
 """Kinds of what every loop takes at the end: room, first row, row behind the last."""
 
 _SCALARS = {"f": ctypes.c_float, "d": ctypes.c_double, "q": ctypes.c_int64}
+
+_LLVM_NAMES: dict[Any, str] = {
+    ctypes.c_void_p: "ptr",
+    ctypes.c_int64: "i64",
+    ctypes.c_float: "float",
+    ctypes.c_double: "double",
+}
 
 
 def _kind(argument: Any) -> Any:
@@ -162,6 +170,12 @@ def _surroundings() -> str:
     return f"{digest.hexdigest()} {version('numba')} {version('llvmlite')} {processor}"
 
 
+def _constants(function: FunctionType) -> list[tuple[str, str]]:
+    """The numbers that a loop's file knows: machine code holds those of other files as they were, too."""
+    known = function.__globals__.items()
+    return sorted((name, repr(value)) for name, value in known if isinstance(value, (int, float, np.generic)))
+
+
 def _compile(function: FunctionType, kinds: tuple[Any, ...]) -> tuple[str, bytes]:
     """Name and machine code of a loop for arguments of some types."""
     import numba
@@ -184,7 +198,19 @@ def _compile(function: FunctionType, kinds: tuple[Any, ...]) -> tuple[str, bytes
     for called in module.functions:
         if called.is_declaration and not called.name.startswith(_FOUND_EVERYWHERE):
             raise RuntimeError(f"{function.__name__} calls {called.name}, which later processes may not have")
+    _check_way_in(str(module.get_function(symbol).global_value_type), kinds)
     return symbol, _machine().emit_object(module)
+
+
+def _check_way_in(found: str, kinds: tuple[Any, ...]) -> None:
+    """Stop where numba hands arguments on otherwise than `_flat` does: that is nobody's promise."""
+    types = [part for kind in (*kinds, *_LAST) for part in _flat_types(kind)]
+    expected = f"i32 ({', '.join(['ptr', 'ptr', *(_LLVM_NAMES[part] for part in types)])})"
+    if found != expected:
+        raise RuntimeError(
+            f"numba {version('numba')} calls functions in a way that focusrig does not know: it has "
+            f"{found}, not {expected}; install an older numba"
+        )
 
 
 def _folders() -> list[Path]:
@@ -211,9 +237,12 @@ def _keep(name: str, symbol: str, code: bytes) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=folder)
-            with os.fdopen(handle, "wb") as file:
-                file.write(head.encode() + b"\n" + code)
-            Path(temporary).replace(folder / name)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(head.encode() + b"\n" + code)
+                Path(temporary).replace(folder / name)
+            finally:  # of a full disk nothing is left there
+                Path(temporary).unlink(missing_ok=True)
         except OSError:
             continue
         return

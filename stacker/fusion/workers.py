@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
-from stacker.fusion.jit import Loop, Room
+if TYPE_CHECKING:  # the plain stages share rows out as well, and need no compiler
+    from stacker.fusion.jit import Loop, Room
 
 __all__ = ["over_rows", "run_rows"]
 
@@ -91,3 +93,7 @@ def _room(size: int) -> Room:
 @lru_cache(maxsize=1)
 def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, "stacker-rows")
+
+
+# Threads do not outlive a fork: a child that handed work to its parent's pool would wait for ever.
+os.register_at_fork(after_in_child=_pool.cache_clear)
