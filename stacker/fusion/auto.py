@@ -108,6 +108,11 @@ class AutoFusion:
         """Blend the depth map's picture in where it is better; gives the share of it."""
         other = depth_picture(self._store, surface, self._pyramid.glitter(), canvas, extent)
         sharpen(other, self._pyramid.crisp)
+        unseen = self._pyramid.depth.unseen
+        if unseen.any():  # nothing was kept there, or what happened to lie beside a frame
+            size = canvas.width, canvas.height
+            unseen = cv2.resize(unseen, size, interpolation=cv2.INTER_NEAREST)[extent.slices_in(canvas)]
+            cv2.copyTo(image, unseen, other)
         blocks = compare(image, other)
         share = preference(blocks, _of_blocks(surface.confidence, canvas, extent, blocks), self._noise)
         blend(image, other, share, blocks.side_px)

@@ -119,6 +119,11 @@ class DepthTracker:
         self._indexes = [*self._indexes, index]
 
     @property
+    def unseen(self) -> Image:
+        """Cells of the extent of which no frame has told anything: 1, and 0 elsewhere; uint8."""
+        return (~self._history.seen).view(np.uint8)
+
+    @property
     def planes(self) -> tuple[Image, Image, Image, Image]:
         """Logarithm of the sum of weights, mean and variance of the index, and highest energy."""
         return self._history.planes
@@ -187,7 +192,7 @@ class DepthTracker:
         size = (self.extent.width, self.extent.height)
         index = cv2.resize(surface.index, size, interpolation=cv2.INTER_LINEAR)
         confidence = cv2.resize(surface.confidence, size, interpolation=cv2.INTER_LINEAR)
-        unseen = (~self._history.seen).astype(np.uint8)
+        unseen = self.unseen
         if unseen.any():
             outside = cv2.resize(unseen, size, interpolation=cv2.INTER_NEAREST) > 0
             index[outside], confidence[outside] = np.nan, 0

@@ -51,7 +51,8 @@ def depth_picture(
     Returns
     -------
     ndarray, shape (H, W, 3)
-        RGB over the extent, in the frames' type; 0 in tiles that no frame reaches.
+        RGB over the extent, in the frames' type; 0 in tiles that no frame reaches, and anything in cells that
+        none does.
 
     Raises
     ------

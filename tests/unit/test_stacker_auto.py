@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from stacker import Options, Stack, Stacker
+from stacker.fusion import auto
+from stacker.fusion.auto import AutoFusion
 from stacker.fusion.methods import Method
+from stacker.fusion.pyramid import PyramidFusion
+from stacker.fusion.scoring import FusionParameters
+from stacker.registration.exposure import Levels
 
 
 def stacked(picture: np.ndarray, noise: float, options: Options) -> Stack:
@@ -56,3 +62,20 @@ def test_nothing_is_left_in_the_scratch_folder(tmp_path: Path) -> None:
     stack = stacked(glittering(), 2.0, options(scratch_dir=tmp_path))
     assert "depthmap" in stack.method
     assert list(tmp_path.iterdir()) == []
+
+
+def test_where_no_frame_reaches_it_is_the_pyramid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auto, "preference", lambda blocks, *_: np.ones_like(blocks.luma))
+    picture = np.full((440, 600, 3), 130, np.uint8)
+    picture[::9, ::7] = 255
+    of_auto = AutoFusion((600, 440), picture.dtype, 3.0, FusionParameters(), scratch_dir=tmp_path)
+    of_pyramid = PyramidFusion((600, 440), picture.dtype, 3.0, FusionParameters())
+    for index, (turn_deg, scale) in enumerate([(0, 1), (15, 1), (15, 0.6), (14, 0.5)]):
+        transform = np.vstack([cv2.getRotationMatrix2D((300, 220), turn_deg, scale), (0, 0, 1)])
+        for fusion in (of_auto, of_pyramid):
+            fusion.add(picture, transform, Levels.same(), index)
+    fused, pyramid = of_auto.finish(), of_pyramid.finish()
+    off = cv2.absdiff(fused.image, pyramid.image).max(axis=2)
+    beyond = cv2.erode((~fused.reached).view(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    assert beyond.mean() > 0.1
+    assert off[beyond].max() <= 1 < off[fused.reached].max()

@@ -1,4 +1,4 @@
-"""What the compiled loops rest on: what machine code is kept for, numba's way in, threads, and life without."""
+"""What the compiled loops rest on: what machine code is kept for, numba's way in; and life without."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_numba_that_calls_otherwise_is_refused(found: str, fits: bool) -> None
     if fits:
         jit._check_way_in(found, ("f",))
     else:
-        with pytest.raises(RuntimeError, match="numba .* install an older numba"):
+        with pytest.raises(RuntimeError, match="install an older numba"):
             jit._check_way_in(found, ("f",))
 
 
