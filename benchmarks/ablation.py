@@ -34,7 +34,7 @@ VARIANTS: dict[str, FusionParameters] = {
     "brightness does not count (glare 0)": replace(_AS_IS, glare=0.0),
     "second band has no say in the first (coarser 0)": replace(_AS_IS, coarser=0.0),
     "every band for itself (inherit 0)": replace(_AS_IS, inherit=0.0, inherit_beside_highlights=0.0),
-    "the same beside highlights (inherit 0.4)": replace(_AS_IS, inherit_beside_highlights=0.4),
+    "the same beside highlights (inherit 0.3)": replace(_AS_IS, inherit_beside_highlights=0.3),
     "the finest band decides alone (inherit 1)": replace(_AS_IS, inherit=1.0, inherit_beside_highlights=1.0),
     "noise does not count (softness 0.01)": replace(_AS_IS, softness=0.01),
     "fine detail that interpolation takes is not given back (crisp 0)": replace(_AS_IS, crisp=0.0),

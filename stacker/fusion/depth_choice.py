@@ -40,10 +40,6 @@ _GLARE = 80.0
 of focus shows its disc, which only ever adds light. Without it glints is 1.0 dB worse (750 px, seeds 1, 2),
 porcelain 0.15 dB; 50 and 120 are within 0.2 dB."""
 
-_MORE_BESIDE_HIGHLIGHTS = 0.4
-"""By how much more the Gaussian is widened there, so that there is a darker frame to choose: glints +0.15 dB,
-porcelain +0.1; 0.8 takes 0.2 dB from slope, whose noise looks like highlights here and there."""
-
 _GLARE_REACH = 20.0
 """Logarithm of the weight by which a darker frame may come to lead, for which frames are looked at."""
 
@@ -100,10 +96,8 @@ class Choice:
             far = np.where(edge > 0, cv2.dilate(index, reach)[inner], far)
         width = np.exp(-_part(surface.peak, rows, columns, 0)) * np.float32(_QUIET) + np.float32(1)
         np.minimum(width, np.float32(_WIDEST), out=width)
-        near_highlights = _part(glitter, rows, columns, 0)
-        width *= 1 + np.float32(_MORE_BESIDE_HIGHLIGHTS) * near_highlights
         per_width = 1 / (width * np.float32(_WIDTH * surface.focus_width))
-        glare = near_highlights * np.float32(_GLARE / 255)
+        glare = _part(glitter, rows, columns, 0) * np.float32(_GLARE / 255)
         return cls(near, far, edge, per_width, glare)
 
     def columns(self, cells: slice) -> Choice:

@@ -104,8 +104,8 @@ class FusionParameters:
     """
 
     softness: float = 3.0
-    exponent: float = 8.0
-    inherit: float = 0.4
+    exponent: float = 7.0
+    inherit: float = 0.3
     inherit_beside_highlights: float = 0.76
     coarser: float = 0.25
     glare: float = 80.0

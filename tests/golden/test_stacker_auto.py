@@ -14,6 +14,7 @@ from stacker.options import Method
 Picture = np.ndarray[Any, np.dtype[np.float32]]
 SIZE = (256, 320)
 FRAMES = 7
+METHODS = Method.PYRAMID, Method.DEPTHMAP, Method.AUTO
 
 
 def texture(seed: int, mean: float, contrast: float) -> Picture:
@@ -70,14 +71,12 @@ def psnr_db(method: Method, truth: Picture, frames: list[Picture], noise: float)
     return float(-10 * np.log10(np.square((stacker.finish().image - truth) / 255).mean()))
 
 
-@pytest.mark.parametrize(
-    ("scene", "noise", "better"),
-    [(hairs, 1.0, Method.PYRAMID), (slope, 6.0, Method.DEPTHMAP)],
-    ids=["hairs", "noisy slope"],
-)
-def test_auto_is_as_good_as_the_better_one(scene: Any, noise: float, better: Method) -> None:
+@pytest.mark.parametrize(("scene", "noise"), [(hairs, 1.0), (slope, 6.0)], ids=["hairs", "noisy slope"])
+def test_auto_is_as_good_as_the_better_one(scene: Any, noise: float) -> None:
     truth, frames = scene()
-    methods = Method.PYRAMID, Method.DEPTHMAP, Method.AUTO
-    found = {method: psnr_db(method, truth, frames, noise) for method in methods}
-    assert max(methods[:2], key=found.__getitem__) is better
-    assert found[Method.AUTO] >= found[better] - 0.3
+    found = {method: psnr_db(method, truth, frames, noise) for method in METHODS}
+    assert found[Method.AUTO] >= max(found.values()) - 0.1
+    if scene is hairs:  # where the depth map would do harm it is left alone
+        assert found[Method.DEPTHMAP] < found[Method.PYRAMID] - 1
+    else:  # where it is quieter it is taken
+        assert found[Method.AUTO] > found[Method.PYRAMID] + 0.2
