@@ -74,7 +74,7 @@ def fuse_files(
     skip_bad: bool = False,
     progress: Progress | None = None,
 ) -> FilesResult:
-    """Fuse image files, each decoded once.
+    """Fuse image files; each is decoded once unless the method looks twice or the reference is an odd one.
 
     Parameters
     ----------

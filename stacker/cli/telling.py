@@ -61,9 +61,8 @@ def summary(result: FilesResult, output: Path, seconds: float, where: Positions 
         f"{width} × {height} px",
         stack.method + (f" ({stack.reason})" if stack.reason else ""),
         f"{seconds:.1f} s",
+        f"noise {stack.noise_sigma:.1f} of 255",
     ]
-    if "noise" not in stack.reason:
-        parts.append(f"noise {stack.noise_sigma:.1f} of 255")
     if where is not None:
         parts.append(f"positions from {where.source}")
     if stack.pupil_fit is not None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from stacker.frames import Image
+from stacker.frames import Image, full_scale
 from stacker.fusion.scratch import Scratch
 
-__all__ = ["BLOCK", "LUMA", "FocusMeasure", "half_luma"]
+__all__ = ["BLOCK", "LUMA", "FocusMeasure", "half_luma", "half_luma_of_samples"]
 
 LUMA = np.array([[0.25, 0.5, 0.25]], np.float32)
 """Shares of red, green and blue."""
@@ -52,6 +52,14 @@ def half_luma(picture: Image) -> Image:
     height, width = picture.shape[:2]
     small = cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.transform(small, LUMA))
+
+
+def half_luma_of_samples(picture: Image) -> Image:
+    """The same of a picture in any of the frames' types, whose sides may be odd: white comes to be at 255."""
+    height, width = picture.shape[:2]
+    small = cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    factors = LUMA * np.float32(255.0 / full_scale(picture.dtype))
+    return np.asarray(cv2.transform(small.astype(np.float32), factors))
 
 
 class FocusMeasure:

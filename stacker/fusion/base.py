@@ -73,6 +73,9 @@ class _Later(DepthIndex):
     def confidence(self) -> Image:
         return self._made.confidence
 
+    def __reduce__(self) -> tuple[type[DepthIndex], tuple[Image, Image]]:
+        return DepthIndex, (self.index, self.confidence)  # other processes get what is made, not how
+
 
 @dataclass(frozen=True)
 class Fused:

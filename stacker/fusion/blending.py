@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from stacker.focus.measure import LUMA
-from stacker.frames import Image, full_scale
+from stacker.focus.measure import LUMA, half_luma_of_samples
+from stacker.frames import Image
 
 __all__ = ["Blocks", "blend", "compare", "preference", "sharpen"]
 
@@ -106,7 +106,7 @@ def compare(picture: Image, other: Image) -> Blocks:
     for top in range(0, rows, together):
         part = slice(top, min(rows, top + together))
         pixels = slice(part.start * side, part.stop * side), slice(0, columns * side)
-        own, others = _half_luma(picture[pixels]), _half_luma(other[pixels])
+        own, others = half_luma_of_samples(picture[pixels]), half_luma_of_samples(other[pixels])
         size = columns, part.stop - part.start
         luma[part] = cv2.resize(own, size, interpolation=cv2.INTER_AREA)
         brightest[part] = own.reshape(size[1], side // 2, columns, side // 2).max(axis=(1, 3))
@@ -176,10 +176,3 @@ def blend(picture: Image, other: Image, share: Image, side_px: int) -> None:
 
 _DEPTHS = {"B": cv2.CV_8U, "H": cv2.CV_16U, "f": cv2.CV_32F}
 """OpenCV's names of the frames' types; it rounds and saturates."""
-
-
-def _half_luma(picture: Image) -> Image:
-    height, width = picture.shape[:2]
-    small = cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    factors = LUMA * np.float32(255.0 / full_scale(picture.dtype))
-    return np.asarray(cv2.transform(small.astype(np.float32), factors))

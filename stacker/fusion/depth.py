@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from stacker.focus.measure import LUMA, FocusMeasure
-from stacker.frames import Image, full_scale
+from stacker.focus.measure import FocusMeasure, half_luma_of_samples
+from stacker.frames import Image
 from stacker.fusion.base import DepthIndex
 from stacker.fusion.depth_surface import confidence_of, filled, focus_width
 from stacker.fusion.history import History
@@ -184,7 +184,7 @@ class DepthTracker:
         guide : ndarray, shape (H, W, 3), optional
             The fused picture over the extent, in any type: what is filled follows its edges.
         """
-        return self.spread(self.surface(None if guide is None else _luma_of(guide)))
+        return self.spread(self.surface(None if guide is None else half_luma_of_samples(guide)))
 
     def spread(self, surface: Surface) -> DepthIndex:
         """A surface at full resolution."""
@@ -197,11 +197,3 @@ class DepthTracker:
             outside = cv2.resize(unseen, size, interpolation=cv2.INTER_NEAREST) > 0
             index[outside], confidence[outside] = np.nan, 0
         return DepthIndex(index, confidence)
-
-
-def _luma_of(picture: Image) -> Image:
-    """Luma at half size of a picture of any type, white at 255."""
-    height, width = picture.shape[:2]
-    small = cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    factors = LUMA * np.float32(255.0 / full_scale(picture.dtype))
-    return np.asarray(cv2.transform(small.astype(np.float32), factors))

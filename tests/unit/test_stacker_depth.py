@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import cv2
 import numpy as np
 import pytest
@@ -67,6 +69,13 @@ def test_a_snapshot_stays_as_it_is() -> None:
     np.testing.assert_array_equal(before.index, expected)
     assert before.confidence.shape == expected.shape
     assert np.abs(tracker.finish().index[8:72, 20:90] - expected).max() > 0.5
+
+
+def test_a_depth_that_is_made_later_can_be_sent_to_another_process() -> None:
+    later = DepthIndex.later(tracked([0, 1, 2]).snapshot().finish)
+    sent = pickle.loads(pickle.dumps(later))
+    assert np.array_equal(sent.index, later.index, equal_nan=True)
+    assert np.array_equal(sent.confidence, later.confidence)
 
 
 def test_shares_add_up_and_follow_the_slope() -> None:
