@@ -37,6 +37,15 @@ _FULL: dict[float, Sequence[int]] = {2.0: (6, 24, 200), 6.0: (24, 200), 24.0: (6
 faster than the two alone shows at its ends, and it takes minutes instead of an hour."""
 
 _LIVE_MEGAPIXELS = 24.0
+_ROOT = str(Path(__file__).resolve().parents[1])
+_FLOOR = """
+import sys
+sys.path.insert(0, sys.argv.pop(1))
+from benchmarks.fuse_speed import main
+main()
+"""
+"""Measures the floor in a folder that is not this one: what is said there goes to a file in it."""
+
 _PEER = "focusweave"
 
 
@@ -132,10 +141,7 @@ def measure(megapixels: float, count: int, sources: Sequence[Path], places: Plac
             costs[tool] = run_peer(PEERS[tool], places, paths, work, bits)[1]
         # In a process of its own, as ours is: pages that are already there would flatter it.
         note = folder / "floor.json"
-        run_measured(
-            [sys.executable, "-m", "benchmarks.fuse_speed", "--floor", str(note), *map(str, paths)],
-            Path.cwd(),
-        )
+        run_measured([sys.executable, "-c", _FLOOR, _ROOT, "--floor", str(note), *map(str, paths)], folder)
         return Case(megapixels, count, costs[OURS], json.loads(note.read_text()), costs.get(_PEER))
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 
 from stacker.focus.measure import LUMA, half_luma_of_samples
 from stacker.frames import Image
+from stacker.fusion.stages import SourceCode
+from stacker.fusion.workers import over_rows, run_rows
 
 __all__ = ["Blocks", "blend", "compare", "preference", "sharpen"]
 
@@ -41,6 +45,12 @@ _FINEST_SIGMA, _FINEST_PX = 1.41, 3
 (sigma 1) once down and once up."""
 
 _STRIP_PX = 256
+"""Rows that are sharpened or blended together."""
+
+_COMPARED_PX = 64
+"""Rows that are compared together: what is between the steps stays in the processor's cache."""
+
+Rows = np.ndarray[Any, np.dtype[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,7 @@ class Blocks:
     difference: Image
 
 
-def sharpen(picture: Image, share: float) -> None:
+def sharpen(picture: Image, share: float, compiled: bool | None = None) -> None:
     """Add a share of the finest detail of luma to a picture, in place.
 
     Parameters
@@ -72,20 +82,52 @@ def sharpen(picture: Image, share: float) -> None:
         RGB of any of the three types.
     share : float
         How much to add; see `stacker.fusion.scoring.FusionParameters`.
+    compiled : bool, optional
+        Whether to use the compiled loop; where numba is installed by default.
     """
     if share <= 0:
         return
-    height, depth = len(picture), _DEPTHS[picture.dtype.char]
-    before = picture[:0].copy()  # rows above a strip as they were
-    for top in range(0, height, _STRIP_PX):
-        bottom = min(height, top + _STRIP_PX)
-        seen = np.concatenate([before, picture[top : bottom + _FINEST_PX]])
-        luma = cv2.transform(seen, LUMA)
+    # Rows beside strips are looked at from both sides, and one side may be done before the other.
+    tops = np.arange(0, len(picture), _STRIP_PX)
+    around = np.arange(-_FINEST_PX, 0)
+    bottoms = np.minimum(tops + _STRIP_PX, len(picture))
+    beside = np.concatenate([tops[:, None] + around, bottoms[:, None] + around + _FINEST_PX], axis=1)
+    edges = picture[_mirrored(beside, len(picture))]
+    if _by_loop(compiled):
+        from stacker.fusion.compiled_blend import sharpen_strips
+
+        kernel = cv2.getGaussianKernel(2 * _FINEST_PX + 1, _FINEST_SIGMA, cv2.CV_32F)[_FINEST_PX:, 0].copy()
+        limits = SourceCode.of(picture.dtype).vector()
+        room = 12 * picture.shape[1] + 2 * _FINEST_PX
+        settings = _STRIP_PX, np.float32(share), kernel, limits
+        flat = _samples(picture), edges.reshape(*edges.shape[:2], -1)
+        run_rows(sharpen_strips, len(tops), *flat, *settings, room=room, rows_together=1)
+        return
+    rows = slice(_FINEST_PX, -_FINEST_PX)
+    for strip, (top, bottom) in enumerate(zip(tops, bottoms, strict=True)):
+        seen = np.concatenate([edges[strip, :_FINEST_PX], picture[top:bottom], edges[strip, _FINEST_PX:]])
+        luma = cv2.transform(seen.astype(np.float32), LUMA)
         blurred = cv2.GaussianBlur(luma, (2 * _FINEST_PX + 1,) * 2, _FINEST_SIGMA)
-        rows = slice(len(before), len(before) + bottom - top)
-        added = cv2.addWeighted(luma[rows], share, blurred[rows], -share, 0.0, dtype=cv2.CV_32F)
-        before = picture[max(0, bottom - _FINEST_PX) : bottom].copy()
-        picture[top:bottom] = cv2.add(picture[top:bottom], cv2.merge([added] * 3), dtype=depth)
+        added = cv2.addWeighted(luma[rows], share, blurred[rows], -share, 0.0)
+        picture[top:bottom] = cv2.add(
+            picture[top:bottom], cv2.merge([added] * 3), dtype=_DEPTHS[picture.dtype.char]
+        )
+
+
+def _mirrored(rows: Rows, height: int) -> Rows:
+    """Rows that stand for those beyond the first and the last."""
+    inward = np.where(rows >= height, 2 * height - 2 - rows, np.abs(rows))
+    return np.asarray(np.clip(inward, 0, height - 1))
+
+
+def _samples(picture: Image) -> Image:
+    """The same memory as rows of samples."""
+    assert picture.flags.c_contiguous, "a copy would be changed in its place"
+    return picture.reshape(len(picture), -1)
+
+
+def _by_loop(compiled: bool | None) -> bool:
+    return importlib.util.find_spec("numba") is not None if compiled is None else compiled
 
 
 def compare(picture: Image, other: Image) -> Blocks:
@@ -102,16 +144,20 @@ def compare(picture: Image, other: Image) -> Blocks:
         side *= 2
     rows, columns = height // side, width // side
     luma, brightest, difference = (np.empty((rows, columns), np.float32) for _ in range(3))
-    together = max(1, _STRIP_PX // side)
-    for top in range(0, rows, together):
-        part = slice(top, min(rows, top + together))
-        pixels = slice(part.start * side, part.stop * side), slice(0, columns * side)
-        own, others = half_luma_of_samples(picture[pixels]), half_luma_of_samples(other[pixels])
-        size = columns, part.stop - part.start
-        luma[part] = cv2.resize(own, size, interpolation=cv2.INTER_AREA)
-        brightest[part] = own.reshape(size[1], side // 2, columns, side // 2).max(axis=(1, 3))
-        off = cv2.subtract(own, others)
-        difference[part] = cv2.resize(cv2.multiply(off, off), size, interpolation=cv2.INTER_AREA)
+
+    def look(first: int, behind: int) -> None:
+        for top in range(first, behind, together):
+            part = slice(top, min(behind, top + together))
+            pixels = slice(part.start * side, part.stop * side), slice(0, columns * side)
+            own, others = half_luma_of_samples(picture[pixels]), half_luma_of_samples(other[pixels])
+            size = columns, part.stop - part.start
+            luma[part] = cv2.resize(own, size, interpolation=cv2.INTER_AREA)
+            brightest[part] = own.reshape(size[1], side // 2, columns, side // 2).max(axis=(1, 3))
+            off = cv2.subtract(own, others)
+            difference[part] = cv2.resize(cv2.multiply(off, off), size, interpolation=cv2.INTER_AREA)
+
+    together = max(1, _COMPARED_PX // side)
+    over_rows(look, rows, rows_together=together)
     return Blocks(side, luma, brightest, difference)
 
 
@@ -146,7 +192,7 @@ def preference(blocks: Blocks, confidence: Image, noise_sigma: float) -> Image:
     return np.asarray(cv2.GaussianBlur(share.astype(np.float32), (0, 0), _SOFT_BLOCKS))
 
 
-def blend(picture: Image, other: Image, share: Image, side_px: int) -> None:
+def blend(picture: Image, other: Image, share: Image, side_px: int, compiled: bool | None = None) -> None:
     """Move a picture towards another one by a share given for blocks, in place.
 
     Parameters
@@ -157,17 +203,27 @@ def blend(picture: Image, other: Image, share: Image, side_px: int) -> None:
         0 to 1; interpolated between the middles of blocks, continued beyond the last ones.
     side_px : int
         Of a block.
+    compiled : bool, optional
+        Whether to use the compiled loop; where numba is installed by default.
     """
+    framed = cv2.copyMakeBorder(share, 1, 2, 1, 2, cv2.BORDER_REPLICATE)
     height, width = picture.shape[:2]
+    if _by_loop(compiled):
+        from stacker.fusion.compiled_blend import blend_rows
+
+        limits = SourceCode.of(picture.dtype).vector()
+        room = framed.shape[1] * (side_px + 1) + 3 * width
+        flat = _samples(picture), _samples(other)
+        run_rows(blend_rows, height, *flat, framed, side_px, limits, room=room)
+        return
     rows = len(share)
-    framed = cv2.copyMakeBorder(share, 1, 2, 0, 1, cv2.BORDER_REPLICATE)
     together = max(1, _STRIP_PX // side_px)
     for top in range(0, -(-height // side_px), together):
         part = framed[min(top, rows) : min(top + together, rows + 1) + 2]
         wide = cv2.resize(part, None, fx=side_px, fy=side_px, interpolation=cv2.INTER_LINEAR)
         first = top * side_px
         behind = min(height, first + together * side_px)
-        weight = wide[side_px : side_px + behind - first, :width]
+        weight = wide[side_px : side_px + behind - first, side_px : side_px + width]
         mine = picture[first:behind]
         off = cv2.subtract(other[first:behind], mine, dtype=cv2.CV_32F)
         cv2.multiply(off, cv2.merge([weight] * 3), off)

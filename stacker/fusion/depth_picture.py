@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from stacker.frames import Image
@@ -11,16 +13,18 @@ from stacker.fusion.mixing import Mix, Tiles, choose_mix
 from stacker.fusion.store import FrameStore
 from stacker.fusion.tiles import CELL_PX, HALO_CELLS, TILE_PX, cell_side
 from stacker.fusion.window import Window
+from stacker.fusion.workers import over_rows
 
 __all__ = ["depth_picture"]
 
 _CELLS = TILE_PX // CELL_PX
 
-_RECORDS_AT_A_TIME = 256
-"""Tiles of frames that are read before they are mixed: 14 MB of 8-bit frames. More are read at a time only
-where a single tile needs them."""
+_RECORDS_AT_A_TIME = 128
+"""Tiles of frames that a thread reads before it mixes them: 7 MB of 8-bit frames. More are read at a time
+only where a single tile needs them."""
 
-_Wanted = list[tuple[int, list[int]]]
+_Wanted = list[tuple[int, np.ndarray[Any, np.dtype[np.int64]]]]
+"""Tiles: the place in the band, and which of the frames."""
 
 
 def depth_picture(
@@ -62,30 +66,34 @@ def depth_picture(
     picture = np.zeros((extent.height, extent.width, 3), store.dtype)
     mix = choose_mix() if mix is None else mix
     columns = range(extent.x // TILE_PX, -(-extent.right // TILE_PX))
-    for row in range(extent.y // TILE_PX, -(-extent.bottom // TILE_PX)):
-        top, left = row * _CELLS - canvas.y // CELL_PX, columns[0] * _CELLS - canvas.x // CELL_PX
-        rows = top - HALO_CELLS, top + _CELLS + HALO_CELLS
-        across = left - HALO_CELLS, left + len(columns) * _CELLS + HALO_CELLS
-        choice = Choice.of(surface, glitter, rows, across)
-        corner = row * TILE_PX - extent.y, columns[0] * TILE_PX - extent.x
-        for wanted in _portions(_needed(store, row, columns, choice)):
-            mix(_read(store, row, columns[0], wanted), choice, corner, picture)
+    rows = range(extent.y // TILE_PX, -(-extent.bottom // TILE_PX))
+
+    def bands(first: int, behind: int) -> None:
+        reader = _Reader(store)
+        for row in rows[first:behind]:
+            top, left = row * _CELLS - canvas.y // CELL_PX, columns[0] * _CELLS - canvas.x // CELL_PX
+            down = top - HALO_CELLS, top + _CELLS + HALO_CELLS
+            across = left - HALO_CELLS, left + len(columns) * _CELLS + HALO_CELLS
+            choice = Choice.of(surface, glitter, down, across)
+            corner = row * TILE_PX - extent.y, columns[0] * TILE_PX - extent.x
+            offsets, whole = store.row(row, columns)
+            for wanted in _portions(_needed(reader.frames, offsets >= 0, whole, choice)):
+                mix(reader.read(offsets, wanted), choice, corner, picture)
+
+    over_rows(bands, len(rows), rows_together=1)
     return picture
 
 
-def _needed(store: FrameStore, row: int, columns: range, choice: Choice) -> _Wanted:
+def _needed(frames: Image, kept: Image, whole: Image, choice: Choice) -> _Wanted:
     """For each tile of a band its place and the frames that count anywhere in it."""
     least, most = choice.reach()
     wanted = []
-    for at, column in enumerate(columns):
-        there = [index for index in store.frames if store.has(index, (row, column))]
+    for at in np.flatnonzero(kept.any(axis=0)):
         cells = slice(at * _CELLS, (at + 1) * _CELLS + 2 * HALO_CELLS)
-        first, last = float(least[:, cells].min()), float(most[:, cells].max())
-        some = [index for index in there if first <= index <= last]
+        some = kept[:, at] & (least[:, cells].min() <= frames) & (frames <= most[:, cells].max())
         # Where the frames around the index do not reach, those that do count.
-        if there:
-            whole = some and all(store.fills(index, (row, column)) for index in some)
-            wanted.append((at, some if whole else there))
+        enough = some.any() and whole[some, at].all()
+        wanted.append((int(at), np.flatnonzero(some if enough else kept[:, at])))
     return wanted
 
 
@@ -93,24 +101,35 @@ def _portions(wanted: _Wanted) -> list[_Wanted]:
     """Tiles to be read together."""
     portions: list[_Wanted] = []
     records = _RECORDS_AT_A_TIME
-    for at, indexes in wanted:
-        if records + len(indexes) > _RECORDS_AT_A_TIME:
+    for at, which in wanted:
+        if records + len(which) > _RECORDS_AT_A_TIME:
             portions.append([])
             records = 0
-        portions[-1].append((at, indexes))
-        records += len(indexes)
+        portions[-1].append((at, which))
+        records += len(which)
     return portions
 
 
-def _read(store: FrameStore, row: int, left: int, wanted: _Wanted) -> Tiles:
-    first = np.cumsum([0, *(len(indexes) for _, indexes in wanted)], dtype=np.int64)
-    count, side = int(first[-1]), cell_side()
-    pixels = np.empty((count, 3, TILE_PX, TILE_PX), store.dtype)
-    codes = np.empty((count, 2, side, side), np.uint8)
-    record = 0
-    for at, indexes in wanted:
-        for index in indexes:
-            store.read(index, (row, left + at), pixels[record], codes[record])
-            record += 1
-    frames = np.array([index for _, indexes in wanted for index in indexes], np.float32)
-    return Tiles(pixels, codes, frames, first, np.array([at for at, _ in wanted], np.int64))
+class _Reader:
+    """Reads tiles into memory that is used again: fresh pages would cost as much as what is read."""
+
+    def __init__(self, store: FrameStore) -> None:
+        self._store = store
+        self.frames = np.array(store.frames, np.float32)
+        self._make_room(_RECORDS_AT_A_TIME)
+
+    def read(self, offsets: Image, wanted: _Wanted) -> Tiles:
+        """Tiles of a band, of which ``offsets`` says where they are."""
+        first = np.cumsum([0, *(len(which) for _, which in wanted)], dtype=np.int64)
+        count = int(first[-1])
+        if count > len(self._pixels):
+            self._make_room(count)
+        pixels, codes = self._pixels[:count], self._codes[:count]
+        self._store.read(np.concatenate([offsets[which, at] for at, which in wanted]), pixels, codes)
+        frames = self.frames[np.concatenate([which for _, which in wanted])]
+        return Tiles(pixels, codes, frames, first, np.array([at for at, _ in wanted], np.int64))
+
+    def _make_room(self, records: int) -> None:
+        side = cell_side()
+        self._pixels: Image = np.empty((records, 3, TILE_PX, TILE_PX), self._store.dtype)
+        self._codes: Image = np.empty((records, 2, side, side), np.uint8)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from stacker.frames import Image
+from stacker.fusion.workers import over_rows
 
 __all__ = ["confidence_of", "filled", "focus_width"]
 
@@ -42,7 +43,7 @@ _SAMPLE = 4
 """One cell of so many along both sides is enough for a median."""
 
 _STRIP_CELLS = 65536
-"""Handled at a time, so that intermediate values stay in the processor's cache."""
+"""Handled at a time by each thread, so that intermediate values stay in the processor's cache."""
 
 _SUPPORT = 0.1
 """Confidence in a window from which the guide is believed; below, wider surroundings fill."""
@@ -140,11 +141,16 @@ def _by_strips(function: Callable[..., Image], halo: int, *planes: Image) -> Ima
     """Apply a function of planes that looks ``halo`` cells far, some rows at a time."""
     height, width = planes[0].shape
     result = np.empty((height, width), np.float32)
-    rows = max(4 * halo, _STRIP_CELLS // width)
-    for top in range(0, height, rows):
-        bottom = min(height, top + rows)
-        above, below = max(0, top - halo), min(height, bottom + halo)
-        result[top:bottom] = function(*(plane[above:below] for plane in planes))[top - above : bottom - above]
+    together = max(4 * halo, _STRIP_CELLS // width)
+
+    def strips(first: int, behind: int) -> None:
+        for top in range(first, behind, together):
+            bottom = min(behind, top + together)
+            above, below = max(0, top - halo), min(height, bottom + halo)
+            found = function(*(plane[above:below] for plane in planes))
+            result[top:bottom] = found[top - above : bottom - above]
+
+    over_rows(strips, height, rows_together=together)
     return result
 
 

@@ -27,25 +27,36 @@ __all__ = ["FrameStore"]
 _SHARE_OF_FREE = 0.25
 """Of what is free on the disk when a run begins, this much may be used: results have to fit, too."""
 
+_AT_ONCE = 256
+"""Tiles that one call of the system reads at most: it takes 1024 places in memory, two a tile."""
+
+_Offsets = np.ndarray[Any, np.dtype[np.int64]]
+_Whole = np.ndarray[Any, np.dtype[np.bool_]]
+
 
 @dataclass(frozen=True)
 class _Kept:
     """Where the tiles of a frame are in the file."""
 
     tiles: Window  # in tiles
-    offsets: np.ndarray[Any, np.dtype[np.int64]]  # (rows, columns); -1 where nothing is kept
-    whole: np.ndarray[Any, np.dtype[np.bool_]]  # where the frame reaches all of the tile and its halo
+    offsets: _Offsets  # (rows, columns); -1 where nothing is kept
+    whole: _Whole  # where the frame reaches all of the tile and its halo
 
     @classmethod
     def nothing(cls, tiles: Window) -> _Kept:
         shape = tiles.height, tiles.width
         return cls(tiles, np.full(shape, -1, np.int64), np.zeros(shape, np.bool_))
 
-    def place(self, tile: tuple[int, int]) -> tuple[int, int] | None:
-        """Row and column in the arrays."""
-        row, column = tile[0] - self.tiles.y, tile[1] - self.tiles.x
-        inside = 0 <= row < self.tiles.height and 0 <= column < self.tiles.width
-        return (row, column) if inside else None
+    def row(self, row: int, columns: range) -> tuple[_Offsets, _Whole]:
+        """Offsets and completeness of the tiles of a row: -1 and False where nothing is kept."""
+        offsets, whole = np.full(len(columns), -1, np.int64), np.zeros(len(columns), np.bool_)
+        first = max(self.tiles.x, columns.start)
+        behind = max(first, min(self.tiles.right, columns.stop))
+        if self.tiles.y <= row < self.tiles.bottom:
+            source = row - self.tiles.y, slice(first - self.tiles.x, behind - self.tiles.x)
+            target = slice(first - columns.start, behind - columns.start)
+            offsets[target], whole[target] = self.offsets[source], self.whole[source]
+        return offsets, whole
 
 
 class FrameStore:
@@ -126,30 +137,38 @@ class FrameStore:
             return
         self._frames[index] = kept
 
-    def has(self, index: int, tile: tuple[int, int]) -> bool:
-        """Whether a tile (row, column) of a frame is kept."""
-        kept = self._frames[index]
-        place = kept.place(tile)
-        return place is not None and bool(kept.offsets[place] >= 0)
-
-    def fills(self, index: int, tile: tuple[int, int]) -> bool:
-        """Whether the frame reaches all of a tile that is kept."""
-        kept = self._frames[index]
-        place = kept.place(tile)
-        return place is not None and bool(kept.whole[place])
-
-    def read(self, index: int, tile: tuple[int, int], pixels: Image, codes: Image) -> None:
-        """Read a tile that is kept.
+    def row(self, row: int, columns: range) -> tuple[_Offsets, _Whole]:
+        """What is kept of a row of tiles.
 
         Parameters
         ----------
-        index : int
-            Of the frame.
-        tile : tuple of int
-            Row and column.
-        pixels : ndarray, shape (3, T, T)
+        row : int
+            Of the tiles.
+        columns : range
+            Of the tiles, one after the other.
+
+        Returns
+        -------
+        offsets : ndarray of int64, shape (frames, columns)
+            What `read` takes, in the order of ``frames``; -1 where nothing is kept.
+        whole : ndarray of bool, shape (frames, columns)
+            Where the frame reaches all of a tile that is kept.
+        """
+        kept = [self._frames[index].row(row, columns) for index in self.frames]
+        shape = len(kept), len(columns)
+        offsets, whole = (np.array([each[part] for each in kept]).reshape(shape) for part in (0, 1))
+        return offsets.astype(np.int64), whole.astype(np.bool_)
+
+    def read(self, offsets: _Offsets, pixels: Image, codes: Image) -> None:
+        """Read tiles that are kept.
+
+        Parameters
+        ----------
+        offsets : ndarray of int64, shape (n,)
+            From `row`. What lies side by side in the file is read at once.
+        pixels : ndarray, shape (n, 3, T, T)
             Is filled.
-        codes : ndarray of uint8, shape (2, C, C)
+        codes : ndarray of uint8, shape (n, 2, C, C)
             Is filled: score and reach, and brightness.
 
         Raises
@@ -158,12 +177,14 @@ class FrameStore:
             When that fails.
         """
         assert self._file is not None, "nothing is kept after a failure"
-        kept = self._frames[index]
-        place = kept.place(tile)
-        assert place is not None, "has() comes first"
-        parts = [pixels.data.cast("B"), codes.data.cast("B")]
-        if os.preadv(self._file, parts, int(kept.offsets[place])) != sum(map(len, parts)):
-            raise OSError(errno.EIO, "it is shorter than what was written")
+        size = pixels[:1].nbytes + codes[:1].nbytes
+        order = np.argsort(offsets)
+        edges = np.flatnonzero(np.diff(offsets[order]) != size) + 1
+        edges = np.union1d(edges, np.arange(_AT_ONCE, len(order), _AT_ONCE))
+        for run in np.split(order, edges):
+            parts = [part[record].data.cast("B") for record in run for part in (pixels, codes)]
+            if os.preadv(self._file, parts, int(offsets[run[0]])) != size * len(run):
+                raise OSError(errno.EIO, "it is shorter than what was written")
 
     def release(self) -> None:
         """Give memory back until the next frame; the file stays."""

@@ -6,7 +6,7 @@ import math
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -56,7 +56,8 @@ def over_rows(
 ) -> None:
     """Call ``loop(*arguments, first row, row behind the last)`` for all rows, on OpenCV's number of threads.
 
-    The loop has to let go of the interpreter.
+    The loop has to let go of the interpreter. One that is called by another one has no threads but its own.
+    When a range fails, the others are done before that is raised.
 
     Parameters
     ----------
@@ -73,11 +74,12 @@ def over_rows(
     parts = min(blocks, 4 * threads) if threads > 1 else 1
     edges = [min(rows, blocks * part // parts * rows_together) for part in range(parts + 1)]
     edges[-1] = rows
-    if parts == 1:
+    if parts == 1 or getattr(_ours, "working", False):
         loop(*arguments, 0, rows)
         return
     pool = _pool(threads)
     waiting = [pool.submit(loop, *arguments, *edge) for edge in pairwise(edges)]
+    wait(waiting)
     for part in waiting:
         part.result()
 
@@ -92,7 +94,11 @@ def _room(size: int) -> Room:
 
 @lru_cache(maxsize=1)
 def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, "stacker-rows")
+    return ThreadPoolExecutor(threads, "stacker-rows", _begin_to_work)
+
+
+def _begin_to_work() -> None:
+    _ours.working = True
 
 
 # Threads do not outlive a fork: a child that handed work to its parent's pool would wait for ever.

@@ -123,6 +123,25 @@ def test_blending_by_a_share_of_blocks() -> None:
     assert (mixed == mixed[:1]).all()
 
 
+@pytest.mark.parametrize(("dtype", "rounding"), [("u1", 1.0), ("u2", 1.0), ("f4", 1e-6)])
+@pytest.mark.parametrize("size", [(261, 85), (40, 33)])
+def test_compiled_and_plain_sharpening_and_blending_agree(
+    dtype: str, rounding: float, size: tuple[int, int]
+) -> None:
+    rng = np.random.default_rng(0)
+    white = 1.0 if dtype == "f4" else float(np.iinfo(dtype).max)
+    one, other = (rng.random((2, *size, 3)) * white).astype(dtype)
+    share = rng.random((size[0] // 8, size[1] // 8), np.float32)
+    found = []
+    for by_loop in (True, False):
+        sharp, mixed = other.copy(), one.copy()
+        sharpen(sharp, 0.4, by_loop)
+        blend(mixed, other, share, 8, by_loop)
+        found.append(np.stack([sharp, mixed]).astype(np.float64))
+    assert np.abs(found[0] - found[1]).max() <= rounding
+    assert not np.array_equal(found[0][0], other)
+
+
 def test_sharpening_in_strips_leaves_no_seams() -> None:
     rng = np.random.default_rng(0)
     picture = rng.integers(60, 200, (600, 40, 3), np.uint8)

@@ -1,0 +1,173 @@
+"""Sharpening a picture and blending it into another one, in compiled loops; see `stacker.fusion.blending`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from stacker.fusion.jit import compiled, inner
+
+__all__ = ["BLUR_REACH", "blend_rows", "sharpen_strips"]
+
+_F = np.float32
+
+BLUR_REACH = 3
+"""Rows and columns that the blur reaches beyond a pixel."""
+
+_RING = 2 * BLUR_REACH + 1
+
+
+@inner
+def _luma(row: Any, out: Any) -> Any:
+    for x in range(out.size):
+        outer = _F(row[3 * x]) + _F(row[3 * x + 2])
+        out[x] = _F(0.25) * outer + _F(0.5) * _F(row[3 * x + 1])
+
+
+@inner
+def _down(ring: Any, n: Any, first: Any, kernel: Any, out: Any) -> Any:
+    """Blur seven rows down, of which the first is in that place of the ring."""
+    a = ring[first % 7 * n : first % 7 * n + n]
+    b = ring[(first + 1) % 7 * n : (first + 1) % 7 * n + n]
+    c = ring[(first + 2) % 7 * n : (first + 2) % 7 * n + n]
+    d = ring[(first + 3) % 7 * n : (first + 3) % 7 * n + n]
+    e = ring[(first + 4) % 7 * n : (first + 4) % 7 * n + n]
+    f = ring[(first + 5) % 7 * n : (first + 5) % 7 * n + n]
+    g = ring[(first + 6) % 7 * n : (first + 6) % 7 * n + n]
+    for x in range(n):
+        near = kernel[1] * (c[x] + e[x]) + kernel[2] * (b[x] + f[x])
+        out[x + 3] = kernel[0] * d[x] + near + kernel[3] * (a[x] + g[x])
+    for x in range(1, 4):
+        out[3 - x] = out[3 + min(x, n - 1)]
+        out[n + 2 + x] = out[n + 2 - min(x, n - 1)]
+
+
+@inner
+def _detail(luma: Any, column: Any, kernel: Any, share: Any, out: Any) -> Any:
+    """A share of what the blur takes away; ``column`` is blurred down and has three more at both ends."""
+    for x in range(out.size):
+        near = kernel[1] * (column[x + 2] + column[x + 4]) + kernel[2] * (column[x + 1] + column[x + 5])
+        blurred = kernel[0] * column[x + 3] + near + kernel[3] * (column[x] + column[x + 6])
+        out[x] = share * (luma[x] - blurred)
+
+
+@inner
+def _thrice(values: Any, out: Any) -> Any:
+    for x in range(values.size):
+        out[3 * x] = values[x]
+        out[3 * x + 1] = values[x]
+        out[3 * x + 2] = values[x]
+
+
+@inner
+def _add(more: Any, limits: Any, row: Any) -> Any:
+    for x in range(row.size):
+        row[x] = min(max(_F(row[x]) + more[x] + limits[0], limits[1]), limits[2])
+
+
+@compiled
+def sharpen_strips(
+    picture: Any,
+    edges: Any,
+    strip: Any,
+    share: Any,
+    kernel: Any,
+    limits: Any,
+    room: Any,
+    s0: Any,
+    s1: Any,
+) -> Any:
+    """Add a share of the finest detail of luma to a picture, in place; the range is one of strips.
+
+    Parameters
+    ----------
+    picture : (H, 3 W)
+        RGB, pixel by pixel.
+    edges : (n, 2 * 3, 3 W)
+        The three rows above and below each strip as they were; mirrored at the edges of the picture.
+    strip : int
+        Rows of a strip; the last one may have fewer.
+    share : float32
+        How much to add.
+    kernel : (4,)
+        The middle and one side of the blur.
+    limits : (3,)
+        What to add before a fraction is cut off, least and greatest value.
+    room
+        12 W + 6 numbers.
+    """
+    height, n = picture.shape[0], picture.shape[1] // 3
+    ring = room[: _RING * n]
+    column, detail = room[_RING * n : (_RING + 1) * n + 6], room[(_RING + 1) * n + 6 : (_RING + 2) * n + 6]
+    more = room[(_RING + 2) * n + 6 : (_RING + 5) * n + 6]
+    for s in range(s0, s1):
+        top, bottom = s * strip, min(height, s * strip + strip)
+        rows = bottom - top
+        for at in range(rows + 2 * BLUR_REACH):
+            slot = at % _RING
+            if at < BLUR_REACH:
+                _luma(edges[s, at], ring[slot * n : slot * n + n])
+            elif at < rows + BLUR_REACH:
+                _luma(picture[top + at - BLUR_REACH], ring[slot * n : slot * n + n])
+            else:
+                _luma(edges[s, at - rows], ring[slot * n : slot * n + n])
+            if at >= 2 * BLUR_REACH:
+                first = at - 2 * BLUR_REACH
+                _down(ring, n, first, kernel, column)
+                middle = (first + BLUR_REACH) % _RING
+                _detail(ring[middle * n : middle * n + n], column, kernel, share, detail)
+                _thrice(detail, more)
+                _add(more, limits, picture[top + first])
+
+
+@inner
+def _spread(blocks: Any, side: Any, out: Any) -> Any:
+    """A row of pixels from one of blocks, linear between their middles; half a block more at both ends."""
+    step = _F(1) / _F(side)
+    for k in range(blocks.size - 1):
+        here, more = blocks[k], (blocks[k + 1] - blocks[k]) * step
+        for x in range(side):
+            out[k * side + x] = here + more * (_F(x) + _F(0.5))
+
+
+@inner
+def _move(other: Any, weight: Any, limits: Any, row: Any) -> Any:
+    for x in range(row.size):
+        mine = _F(row[x])
+        value = mine + weight[x] * (_F(other[x]) - mine)
+        row[x] = min(max(value + limits[0], limits[1]), limits[2])
+
+
+@compiled
+def blend_rows(
+    picture: Any, other: Any, share: Any, side: Any, limits: Any, room: Any, y0: Any, y1: Any
+) -> Any:
+    """Move a picture towards another one, in place.
+
+    Parameters
+    ----------
+    picture, other : (H, 3 W)
+        RGB, pixel by pixel.
+    share : (h + 3, w + 3)
+        How far, block by block, with one block more before the first and two behind the last; linear between
+        the middles of blocks.
+    side : int
+        Of a block, even.
+    limits : (3,)
+        What to add before a fraction is cut off, least and greatest value.
+    room
+        w + 3 + side * (w + 2) + 3 W numbers.
+    """
+    blocks = share.shape[1]
+    row, wide = room[:blocks], room[blocks : blocks + side * (blocks - 1)]
+    half, n = side // 2, picture.shape[1]
+    weight = room[blocks + side * (blocks - 1) : blocks + side * (blocks - 1) + n]
+    for y in range(y0, y1):
+        upper = (y + half) // side
+        below = (_F((y + half) % side) + _F(0.5)) / _F(side)
+        for x in range(blocks):
+            row[x] = share[upper, x] + below * (share[upper + 1, x] - share[upper, x])
+        _spread(row, side, wide)
+        _thrice(wide[half : half + n // 3], weight)
+        _move(other[y], weight, limits, picture[y])
