@@ -7,22 +7,27 @@ from __future__ import annotations
 
 import numpy as np
 
+from stacker.fusion.blending import sharpen
 from stacker.options import Options
 from stacker.stack import Stacker
 
 __all__ = ["warm"]
 
+_SIZE = 256, 384
+"""Rows and columns: large enough for a pyramid of more than two levels, whose loops differ."""
+
 
 def warm() -> None:
-    """Fuse two tiny frames of every type; what is compiled for them is kept on the disk."""
+    """Fuse two small frames of every type; what is compiled for them is kept on the disk."""
     rng = np.random.default_rng(0)
-    noise = rng.random((64, 96, 3), np.float32)
+    noise = rng.random((*_SIZE, 3), np.float32)
     for frame in ((noise * 255).astype(np.uint8), (noise * 65535).astype(np.uint16), noise):
         stacker = Stacker(Options(align=False))
         for _ in range(2):
             stacker.add(frame)
         stacker.preview(32)
         stacker.finish()
+        sharpen(frame.copy(), 0.1)  # which frames that need not be interpolated do without
 
 
 if __name__ == "__main__":
