@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 from stacker.focus.measure import LUMA, half_luma_of_samples
 from stacker.frames import Image
 from stacker.fusion.stages import SourceCode
-from stacker.fusion.workers import over_rows, run_rows
+from stacker.fusion.workers import by_loops, over_rows, run_rows
 
 __all__ = ["Blocks", "blend", "compare", "preference", "sharpen"]
 
@@ -93,7 +92,7 @@ def sharpen(picture: Image, share: float, compiled: bool | None = None) -> None:
     bottoms = np.minimum(tops + _STRIP_PX, len(picture))
     beside = np.concatenate([tops[:, None] + around, bottoms[:, None] + around + _FINEST_PX], axis=1)
     edges = picture[_mirrored(beside, len(picture))]
-    if _by_loop(compiled):
+    if by_loops(compiled):
         from stacker.fusion.compiled_blend import sharpen_strips
 
         kernel = cv2.getGaussianKernel(2 * _FINEST_PX + 1, _FINEST_SIGMA, cv2.CV_32F)[_FINEST_PX:, 0].copy()
@@ -124,10 +123,6 @@ def _samples(picture: Image) -> Image:
     """The same memory as rows of samples."""
     assert picture.flags.c_contiguous, "a copy would be changed in its place"
     return picture.reshape(len(picture), -1)
-
-
-def _by_loop(compiled: bool | None) -> bool:
-    return importlib.util.find_spec("numba") is not None if compiled is None else compiled
 
 
 def compare(picture: Image, other: Image) -> Blocks:
@@ -208,7 +203,7 @@ def blend(picture: Image, other: Image, share: Image, side_px: int, compiled: bo
     """
     framed = cv2.copyMakeBorder(share, 1, 2, 1, 2, cv2.BORDER_REPLICATE)
     height, width = picture.shape[:2]
-    if _by_loop(compiled):
+    if by_loops(compiled):
         from stacker.fusion.compiled_blend import blend_rows
 
         limits = SourceCode.of(picture.dtype).vector()

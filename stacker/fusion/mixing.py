@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,7 +12,7 @@ from stacker.frames import Image
 from stacker.fusion.depth_choice import NEGLIGIBLE, POWER, RIM_LOG, Choice
 from stacker.fusion.stages import SourceCode
 from stacker.fusion.tiles import CELL_PX, HALO_CELLS, OUTSIDE, RIM, TILE_PX, code_to_score
-from stacker.fusion.workers import run_rows
+from stacker.fusion.workers import by_loops, run_rows
 
 __all__ = ["Mix", "Tiles", "choose_mix", "mix_by_loop", "mix_plainly"]
 
@@ -69,9 +68,7 @@ class Mix(Protocol):
 
 def choose_mix(compiled: bool | None = None) -> Mix:
     """The compiled loop where numba is installed, else the plain one; or as asked."""
-    if compiled is None:
-        compiled = importlib.util.find_spec("numba") is not None
-    return mix_by_loop if compiled else mix_plainly
+    return mix_by_loop if by_loops(compiled) else mix_plainly
 
 
 def mix_by_loop(tiles: Tiles, choice: Choice, corner: tuple[int, int], out: Image) -> None:

@@ -6,7 +6,6 @@ the same picture but for rounding; see tests/unit/test_stacker_stages.py for how
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,6 +16,7 @@ from stacker.frames import Image, full_scale
 from stacker.fusion.history import History
 from stacker.fusion.scoring import Score
 from stacker.fusion.window import Spans
+from stacker.fusion.workers import by_loops
 from stacker.registration.similarity import Matrix
 
 __all__ = ["MeanCode", "SourceCode", "Stages", "choose_stages"]
@@ -261,9 +261,7 @@ class Stages(Protocol):
 
 def choose_stages(compiled: bool | None = None) -> Stages:
     """The compiled stages where numba is installed, else the plain ones; or as asked."""
-    if compiled is None:
-        compiled = importlib.util.find_spec("numba") is not None
-    if compiled:
+    if by_loops(compiled):
         from stacker.fusion.fast import FastStages
 
         return FastStages()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,7 +11,7 @@ import numpy as np
 from stacker.frames import Image
 from stacker.fusion.scoring import OUTSIDE_GATE
 from stacker.fusion.window import Window
-from stacker.fusion.workers import run_rows
+from stacker.fusion.workers import by_loops, run_rows
 
 __all__ = [
     "CELL_PX",
@@ -152,9 +151,7 @@ def grown_tiles(best: Image, before: Window, after: Window) -> Image:
 
 def choose_cut(compiled: bool | None = None) -> Cut:
     """The compiled loop where numba is installed, else the plain one; or as asked."""
-    if compiled is None:
-        compiled = importlib.util.find_spec("numba") is not None
-    return cut_by_loop if compiled else cut_plainly
+    return cut_by_loop if by_loops(compiled) else cut_plainly
 
 
 def cut_by_loop(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import os
 import threading
@@ -17,12 +18,17 @@ import numpy as np
 if TYPE_CHECKING:  # the plain stages share rows out as well, and need no compiler
     from stacker.fusion.jit import Loop, Room
 
-__all__ = ["over_rows", "run_rows"]
+__all__ = ["by_loops", "over_rows", "run_rows"]
 
 _FEWEST_ROWS = 16
 """Below that, handing work over costs more than it saves."""
 
 _ours = threading.local()
+
+
+def by_loops(asked: bool | None = None) -> bool:
+    """Whether to use compiled loops: where numba is installed, or as asked."""
+    return importlib.util.find_spec("numba") is not None if asked is None else asked
 
 
 def run_rows(
