@@ -107,9 +107,9 @@ class Wanted:
                     quality=self.quality,
                     progress=progress,
                 )
-        if self.transforms is not None:
-            result.stack.save_transforms(self.transforms)
         if self.keep:
             result.stack.save_folder(self.folder)
+        if self.transforms is not None:  # a few kB: what is large has found its room by now
+            result.stack.save_transforms(self.transforms)
         (part / self.output.name).replace(self.output)
         return [path.replace(self.output.parent / path.name) for path in slabs]

@@ -176,6 +176,17 @@ def test_a_full_disk(frames: Path, tmp_path: Path, suffix: str) -> None:
     assert leftovers(tmp_path) == [output.name]
 
 
+def test_a_disk_that_is_full_before_the_stack_folder_is_written(frames: Path, tmp_path: Path) -> None:
+    def small_disk() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    wanted = "--quality", 50, "--keep", "--save-transforms", tmp_path / "t.json"
+    done = run("fuse", frames, "-o", tmp_path / "out.jpg", *wanted, preexec_fn=small_disk)
+    assert done.returncode == 4, done.stderr
+    assert "out.stack/image.tif could not be written: the disk is full" in done.stderr
+    assert leftovers(tmp_path) == []
+
+
 WRONG = [
     ["--reference", "9"],
     ["--reference", "nearest"],
