@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -57,13 +57,18 @@ class DepthIndex:
 
 class _Later(DepthIndex):
     def __init__(self, make: Callable[[], DepthIndex]) -> None:
-        self._make = make
+        self._make: Callable[[], DepthIndex] | None = make
+        self._done: DepthIndex | None = None
+        self._making = threading.Lock()
 
-    @cached_property
+    @property
     def _made(self) -> DepthIndex:
-        made = self._make()
-        del self._make  # and with it what it was made from
-        return made
+        with self._making:
+            if self._done is None:
+                assert self._make is not None
+                self._done = self._make()
+                self._make = None  # and with it what it was made from
+            return self._done
 
     @property
     def index(self) -> Image:
