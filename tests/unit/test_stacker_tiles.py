@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stacker.frames import Image
-from stacker.fusion.blending import blend, sharpen
+from stacker.fusion.blending import blend, compare, sharpen
 from stacker.fusion.depth import Surface
 from stacker.fusion.depth_picture import depth_picture
 from stacker.fusion.mixing import Mix, mix_by_loop, mix_plainly
@@ -107,6 +107,13 @@ def test_a_disk_that_is_too_small_ends_it(tmp_path: Path) -> None:
     store.put(9, planes, score + 9, luma, gate, window)
     assert "GB" in store.failure
     assert store.frames == ()
+
+
+def test_a_narrow_strip_is_compared_in_small_blocks() -> None:
+    strip = np.zeros((34, 26000, 3), np.uint8)
+    blocks = compare(strip, strip)
+    assert blocks.luma.shape == (34 // blocks.side_px, 26000 // blocks.side_px)
+    assert len(blocks.luma) >= 8
 
 
 def test_blending_by_a_share_of_blocks() -> None:
