@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -55,23 +55,24 @@ class OddReference(Exception):  # noqa: N818 - a message between two functions, 
 
 @dataclass(frozen=True)
 class Shape:
-    """What all frames of a stack have in common: size and bit depth."""
+    """What all frames of a stack have in common, size and bit depth, and the name of one that has it."""
 
     width: int
     height: int
     bit_depth: int
+    name: str = field(compare=False)
 
     @classmethod
     def of(cls, frame: Frame) -> Shape:
         """Of one frame."""
-        return cls(frame.width, frame.height, frame.bit_depth)
+        return cls(frame.width, frame.height, frame.bit_depth, frame.name)
 
     def unlike(self, index: int, other: Shape) -> Odd | None:
         """In what a frame of another shape is odd; None when it is alike."""
         if self == other:
             return None
         mine, its = self._told(other), other._told(self)
-        return Odd(index, _has(its, mine), _has(mine, its))
+        return Odd(index, _has(its, self.name, mine), _has(mine, other.name, its))
 
     def _told(self, other: Shape) -> str:
         if (self.width, self.height) != (other.width, other.height):
@@ -79,8 +80,8 @@ class Shape:
         return f"{self.bit_depth}-bit"
 
 
-def _has(this: str, others: str) -> str:
-    return f"it is {this}, and the frames around it are {others}"
+def _has(this: str, name: str, others: str) -> str:
+    return f"it is {this}, and {name} is {others}"
 
 
 def levels_of_others(reports: Sequence[FrameReport]) -> Levels | None:

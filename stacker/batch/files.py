@@ -98,11 +98,11 @@ def fuse_files(
     Raises
     ------
     UserError
-        Without frames, a reference that is not there, or an opaque foreground when nothing tells which
-        frames are near.
+        Without frames, with frames of different sizes or bit depths, a reference that is not there, or an
+        opaque foreground when nothing tells which frames are near.
     DataError
-        When a frame cannot be read, or shows another subject or has another size or bit depth than the frames
-        around it; the message names the file.
+        When a frame cannot be read, or shows another subject than the frames around it; the message names
+        the file.
     """
     ordered = natural_order(paths)
     if not ordered:
@@ -281,7 +281,9 @@ class _Run:
     def _leave_out(self, index: int, reason: str) -> None:
         if not self._skip_bad:
             name = self._paths[index].name
-            raise DataError(f"{name} cannot be stacked: {reason}; {_WAY_OUT}")
+            # Sizes that differ are the user's mistake, and seen before anything is looked at.
+            kind = DataError if reason == _OTHER_SUBJECT else UserError
+            raise kind(f"{name} cannot be stacked: {reason}; {_WAY_OUT}")
         self._skipped[index] = reason
 
 

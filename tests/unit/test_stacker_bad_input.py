@@ -378,8 +378,8 @@ def test_a_frame_of_another_size_or_depth_is_left_out_on_request(paths: list[Pat
     pixels = read_frame(paths[odd]).pixels
     write_image(paths[odd], pixels[:150] if odd else pixels.astype(np.uint16) * 257)
     mine, theirs = ("240 × 150 px", "240 × 160 px") if odd else ("16-bit", "8-bit")
-    said = rf"f{odd + 1}\.png cannot be stacked: it is {mine}, and the frames around it are {theirs}"
-    with pytest.raises(DataError, match=said):
+    said = rf"f{odd + 1}\.png cannot be stacked: it is {mine}, and f\d\.png is {theirs}"
+    with pytest.raises(UserError, match=said):
         fuse_files(paths)
     result = fuse_files(paths, skip_bad=True)
     assert [bad.path for bad in result.skipped] == [paths[odd]]
