@@ -3,8 +3,9 @@
 For every size and number of frames, `stacker fuse` runs on JPEG files in a fresh process; printed are its
 processor time, wall time, peak memory and bytes a pixel, beside the floor in the same run: decoding the same
 files and warping each once with OpenCV's cubic warp in their own type, with the same threads. A fit
-t = a + b x frames + c x frames x MP follows, and what a term that grows faster would add. Then what `add`,
-`preview` and `finish` take while shooting. With ``--peers`` or ``--peer`` FocusWeave works on the same files.
+t = a + b x frames + c x frames x MP follows, the same with d x MP, and what faster growth would add. Then
+what `add`, `preview` and `finish` take while shooting. With ``--peers`` or ``--peer`` FocusWeave works on the
+same files.
 
 Wall times mean little on a machine that does other things; so do, to some degree, processor times.
 """
@@ -16,7 +17,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,23 +147,37 @@ def measure(megapixels: float, count: int, sources: Sequence[Path], places: Plac
 
 
 def fit(cases: Sequence[Case]) -> str:
-    """Fit t = a + b x frames + c x frames x MP by least relative squares; a plus: terms that grow faster."""
+    """Fit the times by least relative squares, without and with what a picture costs once, and faster growth.
+
+    The second formula has a term in MP alone: the first frame's touch of fresh memory, finish() and writing
+    the result do not depend on the number of frames, and weigh much with six of them.
+    """
     seconds = np.array([case.ours.cpu_s for case in cases])
     frames = np.array([case.frames for case in cases], float)
-    volume = frames * np.array([case.megapixels for case in cases])
-    linear = np.stack([np.ones_like(frames), frames, volume], axis=1) / seconds[:, None]
-    (a, b, c), *_ = np.linalg.lstsq(linear, np.ones_like(seconds), rcond=None)
-    residuals = linear @ (a, b, c) - 1
-    formula = f"t = {a:.2f} s + {b:.3f} s x frames + {c:.4f} s x frames x MP"
-    lines = [f"{formula}; residuals up to {100 * np.abs(residuals).max():.1f} %"]
+    mp = np.array([case.megapixels for case in cases], float)
+    terms = {"": np.ones_like(frames), " x frames": frames, " x frames x MP": frames * mp}
+    lines = [_fitted(seconds, terms)]
     if len(cases) > 4:
-        mp = volume / frames
-        for name, term in (("frames x MP²", volume * mp), ("frames² x MP", volume * frames)):
-            wider = np.column_stack([linear, term / seconds])
-            *_, extra = np.linalg.lstsq(wider, np.ones_like(seconds), rcond=None)[0]
+        terms[" x MP"] = mp
+        lines.append(_fitted(seconds, terms))
+        for name, term in (("frames x MP²", frames * mp**2), ("frames² x MP", frames**2 * mp)):
+            extra = _coefficients(seconds, [*terms.values(), term])[-1]
             share = 100 * extra * (term / seconds).max()
             lines.append(f"  a term in {name} would be {share:+.1f} % of the largest case")
     return "\n".join(lines)
+
+
+def _coefficients(seconds: np.ndarray, terms: Iterable[np.ndarray]) -> np.ndarray:
+    relative = np.stack([term / seconds for term in terms], axis=1)
+    return np.linalg.lstsq(relative, np.ones_like(seconds), rcond=None)[0]
+
+
+def _fitted(seconds: np.ndarray, terms: Mapping[str, np.ndarray]) -> str:
+    """Formula, and how far the times lie from it."""
+    found = _coefficients(seconds, terms.values())
+    told = sum(factor * term for factor, term in zip(found, terms.values(), strict=True))
+    formula = " + ".join(f"{factor:.3g} s{name}" for factor, name in zip(found, terms, strict=True))
+    return f"t = {formula}; residuals up to {100 * np.abs(told / seconds - 1).max():.1f} %"
 
 
 def live(sources: Sequence[Path]) -> str:
