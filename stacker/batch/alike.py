@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from stacker.errors import StackerError, UserError
 from stacker.frames import Frame
 from stacker.registration.brightness import OTHER_EXPOSURE
 from stacker.registration.exposure import Levels
@@ -30,11 +31,18 @@ class Odd:
         In what it is unlike them.
     of_reference : str
         What the reason would be if the first frame were the odd one.
+    kind : type
+        Error that it is where odd frames are not left out.
     """
 
     index: int
     reason: str
     of_reference: str
+    kind: type[StackerError]
+
+    def error(self, name: str, way_out: str) -> StackerError:
+        """That error, for a frame of that name."""
+        return self.kind(f"{name} cannot be stacked: {self.reason}; {way_out}")
 
 
 class OddReference(Exception):  # noqa: N818 - a message between two functions, not an error
@@ -42,15 +50,15 @@ class OddReference(Exception):  # noqa: N818 - a message between two functions, 
 
     Parameters
     ----------
-    reason : str
-        Why it is to be left out; empty when it is not.
+    odd : Odd, optional
+        The frame, when it is to be left out.
     levels : Levels, optional
         What makes it as bright as they are, when that is all.
     """
 
-    def __init__(self, reason: str, levels: Levels | None = None) -> None:
-        super().__init__(reason)
-        self.reason, self.levels = reason, levels
+    def __init__(self, odd: Odd | None, levels: Levels | None = None) -> None:
+        super().__init__(odd)
+        self.odd, self.levels = odd, levels
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,8 @@ class Shape:
         if self == other:
             return None
         mine, its = self._told(other), other._told(self)
-        return Odd(index, _has(its, self.name, mine), _has(mine, other.name, its))
+        # Seen before anything is looked at: the user's mistake.
+        return Odd(index, _has(its, self.name, mine), _has(mine, other.name, its), UserError)
 
     def _told(self, other: Shape) -> str:
         if (self.width, self.height) != (other.width, other.height):

@@ -166,13 +166,13 @@ class _Run:
         left_out = False
         while True:
             try:
-                self._pass(order, order[0])
+                self._pass(order)
                 break
-            except OddReference as odd:
-                if odd.reason:
-                    order = self._without_reference(order, odd.reason, left_out)
+            except OddReference as found:
+                if found.odd is not None:
+                    order = self._without_reference(order, found.odd, left_out)
                     left_out = True
-                self._begin(odd.levels)
+                self._begin(found.levels)
         if not any(report.used for report in self._stacker.reports):
             index, reason = min(self._skipped.items())
             raise DataError(
@@ -194,19 +194,18 @@ class _Run:
         self._odd: list[Odd] = []
         self._frame_notes: list[tuple[int, tuple[str, str]]] = []
 
-    def _without_reference(self, order: list[int], reason: str, again: bool) -> list[int]:
+    def _without_reference(self, order: list[int], odd: Odd, again: bool) -> list[int]:
         """The frames but for the one that was begun with; once only, or they have nothing in common."""
-        odd = self._stacker.reports[0].index
         if again:
-            at = order.index(odd)
+            at = order.index(odd.index)
             names = ", ".join(self._paths[index].name for index in order[at : at + 3])
             raise DataError(f"These frames do not belong together: {names}")
-        self._leave_out(odd, reason)
-        return [index for index in order if index != odd]
+        self._leave_out(odd)
+        return [index for index in order if index != odd.index]
 
-    def _pass(self, order: Sequence[int], start: int) -> None:
+    def _pass(self, order: Sequence[int]) -> None:
         decoded = _decoded(self._paths, order)
-        registered = one_ahead(self._registered(decoded, start), "stacker-register")
+        registered = one_ahead(self._registered(decoded, order[0]), "stacker-register")
         with closing(registered):
             for done, (name, ready) in enumerate(registered, start=1):
                 for frame in ready:
@@ -226,7 +225,7 @@ class _Run:
                 del frame  # so that its pixels can go as soon as they are fused
                 yield self._paths[index].name, ready
         for odd in self._odd:  # the last of two frames: either could be meant
-            self._leave_out(odd.index, odd.reason)
+            self._leave_out(odd)
 
     def _register(self, index: int, frame: Frame | StackerError) -> list[Registered]:
         if isinstance(frame, StackerError):
@@ -248,7 +247,7 @@ class _Run:
             self._transforms.check_size(frame)
         ready = self._stacker.register(frame, position, index)
         if self._stacker.reports[-1].verdict is Verdict.FOREIGN:
-            self._doubt(Odd(index, _OTHER_SUBJECT, _OTHER_SUBJECT))
+            self._doubt(Odd(index, _OTHER_SUBJECT, _OTHER_SUBJECT, DataError))
         else:
             self._vouch()
         return ready
@@ -259,7 +258,8 @@ class _Run:
         if self._alike > 1:
             self._leave_out_odd()
         elif len(self._odd) > 1:
-            raise OddReference(odd.of_reference)
+            first = self._stacker.reports[0].index
+            raise OddReference(replace(odd, index=first, reason=odd.of_reference))
         # Otherwise the next frame tells which of the two is odd.
 
     def _vouch(self) -> None:
@@ -271,20 +271,17 @@ class _Run:
             reports = [report for report in self._stacker.reports if report.registered]
             levels = levels_of_others(reports) if len(reports) == _ENOUGH_TO_TELL else None
             if levels is not None:
-                raise OddReference("", levels)
+                raise OddReference(None, levels)
 
     def _leave_out_odd(self) -> None:
         for odd in self._odd:
-            self._leave_out(odd.index, odd.reason)
+            self._leave_out(odd)
         self._odd = []
 
-    def _leave_out(self, index: int, reason: str) -> None:
+    def _leave_out(self, odd: Odd) -> None:
         if not self._skip_bad:
-            name = self._paths[index].name
-            # Sizes that differ are the user's mistake, and seen before anything is looked at.
-            kind = DataError if reason == _OTHER_SUBJECT else UserError
-            raise kind(f"{name} cannot be stacked: {reason}; {_WAY_OUT}")
-        self._skipped[index] = reason
+            raise odd.error(self._paths[odd.index].name, _WAY_OUT)
+        self._skipped[odd.index] = odd.reason
 
 
 def _decoded(paths: Sequence[Path], order: Sequence[int]) -> _Decoded:

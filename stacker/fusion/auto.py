@@ -11,9 +11,6 @@ The depth map's picture needs the frames once more when the depth is known: they
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import cv2
 import numpy as np
 
@@ -23,11 +20,9 @@ from stacker.fusion.blending import Blocks, blend, compare, preference, sharpen
 from stacker.fusion.depth import Surface
 from stacker.fusion.depth_picture import depth_picture
 from stacker.fusion.pyramid import PyramidFusion
-from stacker.fusion.scoring import FusionParameters
 from stacker.fusion.store import FrameStore
 from stacker.fusion.tiles import CELL_PX
 from stacker.fusion.window import Window
-from stacker.order import Nearness
 
 __all__ = ["AutoFusion"]
 
@@ -43,10 +38,12 @@ class AutoFusion:
 
     Parameters
     ----------
-    size, dtype, noise_sigma, parameters, nearness
-        As of `stacker.fusion.pyramid.PyramidFusion`.
-    scratch_dir : Path, optional
-        Where frames are kept; the system's folder for temporary files by default.
+    pyramid : PyramidFusion
+        Has no frame yet, and keeps them in the store.
+    store : FrameStore
+        Where they are kept.
+    noise_sigma : float
+        Standard deviation of the frames' noise, in units of 1/255 of white.
 
     Attributes
     ----------
@@ -56,21 +53,9 @@ class AutoFusion:
         Why; in words for people.
     """
 
-    def __init__(
-        self,
-        size: tuple[int, int],
-        dtype: np.dtype[Any],
-        noise_sigma: float,
-        parameters: FusionParameters,
-        nearness: Nearness | None = None,
-        scratch_dir: Path | None = None,
-    ) -> None:
-        self._noise = noise_sigma
-        self._store = FrameStore(scratch_dir, np.dtype(dtype))
-        self._pyramid = PyramidFusion(
-            size, dtype, noise_sigma, parameters, nearness=nearness, store=self._store
-        )
-        self.add = self._pyramid.add  # itself: a function between the two would hold on to the pixels
+    def __init__(self, pyramid: PyramidFusion, store: FrameStore, noise_sigma: float) -> None:
+        self._pyramid, self._store, self._noise = pyramid, store, noise_sigma
+        self.add = pyramid.add  # itself: a function between the two would hold on to the pixels
         self.method, self.reason = "pyramid", ""
 
     def preview(self, max_width_px: int) -> Fused:

@@ -8,14 +8,14 @@ import numpy as np
 
 from stacker.fusion.jit import compiled, inner
 
-__all__ = ["BLUR_REACH", "blend_rows", "sharpen_strips"]
+__all__ = ["blend_rows", "sharpen_strips"]
 
 _F = np.float32
 
-BLUR_REACH = 3
-"""Rows and columns that the blur reaches beyond a pixel."""
+_REACH = 3
+"""Rows and columns that the blur reaches beyond a pixel; `blending.sharpen` gives as many rows more."""
 
-_RING = 2 * BLUR_REACH + 1
+_RING = 2 * _REACH + 1
 
 
 @inner
@@ -104,18 +104,18 @@ def sharpen_strips(
     for s in range(s0, s1):
         top, bottom = s * strip, min(height, s * strip + strip)
         rows = bottom - top
-        for at in range(rows + 2 * BLUR_REACH):
+        for at in range(rows + 2 * _REACH):
             slot = at % _RING
-            if at < BLUR_REACH:
+            if at < _REACH:
                 _luma(edges[s, at], ring[slot * n : slot * n + n])
-            elif at < rows + BLUR_REACH:
-                _luma(picture[top + at - BLUR_REACH], ring[slot * n : slot * n + n])
+            elif at < rows + _REACH:
+                _luma(picture[top + at - _REACH], ring[slot * n : slot * n + n])
             else:
                 _luma(edges[s, at - rows], ring[slot * n : slot * n + n])
-            if at >= 2 * BLUR_REACH:
-                first = at - 2 * BLUR_REACH
+            if at >= 2 * _REACH:
+                first = at - 2 * _REACH
                 _down(ring, n, first, kernel, column)
-                middle = (first + BLUR_REACH) % _RING
+                middle = (first + _REACH) % _RING
                 _detail(ring[middle * n : middle * n + n], column, kernel, share, detail)
                 _thrice(detail, more)
                 _add(more, limits, picture[top + first])

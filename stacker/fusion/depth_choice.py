@@ -10,7 +10,7 @@ import numpy as np
 from stacker.frames import Image
 from stacker.fusion.depth import Surface
 
-__all__ = ["NEGLIGIBLE", "POWER", "RIM_LOG", "Choice"]
+__all__ = ["NEGLIGIBLE", "POWER", "RIM_LOG", "Choice", "glitter_of_cells"]
 
 _WIDTH = 0.35
 """Sigma of the weight of frames around the index, in focus widths: two frames mix where the index lies
@@ -100,16 +100,39 @@ class Choice:
         glare = _part(glitter, rows, columns, 0) * np.float32(_GLARE / 255)
         return cls(near, far, edge, per_width, glare)
 
-    def columns(self, cells: slice) -> Choice:
-        """Some columns of it."""
-        planes = self.near, self.far, self.edge, self.per_width, self.glare
-        return Choice(*(plane[:, cells] for plane in planes))
+    def part(self, where: tuple[slice, slice]) -> Choice:
+        """Some rows and columns of it."""
+        return Choice(
+            *(plane[where] for plane in (self.near, self.far, self.edge, self.per_width, self.glare))
+        )
+
+    def log_weight(self, index: float, score: Image, bright: Image) -> Image:
+        """Logarithm of the weight of a frame.
+
+        Parameters
+        ----------
+        index : float
+            The frame's.
+        score : ndarray of float32, shape (h, w)
+            How sharp it is; see `stacker.fusion.depth.DepthTracker.add`.
+        bright : ndarray, shape (h, w)
+            How bright it is, white at 255; see `stacker.fusion.tiles.brightness`.
+        """
+        off = np.maximum(np.maximum(self.near - index, index - self.far), 0) * self.per_width
+        weight = np.float32(POWER) * self.edge * score - np.float32(0.5) * off * off
+        return np.asarray(weight - self.glare * bright)
 
     def reach(self) -> tuple[Image, Image]:
         """The smallest and the largest index that counts, cell by cell."""
         logarithm = np.where(self.glare > 0, np.float32(NEGLIGIBLE + _GLARE_REACH), np.float32(NEGLIGIBLE))
         off = np.sqrt(2 * logarithm) / self.per_width
         return self.near - off, self.far + off
+
+
+def glitter_of_cells(glitter: Image) -> Image:
+    """Where highlights are near, cell by cell, from a map at half their resolution."""
+    size = 2 * glitter.shape[1], 2 * glitter.shape[0]
+    return np.asarray(cv2.resize(glitter, size, interpolation=cv2.INTER_LINEAR))
 
 
 def _part(plane: Image, rows: tuple[int, int], columns: tuple[int, int], margin: int) -> Image:

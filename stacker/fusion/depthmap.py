@@ -8,38 +8,22 @@ from typing import Any
 import cv2
 import numpy as np
 
-from stacker.focus.measure import half_luma
+from stacker.focus.measure import LUMA, half_luma
 from stacker.frames import Image
 from stacker.fusion.base import Fused
-from stacker.fusion.depth import DepthTracker, Surface
+from stacker.fusion.depth import DepthTracker
+from stacker.fusion.depth_choice import Choice, glitter_of_cells
 from stacker.fusion.placing import Placed, place
+from stacker.fusion.scoring import glitter
 from stacker.fusion.scratch import Scratch
 from stacker.fusion.softmean import CELL_PX, SoftMean
+from stacker.fusion.tiles import brightness
 from stacker.fusion.weighted import preview_step, reached_cells, reduced, telling_cells
 from stacker.fusion.window import Window, window_of
 from stacker.registration.exposure import Levels
 from stacker.registration.similarity import Matrix
 
 __all__ = ["DepthMapFusion"]
-
-
-_WIDTH = 0.35
-"""Sigma of the weight of frames around the index, in focus widths: two frames mix where the index lies
-between them, and next to nothing of the blurred neighbours comes in where it does not."""
-
-_QUIET = 32.0
-"""Widening where detail is weak against noise: 1 + this / (energy over noise). Averaging costs no sharpness
-there and takes noise away; 8 to 64 were within 0.3 dB on slope and porcelain of ``benchmarks.stacks``."""
-
-_JUMP = 3.0
-"""Step of the index between neighbouring cells, in focus widths, that no slope has: an edge of depth."""
-
-_EDGE_CELLS = 5
-"""Around edges of depth, as far as a focus measure sees across them, sharpness chooses among all frames
-between the two sides: the index is not sure there to the pixel."""
-
-_EDGE_POWER = 8.0
-"""Power of the energy in that choice."""
 
 
 class DepthMapFusion:
@@ -95,11 +79,15 @@ class DepthMapFusion:
         surface = self._depth.surface(self._sketch.luma())
         mean = SoftMean()
         mean.cover(extent)
-        choice = _Choice(surface)
+        rows, columns = surface.index.shape
+        near_highlights = glitter_of_cells(glitter(self._sketch.luma()))
+        choice = Choice.of(surface, near_highlights, (0, rows), (0, columns))
         for index in sorted(self._added):
             window, placed = self._placed(self._look_again(index), *self._added[index])
-            score = self._depth.score(half_luma(placed.picture))
-            mean.add(placed, choice.log_weight(index, window.slices_in(extent, CELL_PX), score), window)
+            luma = half_luma(placed.picture)
+            bright = brightness(luma)
+            here = choice.part(window.slices_in(extent, CELL_PX))
+            mean.add(placed, here.log_weight(index, self._depth.score(luma), bright), window)
         image, reached = mean.picture(self._dtype), mean.reached > 0
         # Let go of what is large before the depth is spread to every pixel.
         del mean, choice
@@ -113,33 +101,6 @@ class DepthMapFusion:
     def _require_frames(self) -> Window:
         assert self._depth.extent is not None, "add() comes first"
         return self._depth.extent
-
-
-class _Choice:
-    """How much a frame counts at each cell, given the depth there.
-
-    A Gaussian of the distance between the frame and the index. The index is never interpolated across an
-    edge of depth: weights are, so that the two sides meet within a cell without a frame of between.
-    """
-
-    def __init__(self, surface: Surface) -> None:
-        index = surface.index
-        around = np.ones((3, 3), np.uint8)
-        jump = cv2.dilate(index, around) - cv2.erode(index, around)
-        steps = (jump > np.float32(_JUMP * surface.focus_width)).astype(np.uint8)
-        reach = np.ones((2 * _EDGE_CELLS + 1, 2 * _EDGE_CELLS + 1), np.uint8)
-        edge = cv2.dilate(steps, reach) > 0
-        self._near = np.where(edge, cv2.erode(index, reach), index)
-        self._far = np.where(edge, cv2.dilate(index, reach), index)
-        self._power = np.where(edge, np.float32(_EDGE_POWER), np.float32(0))
-        width = np.exp(-surface.peak) * np.float32(_QUIET) + np.float32(1)
-        self._per_width = 1 / (width * np.float32(_WIDTH * surface.focus_width))
-
-    def log_weight(self, index: int, where: tuple[slice, slice], score: Image) -> Image:
-        """Logarithm of the weight of a frame, whose sharpness is ``score``, in that part of the canvas."""
-        off = np.maximum(np.maximum(self._near[where] - index, index - self._far[where]), 0)
-        off *= self._per_width[where]
-        return np.asarray(self._power[where] * score - np.float32(0.5) * off * off)
 
 
 class _Sketch:
@@ -186,7 +147,7 @@ class _Sketch:
 
     def luma(self) -> Image:
         """Luma of the sketch, white at 255."""
-        return np.asarray(cv2.transform(self._picture.astype(np.float32), np.array([[0.25, 0.5, 0.25]])))
+        return np.asarray(cv2.transform(self._picture.astype(np.float32), LUMA))
 
     def reduced(self, step: int) -> tuple[Image, np.ndarray[Any, np.dtype[np.bool_]]]:
         """Picture and reach with that many pixels of the reference view per pixel."""

@@ -16,6 +16,7 @@ from stacker.fusion.base import Fusion
 from stacker.fusion.depthmap import DepthMapFusion
 from stacker.fusion.pyramid import PyramidFusion
 from stacker.fusion.scoring import FusionParameters
+from stacker.fusion.store import FrameStore
 from stacker.fusion.weighted import WeightedFusion
 from stacker.order import Nearness
 
@@ -84,14 +85,13 @@ def takes_nearness(method: Method) -> bool:
 
 
 def _auto(setup: FusionSetup) -> Fusion:
-    return AutoFusion(
-        setup.size, setup.dtype, setup.noise_sigma, setup.parameters, setup.nearness, setup.scratch_dir
-    )
+    store = FrameStore(setup.scratch_dir, setup.dtype)
+    return AutoFusion(_pyramid(setup, store), store, setup.noise_sigma)
 
 
-def _pyramid(setup: FusionSetup) -> Fusion:
+def _pyramid(setup: FusionSetup, store: FrameStore | None = None) -> PyramidFusion:
     return PyramidFusion(
-        setup.size, setup.dtype, setup.noise_sigma, setup.parameters, nearness=setup.nearness
+        setup.size, setup.dtype, setup.noise_sigma, setup.parameters, nearness=setup.nearness, store=store
     )
 
 

@@ -106,7 +106,10 @@ def mix_plainly(tiles: Tiles, choice: Choice, corner: tuple[int, int], out: Imag
         records = slice(int(tiles.first[at]), int(tiles.first[at + 1]))
         cells = slice(int(column) * _CELLS, (int(column) + 1) * _CELLS + 2 * HALO_CELLS)
         tile = _mixed(
-            tiles.pixels[records], tiles.codes[records], tiles.indexes[records], choice.columns(cells)
+            tiles.pixels[records],
+            tiles.codes[records],
+            tiles.indexes[records],
+            choice.part((slice(None), cells)),
         )
         y, x = corner[0], corner[1] + int(column) * TILE_PX
         rows = slice(max(0, -y), max(0, min(TILE_PX, out.shape[0] - y)))
@@ -132,10 +135,8 @@ def _mixed(pixels: Image, codes: Image, indexes: Image, choice: Choice) -> Image
 
 def _log_weight(codes: Image, index: float, choice: Choice) -> Image:
     per_code, first = code_to_score()
-    off = np.maximum(np.maximum(choice.near - index, index - choice.far), 0) * choice.per_width
     score = codes[0].astype(np.float32) * np.float32(per_code) + np.float32(first)
-    weight = np.float32(POWER) * choice.edge * score - np.float32(0.5) * off * off
-    weight -= choice.glare * codes[1]
+    weight = choice.log_weight(index, score, codes[1])
     weight[codes[0] == OUTSIDE] += np.float32(_OUTSIDE_LOG)
     weight[codes[0] == RIM] += np.float32(RIM_LOG)
-    return np.asarray(weight)
+    return weight

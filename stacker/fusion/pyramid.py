@@ -14,6 +14,7 @@ from stacker.fusion.bands import Bands, Gate, grown, level_windows, pyramid_leve
 from stacker.fusion.base import DepthIndex, Fused
 from stacker.fusion.burnt import burnt_cells
 from stacker.fusion.depth import DepthTracker
+from stacker.fusion.depth_choice import glitter_of_cells
 from stacker.fusion.scoring import FusionParameters
 from stacker.fusion.scratch import Scratch
 from stacker.fusion.softening import Softening
@@ -120,9 +121,7 @@ class PyramidFusion:
 
     def glitter(self) -> Image:
         """Where highlights are near (0 to 1), for the cells of ``depth``."""
-        cells = self._bands.glitter
-        size = 2 * cells.shape[1], 2 * cells.shape[0]
-        return np.asarray(cv2.resize(cells, size, interpolation=cv2.INTER_LINEAR))
+        return glitter_of_cells(self._bands.glitter)
 
     @property
     def crisp(self) -> float:

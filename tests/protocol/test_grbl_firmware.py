@@ -291,6 +291,7 @@ def test_clients_that_vanish_do_not_hang_the_rail(grbl: Make) -> None:
     axis = bench.connect("tcp")
     axis.set_reference(0.0)
     axis.move_to(1.0)
+    assert bench.carriage.position_mm(bench.clock.now()) == pytest.approx(1.0, abs=2e-3)
 
 
 def test_an_idle_rail_costs_next_to_nothing(grbl: Make) -> None:

@@ -14,6 +14,7 @@ from stacker.fusion.auto import AutoFusion
 from stacker.fusion.methods import Method
 from stacker.fusion.pyramid import PyramidFusion
 from stacker.fusion.scoring import FusionParameters
+from stacker.fusion.store import FrameStore
 from stacker.registration.exposure import Levels
 
 
@@ -68,8 +69,9 @@ def test_where_no_frame_reaches_it_is_the_pyramid(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(auto, "preference", lambda blocks, *_: np.ones_like(blocks.luma))
     picture = np.full((440, 600, 3), 130, np.uint8)
     picture[::9, ::7] = 255
-    of_auto = AutoFusion((600, 440), picture.dtype, 3.0, FusionParameters(), scratch_dir=tmp_path)
-    of_pyramid = PyramidFusion((600, 440), picture.dtype, 3.0, FusionParameters())
+    store, setup = FrameStore(tmp_path, picture.dtype), ((600, 440), picture.dtype, 3.0, FusionParameters())
+    of_auto = AutoFusion(PyramidFusion(*setup, store=store), store, 3.0)
+    of_pyramid = PyramidFusion(*setup)
     for index, (turn_deg, scale) in enumerate([(0, 1), (15, 1), (15, 0.6), (14, 0.5)]):
         transform = np.vstack([cv2.getRotationMatrix2D((300, 220), turn_deg, scale), (0, 0, 1)])
         for fusion in (of_auto, of_pyramid):
