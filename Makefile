@@ -21,6 +21,7 @@ $(VENV)/.dev: pyproject.toml $(VENV)/.installed
 	@touch $@
 
 demo: $(VENV)/.installed  ## shoot and stack a simulated subject, say where the picture is
+	@$(BIN)/python -m stacker.fusion.warm  # compiles loops, once, so that stacking keeps up with the first run
 	$(BIN)/rig shoot --start 0 --end 32mm --step auto --name demo
 
 test: lint types imports tests  ## everything CI runs
