@@ -86,6 +86,10 @@ class StackPlan(BaseModel):
         The times that `duration_s` is made of.
     duration_s : float
         Predicted, from the first move until the last frame is here.
+    dof_measured : bool
+        Whether `dof_mm` was measured; its two parts are predicted all the same.
+    calibration : tuple of str
+        What was measured on this set-up and is used here, a line each.
     warnings : tuple of str
         What should be known before pressing the button.
     """
@@ -126,6 +130,8 @@ class StackPlan(BaseModel):
     iso: int | None
     timing: StackTiming
     duration_s: float
+    dof_measured: bool = False
+    calibration: tuple[str, ...] = ()
     warnings: tuple[str, ...]
 
     @property
@@ -150,6 +156,8 @@ def plan_stack(
     optics: OpticalSetup | None = None,
     view: View | None = None,
     iso: int | None = None,
+    measured_dof_mm: float | None = None,
+    calibration: tuple[str, ...] = (),
 ) -> StackPlan:
     """Plan a stack.
 
@@ -169,6 +177,10 @@ def plan_stack(
         What the frame shows; nothing is known when absent.
     iso : int, optional
         Kept in the plan.
+    measured_dof_mm : float, optional
+        Depth of field as measured; it takes the place of what the optics say.
+    calibration : tuple of str
+        What was measured, for the record.
 
     Returns
     -------
@@ -188,6 +200,7 @@ def plan_stack(
     direction: Literal[1, -1] = -1 if end_mm < start_mm else 1
     check_limits(start_mm, end_mm, rail)
     dof_mm, m = (optics.dof_mm, optics.magnification) if optics else (None, None)
+    dof_mm = measured_dof_mm or dof_mm
     placed = place(start_mm, end_mm, spacing, rail, dof_mm=dof_mm, magnification=m)
     positions = placed.positions_mm
     travel = positions[-1] - positions[0]
@@ -204,7 +217,7 @@ def plan_stack(
         run_up_mm=rail.run_up_mm,
         overlap=placed.overlap,
         max_step_mm=placed.max_step_mm,
-        **_optics_fields(optics),
+        **(_optics_fields(optics) | {"dof_mm": dof_mm}),
         frame_width_mm=view.frame_width_mm,
         pupil_distance_mm=view.pupil_distance_mm,
         framing_growth=growth,
@@ -213,6 +226,8 @@ def plan_stack(
         iso=iso,
         timing=timing,
         duration_s=critical_path_s(positions, rail.run_up_mm, timing),
+        dof_measured=measured_dof_mm is not None,
+        calibration=calibration,
         warnings=(*placed.warnings, *(optics.warnings if optics else ()), *framing_warnings),
     )
 

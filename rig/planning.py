@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rig import units
-from rig.config import RigConfig
+from rig.calibrate.measured import MeasuredSetUp, measured_setup
+from rig.calibrate.records import Calibration, SetUp, read_calibration
+from rig.config import LoadedConfig, RigConfig
 from rig.errors import UserError
 from rig.optics.aperture import ApertureKnowledge, MeasuredAperture, TableRow
 from rig.optics.depth_of_field import entrance_pupil_distance
@@ -17,7 +19,18 @@ from rig.plan import RailGeometry, Spacing, StackPlan, View, plan_stack
 from rig.timing import StackTiming
 from rig.units import CircleOfConfusion
 
-__all__ = ["PlanRequest", "aperture_knowledge", "build_plan", "optical_setup", "with_request"]
+__all__ = [
+    "PlanRequest",
+    "aperture_knowledge",
+    "build_plan",
+    "optical_setup",
+    "plan_for",
+    "setup_of",
+    "with_request",
+]
+
+_SAME_COC = 0.01
+"""Relative: circles of confusion that near are one."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +181,43 @@ def with_request(config: RigConfig, request: PlanRequest) -> RigConfig:
     )
 
 
-def build_plan(config: RigConfig, request: PlanRequest) -> StackPlan:
+def plan_for(loaded: LoadedConfig, request: PlanRequest, *, calibrated: bool = True) -> StackPlan:
+    """Plan a stack on a rig with what its calibration file says of it.
+
+    Parameters
+    ----------
+    loaded : LoadedConfig
+        The rig, and where its file is.
+    request : PlanRequest
+        What to shoot.
+    calibrated : bool
+        False leaves the calibration file out.
+
+    Raises
+    ------
+    RigError
+        As `build_plan`, and when the calibration cannot be read or holds for another set-up.
+    """
+    path = loaded.calibration_path
+    if path is None or not calibrated:
+        return build_plan(loaded.config, request)
+    return build_plan(loaded.config, request, read_calibration(path) or Calibration(), str(path))
+
+
+def setup_of(config: RigConfig, request: PlanRequest) -> SetUp:
+    """Return what names a set-up: lens, body, magnification and aperture as configured or asked for."""
+    config = with_request(config, request)
+    return SetUp(
+        lens=config.lens.name,
+        body=config.camera.model,
+        magnification=_magnification(config, request),
+        aperture=config.capture.aperture,
+    )
+
+
+def build_plan(
+    config: RigConfig, request: PlanRequest, calibration: Calibration | None = None, source: str = ""
+) -> StackPlan:
     """Plan a stack on a rig.
 
     Parameters
@@ -177,6 +226,10 @@ def build_plan(config: RigConfig, request: PlanRequest) -> StackPlan:
         The rig.
     request : PlanRequest
         What to shoot.
+    calibration : Calibration, optional
+        What was measured on it; it outranks what the configuration states, and the request outranks both.
+    source : str
+        What to call the calibration in messages.
 
     Raises
     ------
@@ -187,8 +240,13 @@ def build_plan(config: RigConfig, request: PlanRequest) -> StackPlan:
         option or key to give.
     """
     config = with_request(config, request)
+    measured = MeasuredSetUp(config)
+    if calibration is not None:
+        measured = measured_setup(config, calibration, setup_of(config, request), source)
+        config = measured.config
     rail, capture = config.rail, config.capture
-    optics = optical_setup(config, request)
+    dof_known = measured.dof_mm is not None and request.effective_f_number is None
+    optics = optical_setup(config, request, needed=False if dof_known else None)
     return plan_stack(
         request.start_mm,
         request.end_mm,
@@ -200,7 +258,32 @@ def build_plan(config: RigConfig, request: PlanRequest) -> StackPlan:
         optics=optics,
         view=_view(config, request),
         iso=capture.iso,
+        measured_dof_mm=_measured_dof(measured, config, request, optics) if dof_known else None,
+        calibration=measured.notes,
     )
+
+
+def _measured_dof(
+    measured: MeasuredSetUp, config: RigConfig, request: PlanRequest, optics: OpticalSetup | None
+) -> float:
+    """The measured depth of field, carried to the circle of confusion of this plan."""
+    assert measured.dof_mm is not None
+    assert measured.dof_coc_mm is not None
+    coc, pitch = request.coc or config.capture.coc, config.camera.pixel_pitch_mm
+    if coc.unit == "px" and pitch is None:
+        return measured.dof_mm
+    coc_mm = coc.mm(pitch)
+    if abs(coc_mm / measured.dof_coc_mm - 1) <= _SAME_COC:
+        return measured.dof_mm
+    asked = replace(request, coc=CircleOfConfusion(measured.dof_coc_mm, "mm"))
+    before = optical_setup(config, asked, needed=False)
+    if optics is None or before is None:
+        raise UserError(
+            "the depth of field was measured for a circle of confusion of "
+            f"{units.format_length(measured.dof_coc_mm)}, not {units.format_length(coc_mm)}; to carry it "
+            "over, magnification and aperture have to be known: give them, or measure again with this --coc"
+        )
+    return measured.dof_mm * optics.dof_mm / before.dof_mm
 
 
 def _timing(config: RigConfig) -> StackTiming:
@@ -265,15 +348,25 @@ def aperture_knowledge(config: RigConfig, request: PlanRequest) -> ApertureKnowl
     )
 
 
-def optical_setup(config: RigConfig, request: PlanRequest) -> OpticalSetup | None:
+def optical_setup(
+    config: RigConfig, request: PlanRequest, *, needed: bool | None = None
+) -> OpticalSetup | None:
     """Return the optics of the set-up, or None when the magnification or aperture is unknown and not needed.
+
+    Parameters
+    ----------
+    config, request
+        The rig, and what to shoot.
+    needed : bool, optional
+        Whether the plan depends on it: by default when the request leaves the step to the depth of field.
 
     Raises
     ------
     UserError
         When a step has to be worked out and something for it is missing.
     """
-    needed = request.step_mm is None and request.frames is None
+    if needed is None:
+        needed = request.step_mm is None and request.frames is None
     m = _magnification(config, request)
     if m is None:
         if needed:

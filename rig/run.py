@@ -11,43 +11,30 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from rig.axes.base import FocusAxis, PositionTrust
 from rig.axes.motion import Approach, Approached, travel_envelope
-from rig.axes.registry import open_axis
-from rig.cameras.base import Camera, CapturedFile, LockRequest
-from rig.cameras.registry import open_camera
+from rig.cameras.base import CapturedFile, LockRequest
 from rig.clock import Clock, ScaledClock
 from rig.config import RigConfig
-from rig.errors import Interrupted, MotionError, PositionUnknownError, RigError, UserError
+from rig.connection import Connection
+from rig.errors import Interrupted, RigError, UserError
 from rig.events import EventBus, Note, PreflightPassed, RunFinished, RunStarted, StackReady, Subscriber
 from rig.inspect import frame_levels
 from rig.live import LiveGeometry, LiveStacker
+from rig.operator import Operator
 from rig.plan import StackPlan
-from rig.preflight import check_levels, check_room, check_travel, lock_exposure
+from rig.preflight import check_levels, check_room, check_travel
 from rig.runner import Runner, RunSettings
 from rig.session import RunState, Session
-from rig.simulate import Bench, bench_order
-from rig.state import RigLock
+from rig.simulate import bench_order
 from rig.stopping import Stopper
 from rig.timing import critical_path_s
 
 __all__ = ["Operator", "Outcome", "SessionRun", "ShootOptions"]
 
 _READABLE = {".jpg", ".jpeg", ".png", ".tif", ".tiff"}
-
-
-class Operator(Protocol):
-    """The person at the rig, as far as a run needs one."""
-
-    def confirm(self, question: str) -> None:
-        """Ask for a yes; anything else raises UserError."""
-        ...
-
-    def ask_position_mm(self, question: str) -> float:
-        """Ask where the carriage stands; raises UserError when nobody can answer."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -131,16 +118,19 @@ class SessionRun:
         return outcome
 
     def _connected(self, teardown: ExitStack, here_is_mm: float) -> Outcome:
-        rail_port, camera_port = self._ports(teardown, here_is_mm)
-        axis, camera = self._open_devices(teardown, rail_port, camera_port)
+        connection = Connection(
+            self._config, self._session, self._operator, self._stopper, self._bus, self._clock, teardown
+        )
+        rail_port, camera_port = connection.ports(bench_order(self._config, self._plan, here_is_mm))
+        axis = connection.open_axis(rail_port)
+        camera = connection.open_camera(camera_port)
         approach = Approach(direction=self._plan.direction, run_up_mm=self._plan.run_up_mm)
         check_travel(travel_envelope(self._plan.positions_mm, approach), axis.limits)
         self._confirm(axis, here_is_mm, approach)
         self._stopper.check()
         teardown.callback(self._note_position, axis)
-        self._reference(axis, here_is_mm)
-        teardown.callback(camera.restore)
-        locked = self._lock(camera)
+        connection.reference(axis, here_is_mm)
+        locked = connection.lock(camera, self._lock_request())
         runner = self._runner = Runner(
             positions_mm=self._plan.positions_mm,
             axis=axis,
@@ -192,53 +182,6 @@ class SessionRun:
         self._bus.publish(StackReady(result.file, result.frames, result.seconds_after_last_frame))
         return path
 
-    def _ports(self, teardown: ExitStack, here_is_mm: float) -> tuple[str | None, str | None]:
-        """Port names of the simulated bench; None for the configured ones, now held against other rigs."""
-        config = self._config
-        if not config.simulated:
-            assert config.rail.port is not None  # check_real_hardware has seen to it
-            teardown.enter_context(RigLock(config.rail.port, f"session {self._session.folder.name}"))
-            return None, None
-        order = bench_order(config, self._plan, here_is_mm)
-        bench = Bench(order)
-        self._session.journal.append("bench_started", order=order, about=bench.about)
-        teardown.callback(lambda: self._session.journal.append("bench_closed", **bench.close()))
-        return bench.rail_port, bench.camera_port
-
-    def _open_devices(
-        self, teardown: ExitStack, rail_port: str | None, camera_port: str | None
-    ) -> tuple[FocusAxis, Camera]:
-        self._stopper.check()
-        axis = open_axis(self._config.rail.settings(rail_port), self._clock)
-        teardown.callback(axis.close)
-        teardown.callback(self._stopper.release)
-        self._stopper.guard(axis)
-        self._stopper.check()
-        for warning in axis.warnings:
-            self._bus.publish(Note(warning, "warning"))
-        camera = open_camera(self._config.camera.settings(camera_port), self._clock)
-        teardown.callback(camera.close)
-        return axis, camera
-
-    def _reference(self, axis: FocusAxis, here_is_mm: float) -> None:
-        if self._config.rail.reference == "home":
-            try:
-                axis.home()
-            except MotionError:
-                self._stopper.check()  # homing that we stopped ourselves is no fault
-                raise
-        else:
-            axis.set_reference(here_is_mm)
-        position = axis.position()
-        if position.trust is PositionTrust.UNKNOWN:
-            raise PositionUnknownError(f"{axis.name} does not know where it stands; nothing is moved")
-        self._session.journal.append(
-            "reference_set",
-            by=self._config.rail.reference,
-            position_mm=position.value,
-            trust=position.trust.value,
-        )
-
     def _confirm(self, axis: FocusAxis, here_is_mm: float, approach: Approach) -> None:
         """On real hardware: say where the carriage is about to go, before it goes."""
         rail, positions = self._config.rail, self._plan.positions_mm
@@ -261,32 +204,15 @@ class SessionRun:
             f"Positive is towards the subject (towards_subject = {rail.towards_subject!r})."
         )
 
-    def _lock(self, camera: Camera) -> dict[str, str | None]:
+    def _lock_request(self) -> LockRequest:
         capture = self._config.capture
-        report = lock_exposure(
-            camera,
-            LockRequest(
-                shutter_s=self._plan.shutter_s,
-                aperture=self._plan.marked_f_number,
-                iso=self._plan.iso,
-                white_balance=capture.white_balance,
-                image_format=capture.image_format,
-            ),
+        return LockRequest(
+            shutter_s=self._plan.shutter_s,
+            aperture=self._plan.marked_f_number,
+            iso=self._plan.iso,
+            white_balance=capture.white_balance,
+            image_format=capture.image_format,
         )
-        for setting in report.to_ask:
-            question = f"The camera cannot tell its {setting.name}: {setting.message}"
-            if not self._config.simulated:
-                self._operator.confirm(question)
-            else:
-                self._bus.publish(Note(question))
-        settings = {s.name: s.after for s in report.settings}
-        self._session.journal.append(
-            "preflight",
-            camera=vars(camera.describe()),
-            settings=settings,
-            verdicts={s.name: s.verdict.value for s in report.settings},
-        )
-        return settings
 
     def _run_settings(self) -> RunSettings:
         timing = self._plan.timing

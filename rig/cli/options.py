@@ -9,6 +9,7 @@ import typer
 
 __all__ = [
     "ApertureOption",
+    "CalibratedOption",
     "CocOption",
     "ConfigOption",
     "EffectiveApertureOption",
@@ -127,6 +128,13 @@ ConfigOption: TypeAlias = Annotated[
         "-c",
         metavar="FILE",
         help="The rig's TOML file. Else ./rig.toml, else your own, else the simulated bench.",
+    ),
+]
+CalibratedOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--calibration/--no-calibration",
+        help="Use what was measured on this set-up (the calibration file that the configuration names).",
     ),
 ]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]

@@ -62,6 +62,8 @@ def plan_rows(plan: StackPlan, loaded: LoadedConfig) -> Iterator[tuple[str, str]
     yield "exposure", _exposure_text(plan)
     yield "duration", f"{format_duration(plan.duration_s)} ({_per_frame_text(plan)})"
     yield from _framing_rows(plan)
+    for line in plan.calibration:
+        yield "measured", line
 
 
 def _optics_rows(plan: StackPlan) -> Iterator[tuple[str, str]]:
@@ -77,7 +79,8 @@ def _optics_rows(plan: StackPlan) -> Iterator[tuple[str, str]]:
     parts = ""
     if plan.dof_geometric_mm is not None and plan.dof_wave_mm is not None:
         geometric, wave = format_length(plan.dof_geometric_mm), format_length(plan.dof_wave_mm)
-        parts = f" (geometric {geometric}, diffraction {wave})"
+        how = "measured; predicted: " if plan.dof_measured else ""
+        parts = f" ({how}geometric {geometric}, diffraction {wave})"
     yield "depth of field", format_length(plan.dof_mm) + parts
     if plan.coc_mm is not None:
         pixels = "" if plan.pixel_pitch_mm is None else f" = {plan.coc_mm / plan.pixel_pitch_mm:.3g} px"

@@ -6,6 +6,7 @@ import typer
 
 from rig.cli.options import (
     ApertureOption,
+    CalibratedOption,
     CocOption,
     ConfigOption,
     EffectiveApertureOption,
@@ -43,12 +44,13 @@ def plan(
     shutter: ShutterOption = None,
     iso: IsoOption = None,
     config: ConfigOption = None,
+    calibrated: CalibratedOption = True,
     as_json: JsonOption = False,
 ) -> None:
     """Show the stack that would be shot: step, positions, depth of field, duration. Nothing moves."""
     from rig.cli.output import show_plan  # imports of commands wait until they run
     from rig.config import load_config
-    from rig.planning import PlanRequest, build_plan
+    from rig.planning import PlanRequest, plan_for
 
     loaded = load_config(config)
     request = PlanRequest.from_text(
@@ -65,4 +67,4 @@ def plan(
         shutter=shutter,
         iso=iso,
     )
-    show_plan(build_plan(loaded.config, request), loaded, as_json=as_json)
+    show_plan(plan_for(loaded, request, calibrated=calibrated), loaded, as_json=as_json)

@@ -14,6 +14,7 @@ import typer
 
 from rig.cli.options import (
     ApertureOption,
+    CalibratedOption,
     CocOption,
     ConfigOption,
     EffectiveApertureOption,
@@ -84,6 +85,7 @@ def shoot(
     shutter: ShutterOption = None,
     iso: IsoOption = None,
     config: ConfigOption = None,
+    calibrated: CalibratedOption = True,
     simulate: SimulateOption = False,
     time_scale: TimeScaleOption = None,
     dry_run: DryRunOption = False,
@@ -100,7 +102,7 @@ def shoot(
     Positions grow towards the subject. Stopped with Ctrl-C, or by a fault, it says how to go on.
     """
     from rig.config import load_config, rehearse
-    from rig.planning import PlanRequest, build_plan
+    from rig.planning import PlanRequest, plan_for
 
     loaded = load_config(config)
     if simulate:
@@ -123,7 +125,7 @@ def shoot(
         shutter=shutter,
         iso=iso,
     )
-    plan = build_plan(loaded.config, request)
+    plan = plan_for(loaded, request, calibrated=calibrated)
     if dry_run:
         from rig.cli.output import show_plan
 

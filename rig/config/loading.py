@@ -42,6 +42,12 @@ class LoadedConfig:
     table: dict[str, Any]
     named: bool = True
 
+    @property
+    def calibration_path(self) -> Path | None:
+        """The calibration file, which need not exist yet; None when the configuration names none."""
+        name = self.config.lens.calibration
+        return None if name is None else self.path.parent / name.expanduser()
+
 
 def config_folder() -> Path:
     """Return the folder of the configurations that come with focusrig.

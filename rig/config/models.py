@@ -192,10 +192,12 @@ class LensConfig(_Table):
 
     ``effective_f_number`` is a measurement on this lens, ``effective_f_numbers`` the maker's table;
     ``unit_focus`` says that the lens focuses by moving as a whole (bellows, extension, enlarging lens).
-    ``pupil_distance`` is v, from the entrance pupil to the plane of focus.
+    ``pupil_distance`` is v, from the entrance pupil to the plane of focus. ``calibration`` names the file of
+    what was measured (``rig calibrate``), in the folder of this configuration unless its path says otherwise.
     """
 
     name: str | None = None
+    calibration: Path | None = None
     magnification: Magnification | None = None
     frame_width_mm: PositiveLength | None = Field(default=None, alias="frame_width")
     focal_length_mm: PositiveLength | None = Field(default=None, alias="focal_length")

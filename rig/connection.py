@@ -1,0 +1,144 @@
+"""Connecting the devices of a configuration, in the order that is safe, for whatever is then done with them.
+
+A stack and a calibration take the same way: the port is held against other rigs, the axis is guarded by the
+stopper before it can move, and everything that is opened is let go of again, whatever happens.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+from rig.axes.base import FocusAxis, PositionTrust
+from rig.axes.registry import open_axis
+from rig.cameras.base import Camera, LockRequest
+from rig.cameras.registry import open_camera
+from rig.clock import Clock
+from rig.config import RigConfig
+from rig.errors import MotionError, PositionUnknownError
+from rig.events import EventBus, Note
+from rig.operator import Operator
+from rig.preflight import lock_exposure
+from rig.session import Session
+from rig.simulate import Bench
+from rig.state import RigLock
+from rig.stopping import Stopper
+
+__all__ = ["Connection"]
+
+
+class Connection:
+    """Opens, references and locks the devices of one run; what is done goes into the session's journal.
+
+    Parameters
+    ----------
+    config : RigConfig
+        Of rail and camera.
+    session : Session
+        Whose journal is told.
+    operator : Operator
+        Is asked what no device can tell.
+    stopper : Stopper
+        Guards the axis.
+    bus : EventBus
+        Is told of warnings.
+    clock : Clock
+        Of the devices.
+    teardown : ExitStack
+        Everything opened is let go of when it closes, last opened first.
+    """
+
+    def __init__(
+        self,
+        config: RigConfig,
+        session: Session,
+        operator: Operator,
+        stopper: Stopper,
+        bus: EventBus,
+        clock: Clock,
+        teardown: ExitStack,
+    ) -> None:
+        self._config, self._session, self._operator = config, session, operator
+        self._stopper, self._bus, self._clock = stopper, bus, clock
+        self._teardown = teardown
+
+    def ports(self, order: dict[str, Any]) -> tuple[str | None, str | None]:
+        """Port names of a bench that plays the order; None for the configured ones, now held for us alone."""
+        config, session = self._config, self._session
+        if not config.simulated:
+            assert config.rail.port is not None  # check_real_hardware has seen to it
+            self._teardown.enter_context(RigLock(config.rail.port, f"session {session.folder.name}"))
+            return None, None
+        bench = Bench(order)
+        session.journal.append("bench_started", order=order, about=bench.about)
+        self._teardown.callback(lambda: session.journal.append("bench_closed", **bench.close()))
+        return bench.rail_port, bench.camera_port
+
+    def open_axis(self, port: str | None) -> FocusAxis:
+        """Connect the rail, and guard it."""
+        self._stopper.check()
+        axis = open_axis(self._config.rail.settings(port), self._clock)
+        self._teardown.callback(axis.close)
+        self._teardown.callback(self._stopper.release)
+        self._stopper.guard(axis)
+        self._stopper.check()
+        for warning in axis.warnings:
+            self._bus.publish(Note(warning, "warning"))
+        return axis
+
+    def open_camera(self, port: str | None) -> Camera:
+        """Connect the camera."""
+        camera = open_camera(self._config.camera.settings(port), self._clock)
+        self._teardown.callback(camera.close)
+        return camera
+
+    def reference(self, axis: FocusAxis, here_is_mm: float) -> None:
+        """Let the axis know where it stands.
+
+        Raises
+        ------
+        PositionUnknownError
+            When it does not know then.
+        """
+        if self._config.rail.reference == "home":
+            try:
+                axis.home()
+            except MotionError:
+                self._stopper.check()  # homing that we stopped ourselves is no fault
+                raise
+        else:
+            axis.set_reference(here_is_mm)
+        position = axis.position()
+        if position.trust is PositionTrust.UNKNOWN:
+            raise PositionUnknownError(f"{axis.name} does not know where it stands; nothing is moved")
+        self._session.journal.append(
+            "reference_set",
+            by=self._config.rail.reference,
+            position_mm=position.value,
+            trust=position.trust.value,
+        )
+
+    def lock(self, camera: Camera, request: LockRequest) -> dict[str, str | None]:
+        """Make the camera manual and fixed, to be put back at the end; returns what is set now.
+
+        Raises
+        ------
+        CameraError
+            When a setting that would change between frames cannot be fixed.
+        """
+        self._teardown.callback(camera.restore)
+        report = lock_exposure(camera, request)
+        for setting in report.to_ask:
+            question = f"The camera cannot tell its {setting.name}: {setting.message}"
+            if not self._config.simulated:
+                self._operator.confirm(question)
+            else:
+                self._bus.publish(Note(question))
+        settings = {s.name: s.after for s in report.settings}
+        self._session.journal.append(
+            "preflight",
+            camera=vars(camera.describe()),
+            settings=settings,
+            verdicts={s.name: s.verdict.value for s in report.settings},
+        )
+        return settings
