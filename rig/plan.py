@@ -253,7 +253,7 @@ def _optics_fields(optics: OpticalSetup | None) -> dict[str, Any]:
     stop = None if optics is None else optics.f_number
     fields["marked_f_number"] = None if stop is None else float(stop_mark(stop))
     fields["effective_f_number"] = None if optics is None else optics.effective.f_number
-    fields["effective_f_number_source"] = None if optics is None else optics.effective.source.value
+    fields["effective_f_number_source"] = None if optics is None else optics.effective.text
     return fields
 
 

@@ -10,6 +10,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from rig.optics.limits import (
+    entrance_pupil_distance,
+    far_depth,
+    hyperfocal_distance,
+    hyperfocal_distance_short,
+    near_depth,
+)
 from rig.optics.numeric import FloatOrArray, checked_positive, tidy
 
 __all__ = [
@@ -18,6 +25,7 @@ __all__ = [
     "combined_dof",
     "entrance_pupil_distance",
     "far_depth",
+    "focus_step_dioptres",
     "geometric_dof",
     "hyperfocal_distance",
     "hyperfocal_distance_short",
@@ -117,6 +125,12 @@ def wave_dof_paraxial(
 ) -> FloatOrArray:
     """Return the paraxial wave depth of field, nλ/NA²: for comparison with published tables.
 
+    Parameters are those of `wave_dof`; total depth in mm. Off by NA²/4n² or more: plan with `wave_dof`.
+
+    References
+    ----------
+    Zerene Stacker documentation, table 2-C; Murphy, Fundamentals of Light Microscopy, table 4-1.
+
     Examples
     --------
     >>> round(wave_dof_paraxial(0.14) * 1000, 1)
@@ -130,6 +144,17 @@ def wave_dof_from_f_number(
     effective_f_number: FloatOrArray, m: FloatOrArray, wavelength: FloatOrArray = WAVELENGTH_MM
 ) -> FloatOrArray:
     """Return the exact wave depth of field in air of a lens given by Ne and m, through NA = m/(2 Ne).
+
+    Parameters
+    ----------
+    effective_f_number, m : float or array
+        Ne and magnification, above 0; Ne above m/2, or there is no such lens in air.
+    wavelength : float or array
+        λ in vacuum, mm.
+
+    References
+    ----------
+    Zerene Stacker documentation, table 2-A (2023 revision) and the example of its calculator.
 
     Examples
     --------
@@ -153,6 +178,10 @@ def combined_dof(geometric: FloatOrArray, wave: FloatOrArray) -> FloatOrArray:
     Against the optical transfer function of a defocused circular pupil (contrast loss up to half Nyquist held
     at the quarter-wave level), for Ne 2.8–64 and pixels of 3.76 and 5.36 µm, this is 0.99–1.14 times the true
     depth. The maximum of the two is 0.81–1.00 (wastes frames), their sum 1.10–1.57 (leaves gaps).
+
+    References
+    ----------
+    `benchmarks.optics` prints these ratios from the Hopkins integral, with code of its own.
 
     Examples
     --------
@@ -239,103 +268,6 @@ def berek_dof(
     return tidy(np.asarray(n) * (wave + np.asarray(k) / (na * np.asarray(total_magnification))))
 
 
-def entrance_pupil_distance(f: FloatOrArray, m: FloatOrArray, P: FloatOrArray = 1.0) -> FloatOrArray:  # noqa: N803
-    """Return the distance from the entrance pupil to the plane of focus: v = f(1/m + 1/P).
-
-    Parameters
-    ----------
-    f : float or array
-        Focal length at this focus, mm, above 0.
-    m, P : float or array
-        Magnification and pupil magnification, above 0, of this focus.
-
-    Returns
-    -------
-    float or array
-        v, mm.
-
-    Examples
-    --------
-    >>> entrance_pupil_distance(150.0, 1.0)
-    300.0
-    """
-    checked_positive(f=f, m=m, P=P)
-    return tidy(np.asarray(f) * (1 / np.asarray(m) + 1 / np.asarray(P)))
-
-
-def near_depth(v: FloatOrArray, pupil: FloatOrArray, c: FloatOrArray, m: FloatOrArray) -> FloatOrArray:
-    """Return how far the geometric depth of field reaches before the plane of focus: v·b/(A + b), b = c/m.
-
-    Parameters
-    ----------
-    v : float or array
-        Entrance pupil to plane of focus, mm (`entrance_pupil_distance`), above 0; for a thin lens the
-        focus distance.
-    pupil : float or array
-        Diameter A of the entrance pupil, mm: f/N.
-    c : float or array
-        Circle of confusion, a diameter, mm.
-    m : float or array
-        Magnification.
-
-    Returns
-    -------
-    float or array
-        Depth before the plane of focus, mm.
-
-    Examples
-    --------
-    >>> round(1000 - near_depth(1000.0, 50 / 16, 0.03, 50 / 950))
-    846
-    """
-    checked_positive(v=v, pupil=pupil, c=c, m=m)
-    b = np.asarray(c) / np.asarray(m)
-    return tidy(np.asarray(v) * b / (np.asarray(pupil) + b))
-
-
-def far_depth(v: FloatOrArray, pupil: FloatOrArray, c: FloatOrArray, m: FloatOrArray) -> FloatOrArray:
-    """Return how far the geometric depth of field reaches behind the plane of focus: v·b/(A − b), b = c/m.
-
-    Parameters are those of `near_depth`. Infinite from the hyperfocal distance on, where A ≤ b.
-
-    Examples
-    --------
-    >>> round(1000 + far_depth(1000.0, 50 / 16, 0.03, 50 / 950))
-    1223
-    """
-    checked_positive(v=v, pupil=pupil, c=c, m=m)
-    b = np.asarray(c, dtype=np.float64) / np.asarray(m)
-    rest = np.asarray(pupil) - b
-    reach = np.divide(
-        np.asarray(v) * b, rest, out=np.full(np.broadcast(v, rest).shape, np.inf), where=rest > 0
-    )
-    return tidy(reach)
-
-
-def hyperfocal_distance(f: FloatOrArray, N: FloatOrArray, c: FloatOrArray) -> FloatOrArray:  # noqa: N803
-    """Return the hyperfocal distance of a thin lens: H = f²/(N c) + f, mm.
-
-    Examples
-    --------
-    >>> round(hyperfocal_distance(50.0, 16.0, 0.03))
-    5258
-    """
-    checked_positive(f=f, N=N, c=c)
-    return tidy(hyperfocal_distance_short(f, N, c) + np.asarray(f))
-
-
-def hyperfocal_distance_short(f: FloatOrArray, N: FloatOrArray, c: FloatOrArray) -> FloatOrArray:  # noqa: N803
-    """Return the short form that some calculators print, f²/(N c), mm.
-
-    Examples
-    --------
-    >>> round(hyperfocal_distance_short(90.0, 2.8, 0.029), 1)
-    99753.7
-    """
-    checked_positive(f=f, N=N, c=c)
-    return tidy(np.asarray(f) ** 2 / (np.asarray(N) * np.asarray(c)))
-
-
 def wave_defocus(
     dz: FloatOrArray, na: FloatOrArray, n: FloatOrArray = 1.0, wavelength: FloatOrArray = WAVELENGTH_MM
 ) -> FloatOrArray:
@@ -347,6 +279,10 @@ def wave_defocus(
         Distance from the plane of focus in object space, mm.
     na, n, wavelength : float or array
         As in `wave_dof`.
+
+    References
+    ----------
+    Path difference between the rim and the axis of the cone; Born and Wolf, section 8.8.
 
     Examples
     --------
@@ -365,7 +301,13 @@ def step_for_overlap(dof: FloatOrArray, overlap: FloatOrArray) -> FloatOrArray:
     dof : float or array
         Total depth of field, in any unit, above 0.
     overlap : float or array
-        Share of the depth of field, below 1; negative leaves gaps.
+        Share of the depth of field, below 1; negative leaves gaps. The worst contrast is lost halfway between
+        two frames: 26 to 33 % at an overlap of 0, 13 to 17 % at 0.3, 7 to 9 % at 0.5
+        (`rig.optics.seams.seam_contrast_loss`).
+
+    References
+    ----------
+    Zerene Stacker documentation: "about 0.7 times the values given".
 
     Examples
     --------
@@ -378,6 +320,15 @@ def step_for_overlap(dof: FloatOrArray, overlap: FloatOrArray) -> FloatOrArray:
 
 def overlap_of_step(dof: FloatOrArray, step: FloatOrArray) -> FloatOrArray:
     """Return the share of the depth of field that neighbouring frames share: 1 − step/d; negative for a gap.
+
+    Parameters
+    ----------
+    dof, step : float or array
+        Total depth of field, above 0, and distance between frames, in one unit.
+
+    References
+    ----------
+    The inverse of `step_for_overlap`.
 
     Examples
     --------
@@ -410,7 +361,11 @@ def lens_focus_step(
     Returns
     -------
     float or array
-        Shift of the image plane between frames, mm; at small m uniform in dioptres.
+        Shift of the image plane between frames, mm; at small m uniform in dioptres (`focus_step_dioptres`).
+
+    References
+    ----------
+    Depth of focus, geometric 2 Ne c and wave ±λ/4, combined as in `combined_dof`.
 
     Examples
     --------
@@ -421,3 +376,36 @@ def lens_focus_step(
     ne = np.asarray(effective_f_number)
     focus = np.hypot(2 * ne * np.asarray(c), 4 * np.asarray(wavelength) * ne**2)
     return step_for_overlap(focus, overlap)
+
+
+def focus_step_dioptres(image_step: FloatOrArray, f: FloatOrArray, m: FloatOrArray) -> FloatOrArray:
+    """Return a step of the image plane as a step of the subject's vergence: Δ'/(f(1 + m))², in dioptres.
+
+    Steps that are even on the sensor's side are even in dioptres as long as m stays small: a lens-focus stack
+    from 2 m to 0.5 m has most of its frames at the near end.
+
+    Parameters
+    ----------
+    image_step : float or array
+        Δ', shift of the image plane between frames, mm (`lens_focus_step`).
+    f : float or array
+        Focal length, mm, above 0.
+    m : float or array
+        Magnification, above 0.
+
+    Returns
+    -------
+    float or array
+        1/m (dioptres).
+
+    References
+    ----------
+    Derivative of 1/s + 1/s' = 1/f with s' = f(1 + m).
+
+    Examples
+    --------
+    >>> round(focus_step_dioptres(lens_focus_step(8.0, 0.0075, 0.3), 50.0, 0.02), 4)
+    0.0498
+    """
+    checked_positive(f=f, m=m)
+    return tidy(1000 * np.asarray(image_step) / (np.asarray(f) * (1 + np.asarray(m))) ** 2)

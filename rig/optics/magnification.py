@@ -53,6 +53,17 @@ def magnification_from_frame(sensor_width: FloatOrArray, frame_width: FloatOrArr
 def frame_width(sensor_width: FloatOrArray, m: FloatOrArray) -> FloatOrArray:
     """Return the width of the plane of focus that fills the frame, mm: sensor width / m.
 
+    Parameters
+    ----------
+    sensor_width : float or array
+        mm, above 0.
+    m : float or array
+        Magnification, above 0.
+
+    References
+    ----------
+    Zerene Stacker documentation, table 1 (frame widths).
+
     Examples
     --------
     >>> frame_width(36.0, 2.0)
@@ -131,6 +142,10 @@ def focal_length_from_distance(
         Distance HH' between the principal planes, mm. Unknown for most lenses; taking 0 is off by up to
         half at 1:1.
 
+    References
+    ----------
+    `subject_to_sensor_distance` solved for f.
+
     Examples
     --------
     >>> round(focal_length_from_distance(1400.0, 0.12), 1)
@@ -159,6 +174,10 @@ def objective_magnification(
     -----
     The numerical aperture, and so the wave part of the depth of field, does not change.
 
+    References
+    ----------
+    m = f_tube/f_objective; Nikon MicroscopyU, "Infinity optical systems".
+
     Examples
     --------
     >>> objective_magnification(10.0, 150.0, 200.0)
@@ -170,6 +189,17 @@ def objective_magnification(
 
 def pixel_pitch(sensor_width: FloatOrArray, pixels: FloatOrArray) -> FloatOrArray:
     """Return the pitch of the pixels, mm: sensor width / pixel count (published pitches disagree by 1 %).
+
+    Parameters
+    ----------
+    sensor_width : float or array
+        Width of the area that the pixels are counted on, mm, above 0.
+    pixels : float or array
+        Pixels across, above 0; those of the delivered picture for its pitch.
+
+    References
+    ----------
+    Makers' specifications give both.
 
     Examples
     --------

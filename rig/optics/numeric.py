@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["FloatOrArray", "checked_positive", "tidy"]
+__all__ = ["FloatOrArray", "checked_positive", "per_distance", "tidy"]
 
 FloatOrArray: TypeAlias = float | npt.NDArray[np.float64]
 """A number, or an array of numbers that numpy broadcasts against the other arguments."""
@@ -29,3 +29,23 @@ def checked_positive(**values: FloatOrArray) -> None:
     for name, value in values.items():
         if not np.all(np.asarray(value) > 0):
             raise ValueError(f"{name} must be above 0, not {value}")
+
+
+def per_distance(**values: FloatOrArray) -> FloatOrArray:
+    """Return 1 over a signed distance: the form in which infinite (telecentric) is no special case.
+
+    Raises
+    ------
+    ValueError
+        When it is 0 or NaN, naming it.
+
+    Examples
+    --------
+    >>> float(per_distance(v=float("inf"))), float(per_distance(v=-200.0))
+    (0.0, -0.005)
+    """
+    ((name, value),) = values.items()
+    distance = np.asarray(value, dtype=np.float64)
+    if np.any(distance == 0) or np.any(np.isnan(distance)):
+        raise ValueError(f"{name} must be a distance other than 0, not {value}")
+    return np.asarray(1 / distance)

@@ -92,7 +92,7 @@ def describe_setup(
         if pixel_pitch_mm is None
         else float(diffraction.best_effective_f_number(pixel_pitch_mm, wavelength_mm))
     )
-    resolution = diffraction.sensor_resolution(ne, pixel_pitch_mm, wavelength_mm) * magnification
+    resolution = float(diffraction.sensor_resolution(ne, pixel_pitch_mm, wavelength_mm)) * magnification
     return OpticalSetup(
         magnification=magnification,
         f_number=f_number,

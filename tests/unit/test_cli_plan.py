@@ -123,7 +123,7 @@ def test_the_table_says_it_all(rig):
     for text in (
         "SIMULATED",
         "36 mm fill the frame",
-        "11.3 at f/5.6 (N(1 + m/P), unit-focusing lens)",
+        "11.3 at f/5.6 (N(1+m/P), unit-focusing lens)",
         "948 µm (geometric 905 µm, diffraction 281 µm)",
         "40 µm = 2 px",
         "2 mm (as given, overlap -111%)",

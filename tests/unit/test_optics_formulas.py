@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import rig.kinematics
 import rig.optics
 import rig.units
-from rig.optics import aperture, diffraction, framing, magnification, stops
+from rig.optics import aperture, diffraction, framing, limits, magnification, seams, stops
 from rig.optics import depth_of_field as dof
 from rig.optics.aperture import ApertureKnowledge, EffectiveSource, MeasuredAperture, TableRow
 from rig.optics.setup import describe_setup
@@ -46,9 +46,10 @@ def test_doctests(module):
     ids=lambda f: f.__name__,
 )
 def test_every_public_formula_has_a_doctest_where_it_computes(formula):
-    if formula.__name__ in {"tidy", "checked_positive"}:
+    if formula.__name__ in {"tidy", "checked_positive", "per_distance"}:
         return
     assert ">>>" in formula.__doc__, f"{formula.__name__} has no example"
+    assert "Parameters" in formula.__doc__, f"{formula.__name__} does not say what its symbols and units are"
 
 
 # Worked examples of the model: 3.76 µm pixels, c = 2 px; columns DoF and step in µm at overlap 0.3.
@@ -194,6 +195,56 @@ def test_telecentric_and_hypercentric_are_no_special_cases():
     assert framing.pupil_distance_from_growth(framing.framing_growth(-300.0, 32.0), 32.0) == pytest.approx(
         -300
     )
+
+
+def test_limits_hold_for_every_entrance_pupil():
+    """Photographic, telecentric and hypercentric: before and behind are one formula in 1/v."""
+    g = dof.geometric_dof(8.0, 0.03, 0.5)
+    for v, longer in ((300.0, "behind"), (math.inf, "neither"), (-300.0, "before")):
+        before, behind = limits.depth_before(g, v), limits.depth_behind(g, v)
+        assert 1 / before - 1 / behind == pytest.approx(2 / v if math.isfinite(v) else 0.0, abs=1e-12)
+        assert {"behind": behind > before, "before": before > behind, "neither": behind == before == g / 2}[
+            longer
+        ]
+    v = limits.entrance_pupil_distance(100.0, 0.5, 0.8)
+    pupil = 100.0 / (8.0 / (1 + 0.5 / 0.8))
+    assert limits.depth_before(g, v) == pytest.approx(limits.near_depth(v, pupil, 0.03, 0.5))
+    assert limits.depth_behind(g, v) == pytest.approx(limits.far_depth(v, pupil, 0.03, 0.5))
+    assert limits.depth_behind(g, np.array([300.0, math.inf, g / 4])) == pytest.approx(
+        [limits.depth_behind(g, 300.0), g / 2, math.inf]
+    )
+
+
+def test_hypercentric_and_telecentric_pupils_by_their_ratio():
+    assert limits.entrance_pupil_distance(100.0, 1.0, np.array([1.0, 0.0, -0.5])) == pytest.approx(
+        [200.0, math.inf, -100.0]
+    )
+
+
+def test_seams_lose_what_the_model_says():
+    """Halfway between frames 13–17 % at an overlap of 0.3, 26–33 % at 0, 7–9 % at 0.5, at any aperture."""
+    for overlap, low, high in ((0.0, 0.26, 0.33), (0.3, 0.13, 0.17), (0.5, 0.07, 0.09)):
+        for ne in (2.8, 5.6, 11, 22, 45):
+            na = 1 / (2 * ne)
+            depth = dof.combined_dof(dof.geometric_dof(ne, 2 * 0.00376, 1.0), dof.wave_dof(na))
+            loss = seams.seam_contrast_loss(dof.step_for_overlap(depth, overlap), na, 1.0, 0.00376)
+            assert low - 0.01 < loss < high + 0.01, (overlap, ne, loss)
+
+
+def test_dioptres_of_a_lens_focus_step():
+    """The step from one image distance to the next, in 1/s, by the lens equation itself."""
+    f, m, step = 50.0, 0.02, 0.05
+    image = f * (1 + m)
+    exact = 1000 * ((1 / f - 1 / (image + step / 2)) - (1 / f - 1 / (image - step / 2)))
+    assert dof.focus_step_dioptres(step, f, m) == pytest.approx(exact, rel=1e-5)
+
+
+def test_resolution_takes_arrays():
+    ne = np.array([2.0, 11.1, 45.0])
+    assert diffraction.sensor_resolution(ne, 0.00376) == pytest.approx(
+        [diffraction.sensor_resolution(x, 0.00376) for x in ne]
+    )
+    assert diffraction.sensor_resolution(ne, None)[0] > 0.5 / 0.00376
 
 
 @pytest.mark.parametrize(
