@@ -11,12 +11,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from hardware_sims.cameras import make_camera
-from hardware_sims.carriage import Carriage
+from hardware_sims.carriage import Carriage, Vibration
 from hardware_sims.clock import SimClock
 from hardware_sims.light import Light
 from hardware_sims.optics import SimLens
 from hardware_sims.rails.grbl import GrblSimulator
+from hardware_sims.scene import Scene
 from hardware_sims.scenes import SCENES, make_scene
+from hardware_sims.scenes.targets import TARGETS, make_target
 from hardware_sims.sensor import Sensor
 from hardware_sims.world import World
 
@@ -48,12 +50,34 @@ def _known_scene(value: object) -> object:
     return value
 
 
+def _known_target(value: object) -> object:
+    if value is not None and value not in TARGETS:
+        raise ValueError(f"there is no target {value!r}; there are {', '.join(TARGETS)}")
+    return value
+
+
 _Length = Annotated[float, BeforeValidator(_length_mm)]
 _Pixels = Annotated[int, Field(ge=64, le=12000)]
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LensTruth(_Model):
+    """What the lens on the bench truly is, where that is not what the configuration says."""
+
+    magnification: float | None = Field(None, gt=0)
+    effective_f_number: float | None = Field(None, gt=0)
+    pupil_distance_mm: float | None = Field(None, gt=0)
+
+
+class VibrationOrder(_Model):
+    """How the camera rings after a stop; see `Vibration`."""
+
+    frequency_hz: float = Field(10.0, gt=0)
+    decay_s: float = Field(0.15, gt=0)
+    coupling: float = Field(1.0, ge=0)
 
 
 class Simulator(_Model):
@@ -81,6 +105,14 @@ class Simulator(_Model):
         State of the body when it is switched on, e.g. ``{"exposure_mode": "A"}``.
     physical_dial : bool
         The mode dial is mechanical: the body refuses to be set to another mode.
+    target : str, optional
+        A target for measuring the set-up stands there instead of the scene.
+    target_at_mm : float
+        Position of the carriage at which the target is in focus; text with a unit.
+    lens : LensTruth
+        What the lens truly is.
+    vibration : VibrationOrder
+        How the camera rings after a stop.
     """
 
     scene: Annotated[str, BeforeValidator(_known_scene)] = "insect"
@@ -93,6 +125,10 @@ class Simulator(_Model):
     depth_mm: Annotated[_Length, Field(gt=0)] | None = Field(None, alias="depth")
     initial: dict[str, str | float] = {}
     physical_dial: bool = False
+    target: Annotated[str | None, BeforeValidator(_known_target)] = None
+    target_at_mm: _Length = Field(0.0, alias="target_at")
+    lens: LensTruth = LensTruth()
+    vibration: VibrationOrder = VibrationOrder()
 
 
 class RailOrder(_Model):
@@ -119,12 +155,20 @@ class CameraOrder(_Model):
 
 
 class LensOrder(_Model):
-    """The lens that is rehearsed, at the magnification in use."""
+    """The lens that is rehearsed, at the magnification in use.
+
+    Focused ``far`` its aperture is not yet the effective one: the same light gives a brighter picture.
+    """
 
     magnification: float = Field(1.0, gt=0)
     f_number: float | None = Field(None, gt=0)
     effective_f_number: float = Field(11.31, gt=0)
     pupil_distance_mm: float = Field(300.0, gt=0)
+    focus: Literal["working", "far"] = "working"
+
+    def truly(self, truth: LensTruth) -> LensOrder:
+        """The lens as it truly is."""
+        return self.model_copy(update={k: v for k, v in truth if v is not None})
 
 
 class ExposureOrder(_Model):
@@ -158,30 +202,37 @@ class Bench:
     """World, rail and camera, running until closed."""
 
     def __init__(self, order: Order) -> None:
-        sim = order.simulator
-        width_mm = order.camera.sensor_width_mm / order.lens.magnification
+        sim, exposure = order.simulator, order.exposure
+        lens = order.lens.truly(sim.lens)
+        width_mm = order.camera.sensor_width_mm / lens.magnification
         proportion = width_mm / _SCENE_WIDTH_MM
         if abs(proportion - 1) < 0.05:  # a 35.7 mm sensor still wants the whole 32 mm
             proportion = 1.0
         self.depth_mm = sim.depth_mm or _SCENE_DEPTH_MM * proportion
         clock = SimClock(sim.time_scale)
         # A lens without an electronic aperture has one stop only; any number then stands for it.
-        f_number = order.lens.f_number or order.lens.effective_f_number
-        carriage = Carriage(backlash_mm=sim.backlash_mm, seed=sim.seed, start_mm=order.rail.start_mm)
+        f_number = lens.f_number or lens.effective_f_number
+        brighter = (lens.effective_f_number / f_number) ** 2 if lens.focus == "far" else 1.0
+        carriage = Carriage(
+            backlash_mm=sim.backlash_mm,
+            vibration=Vibration(**sim.vibration.model_dump()),
+            seed=sim.seed,
+            start_mm=order.rail.start_mm,
+        )
         self.world = World(
-            scene=make_scene(sim.scene, width_mm=width_mm, depth_mm=self.depth_mm, seed=sim.seed),
+            scene=self._scene(sim, width_mm),
             lens=SimLens(
-                magnification=order.lens.magnification,
-                effective_f_number=order.lens.effective_f_number,
+                magnification=lens.magnification,
+                effective_f_number=lens.effective_f_number,
                 f_number=f_number,
-                pupil_distance_mm=order.lens.pupil_distance_mm,
+                pupil_distance_mm=lens.pupil_distance_mm,
             ),
             sensor=Sensor(
                 width_px=sim.pixels[0],
                 height_px=sim.pixels[1],
                 pitch_um=order.camera.sensor_width_mm * 1000.0 / sim.pixels[0],
             ),
-            light=Light(shutter_s=order.exposure.shutter_s, f_number=f_number, iso=order.exposure.iso),
+            light=Light(exposure.shutter_s / brighter, f_number, exposure.iso, flash_exposure=brighter),
             carriage=carriage,
             clock=clock,
             seed=sim.seed,
@@ -220,6 +271,11 @@ class Bench:
             self._open.close()
             raise
 
+    def _scene(self, sim: Simulator, width_mm: float) -> Scene:
+        if sim.target is not None:
+            return make_target(sim.target, width_mm=width_mm, at_mm=sim.target_at_mm, seed=sim.seed)
+        return make_scene(sim.scene, width_mm=width_mm, depth_mm=self.depth_mm, seed=sim.seed)
+
     def ports(self) -> dict[str, Any]:
         """The answer to an order: where the devices are, and what is played."""
         sim = self._order.simulator
@@ -231,7 +287,7 @@ class Bench:
             "rail_pty": self.rail.pty_path,
             "rail_tcp": self.rail.tcp_url,
             "camera_port": self.camera.port_name,
-            "scene": sim.scene,
+            "scene": self.world.scene.name,
             "seed": sim.seed,
             "depth_mm": self.depth_mm,
             "pixels": list(sim.pixels),
