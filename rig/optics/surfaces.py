@@ -165,6 +165,11 @@ def system_matrix(system: System) -> npt.NDArray[np.float64]:
 def stop_matrices(system: System) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return the matrices of the halves: from the first surface to the stop, and from there to the sensor.
 
+    Parameters
+    ----------
+    system : System
+        The lens.
+
     Returns
     -------
     array, array of float64, shape (2, 2)

@@ -36,6 +36,11 @@ rounded surfaces form the image of infinity, on either side: the object distance
 def focal_length(system: System) -> float:
     """Return the focal length, mm, as the lens is focused: −1/C of its matrix; negative when it spreads.
 
+    Parameters
+    ----------
+    system : System
+        The lens at one focus.
+
     Raises
     ------
     ValueError
@@ -81,6 +86,16 @@ def principal_planes(system: System) -> PrincipalPlanes:
     """Return the principal planes and the hiatus HH' between them.
 
     The hiatus is what D = f(2 + m + 1/m) + HH' needs to be exact (`rig.optics.magnification`).
+
+    Parameters
+    ----------
+    system : System
+        The lens at one focus.
+
+    Returns
+    -------
+    PrincipalPlanes
+        In mm; they move with the focus.
 
     Raises
     ------
@@ -141,6 +156,20 @@ def _over(numerator: float, denominator: float) -> float:
 
 def pupils(system: System) -> Pupils:
     """Return where the pupils are and how large one is to the other.
+
+    Parameters
+    ----------
+    system : System
+        The lens at one focus.
+
+    Returns
+    -------
+    Pupils
+        Places in mm, and P.
+
+    References
+    ----------
+    W. J. Smith, Modern Optical Engineering, 4th ed., ch. 9: stops and pupils.
 
     Examples
     --------
