@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from rig.axes.registry import RailSettings, drivers
 from rig.cameras.settings import CameraSettings
-from rig.config.fields import (
+from rig.errors import UserError
+from rig.fields import (
     Acceleration,
     AnyTable,
     Coc,
@@ -28,7 +29,6 @@ from rig.config.fields import (
     Speed,
     Time,
 )
-from rig.errors import UserError
 from rig.optics.stops import true_stop
 from rig.session import DEFAULT_TEMPLATE, check_template
 from rig.units import CircleOfConfusion

@@ -1,4 +1,4 @@
-"""Kinds of values in a configuration: text with units in, plain numbers out."""
+"""Kinds of values in TOML files: text with units in, plain numbers out."""
 
 from __future__ import annotations
 
