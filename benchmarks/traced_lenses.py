@@ -1,8 +1,9 @@
 """Traces every lens of `rig.optics.prescriptions`: ``python -m benchmarks.traced_lenses``.
 
-Prints f, P and v at each focus that the lens's patent gives, the rows that a lens table needs. The working
-f-number beside the one that the patent states is the reason why no such row has one: wide open, with the iris
-as large as at infinity, the trace is faster than the lens.
+Prints f, P and v at each focus that the lens's patent gives; with ``--toml`` in the form that a `pupils` of
+``rig/optics/tables/lenses.toml`` has. The working f-number beside the one that the patent states is the
+reason why no such row has one: wide open, with the iris as large as at infinity, the trace is faster than the
+lens.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import asdict, dataclass
 from rig.optics import prescriptions
 from rig.optics.trace import WORST_CASE_ONLY, trace_lens, wide_open_f_number
 
-__all__ = ["Row", "main", "rows"]
+__all__ = ["Row", "main", "rows", "table_row"]
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,37 @@ def _cell(value: float | None, digits: int) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
+def table_row(row: Row) -> str:
+    """Write a focus as an inline table of TOML, rounded as lens tables are.
+
+    The magnification is the printed one, unless the patent's own surfaces miss it by more than they round.
+    """
+    as_printed = math.isclose(row.magnification, row.printed_magnification, rel_tol=0.005)
+    m = f"{row.printed_magnification:g}" if as_printed else f"{row.magnification:.2f}"
+    return (
+        f'{{ magnification = {m}, focal_length = "{row.focal_length_mm:.1f} mm", '
+        f'pupil_ratio = {row.pupil_ratio:.3f}, pupil_distance = "{_cell(row.pupil_to_object_mm, 0)} mm" }}'
+    )
+
+
+def _toml(traced: Sequence[Row]) -> Iterator[str]:
+    for name, patent in dict.fromkeys((row.name, row.patent) for row in traced):
+        yield f'[[lens]]\nname = "{name}"\npupils = ['
+        yield from (f"  {table_row(row)}," for row in traced if row.name == name and row.magnification)
+        yield f']\npupil_source = "traced from {patent}"\n'
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the rows."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.traced_lenses", description=__doc__)
     parser.add_argument("--json", action="store_true", help="full digits, for programs")
-    if parser.parse_args(arguments).json:
+    parser.add_argument("--toml", action="store_true", help="as rows of the lens table")
+    options = parser.parse_args(arguments)
+    if options.json:
         print(json.dumps([asdict(row) for row in rows()], indent=1))
+        return 0
+    if options.toml:
+        print("\n".join(_toml(list(rows()))), end="")
         return 0
     print(f"{'lens':47}{'m':>7}{'f mm':>8}{'P':>7}{'v mm':>8}{'D mm':>8}{'Ne open':>9}{'patent':>8}")
     for row in rows():

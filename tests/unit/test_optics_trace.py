@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
-import sys
-from pathlib import Path
+import tomllib
 
 import numpy as np
 import pytest
@@ -14,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from benchmarks import traced_lenses
 from rig.optics import prescriptions
 from rig.optics.aperture import effective_f_number
 from rig.optics.magnification import subject_to_sensor_distance
@@ -236,13 +235,30 @@ def test_every_prescription_says_where_it_is_from():
         assert [state.magnification for state in lens.states] == sorted(s.magnification for s in lens.states)
 
 
-def test_the_command_prints_the_rows():
-    root = Path(__file__).parents[2]
-    command = [sys.executable, "-m", "benchmarks.traced_lenses", "--json"]
-    rows = json.loads(subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout)
+def test_the_command_prints_the_rows(capsys):
+    traced_lenses.main(["--json"])
+    rows = json.loads(capsys.readouterr().out)
     sigma = next(r for r in rows if r["key"] == "sigma-105-2.8-dg-dn" and r["printed_magnification"] == 1)
     assert sigma["pupil_to_object_mm"] == pytest.approx(300.0, abs=0.05)
-    assert len(rows) == sum(len(prescriptions.load(key).states) for key in prescriptions.available())
+    assert len(rows) == len(every_focus())
+
+    traced_lenses.main(["--toml"])
+    table = {lens["name"]: lens["pupils"] for lens in tomllib.loads(capsys.readouterr().out)["lens"]}
+    assert len(table) == len(prescriptions.available())
+    assert {row["magnification"] for row in table["Nikon AF-S VR Micro-Nikkor 105mm f/2.8G IF-ED"]} == {
+        0.49,
+        0.99,
+    }
+    closest = {
+        "magnification": 1.4,
+        "focal_length": "36.0 mm",
+        "pupil_ratio": 0.388,
+        "pupil_distance": "118 mm",
+    }
+    assert table["Canon RF 100mm f/2.8L Macro IS USM"][-1] == closest
+
+    traced_lenses.main([])
+    assert "worst case" in capsys.readouterr().out
 
 
 def _by_snell(system, height_mm, slope):
