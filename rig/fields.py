@@ -8,18 +8,20 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, Field
 
-from rig import units
+from rig import sizes, units
 from rig.errors import UserError
 
 __all__ = [
     "Acceleration",
     "AnyTable",
+    "Bytes",
     "Coc",
     "Count",
     "FNumber",
     "Length",
     "LengthOrZero",
     "Magnification",
+    "Pixels",
     "PositiveLength",
     "PositiveTime",
     "PupilDistance",
@@ -92,6 +94,10 @@ Speed = Annotated[float, _refuse_negative(units.parse_speed_mm_s, "2 mm/s", zero
 """A speed above 0, in mm/s."""
 Acceleration = Annotated[float, _refuse_negative(units.parse_acceleration_mm_s2, "50 mm/s^2", zero=False)]
 """An acceleration above 0, in mm/s²."""
+Bytes = Annotated[int, _reader(sizes.parse_bytes)]
+"""A size of files, in bytes: ``"60 MB"``."""
+Pixels = Annotated[int, _reader(sizes.parse_pixels)]
+"""A width in pixels: ``"2000px"``."""
 FNumber = Annotated[float, _reader(_marked)]
 """An f-number as marked: 5.6 for ``"f/5.6"``."""
 Magnification = Annotated[float, _reader(units.parse_magnification)]

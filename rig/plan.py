@@ -15,11 +15,12 @@ from rig.errors import UserError
 from rig.optics.framing import field_of_last_frame, framing_growth
 from rig.optics.setup import OpticalSetup
 from rig.optics.stops import stop_mark
-from rig.positions import RailGeometry, Spacing, StepSource, check_limits, place
+from rig.positions import RailGeometry, check_limits, place
+from rig.spacing import Spacing, StepSource
 from rig.timing import StackTiming, critical_path_s
 from rig.units import format_length
 
-__all__ = ["RailGeometry", "Spacing", "StackPlan", "View", "plan_stack"]
+__all__ = ["Picture", "RailGeometry", "Spacing", "StackPlan", "View", "plan_stack"]
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,38 @@ class View:
     working_distance_mm: float | None = None
 
 
+@dataclass(frozen=True)
+class Picture:
+    """What becomes of a frame: the sensor's pixels, those delivered, and the room its files take.
+
+    Parameters
+    ----------
+    pixel_pitch_mm : float, optional
+        Of the sensor.
+    deliver_px : int, optional
+        Width of the picture to be delivered; None for the frame as it is.
+    delivered_pixel_mm : float, optional
+        Its pixel, on the sensor.
+    frame_bytes : int, optional
+        Size of a frame's files.
+    frame_bytes_source : str, optional
+        How that is known.
+    warnings : tuple of str
+    """
+
+    pixel_pitch_mm: float | None = None
+    deliver_px: int | None = None
+    delivered_pixel_mm: float | None = None
+    frame_bytes: int | None = None
+    frame_bytes_source: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
 class StackPlan(BaseModel):
     """A stack before it is shot: frozen, and the same after a trip through JSON.
 
-    Lengths in mm, times in s. What depends on knowledge that was not there is None (null).
+    Lengths in mm, times in s. What depends on knowledge that was not there is None (null). Plans of format 1,
+    in journals of older sessions, lack the fields that have a default here.
 
     Attributes
     ----------
@@ -51,13 +80,17 @@ class StackPlan(BaseModel):
     step_source : {"auto", "given", "frames"}
         Whether the depth of field, ``--step`` or ``--frames`` decided.
     frames : int
-        Number of positions.
+        Number of positions, those of the margin included.
+    margin_frames : int
+        How many of them lie before the start that was asked for, and as many beyond the end.
     direction : {1, -1}
         1 towards the subject.
     travel_mm : float
         From first to last position.
     run_up_mm : float
         One-sided approach to the first position, against `direction`.
+    limits_mm : tuple of float, or None
+        The rail's limits, low and high.
     overlap : float or None
         Share of the depth of field that neighbours share; negative leaves gaps.
     max_step_mm : float or None
@@ -67,7 +100,12 @@ class StackPlan(BaseModel):
     effective_f_number, effective_f_number_source : float and str, or None
         Ne and how it came to be known.
     numerical_aperture, coc_mm, pixel_pitch_mm : float or None
-        On the subject's side; circle of confusion, a diameter on the sensor; pitch of the pixels.
+        On the subject's side; circle of confusion, a diameter on the sensor; pitch of the sensor's pixels.
+    deliver_px, delivered_pixel_mm : int and float, or None
+        Width of the picture to be delivered, and its pixel on the sensor: c counts these pixels then, and
+        what is said of diffraction holds for them.
+    frame_bytes, frame_bytes_source : int and str, or None
+        Size of a frame's files, and how it is known.
     dof_mm, dof_geometric_mm, dof_wave_mm : float or None
         Total depth of field and its two parts.
     airy_diameter_mm, best_effective_f_number, subject_resolution_lp_mm : float or None
@@ -96,16 +134,18 @@ class StackPlan(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
-    format_version: Literal[1] = 1
+    format_version: Literal[1, 2] = 2
     positions_mm: tuple[float, ...]
     start_mm: float
     end_mm: float
     step_mm: float | None
     step_source: StepSource
     frames: int
+    margin_frames: int = 0
     direction: Literal[1, -1]
     travel_mm: float
     run_up_mm: float
+    limits_mm: tuple[float, float] | None = None
     overlap: float | None
     max_step_mm: float | None
     magnification: float | None
@@ -116,6 +156,10 @@ class StackPlan(BaseModel):
     numerical_aperture: float | None
     coc_mm: float | None
     pixel_pitch_mm: float | None
+    deliver_px: int | None = None
+    delivered_pixel_mm: float | None = None
+    frame_bytes: int | None = None
+    frame_bytes_source: str | None = None
     dof_mm: float | None
     dof_geometric_mm: float | None
     dof_wave_mm: float | None
@@ -133,6 +177,11 @@ class StackPlan(BaseModel):
     dof_measured: bool = False
     calibration: tuple[str, ...] = ()
     warnings: tuple[str, ...]
+
+    @property
+    def total_bytes(self) -> int | None:
+        """Room that all frames take."""
+        return None if self.frame_bytes is None else self.frames * self.frame_bytes
 
     @property
     def approach_mm(self) -> float:
@@ -155,6 +204,7 @@ def plan_stack(
     *,
     optics: OpticalSetup | None = None,
     view: View | None = None,
+    picture: Picture | None = None,
     iso: int | None = None,
     measured_dof_mm: float | None = None,
     calibration: tuple[str, ...] = (),
@@ -175,6 +225,8 @@ def plan_stack(
         Needed when neither step nor frames are given.
     view : View, optional
         What the frame shows; nothing is known when absent.
+    picture : Picture, optional
+        What becomes of a frame; its full pixels are delivered when absent.
     iso : int, optional
         Kept in the plan.
     measured_dof_mm : float, optional
@@ -197,6 +249,7 @@ def plan_stack(
         if not math.isfinite(value):
             raise UserError(f"{name} {value} is not a position; write a length such as 12.5mm")
     view = view or View()
+    picture = picture or Picture(pixel_pitch_mm=optics.pixel_pitch_mm if optics else None)
     direction: Literal[1, -1] = -1 if end_mm < start_mm else 1
     check_limits(start_mm, end_mm, rail)
     dof_mm, m = (optics.dof_mm, optics.magnification) if optics else (None, None)
@@ -212,12 +265,19 @@ def plan_stack(
         step_mm=placed.step_mm,
         step_source=placed.source,
         frames=len(positions),
+        margin_frames=spacing.margin,
         direction=direction,
         travel_mm=abs(travel),
         run_up_mm=rail.run_up_mm,
+        limits_mm=(rail.low_mm, rail.high_mm),
         overlap=placed.overlap,
         max_step_mm=placed.max_step_mm,
         **(_optics_fields(optics) | {"dof_mm": dof_mm}),
+        pixel_pitch_mm=picture.pixel_pitch_mm,
+        deliver_px=picture.deliver_px,
+        delivered_pixel_mm=picture.delivered_pixel_mm,
+        frame_bytes=picture.frame_bytes,
+        frame_bytes_source=picture.frame_bytes_source,
         frame_width_mm=view.frame_width_mm,
         pupil_distance_mm=view.pupil_distance_mm,
         framing_growth=growth,
@@ -228,7 +288,12 @@ def plan_stack(
         duration_s=critical_path_s(positions, rail.run_up_mm, timing),
         dof_measured=measured_dof_mm is not None,
         calibration=calibration,
-        warnings=(*placed.warnings, *(optics.warnings if optics else ()), *framing_warnings),
+        warnings=(
+            *placed.warnings,
+            *picture.warnings,
+            *(optics.warnings if optics else ()),
+            *framing_warnings,
+        ),
     )
 
 
@@ -237,7 +302,6 @@ _OPTICS_FIELDS = (
     "f_number",
     "numerical_aperture",
     "coc_mm",
-    "pixel_pitch_mm",
     "dof_mm",
     "dof_geometric_mm",
     "dof_wave_mm",

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from rig import units
 from rig.calibrate.measured import MeasuredSetUp, measured_setup
 from rig.calibrate.records import Calibration, SetUp, read_calibration
 from rig.config import LoadedConfig, RigConfig
+from rig.delivery import circle_of_confusion, picture_of, pixel_mm
 from rig.errors import UserError
+from rig.limits import PlanLimits, Room, check_length
 from rig.optics.aperture import ApertureKnowledge, MeasuredAperture, TableRow
 from rig.optics.depth_of_field import entrance_pupil_distance
 from rig.optics.magnification import frame_width, magnification_from_frame, objective_magnification
 from rig.optics.setup import OpticalSetup, describe_setup
 from rig.optics.stops import true_stop
 from rig.plan import RailGeometry, Spacing, StackPlan, View, plan_stack
+from rig.request import PlanRequest
 from rig.timing import StackTiming
 from rig.units import CircleOfConfusion
 
@@ -25,147 +28,13 @@ __all__ = [
     "build_plan",
     "optical_setup",
     "plan_for",
+    "plan_limits",
     "setup_of",
     "with_request",
 ]
 
 _SAME_COC = 0.01
 """Relative: circles of confusion that near are one."""
-
-
-@dataclass(frozen=True)
-class PlanRequest:
-    """What the operator asks for; None takes the configuration's value.
-
-    Parameters
-    ----------
-    start_mm, end_mm : float
-        First and last position.
-    step_mm : float, optional
-        None for the step that the depth of field allows (``--step auto``).
-    frames : int, optional
-        Number of frames instead of a step.
-    overlap : float, optional
-        Share of the depth of field.
-    coc : CircleOfConfusion, optional
-    magnification, frame_width_mm : float, optional
-        At most one of them.
-    marked_f_number : float, optional
-        As the ring or body says it: 5.6.
-    effective_f_number : float, optional
-        Known for this set-up.
-    shutter_s : float, optional
-    iso : int, optional
-    """
-
-    start_mm: float
-    end_mm: float
-    step_mm: float | None = None
-    frames: int | None = None
-    overlap: float | None = None
-    coc: CircleOfConfusion | None = None
-    magnification: float | None = None
-    frame_width_mm: float | None = None
-    marked_f_number: float | None = None
-    effective_f_number: float | None = None
-    shutter_s: float | None = None
-    iso: int | None = None
-
-    @classmethod
-    def from_text(
-        cls,
-        *,
-        start: str,
-        end: str,
-        step: str = "auto",
-        frames: int | None = None,
-        overlap: str | None = None,
-        coc: str | None = None,
-        magnification: str | None = None,
-        frame_width: str | None = None,
-        aperture: str | None = None,
-        effective_aperture: str | None = None,
-        shutter: str | None = None,
-        iso: int | None = None,
-    ) -> PlanRequest:
-        """Read the options of a command line; a length without unit is in mm there, a time in s.
-
-        Raises
-        ------
-        UserError
-            With option, value, and what would be right.
-        """
-        if magnification is not None and frame_width is not None:
-            raise UserError("--magnification and --frame-width say the same thing twice: give one")
-        if iso is not None and iso <= 0:
-            raise UserError(f"--iso: {iso} is not above 0; write for instance 100")
-        return cls(
-            start_mm=units.parse_length_mm(start, "--start", bare="accept"),
-            end_mm=units.parse_length_mm(end, "--end", bare="accept"),
-            step_mm=None if step.strip().lower() == "auto" else _step(step),
-            frames=frames,
-            overlap=_overlap(overlap),
-            coc=None if coc is None else units.parse_circle_of_confusion(coc, "--coc"),
-            magnification=None
-            if magnification is None
-            else units.parse_magnification(magnification, "--magnification"),
-            frame_width_mm=_positive_length(frame_width, "--frame-width"),
-            marked_f_number=None
-            if aperture is None
-            else units.parse_f_number(aperture, "--aperture", as_marked=True),
-            effective_f_number=None
-            if effective_aperture is None
-            else units.parse_f_number(effective_aperture, "--effective-aperture", as_marked=True),
-            shutter_s=_shutter(shutter),
-            iso=iso,
-        )
-
-
-def _step(text: str) -> float:
-    try:
-        step = units.parse_length_mm(text, "--step", bare="accept")
-    except UserError as err:
-        raise UserError(f"{err}, or auto") from err
-    if not step > 0:
-        raise UserError(
-            f'--step: "{text}" is not above 0; write a length such as 0.2mm, or auto (the direction follows '
-            "from "
-            "--start and --end)"
-        )
-    return step
-
-
-def _overlap(text: str | None) -> float | None:
-    if text is None:
-        return None
-    right = "a share such as 0.3, or 30%"
-    number = text.strip()
-    share = (
-        units.parse_number(number[:-1], "--overlap", right) / 100
-        if number.endswith("%")
-        else units.parse_number(number, "--overlap", right)
-    )
-    if not 0 <= share < 1:
-        raise UserError(f'--overlap: "{text}" is not a share from 0 to under 1; write {right}')
-    return share
-
-
-def _positive_length(text: str | None, what: str) -> float | None:
-    if text is None:
-        return None
-    length = units.parse_length_mm(text, what, bare="accept")
-    if not length > 0:
-        raise UserError(f'{what}: "{text}" is not above 0; write a length such as 36mm')
-    return length
-
-
-def _shutter(text: str | None) -> float | None:
-    if text is None:
-        return None
-    shutter = units.parse_time_s(text, "--shutter", bare="accept")
-    if not shutter > 0:
-        raise UserError(f'--shutter: "{text}" is not above 0; write a time such as 1/8s')
-    return shutter
 
 
 def with_request(config: RigConfig, request: PlanRequest) -> RigConfig:
@@ -181,7 +50,9 @@ def with_request(config: RigConfig, request: PlanRequest) -> RigConfig:
     )
 
 
-def plan_for(loaded: LoadedConfig, request: PlanRequest, *, calibrated: bool = True) -> StackPlan:
+def plan_for(
+    loaded: LoadedConfig, request: PlanRequest, *, calibrated: bool = True, disk: Room | None = None
+) -> StackPlan:
     """Plan a stack on a rig with what its calibration file says of it.
 
     Parameters
@@ -192,6 +63,8 @@ def plan_for(loaded: LoadedConfig, request: PlanRequest, *, calibrated: bool = T
         What to shoot.
     calibrated : bool
         False leaves the calibration file out.
+    disk : Room, optional
+        As in `build_plan`.
 
     Raises
     ------
@@ -200,8 +73,8 @@ def plan_for(loaded: LoadedConfig, request: PlanRequest, *, calibrated: bool = T
     """
     path = loaded.calibration_path
     if path is None or not calibrated:
-        return build_plan(loaded.config, request)
-    return build_plan(loaded.config, request, read_calibration(path) or Calibration(), str(path))
+        return build_plan(loaded.config, request, disk=disk)
+    return build_plan(loaded.config, request, read_calibration(path) or Calibration(), str(path), disk=disk)
 
 
 def setup_of(config: RigConfig, request: PlanRequest) -> SetUp:
@@ -216,7 +89,12 @@ def setup_of(config: RigConfig, request: PlanRequest) -> SetUp:
 
 
 def build_plan(
-    config: RigConfig, request: PlanRequest, calibration: Calibration | None = None, source: str = ""
+    config: RigConfig,
+    request: PlanRequest,
+    calibration: Calibration | None = None,
+    source: str = "",
+    *,
+    disk: Room | None = None,
 ) -> StackPlan:
     """Plan a stack on a rig.
 
@@ -230,14 +108,18 @@ def build_plan(
         What was measured on it; it outranks what the configuration states, and the request outranks both.
     source : str
         What to call the calibration in messages.
+    disk : Room, optional
+        The free room where the frames will go; not compared when absent.
 
     Raises
     ------
     LimitError
         When the travel, run-up included, leaves the rail's limits.
     UserError
-        When something asked for cannot be done, or something needed is not known; the message says which
-        option or key to give.
+        When something asked for cannot be done or is longer than allowed, or something needed is not known;
+        the message says which option or key to give.
+    DataError
+        When the frames do not fit on the disk.
     """
     config = with_request(config, request)
     measured = MeasuredSetUp(config)
@@ -247,19 +129,35 @@ def build_plan(
     rail, capture = config.rail, config.capture
     dof_known = measured.dof_mm is not None and request.effective_f_number is None
     optics = optical_setup(config, request, needed=False if dof_known else None)
-    return plan_stack(
+    plan = plan_stack(
         request.start_mm,
         request.end_mm,
         Spacing(
-            request.step_mm, request.frames, capture.overlap if request.overlap is None else request.overlap
+            request.step_mm,
+            request.frames,
+            capture.overlap if request.overlap is None else request.overlap,
+            request.margin,
+            request.max_frames or capture.max_frames,
         ),
         RailGeometry(rail.steps_per_mm, *rail.limits_mm, rail.backlash_mm),
         _timing(config),
         optics=optics,
         view=_view(config, request),
+        picture=picture_of(config, request),
         iso=capture.iso,
         measured_dof_mm=_measured_dof(measured, config, request, optics) if dof_known else None,
         calibration=measured.notes,
+    )
+    check_length(plan, plan_limits(config, request, disk))
+    return plan
+
+
+def plan_limits(config: RigConfig, request: PlanRequest, disk: Room | None) -> PlanLimits:
+    """Return what a plan must not exceed: the operator's word, else the configuration's."""
+    return PlanLimits(
+        max_duration_s=request.max_duration_s or config.capture.max_duration_s,
+        card_bytes=request.card_bytes or config.camera.card_bytes,
+        disk=disk,
     )
 
 
@@ -269,13 +167,13 @@ def _measured_dof(
     """The measured depth of field, carried to the circle of confusion of this plan."""
     assert measured.dof_mm is not None
     assert measured.dof_coc_mm is not None
-    coc, pitch = request.coc or config.capture.coc, config.camera.pixel_pitch_mm
+    coc, pitch = circle_of_confusion(config, request), pixel_mm(config, request)
     if coc.unit == "px" and pitch is None:
         return measured.dof_mm
     coc_mm = coc.mm(pitch)
     if abs(coc_mm / measured.dof_coc_mm - 1) <= _SAME_COC:
         return measured.dof_mm
-    asked = replace(request, coc=CircleOfConfusion(measured.dof_coc_mm, "mm"))
+    asked = replace(request, coc=CircleOfConfusion(measured.dof_coc_mm, "mm"), deliver_px=None)
     before = optical_setup(config, asked, needed=False)
     if optics is None or before is None:
         raise UserError(
@@ -375,8 +273,8 @@ def optical_setup(
                 "--frame-width (or magnification in [lens]), or state --step or --frames"
             )
         return None
-    coc = request.coc or config.capture.coc
-    pitch = config.camera.pixel_pitch_mm
+    coc = circle_of_confusion(config, request)
+    pitch = pixel_mm(config, request)
     if coc.unit == "px" and pitch is None and not needed:
         return None
     f_number = (

@@ -5,18 +5,31 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from rig.atomic import storage_error
 from rig.axes.base import AxisLimits
 from rig.cameras.base import Camera, LockReport, LockRequest
-from rig.errors import CameraError, DataError, LimitError
+from rig.errors import CameraError, DataError, LimitError, UserError
 from rig.inspect import FrameLevels
+from rig.limits import Room
 
-__all__ = ["CLIPPING_LIMIT", "check_levels", "check_room", "check_travel", "lock_exposure"]
+__all__ = [
+    "CLIPPING_LIMIT",
+    "check_frame_size",
+    "check_levels",
+    "check_room",
+    "check_travel",
+    "free_room",
+    "lock_exposure",
+]
 
 CLIPPING_LIMIT = 0.005
 """Share of clipped pixels above which a test frame is refused: larger highlights bloom into the stack."""
 
 BLACK_LEVEL = 3.0
 """Mean of 255 under which a test frame counts as black: lens cap on, flash silent, no light."""
+
+_SAME_WIDTH = 0.01
+"""Relative: published pixel pitches disagree by that, and so little changes a depth of field by 1 or 2 %."""
 
 _OUTPUTS_BYTES_PER_PX = 8
 """Room for what the stacker writes: a 16-bit TIFF and a preview."""
@@ -68,6 +81,63 @@ def check_levels(levels: FrameLevels, *, accept_clipping: bool) -> None:
             f"{levels.clipped_fraction:.1%} of the test frame is clipped (limit {CLIPPING_LIMIT:.1%}): "
             "shorten the exposure or dim the light, or pass --accept-clipping"
         )
+
+
+def check_frame_size(
+    frame_px: tuple[int, int], configured_px: tuple[int, int], sensor_width_mm: float | None
+) -> str | None:
+    """Refuse a frame that is not as wide, in pixels, as configured: the plan was made for other pixels then.
+
+    Parameters
+    ----------
+    frame_px, configured_px : tuple of int
+        Width and height of the test frame, and of the configured sensor. Portrait or landscape is the same.
+    sensor_width_mm : float or None
+        Of the configured sensor.
+
+    Returns
+    -------
+    str or None
+        What to tell the operator of a frame that differs in height only, and so does not change the plan.
+
+    Raises
+    ------
+    UserError
+        With both sizes and what to write instead.
+    """
+    wide, high = max(frame_px), min(frame_px)
+    expected, expected_high = max(configured_px), min(configured_px)
+    sizes = f"the test frame has {wide} × {high} px, and [camera] says {expected} × {expected_high}"
+    if abs(wide / expected - 1) <= _SAME_WIDTH:
+        if abs(high / expected_high - 1) <= _SAME_WIDTH:
+            return None
+        return f"{sizes}: the camera crops its height. The plan stays right, its pixels are as wide"
+    crop = f"pixels = [{wide}, {high}]"
+    if sensor_width_mm is not None:
+        used_mm = sensor_width_mm * wide / expected
+        pitch_um = sensor_width_mm / expected * 1000
+        sizes += f" on {sensor_width_mm:g} mm, {pitch_um:.3g} µm each"
+        crop += f' and sensor_width = "{used_mm:.4g} mm", the part in use'
+    raise UserError(
+        f"{sizes}: the plan was made for other pixels. If the camera crops (APS-C mode, 1:1), let it use the "
+        f"whole sensor, or write {crop}. If it saves smaller pictures (size M or S), set it to L, or write "
+        f"pixels = [{wide}, {high}] alone. If the sensor is another one, write its width and pixels"
+    )
+
+
+def free_room(folder: Path) -> Room:
+    """Measure the room on the disk on which a folder is, or will be.
+
+    Raises
+    ------
+    DataError
+        When it cannot be asked.
+    """
+    nearest = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
+    try:
+        return Room(shutil.disk_usage(nearest).free, str(folder))
+    except OSError as err:
+        raise storage_error(err, folder) from err
 
 
 def check_room(folder: Path, frames: int, frame_bytes: int, frame_px: int) -> None:

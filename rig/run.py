@@ -25,7 +25,7 @@ from rig.inspect import frame_levels
 from rig.live import LiveGeometry, LiveStacker
 from rig.operator import Operator
 from rig.plan import StackPlan
-from rig.preflight import check_levels, check_room, check_travel
+from rig.preflight import check_frame_size, check_levels, check_room, check_travel
 from rig.runner import Runner, RunSettings
 from rig.session import RunState, Session
 from rig.simulate import bench_order
@@ -252,10 +252,32 @@ class SessionRun:
             session.journal.append(
                 "test_frame", files=entries, clipped_fraction=levels.clipped_fraction, mean_level=levels.mean
             )
+        self._check_pixels((levels.width_px, levels.height_px), begun=bool(runner.state.saved))
         size = sum(f.size_bytes for f in files)
         left = self._plan.frames - len(runner.state.saved)
         check_room(session.folder, left, size, levels.width_px * levels.height_px)
         self._bus.publish(PreflightPassed(settings, levels.clipped_fraction, levels.mean))
+
+    def _check_pixels(self, frame_px: tuple[int, int], *, begun: bool) -> None:
+        """The plan counts in pixels: those of the frames must be those configured."""
+        camera = self._config.camera
+        if camera.pixels is None:
+            return
+        if self._config.simulated:  # the bench has a sensor of its own, smaller than any camera's
+            if frame_px != camera.pixels:
+                text = "{} × {} px".format
+                self._bus.publish(
+                    Note(f"the bench's frames have {text(*frame_px)}, the camera's {text(*camera.pixels)}")
+                )
+            return
+        try:
+            told = check_frame_size(frame_px, camera.pixels, camera.sensor_width_mm)
+        except UserError as err:
+            if not begun:
+                raise
+            told = str(err)  # a stack that is half there is gone on with
+        if told:
+            self._bus.publish(Note(told, "warning"))
 
     def _keep_test_frame(self, file: CapturedFile) -> dict[str, Any]:
         session = self._session

@@ -51,6 +51,7 @@ _DEFINITIONS = (
     "micron = 1e-6 * metre",
     "second = [time] = s = sec",
     "minute = 60 * second = min",
+    "hour = 60 * minute = h",
 )
 
 
@@ -157,7 +158,7 @@ def parse_length_mm(value: object, what: str = "length", *, bare: Bare = "refuse
 
 
 def parse_time_s(value: object, what: str = "time", *, bare: Bare = "refuse") -> float:
-    """Read a time or a shutter time in s: ``"1 s"``, ``"250 ms"``, ``"1/8 s"``, ``"2 min"``.
+    """Read a time or a shutter time in s: ``"1 s"``, ``"250 ms"``, ``"1/8 s"``, ``"2 min"``, ``"1.5 h"``.
 
     Raises
     ------

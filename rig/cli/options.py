@@ -10,8 +10,10 @@ import typer
 __all__ = [
     "ApertureOption",
     "CalibratedOption",
+    "CardSpaceOption",
     "CocOption",
     "ConfigOption",
+    "DeliverOption",
     "EffectiveApertureOption",
     "EndOption",
     "FrameWidthOption",
@@ -19,6 +21,9 @@ __all__ = [
     "IsoOption",
     "JsonOption",
     "MagnificationOption",
+    "MarginOption",
+    "MaxDurationOption",
+    "MaxFramesOption",
     "OverlapOption",
     "ShutterOption",
     "StartOption",
@@ -27,6 +32,7 @@ __all__ = [
 
 _WHERE = "Where"
 _OPTICS = "Optics and exposure"
+_LIMITS = "Limits"
 
 StartOption: TypeAlias = Annotated[
     str,
@@ -59,6 +65,15 @@ FramesOption: TypeAlias = Annotated[
     int | None,
     typer.Option("--frames", metavar="N", rich_help_panel=_WHERE, help="Number of frames instead of a step."),
 ]
+MarginOption: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        "--margin",
+        metavar="N",
+        rich_help_panel=_WHERE,
+        help="N frames more at each end, a full step apart, inside the limits.",
+    ),
+]
 OverlapOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -75,6 +90,15 @@ CocOption: TypeAlias = Annotated[
         metavar="SIZE",
         rich_help_panel=_OPTICS,
         help="Blur still called sharp, a diameter on the sensor: 2px (default), 30um.",
+    ),
+]
+DeliverOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--deliver",
+        metavar="WIDTH",
+        rich_help_panel=_OPTICS,
+        help="Width of the picture to be delivered, 2000px: blur and diffraction are judged by its pixels.",
     ),
 ]
 MagnificationOption: TypeAlias = Annotated[
@@ -120,6 +144,30 @@ ShutterOption: TypeAlias = Annotated[
 ]
 IsoOption: TypeAlias = Annotated[
     int | None, typer.Option("--iso", metavar="N", rich_help_panel=_OPTICS, help="Sensitivity.")
+]
+MaxFramesOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--max-frames", metavar="N", rich_help_panel=_LIMITS, help="Refuse a plan of more frames than that."
+    ),
+]
+MaxDurationOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--max-duration",
+        metavar="TIME",
+        rich_help_panel=_LIMITS,
+        help="Refuse a plan that takes longer: 30min, 2h. Without unit: s.",
+    ),
+]
+CardSpaceOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--card-space",
+        metavar="SIZE",
+        rich_help_panel=_LIMITS,
+        help="Refuse a plan whose frames do not fit on the camera's card: 64GB.",
+    ),
 ]
 ConfigOption: TypeAlias = Annotated[
     Path | None,

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from rig.config import LoadedConfig
 from rig.plan import StackPlan
+from rig.sizes import format_bytes
 from rig.units import format_duration, format_length, format_shutter
 
 __all__ = ["note_simulated", "plan_rows", "show_plan"]
@@ -56,11 +57,14 @@ def plan_rows(plan: StackPlan, loaded: LoadedConfig) -> Iterator[tuple[str, str]
     yield "rig", f"{simulated}{loaded.path.name}" + ("" if loaded.named else " (no configuration named)")
     yield from _optics_rows(plan)
     yield "step", _step_text(plan)
-    yield "frames", str(plan.frames)
+    yield "frames", _frames_text(plan)
     yield "positions", _positions_text(plan)
     yield "travel", _travel_text(plan)
     yield "exposure", _exposure_text(plan)
     yield "duration", f"{format_duration(plan.duration_s)} ({_per_frame_text(plan)})"
+    if plan.frame_bytes is not None and plan.total_bytes is not None:
+        size = f"{plan.frames} × {format_bytes(plan.frame_bytes)} ({plan.frame_bytes_source})"
+        yield "files", f"{format_bytes(plan.total_bytes)}: {size}"
     yield from _framing_rows(plan)
     for line in plan.calibration:
         yield "measured", line
@@ -83,10 +87,21 @@ def _optics_rows(plan: StackPlan) -> Iterator[tuple[str, str]]:
         parts = f" ({how}geometric {geometric}, diffraction {wave})"
     yield "depth of field", format_length(plan.dof_mm) + parts
     if plan.coc_mm is not None:
-        pixels = "" if plan.pixel_pitch_mm is None else f" = {plan.coc_mm / plan.pixel_pitch_mm:.3g} px"
-        yield "circle of confusion", format_length(plan.coc_mm) + pixels
+        yield "circle of confusion", format_length(plan.coc_mm) + _in_pixels(plan.coc_mm, plan)
     if plan.subject_resolution_lp_mm is not None:
         yield "resolution", f"{plan.subject_resolution_lp_mm:.3g} line pairs per mm on the subject"
+
+
+def _in_pixels(length_mm: float, plan: StackPlan) -> str:
+    if plan.delivered_pixel_mm is not None:
+        return f" = {length_mm / plan.delivered_pixel_mm:.3g} px of {plan.deliver_px} px delivered"
+    return "" if plan.pixel_pitch_mm is None else f" = {length_mm / plan.pixel_pitch_mm:.3g} px"
+
+
+def _frames_text(plan: StackPlan) -> str:
+    if not plan.margin_frames:
+        return str(plan.frames)
+    return f"{plan.frames}, {plan.margin_frames} of them before the start and as many beyond the end"
 
 
 def _step_text(plan: StackPlan) -> str:

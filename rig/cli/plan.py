@@ -7,8 +7,10 @@ import typer
 from rig.cli.options import (
     ApertureOption,
     CalibratedOption,
+    CardSpaceOption,
     CocOption,
     ConfigOption,
+    DeliverOption,
     EffectiveApertureOption,
     EndOption,
     FramesOption,
@@ -16,6 +18,9 @@ from rig.cli.options import (
     IsoOption,
     JsonOption,
     MagnificationOption,
+    MarginOption,
+    MaxDurationOption,
+    MaxFramesOption,
     OverlapOption,
     ShutterOption,
     StartOption,
@@ -35,14 +40,19 @@ def plan(
     end: EndOption,
     step: StepOption = "auto",
     frames: FramesOption = None,
+    margin: MarginOption = 0,
     overlap: OverlapOption = None,
     coc: CocOption = None,
+    deliver: DeliverOption = None,
     magnification: MagnificationOption = None,
     frame_width: FrameWidthOption = None,
     aperture: ApertureOption = None,
     effective_aperture: EffectiveApertureOption = None,
     shutter: ShutterOption = None,
     iso: IsoOption = None,
+    max_frames: MaxFramesOption = None,
+    max_duration: MaxDurationOption = None,
+    card_space: CardSpaceOption = None,
     config: ConfigOption = None,
     calibrated: CalibratedOption = True,
     as_json: JsonOption = False,
@@ -51,6 +61,7 @@ def plan(
     from rig.cli.output import show_plan  # imports of commands wait until they run
     from rig.config import load_config
     from rig.planning import PlanRequest, plan_for
+    from rig.preflight import free_room
 
     loaded = load_config(config)
     request = PlanRequest.from_text(
@@ -60,11 +71,17 @@ def plan(
         frames=frames,
         overlap=overlap,
         coc=coc,
+        deliver=deliver,
         magnification=magnification,
         frame_width=frame_width,
         aperture=aperture,
         effective_aperture=effective_aperture,
         shutter=shutter,
         iso=iso,
+        margin=margin,
+        max_frames=max_frames,
+        max_duration=max_duration,
+        card_space=card_space,
     )
-    show_plan(plan_for(loaded, request, calibrated=calibrated), loaded, as_json=as_json)
+    disk = None if loaded.config.simulated else free_room(loaded.config.session.folder)
+    show_plan(plan_for(loaded, request, calibrated=calibrated, disk=disk), loaded, as_json=as_json)

@@ -15,8 +15,10 @@ import typer
 from rig.cli.options import (
     ApertureOption,
     CalibratedOption,
+    CardSpaceOption,
     CocOption,
     ConfigOption,
+    DeliverOption,
     EffectiveApertureOption,
     EndOption,
     FramesOption,
@@ -24,6 +26,9 @@ from rig.cli.options import (
     IsoOption,
     JsonOption,
     MagnificationOption,
+    MarginOption,
+    MaxDurationOption,
+    MaxFramesOption,
     OverlapOption,
     ShutterOption,
     StartOption,
@@ -76,14 +81,19 @@ def shoot(
     end: EndOption,
     step: StepOption = "auto",
     frames: FramesOption = None,
+    margin: MarginOption = 0,
     overlap: OverlapOption = None,
     coc: CocOption = None,
+    deliver: DeliverOption = None,
     magnification: MagnificationOption = None,
     frame_width: FrameWidthOption = None,
     aperture: ApertureOption = None,
     effective_aperture: EffectiveApertureOption = None,
     shutter: ShutterOption = None,
     iso: IsoOption = None,
+    max_frames: MaxFramesOption = None,
+    max_duration: MaxDurationOption = None,
+    card_space: CardSpaceOption = None,
     config: ConfigOption = None,
     calibrated: CalibratedOption = True,
     simulate: SimulateOption = False,
@@ -103,6 +113,7 @@ def shoot(
     """
     from rig.config import load_config, rehearse
     from rig.planning import PlanRequest, plan_for
+    from rig.preflight import free_room
 
     loaded = load_config(config)
     if simulate:
@@ -118,14 +129,21 @@ def shoot(
         frames=frames,
         overlap=overlap,
         coc=coc,
+        deliver=deliver,
         magnification=magnification,
         frame_width=frame_width,
         aperture=aperture,
         effective_aperture=effective_aperture,
         shutter=shutter,
         iso=iso,
+        margin=margin,
+        max_frames=max_frames,
+        max_duration=max_duration,
+        card_space=card_space,
     )
-    plan = plan_for(loaded, request, calibrated=calibrated)
+    # A rehearsal's frames are smaller than the camera's; the room for them is checked with the test frame.
+    disk = None if loaded.config.simulated else free_room(folder or loaded.config.session.folder)
+    plan = plan_for(loaded, request, calibrated=calibrated, disk=disk)
     if dry_run:
         from rig.cli.output import show_plan
 

@@ -15,12 +15,14 @@ from rig.errors import UserError
 from rig.fields import (
     Acceleration,
     AnyTable,
+    Bytes,
     Coc,
     Count,
     FNumber,
     Length,
     LengthOrZero,
     Magnification,
+    Pixels,
     PositiveLength,
     PositiveTime,
     PupilDistance,
@@ -31,6 +33,7 @@ from rig.fields import (
 )
 from rig.optics.stops import true_stop
 from rig.session import DEFAULT_TEMPLATE, check_template
+from rig.spacing import MAX_FRAMES
 from rig.units import CircleOfConfusion
 
 __all__ = [
@@ -142,7 +145,8 @@ class CameraConfig(_Table):
 
     ``shutter_lag`` runs from the command to the opening of the shutter, ``readout`` from its closing until
     the carriage may move (a rolling electronic shutter still reads then), ``download`` from then until the
-    file is here.
+    file is here. ``frame_size`` is the size of a frame's files, estimated when absent; ``card_space`` the
+    room on the camera's card, when the frames go there.
     """
 
     driver: str = "gphoto2"
@@ -154,6 +158,8 @@ class CameraConfig(_Table):
     readout_s: Time = Field(default=0.1, alias="readout")
     download_s: Time = Field(default=0.0, alias="download")
     overlap_download: bool = True
+    frame_bytes: Bytes | None = Field(default=None, alias="frame_size")
+    card_bytes: Bytes | None = Field(default=None, alias="card_space")
     reports_effective_f_number: bool = False
 
     @field_validator("driver")
@@ -237,7 +243,11 @@ class LensConfig(_Table):
 
 
 class CaptureConfig(_Table):
-    """``[capture]``: exposure and rhythm. No ``aperture`` means: the lens has none that the body knows of."""
+    """``[capture]``: exposure and rhythm. No ``aperture`` means: the lens has none that the body knows of.
+
+    ``deliver`` is the width of the picture to be delivered; ``coc`` counts its pixels then. ``max_frames``
+    and ``max_duration`` refuse longer plans.
+    """
 
     aperture: FNumber | None = None
     shutter_s: ShutterTime | None = Field(default=None, alias="shutter")
@@ -249,8 +259,20 @@ class CaptureConfig(_Table):
     flash_interval_s: PositiveTime = Field(default=2.0, alias="flash_interval")
     overlap: Share | None = None
     coc: Coc = CircleOfConfusion(2.0, "px")
+    deliver_px: Pixels | None = Field(default=None, alias="deliver")
+    max_frames: Count = MAX_FRAMES
+    max_duration_s: PositiveTime | None = Field(default=None, alias="max_duration")
     accept_clipping: bool = False
     return_to_start: bool = True
+
+    @model_validator(mode="after")
+    def _one_measure_of_blur(self) -> CaptureConfig:
+        if self.deliver_px is not None and self.coc.unit == "mm":
+            raise ValueError(
+                f"deliver = {self.deliver_px} px and a coc that is a length both say how much blur is still "
+                "sharp; keep one, or write coc in px, which then counts delivered pixels"
+            )
+        return self
 
     @property
     def f_number(self) -> float | None:

@@ -27,7 +27,7 @@ towards_subject = "+"
 [camera]
 port = "ptpip:127.0.0.1:9:9"
 sensor_width = "36 mm"
-pixels = [600, 400]
+pixels = [300, 200]
 
 [lens]
 magnification = 1.0
@@ -154,6 +154,15 @@ def test_a_black_test_frame_stops_the_run(workshop: Any) -> None:
         (workshop.folder / "rig.toml").write_text(text.replace("1/125 s", "1/8000 s"))
         done = workshop.run("rig", "shoot", "--start", "0", "--end", "2mm", "--yes")
     _refused(done, 3, "black")
+    assert not [e for e in workshop.journal() if e["event"] == "frame_saved"]
+
+
+def test_frames_of_other_pixels_than_planned_for_stop_the_run(workshop: Any) -> None:
+    with workshop.bench() as bench:
+        text = REAL.format(rail=bench["rail_port"]).replace("ptpip:127.0.0.1:9:9", bench["camera_port"])
+        (workshop.folder / "rig.toml").write_text(text.replace("[300, 200]", "[450, 300]"))
+        done = workshop.run("rig", "shoot", "--start", "0", "--end", "2mm", "--yes")
+    _refused(done, 2, "300 × 200 px", "450 × 300 on 36 mm, 80 µm each", 'sensor_width = "24 mm"')
     assert not [e for e in workshop.journal() if e["event"] == "frame_saved"]
 
 

@@ -1,0 +1,69 @@
+"""The microsteps of a rail between two positions, and frames spread on them: in whole numbers, exactly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+__all__ = ["COUNT_TOLERANCE", "GRID_TOLERANCE", "Grid"]
+
+COUNT_TOLERANCE = 1e-9
+"""A span that is a whole number of steps but for rounding is that number of steps."""
+
+GRID_TOLERANCE = 1e-6
+"""In microsteps: a position that close to the grid is on it."""
+
+
+class Grid:
+    """The span of a stack on the rail's microsteps, its ends drawn inwards so that nothing lies beyond.
+
+    Parameters
+    ----------
+    start_mm, end_mm : float
+        First and last position; `end_mm` may be the lower one.
+    steps_per_mm : float
+        Microsteps per mm, above 0.
+
+    Attributes
+    ----------
+    count : int
+        Microsteps from first to last.
+    microstep_mm, span_mm : float
+        Length of one, and of all of them.
+    """
+
+    def __init__(self, start_mm: float, end_mm: float, steps_per_mm: float) -> None:
+        self._per_mm = steps_per_mm
+        sign = -1 if end_mm < start_mm else 1
+        first = math.ceil(sign * start_mm * steps_per_mm - GRID_TOLERANCE)
+        last = math.floor(sign * end_mm * steps_per_mm + GRID_TOLERANCE)
+        if last < first:  # both between two microsteps
+            first = last = round(sign * start_mm * steps_per_mm)
+        self._first, self._sign = first, sign
+        self.count = last - first
+        self.microstep_mm = 1 / steps_per_mm
+        self.span_mm = self.count / steps_per_mm
+
+    def positions_mm(self, microsteps: Sequence[int]) -> tuple[float, ...]:
+        """Positions, in mm, from microsteps counted from the first one in shooting order."""
+        # Adding 0.0 turns the −0.0 of a descending stack into 0.0.
+        return tuple(self._sign * (self._first + m) / self._per_mm + 0.0 for m in microsteps)
+
+    def intervals(self, step_mm: float) -> int:
+        """Intervals of at most that step that the span takes: ceil(span/step − 1e-9)."""
+        return math.ceil(self.span_mm / step_mm - COUNT_TOLERANCE)
+
+    def evenly(self, largest_step_mm: float) -> list[int]:
+        """Microsteps spread evenly, in as few intervals as keep to the step, even to a microstep."""
+        intervals = min(max(1, self.intervals(largest_step_mm)), self.count)
+        return [round(i * self.count / intervals) for i in range(intervals + 1)]
+
+    def stepped(self, step_mm: float) -> list[int]:
+        """Microsteps a step apart, to the nearest one without adding up; the last interval shortens."""
+        intervals = max(1, self.intervals(step_mm))
+        on_the_way = (round(i * step_mm * self._per_mm) for i in range(1, intervals))
+        return [0, *(min(m, self.count - 1) for m in on_the_way), self.count]
+
+    def whole_step(self, step_mm: float) -> int:
+        """The largest whole number of microsteps that is not above a step; at least 1."""
+        return max(1, math.floor(step_mm * self._per_mm + GRID_TOLERANCE))
