@@ -7,11 +7,12 @@ import doctest
 import pytest
 from pydantic import ValidationError
 
-from rig.optics import tables
+from rig.optics import prescriptions, tables
 from rig.optics.aperture import ApertureKnowledge, choose_effective_aperture
 from rig.optics.limits import entrance_pupil_distance
 from rig.optics.stops import true_stop
 from rig.optics.tables import Tables, find_lens, find_objective, find_sensor, shipped_tables, suggestions
+from rig.optics.trace import trace_lens
 
 ROWS = shipped_tables()
 
@@ -78,7 +79,23 @@ def test_pupils_never_make_an_effective_f_number():
     assert sigma.internal_focus
     assert sigma.pupil_at(1.0).pupil_distance_mm == 300
     assert sigma.pupil_at(1.01).pupil_distance_mm == 300
-    assert sigma.pupil_at(0.5) is None
+    assert sigma.pupil_at(0.7) is None
+
+
+@pytest.mark.parametrize("key", prescriptions.available())
+def test_pupils_are_those_of_the_trace(key):
+    """The table repeats what `rig.optics.trace` finds, so that a plan need not trace."""
+    prescription = prescriptions.load(key)
+    row = find_lens(prescription.name)
+    focuses = [s.magnification for s in prescription.states if s.magnification > 0]
+    assert len(row.pupils) == len(focuses)
+    for pupil, focus in zip(row.pupils, focuses, strict=True):
+        seen = trace_lens(prescription.system(focus))
+        assert pupil.magnification == pytest.approx(seen.magnification, rel=0.01)
+        assert pupil.focal_length_mm == pytest.approx(seen.focal_length_mm, abs=0.06)
+        assert pupil.pupil_ratio == pytest.approx(seen.pupils.ratio, abs=0.0006)
+        assert pupil.pupil_distance_mm == pytest.approx(seen.pupil_to_object_mm, abs=0.6)
+    assert prescription.patent.split(",")[0].split(" (")[0].split(" B2")[0] in row.pupil_source
 
 
 def test_exposure_factors_are_squares_of_the_growth():
