@@ -36,14 +36,19 @@ types: $(VENV)/.dev  ## mypy --strict
 imports: $(VENV)/.dev  ## who may import whom
 	$(BIN)/lint-imports
 
-# Two passes: what has no time in it runs on all cores, whole runs on the bench one after the other.
-tests: $(VENV)/.dev  ## the test suite with coverage
-	@rm -f .coverage .coverage.*
+# Two passes: what measures real time has the machine to itself.
+TESTS := $(BIN)/python -m pytest
+tests: $(VENV)/.dev  ## the test suite
 	$(BIN)/python -m stacker.fusion.warm
-	$(BIN)/python -m pytest tests --ignore tests/loop -n auto --cov --cov-report=
-	$(BIN)/python -m pytest tests/loop --cov --cov-append --cov-report=term:skip-covered
+	$(TESTS) tests -m "not alone" -n auto --dist worksteal
+	$(TESTS) tests -m alone
+
+coverage: $(VENV)/.dev  ## which lines the test suite runs; slower, so not part of `make test`
+	@rm -f .coverage .coverage.*
+	$(TESTS) tests -m "not alone" -n auto --dist worksteal --cov --cov-report=
+	$(TESTS) tests -m alone --cov --cov-append --cov-report=term:skip-covered
 
 clean:  ## remove the virtual environment and what tools left behind
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .coverage*
 
-.PHONY: help demo test lint types imports tests clean
+.PHONY: help demo test lint types imports tests coverage clean

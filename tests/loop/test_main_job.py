@@ -96,6 +96,7 @@ def test_the_default_stack_of_every_scene(
     assert list(workshop.session().glob("SIMULATED_preview.jpg"))
 
 
+@pytest.mark.alone
 def test_the_image_is_there_2_s_after_the_last_frame(workshop: Any) -> None:
     """At 2 megapixels and at the pace of life: faster, the bench takes all cores for rendering."""
     done = workshop.run(
