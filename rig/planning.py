@@ -10,10 +10,10 @@ from rig.calibrate.measured import MeasuredSetUp, measured_setup
 from rig.calibrate.records import Calibration, SetUp, read_calibration
 from rig.config import LoadedConfig, RigConfig
 from rig.delivery import circle_of_confusion, picture_of, pixel_mm
+from rig.equipment import check_aperture, equipped, known_aperture, pupil_distance
 from rig.errors import UserError
 from rig.limits import PlanLimits, Room, check_length
-from rig.optics.aperture import ApertureKnowledge, MeasuredAperture, TableRow
-from rig.optics.depth_of_field import entrance_pupil_distance
+from rig.optics.aperture import ApertureKnowledge
 from rig.optics.magnification import frame_width, magnification_from_frame, objective_magnification
 from rig.optics.setup import OpticalSetup, describe_setup
 from rig.optics.stops import true_stop
@@ -79,7 +79,7 @@ def plan_for(
 
 def setup_of(config: RigConfig, request: PlanRequest) -> SetUp:
     """Return what names a set-up: lens, body, magnification and aperture as configured or asked for."""
-    config = with_request(config, request)
+    config = equipped(with_request(config, request))
     return SetUp(
         lens=config.lens.name,
         body=config.camera.model,
@@ -121,7 +121,7 @@ def build_plan(
     DataError
         When the frames do not fit on the disk.
     """
-    config = with_request(config, request)
+    config = equipped(with_request(config, request))
     measured = MeasuredSetUp(config)
     if calibration is not None:
         measured = measured_setup(config, calibration, setup_of(config, request), source)
@@ -222,27 +222,14 @@ def _magnification(config: RigConfig, request: PlanRequest) -> float | None:
 
 
 def aperture_knowledge(config: RigConfig, request: PlanRequest) -> ApertureKnowledge:
-    """Return what configuration and operator know of the lens's aperture."""
-    lens = config.lens
-    measured = None
-    if lens.effective_f_number is not None:
-        row = lens.effective_f_number
-        at = row.magnification or _magnification(config, PlanRequest(0, 0))
-        if at is None:
-            raise UserError(
-                "lens.effective_f_number: the magnification at which it was measured is missing; write "
-                '{ value = 11.1, at = "f/5.6", magnification = 1 }'
-            )
-        measured = MeasuredAperture(row.value, float(true_stop(row.at)), at)
-    return ApertureKnowledge(
-        # What the operator states for this shot outranks the engraving that the file repeats.
-        numerical_aperture=None if request.effective_f_number is not None else lens.numerical_aperture,
+    """Return what configuration, tables and operator know of the lens's aperture."""
+    config = equipped(config)
+    return known_aperture(
+        config.lens,
+        config.camera,
+        config.tables,
         given=request.effective_f_number,
-        body_reports_effective=config.camera.reports_effective_f_number,
-        measured=measured,
-        table=tuple(TableRow(r.at, r.magnification or 0.0, r.value) for r in lens.effective_f_numbers),
-        unit_focus=lens.unit_focus,
-        pupil_ratio=lens.pupil_ratio,
+        configured_magnification=_magnification(config, PlanRequest(0, 0)),
     )
 
 
@@ -265,6 +252,14 @@ def optical_setup(
     """
     if needed is None:
         needed = request.step_mm is None and request.frames is None
+    config = equipped(config)
+    check_aperture(
+        config.lens,
+        config.camera,
+        config.tables,
+        request.marked_f_number or config.capture.aperture,
+        "--aperture" if request.marked_f_number else "capture.aperture",
+    )
     m = _magnification(config, request)
     if m is None:
         if needed:
@@ -296,11 +291,12 @@ def optical_setup(
 def _view(config: RigConfig, request: PlanRequest) -> View:
     lens, m = config.lens, _magnification(config, request)
     width = config.camera.sensor_width_mm
-    distance = lens.pupil_distance_mm
-    if m is not None and m != _magnification(config, PlanRequest(0, 0)):
-        distance = None  # v belongs to the configured focus
-    if distance is None and lens.unit_focus and lens.focal_length_mm is not None and m is not None:
-        distance = float(entrance_pupil_distance(lens.focal_length_mm, m, lens.pupil_ratio or 1.0))
+    distance = None
+    if m is not None:
+        here = m == _magnification(
+            config, PlanRequest(0, 0)
+        )  # a configured v belongs to the configured focus
+        distance = pupil_distance(lens, config.tables, m, configured_focus=here)
     return View(
         frame_width_mm=None if width is None or m is None else float(frame_width(width, m)),
         pupil_distance_mm=distance,

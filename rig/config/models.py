@@ -32,6 +32,7 @@ from rig.fields import (
     Time,
 )
 from rig.optics.stops import true_stop
+from rig.optics.tables.rows import Tables
 from rig.session import DEFAULT_TEMPLATE, check_template
 from rig.spacing import MAX_FRAMES
 from rig.units import CircleOfConfusion
@@ -304,6 +305,7 @@ class RigConfig(_Table):
     lens: LensConfig = LensConfig()
     capture: CaptureConfig = CaptureConfig()
     session: SessionConfig = SessionConfig()
+    tables: Tables = Tables()
     simulator: AnyTable | None = None
 
     @field_validator("simulator")
