@@ -25,6 +25,7 @@ __all__ = [
     "MaxDurationOption",
     "MaxFramesOption",
     "OverlapOption",
+    "PlotOption",
     "ShutterOption",
     "StartOption",
     "StepOption",
@@ -184,5 +185,9 @@ CalibratedOption: TypeAlias = Annotated[
         "--calibration/--no-calibration",
         help="Use what was measured on this set-up (the calibration file that the configuration names).",
     ),
+]
+PlotOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--plot", metavar="FILE", help="Draw it into a file that ends in .svg or .png."),
 ]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]

@@ -22,6 +22,7 @@ from rig.cli.options import (
     MaxDurationOption,
     MaxFramesOption,
     OverlapOption,
+    PlotOption,
     ShutterOption,
     StartOption,
     StepOption,
@@ -55,14 +56,18 @@ def plan(
     card_space: CardSpaceOption = None,
     config: ConfigOption = None,
     calibrated: CalibratedOption = True,
+    plot: PlotOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show the stack that would be shot: step, positions, depth of field, duration. Nothing moves."""
     from rig.cli.output import show_plan  # imports of commands wait until they run
     from rig.config import load_config
     from rig.planning import PlanRequest, plan_for
+    from rig.plots.canvas import check_plot_path
     from rig.preflight import free_room
 
+    if plot is not None:
+        check_plot_path(plot)
     loaded = load_config(config)
     request = PlanRequest.from_text(
         start=start,
@@ -84,4 +89,11 @@ def plan(
         card_space=card_space,
     )
     disk = None if loaded.config.simulated else free_room(loaded.config.session.folder)
-    show_plan(plan_for(loaded, request, calibrated=calibrated, disk=disk), loaded, as_json=as_json)
+    made = plan_for(loaded, request, calibrated=calibrated, disk=disk)
+    if plot is not None:
+        from rig.plots.plan import plot_plan
+
+        plot_plan(made, plot, aspect=loaded.config.camera.aspect, simulated=loaded.config.simulated)
+    show_plan(made, loaded, as_json=as_json)
+    if plot is not None and not as_json:
+        typer.echo(plot)

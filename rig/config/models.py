@@ -169,6 +169,11 @@ class CameraConfig(_Table):
         return _known(value, CAMERA_DRIVERS)
 
     @property
+    def aspect(self) -> float | None:
+        """Height over width of a frame, or None when the pixels are not given."""
+        return None if self.pixels is None else self.pixels[1] / self.pixels[0]
+
+    @property
     def pixel_pitch_mm(self) -> float | None:
         """Sensor width over pixel count, or None when either is not given."""
         if self.sensor_width_mm is None or self.pixels is None:
