@@ -37,7 +37,7 @@ from stacker.fusion.scoring import (
     merge,
     smooth,
 )
-from stacker.fusion.scratch import Scratch
+from stacker.fusion.scratch import Scratch, blank, uniform
 from stacker.fusion.stages import MeanCode, Stages
 from stacker.fusion.window import Spans, Window
 
@@ -167,8 +167,8 @@ class Bands:
             grid = window if coarsest else window.halved(1)
             code = _COARSEST_CODE if coarsest else self._code
             if not before:
-                self._means.append(np.full((3, window.height, window.width), code.bias, code.dtype))
-                self._strengths.append(np.full((grid.height, grid.width), NOTHING, np.float32))
+                self._means.append(uniform((3, window.height, window.width), code.bias, code.dtype))
+                self._strengths.append(uniform((grid.height, grid.width), NOTHING))
                 continue
             old = before[level]
             self._means[level] = grown(self._means[level], old, window, code.bias)
@@ -180,8 +180,8 @@ class Bands:
             self._first_seen = grown(self._first_seen, before[0].halved(2), cells, -1.0)
             self._glitter = grown(self._glitter, before[0].halved(2), cells, 0.0)
         else:
-            self._first_seen = np.full((cells.height, cells.width), -1.0, np.float32)
-            self._glitter = np.zeros((cells.height, cells.width), np.float32)
+            self._first_seen = uniform((cells.height, cells.width), -1.0)
+            self._glitter = blank((cells.height, cells.width))
         self._windows = after
 
     def add(
@@ -354,7 +354,7 @@ def grown(array: Image, before: Window, after: Window, fill: float) -> Image:
     """An array of the last two axes over a larger window; the same one where nothing changes."""
     if before == after:
         return array
-    larger = np.full((*array.shape[:-2], after.height, after.width), fill, array.dtype)
+    larger = uniform((*array.shape[:-2], after.height, after.width), fill, array.dtype)
     rows, columns = before.slices_in(after)
     larger[..., rows, columns] = array
     return larger

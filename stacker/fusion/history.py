@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stacker.frames import Image
+from stacker.fusion.scratch import blank, uniform
 
 __all__ = ["NOTHING", "POWER", "UNREACHED", "History"]
 
@@ -43,8 +44,8 @@ class History:
     @classmethod
     def empty(cls, height: int, width: int) -> History:
         """Of no frame."""
-        total = np.full((height, width), NOTHING, np.float32)
-        return cls(total, *(np.zeros_like(total) for _ in range(3)))
+        shape = height, width
+        return cls(uniform(shape, NOTHING), *(blank(shape) for _ in range(3)))
 
     @property
     def planes(self) -> tuple[Image, Image, Image, Image]:
@@ -58,8 +59,14 @@ class History:
 
     def padded(self, pads: tuple[tuple[int, int], tuple[int, int]]) -> History:
         """With more cells around, where no frame has been."""
-        total = np.pad(self.total, pads, constant_values=NOTHING)
-        return History(total, *(np.pad(plane, pads) for plane in self.planes[1:]))
+        height, width = (side + sum(pad) for side, pad in zip(self.total.shape, pads, strict=True))
+        larger = History.empty(height, width)
+        inner = tuple(
+            slice(before, before + side) for (before, _), side in zip(pads, self.total.shape, strict=True)
+        )
+        for plane, wider in zip(self.planes, larger.planes, strict=True):
+            wider[inner] = plane
+        return larger
 
     def copied(self) -> History:
         """With arrays of its own."""

@@ -25,7 +25,7 @@ import llvmlite.binding as llvm
 import numpy as np
 import platformdirs
 
-__all__ = ["Loop", "Room", "compiled", "inner"]
+__all__ = ["Loop", "Room", "compiled", "inner", "try_out"]
 
 _OPTIONS: dict[str, Any] = {"fastmath": True, "error_model": "numpy", "_nrt": False}
 Room = np.ndarray[Any, np.dtype[np.float32]]
@@ -83,12 +83,13 @@ class Loop:
 
     def _made(self, kinds: tuple[Any, ...]) -> Callable[..., int]:
         name = self._function.__name__
-        told = f"{_surroundings()} {_constants(self._function)} {name} {kinds}"
+        told = f"{_processor()} {_constants(self._function)} {name} {kinds}"
         key = hashlib.sha256(told.encode()).hexdigest()[:32]
-        kept = _load(f"{name}-{key}.loop")
+        file_name = f"{name}-{key}-{_version()}{_SUFFIX}"
+        kept = _load(file_name)
         if kept is None:
             kept = _compile(self._function, kinds)
-            _keep(f"{name}-{key}.loop", *kept)
+            _keep(file_name, *kept)
         symbol, code = kept
         engine = _engine()
         engine.add_object_file(llvm.ObjectFileRef.from_data(code))
@@ -98,6 +99,22 @@ class Loop:
         entry: Callable[..., int] = way_in(engine.get_function_address(symbol))
         self._entries[kinds] = entry
         return entry
+
+
+@compiled
+def _nothing(_room: Any, _y0: Any, _y1: Any) -> Any:
+    return
+
+
+def try_out() -> None:
+    """Make sure that loops can be had, by one that does nothing.
+
+    Raises
+    ------
+    Exception
+        Of any kind, when they cannot.
+    """
+    _nothing.bound()(np.empty(1, np.float32), 0, 0)
 
 
 # Numba's functions take, before their arguments, where to put what is returned (nothing) and what is raised.
@@ -160,14 +177,19 @@ def _engine() -> Any:
 
 
 @lru_cache(maxsize=1)
-def _surroundings() -> str:
-    """All that machine code depends on beside a loop's name and types."""
+def _version() -> str:
+    """Of the loops and of what compiles them. NumPy is part of it as numba refuses those it does not know."""
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("compiled*.py")):
         digest.update(path.read_bytes())
     digest.update(Path(__file__).read_bytes())
-    processor = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten(), llvm.get_process_triple()
-    return f"{digest.hexdigest()} {version('numba')} {version('llvmlite')} {processor}"
+    for package in ("numba", "llvmlite", "numpy"):
+        digest.update(f" {version(package)}".encode())
+    return digest.hexdigest()[:16]
+
+
+def _processor() -> str:
+    return f"{llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()} {llvm.get_process_triple()}"
 
 
 def _constants(function: FunctionType) -> list[tuple[str, str]]:
@@ -218,6 +240,9 @@ def _folders() -> list[Path]:
     return [Path(__file__).parent / "__pycache__", platformdirs.user_cache_path("focusrig")]
 
 
+_SUFFIX = ".loop"
+
+
 def _load(name: str) -> tuple[str, bytes] | None:
     for folder in _folders():
         try:
@@ -243,6 +268,14 @@ def _keep(name: str, symbol: str, code: bytes) -> None:
                 Path(temporary).replace(folder / name)
             finally:  # of a full disk nothing is left there
                 Path(temporary).unlink(missing_ok=True)
+            _remove_others(folder)
         except OSError:
             continue
         return
+
+
+def _remove_others(folder: Path) -> None:
+    """Remove the loops of other versions, which pile up otherwise; who needs them compiles them again."""
+    for path in folder.glob(f"*{_SUFFIX}"):
+        if not path.stem.endswith(f"-{_version()}"):
+            path.unlink(missing_ok=True)

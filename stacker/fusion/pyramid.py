@@ -16,7 +16,7 @@ from stacker.fusion.burnt import burnt_cells
 from stacker.fusion.depth import DepthTracker
 from stacker.fusion.depth_choice import glitter_of_cells
 from stacker.fusion.scoring import FusionParameters
-from stacker.fusion.scratch import Scratch
+from stacker.fusion.scratch import Scratch, uniform
 from stacker.fusion.softening import Softening
 from stacker.fusion.stages import MeanCode, SourceCode, Stages, choose_stages
 from stacker.fusion.store import FrameStore
@@ -27,7 +27,7 @@ from stacker.registration.similarity import Matrix
 __all__ = ["PyramidFusion"]
 
 _SLACK = 64
-"""The canvas grows by a 64th of its size at least: growing means to copy all there is."""
+"""The canvas has room for a 64th more on each side, and grows by that at least: growing means to copy all."""
 
 _RIM_PX = 2.0
 """What a frame shows nearer to its edge than that is interpolated from beyond the edge."""
@@ -49,7 +49,7 @@ class _Bounds:
     def empty(cls, window: Window, dtype: np.dtype[Any]) -> _Bounds:
         shape = 3, window.height, window.width
         least, most = _range(dtype)
-        return cls(np.full(shape, most, dtype), np.full(shape, least, dtype))
+        return cls(uniform(shape, most, dtype), uniform(shape, least, dtype))
 
     def grow(self, before: Window, after: Window) -> None:
         least, most = _range(self.low.dtype)
@@ -212,8 +212,9 @@ class PyramidFusion:
         """Make room for a frame."""
         before = self._room
         if self._bounds is None:
-            self._reach = self._room = frame
-            self._bounds = _Bounds.empty(level_windows(frame, self._levels)[0], self._source.dtype)
+            # Most stacks reach a little beyond their first frame, and growing costs as much as half a frame.
+            self._reach, self._room = frame, frame.expanded(max(frame.width, frame.height) // _SLACK)
+            self._bounds = _Bounds.empty(level_windows(self._room, self._levels)[0], self._source.dtype)
         else:
             self._reach = self._reach.union(frame)
             self._room = _with_slack(before, self._reach)

@@ -10,6 +10,7 @@ import numpy as np
 
 from stacker.frames import Image
 from stacker.fusion.scoring import OUTSIDE_GATE
+from stacker.fusion.scratch import blank
 from stacker.fusion.window import Window
 from stacker.fusion.workers import by_loops, run_rows
 
@@ -143,7 +144,7 @@ def tiles_of(window: Window) -> Window:
 def grown_tiles(best: Image, before: Window, after: Window) -> Image:
     """What is known of tiles (rows, columns, T / 2, T / 2) for more of them."""
     side = TILE_PX // CELL_PX
-    larger = np.zeros((after.height, after.width, side, side), np.uint8)
+    larger = blank((after.height, after.width, side, side), np.dtype(np.uint8))
     if before.width:
         larger[before.slices_in(after)] = best
     return larger

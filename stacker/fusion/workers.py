@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import math
 import os
 import threading
@@ -24,11 +25,27 @@ _FEWEST_ROWS = 16
 """Below that, handing work over costs more than it saves."""
 
 _ours = threading.local()
+_log = logging.getLogger(__name__)
 
 
 def by_loops(asked: bool | None = None) -> bool:
-    """Whether to use compiled loops: where numba is installed, or as asked."""
-    return importlib.util.find_spec("numba") is not None if asked is None else asked
+    """Whether to use compiled loops: where numba is installed and works, or as asked."""
+    return _loops_work() if asked is None else asked
+
+
+@lru_cache(maxsize=1)
+def _loops_work() -> bool:
+    """Try a compiled loop, once a process; a numba that is installed but of no use is told of."""
+    if importlib.util.find_spec("numba") is None:
+        return False
+    try:
+        from stacker.fusion.jit import try_out
+
+        try_out()
+    except Exception as error:  # noqa: BLE001 - an import can fail in any way
+        _log.warning("numba is installed but cannot be used, so stacking takes longer: %s", error)
+        return False
+    return True
 
 
 def run_rows(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import os
 import re
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import imagecodecs
 import numpy as np
@@ -63,33 +65,33 @@ def read_frame(path: Path | str, orientation: int | None = None) -> Frame:
     """
     path = Path(path)
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            about = os.fstat(file.fileno())
+            if file.read(4) in _TIFF:  # which is read strip by strip: whole, it would be in memory twice
+                frame = _frame_of_tiff(file, path, str(path), orientation)
+            else:
+                file.seek(0)
+                frame = decode(file.read(), str(path), orientation)
+            print_of_file = fingerprint(file)
     except FileNotFoundError as error:
         raise UserError(f"There is no file {path}") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
-    frame = decode(data, str(path), orientation)
-    source = _source(path, data, orientation or frame.metadata.orientation)
+    turned = orientation or frame.metadata.orientation
+    source = FrameSource(path, about.st_size, about.st_mtime_ns, print_of_file, turned)
     return replace(frame, name=path.name, path=path, source=source)
 
 
-def _source(path: Path, data: bytes, orientation: int) -> FrameSource:
-    try:
-        mtime_ns = path.stat().st_mtime_ns
-    except OSError:  # taken away just now: what has been read is still good
-        mtime_ns = 0
-    return FrameSource(path, len(data), mtime_ns, fingerprint(data), orientation)
-
-
-def fingerprint(data: bytes) -> str:
+def fingerprint(file: BinaryIO) -> str:
     """Digest of a file's length and of 64 samples of 4 kB spread evenly over it: as quick for 400 MB as for
     one. Files with different fingerprints are different; photographs with the same one are the same.
     """
-    digest = hashlib.sha256(len(data).to_bytes(8, "big"))
-    stride = max(_SAMPLE_BYTES, -(-len(data) // _SAMPLES))
-    for at in range(0, len(data), stride):
-        digest.update(data[at : at + _SAMPLE_BYTES])
-    digest.update(data[-_SAMPLE_BYTES:])
+    size = file.seek(0, os.SEEK_END)
+    digest = hashlib.sha256(size.to_bytes(8, "big"))
+    stride = max(_SAMPLE_BYTES, -(-size // _SAMPLES))
+    for at in (*range(0, size, stride), max(0, size - _SAMPLE_BYTES)):
+        file.seek(at)
+        digest.update(file.read(_SAMPLE_BYTES))
     return digest.hexdigest()[:32]
 
 
@@ -119,14 +121,27 @@ def decode(data: bytes, name: str, orientation: int | None = None) -> Frame:
     """Decode the bytes of a file; see `read_frame`."""
     if not data:
         raise DataError(f"{name} is empty (0 bytes)")
+    if data.startswith(_TIFF):
+        return _frame_of_tiff(io.BytesIO(data), data, name, orientation)
+    return _frame(lambda: _decode_pixels(data, name), data, name, orientation)
+
+
+def _frame_of_tiff(file: BinaryIO, source: bytes | Path, name: str, orientation: int | None) -> Frame:
+    return _frame(lambda: (_decode_tiff(file, name), False), source, name, orientation)
+
+
+def _frame(
+    decoded: Callable[[], tuple[Image, bool]], source: bytes | Path, name: str, orientation: int | None
+) -> Frame:
+    """A frame from its pixels and whether they were CMYK, with what the source says of it."""
     try:
-        pixels, cmyk = _decode_pixels(data, name)
+        pixels, cmyk = decoded()
     except DataError:
         raise
     except Exception as error:
         raise DataError(f"{name} cannot be decoded, it may be damaged or cut off: {error}") from error
     frame = as_frame(pixels, name)
-    metadata = replace(read_metadata(data, name), grey=frame.metadata.grey)
+    metadata = replace(read_metadata(source, name), grey=frame.metadata.grey)
     if cmyk or (metadata.icc is not None and metadata.icc[16:20] != (b"GRAY" if metadata.grey else b"RGB ")):
         metadata = replace(metadata, icc=None)  # a profile of another colour model would mislead
     turned = _upright(frame.pixels, orientation or metadata.orientation)
@@ -149,8 +164,6 @@ def _decode_pixels(data: bytes, name: str) -> tuple[Image, bool]:
     if data.startswith(_PNG):
         _require_whole_png(data, name)
         return imagecodecs.png_decode(data), False
-    if data.startswith(_TIFF):
-        return _decode_tiff(data, name), False
     raise DataError(f"{name} is neither JPEG, PNG nor TIFF")
 
 
@@ -167,9 +180,10 @@ def _require_whole_png(data: bytes, name: str) -> None:
     raise DataError(f"{name} is cut off or damaged: a PNG chunk at byte {at} is incomplete")
 
 
-def _decode_tiff(data: bytes, name: str) -> Image:
+def _decode_tiff(file: BinaryIO, name: str) -> Image:
     """First page only: later pages of camera files are thumbnails."""
-    with tifffile.TiffFile(io.BytesIO(data)) as tiff:
+    file.seek(0)
+    with tifffile.TiffFile(file) as tiff:
         page: Any = tiff.pages[0]
         pixels = np.asarray(page.asarray(buffersize=_READ_BYTES))
         if page.photometric == tifffile.PHOTOMETRIC.PALETTE:

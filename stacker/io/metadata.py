@@ -69,13 +69,13 @@ _STRUCTURE = frozenset(
 """Tags by which a TIFF describes how its own pixels are stored."""
 
 
-def read_metadata(data: bytes, name: str) -> FrameMetadata:
+def read_metadata(source: bytes | Path, name: str) -> FrameMetadata:
     """Read what a file says about itself.
 
     Parameters
     ----------
-    data : bytes
-        The whole file.
+    source : bytes or Path
+        The content of the whole file, or where it is.
     name : str
         For the message.
 
@@ -85,7 +85,7 @@ def read_metadata(data: bytes, name: str) -> FrameMetadata:
         When the file's structure is broken.
     """
     try:
-        image = exiv2.ImageFactory.open(data)
+        image = exiv2.ImageFactory.open(source if isinstance(source, bytes) else str(source))
         image.readMetadata()
         exif, xmp = image.exifData(), image.xmpData()
         icc = bytes(image.iccProfile().data()) if image.iccProfileDefined() else None

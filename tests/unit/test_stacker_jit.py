@@ -48,6 +48,20 @@ def test_a_full_disk_leaves_no_half_machine_code(tmp_path: Path, monkeypatch: py
     assert list(tmp_path.iterdir()) == []
 
 
+def test_machine_code_of_other_versions_is_removed_when_new_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jit, "_folders", lambda: [tmp_path])
+    others = [tmp_path / f"halve_rows-0-{'0' * 16}.loop", tmp_path / "halve_rows-0.loop"]
+    mine, foreign = tmp_path / f"fold_rows-0-{jit._version()}.loop", tmp_path / "compiled.cpython-311.pyc"
+    for path in (*others, mine, foreign):
+        path.write_bytes(b"")
+    new = f"halve_rows-1-{jit._version()}.loop"
+    jit._keep(new, "symbol", b"code")
+    assert {path.name for path in tmp_path.iterdir()} == {mine.name, foreign.name, new}
+    assert jit._load(new) == ("symbol", b"code")
+
+
 _FUSE = """
 import numpy as np
 from stacker import Options, Stacker
@@ -56,6 +70,18 @@ for seed in range(2):
     stacker.add(np.random.default_rng(seed).integers(0, 255, (160, 200, 3), np.uint8))
 stacker.finish()
 """
+
+_BROKEN = """
+import sys
+from pathlib import Path
+from stacker.fusion import jit
+folder = Path(sys.argv[1])
+(folder / "numba").mkdir()
+(folder / "numba/__init__.py").write_text("raise ImportError('Numba needs another NumPy')")
+sys.path.insert(0, str(folder))
+jit._folders = lambda: [folder]
+"""
+"""A numba that is found but cannot be imported, and no machine code kept."""
 
 _WITHOUT_COMPILER = "import sys; sys.modules['numba'] = sys.modules['llvmlite'] = None" + _FUSE
 
@@ -72,3 +98,10 @@ _FORKED = (
 def test_it_fuses(program: str) -> None:
     done = subprocess.run([sys.executable, "-c", program], check=False, timeout=60, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
+
+
+def test_a_numba_that_cannot_be_imported_is_told_of_once_and_done_without(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _BROKEN + _FUSE, str(tmp_path)]
+    done = subprocess.run(command, check=False, timeout=60, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("Numba needs another NumPy") == 1
