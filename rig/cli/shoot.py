@@ -39,7 +39,18 @@ from rig.errors import DataError, Interrupted, RigError, UserError
 if TYPE_CHECKING:
     from rig.shoot import Outcome, Stopper
 
-__all__ = ["Terminal", "register", "resume", "shoot"]
+__all__ = [
+    "FolderOption",
+    "HereOption",
+    "SimulateOption",
+    "Terminal",
+    "TimeScaleOption",
+    "YesOption",
+    "register",
+    "resume",
+    "shoot",
+    "stopping",
+]
 
 SessionArgument = Annotated[Path, typer.Argument(metavar="SESSION", help="The session's folder.")]
 SimulateOption = Annotated[
@@ -159,7 +170,7 @@ def shoot(
         accept_clipping=accept_clipping or loaded.config.capture.accept_clipping,
         stack=stack,
     )
-    with _stopping() as stopper, watcher(as_json=as_json) as watch:
+    with stopping() as stopper, watcher(as_json=as_json) as watch:
         outcome = runs.shoot(
             loaded, plan, options, Terminal(yes=yes), stopper, [watch], name=name, folder=folder
         )
@@ -181,7 +192,7 @@ def resume(
     options = runs.ShootOptions(
         here_is_mm=_position_mm(here_is), accept_clipping=accept_clipping, stack=stack
     )
-    with _stopping() as stopper, watcher(as_json=as_json) as watch:
+    with stopping() as stopper, watcher(as_json=as_json) as watch:
         outcome = runs.resume(session, options, Terminal(yes=yes), stopper, [watch])
     _report(outcome, as_json=as_json)
 
@@ -202,7 +213,7 @@ def _report(outcome: Outcome, *, as_json: bool) -> None:
 
 
 @contextmanager
-def _stopping() -> Iterator[Stopper]:
+def stopping() -> Iterator[Stopper]:
     """Ctrl-C, a closed terminal and a polite kill all stop the run: axis held, frame kept, devices let go."""
     from rig.shoot import Stopper
 

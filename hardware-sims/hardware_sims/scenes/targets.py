@@ -16,6 +16,10 @@ from hardware_sims.scene import Array, Grid, Raster, Scene, Sheet
 __all__ = ["TARGETS", "checker_side_mm", "graduation_mm", "make_target"]
 
 _REACH = 0.75  # of the frame's width to each side: what is beyond is mirrored
+_SWEPT = 10.0
+"""Depth in frame widths: the renderer prepares the blurs from a quarter of it away, which a sweep over a few
+depths of field reaches at f/32."""
+
 _TILT = 0.1  # mm of depth per mm across
 _CARD = 0.2  # 2.3 stops below white: focused far, up to 2.3 stops brighter, it is still not burnt
 _RULER_TURN_DEG = 1.5  # nobody lays a ruler down straight
@@ -70,8 +74,8 @@ def make_target(name: str, *, width_mm: float, at_mm: float = 0.0, seed: int = 1
         return Raster(np.repeat(value[..., None], 3, axis=2), np.ones_like(value), depth)
 
     sheet = Sheet(name, "backdrop", (-reach, -reach, reach, reach), raster)
-    # The depth tells the renderer which blurs may occur: those from a frame's width away.
-    return Scene(name, width_mm, width_mm * 2 / 3, max(at_mm, 0.0) + width_mm, seed, (sheet,))
+    depth_mm = max(at_mm, 0.0) + _SWEPT * width_mm
+    return Scene(name, width_mm, width_mm * 2 / 3, depth_mm, seed, (sheet,))
 
 
 def _card(_width_mm: float, _seed: int) -> Tone:

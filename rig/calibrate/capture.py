@@ -1,0 +1,361 @@
+"""Taking the frames of a calibration on the rig: the same drivers, limits and teardown as a stack.
+
+Frames and what happened go into a session folder of their own, so that a measurement can be made again from
+the same frames later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+from rig import __version__
+from rig.axes.base import AxisLimits, FocusAxis
+from rig.axes.motion import Approach, Approached, travel_envelope
+from rig.cameras.base import Camera, LockRequest
+from rig.clock import Clock, ScaledClock
+from rig.config import LoadedConfig
+from rig.connection import Connection
+from rig.errors import CameraError, Interrupted, MotionError, RigError, UserError
+from rig.events import EventBus, FrameRejected, FrameSaved, Moved, Note, RunFinished, RunStarted, Subscriber
+from rig.inspect import frame_levels
+from rig.journal import read_journal
+from rig.operator import Operator
+from rig.plan import StackPlan
+from rig.preflight import check_levels, check_room, check_travel
+from rig.session import Session
+from rig.simulate import bench_order
+from rig.stopping import Stopper
+
+__all__ = ["Capture", "CaptureRequest", "TakenFrame", "session_frames"]
+
+_ATTEMPTS = 3
+_JOB = "calibration_started"
+
+Focus = Literal["working", "far"]
+
+
+@dataclass(frozen=True)
+class TakenFrame:
+    """A frame on disk.
+
+    ``position_mm`` is where the axis said it was, None without an axis; ``delay_s`` how long after the end of
+    the last move the release was sent; ``tags`` what the job wrote beside it.
+    """
+
+    path: Path
+    position_mm: float | None
+    delay_s: float | None = None
+    tags: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CaptureRequest:
+    """What a calibration is going to do.
+
+    Parameters
+    ----------
+    job : str
+        Name of the command: ``"dof"``.
+    plan : StackPlan
+        Positions and exposure; nothing outside its positions and their run-ups is ever gone to.
+    frames : int
+        How many will be taken.
+    here_is_mm : float
+        Where the carriage stands now.
+    target : str
+        What stands on a simulated bench.
+    both_sides : bool
+        Positions are approached from both sides.
+    motion : bool
+        False leaves the rail alone.
+    focus : {"working", "far"}
+        How a simulated lens is focused.
+    shutter_s : float, optional
+        Instead of the planned one.
+    """
+
+    job: str
+    plan: StackPlan
+    frames: int
+    here_is_mm: float
+    target: str
+    both_sides: bool = False
+    motion: bool = True
+    focus: Focus = "working"
+    shutter_s: float | None = None
+
+
+class Capture:
+    """Rail and camera, connected for one calibration; a context manager that tears down whatever happens.
+
+    Parameters
+    ----------
+    loaded : LoadedConfig
+        The rig.
+    session : Session
+        Gets frames and journal.
+    request : CaptureRequest
+        What will be done.
+    operator, stopper
+        The person, and what stops the run.
+    subscribers : sequence of callable
+        Are told of events.
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedConfig,
+        session: Session,
+        request: CaptureRequest,
+        operator: Operator,
+        stopper: Stopper,
+        subscribers: Sequence[Subscriber],
+    ) -> None:
+        self._loaded, self._config, self._session = loaded, loaded.config, session
+        self._request, self._operator, self._stopper = request, operator, stopper
+        self._bus = EventBus(*subscribers)
+        self._teardown = ExitStack()
+        self._axis: FocusAxis | None = None
+        self._sides: dict[int, Approached] = {}
+        self._moved_s: float | None = None
+        self._taken = 0
+        self.clock: Clock = ScaledClock(self._config.time_scale)
+        self._started_s = self.clock.now()
+        self.settle_s = request.plan.timing.settle_s
+
+    def __enter__(self) -> Capture:
+        try:
+            self._connect()
+        except BaseException as err:
+            self._teardown.close()
+            self._ended("failed", str(err))
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if err is None and self._axis is not None:
+                self._axis.move_to(self._request.here_is_mm)
+        finally:
+            self._teardown.close()
+            reason = "interrupted" if isinstance(err, Interrupted) else "failed" if err else "finished"
+            self._ended(reason, "" if err is None else str(err))
+
+    @property
+    def camera(self) -> Camera:
+        """The camera, locked."""
+        return self._camera
+
+    def move(self, position_mm: float, *, direction: Literal[1, -1] = 1) -> float:
+        """Go to a position, the last movement being in a direction; returns where the axis came to rest.
+
+        Raises
+        ------
+        Interrupted
+            When the operator stopped it.
+        MotionError
+            When the rail did.
+        """
+        self._stopper.check()
+        other = self._sides.get(-direction)
+        if other is not None:
+            other.forget()
+        try:
+            reached = self._sides[direction].move_to(position_mm)
+        except MotionError:
+            self._stopper.check()  # a move that we stopped ourselves is no fault
+            raise
+        self._moved_s = self.clock.now()
+        self._bus.publish(Moved(self._taken, reached.value))
+        return reached.value
+
+    def wait(self, seconds: float) -> None:
+        """Wait, unless the operator stops."""
+        if self.clock.wait(self._stopper.event, seconds):
+            raise Interrupted("stopped by the operator")
+
+    def sweep(
+        self, positions_mm: Sequence[float], *, direction: Literal[1, -1] = 1, **tags: Any
+    ) -> list[TakenFrame]:
+        """Take a frame at each position, settled, approached from one side."""
+        taken = []
+        for position_mm in positions_mm:
+            reached_mm = self.move(position_mm, direction=direction)
+            self.wait(self.settle_s)
+            taken.append(self.take(reached_mm, **tags))
+        return taken
+
+    def take(self, position_mm: float | None = None, **tags: Any) -> TakenFrame:
+        """Take a frame now, and keep it.
+
+        Raises
+        ------
+        CameraError
+            When three attempts have failed, or the first frame is black or burnt.
+        """
+        index, session = self._taken, self._session
+        for attempt in range(1, _ATTEMPTS + 1):
+            self._stopper.check()
+            try:
+                shot = self._camera.fire()
+                files = self._camera.collect(shot, session.incoming)
+                break
+            except CameraError as err:
+                session.journal.append("frame_rejected", index=index, reason=str(err))
+                self._bus.publish(FrameRejected(index, str(err), attempt))
+                if attempt == _ATTEMPTS or "delay_s" in tags:  # a frame timed after a move has no second try
+                    raise
+        # The release returns when the exposure is over; what counts is when it was sent.
+        delay_s = None if self._moved_s is None else max(0.0, shot.fired_at_s - self._moved_s)
+        entries = []
+        for file in files:
+            suffix = Path(file.camera_name).suffix or file.path.suffix
+            name = session.frame_name(index, position_mm or 0.0, suffix, shot.fired_wall)
+            final = session.publish(file.path, name)
+            entries.append(session.file_entry(final, file.size_bytes, file.sha256))
+        path = session.folder / entries[0]["file"]
+        self._check(path, index, sum(f.size_bytes for f in files))
+        tags = {**tags, "delay_s": delay_s}
+        session.journal.append(
+            "frame_saved",
+            index=index,
+            position_mm=position_mm,
+            fired_at=shot.fired_wall,
+            files=entries,
+            settings=files[0].fields,
+            **tags,
+        )
+        self._taken += 1
+        self._bus.publish(
+            FrameSaved(
+                index=index,
+                frames=self._request.frames,
+                file=str(path),
+                position_mm=position_mm or 0.0,
+                size_bytes=sum(f.size_bytes for f in files),
+                eta_s=0.0,
+            )
+        )
+        return TakenFrame(path, position_mm, delay_s, tags)
+
+    def _check(self, path: Path, index: int, size: int) -> None:
+        """Refuse at the first frame what all would regret."""
+        if index > 0:
+            return
+        levels = frame_levels(path)
+        check_levels(levels, accept_clipping=self._config.capture.accept_clipping)
+        left = self._request.frames - 1
+        check_room(self._session.folder, left, size, levels.width_px * levels.height_px)
+
+    def _connect(self) -> None:
+        config, request, session = self._config, self._request, self._session
+        config.check_real_hardware()
+        session.journal.append(
+            _JOB,
+            job=request.job,
+            simulated=config.simulated,
+            positions_mm=list(request.plan.positions_mm),
+            config=self._loaded.table,
+            software=f"focusrig {__version__}",
+        )
+        connection = Connection(
+            config, session, self._operator, self._stopper, self._bus, self.clock, self._teardown
+        )
+        rail_port, camera_port = connection.ports(self._order())
+        if request.motion:
+            axis = connection.open_axis(rail_port)
+        self._camera = connection.open_camera(camera_port)
+        if request.motion:
+            self._prepare_axis(axis, connection)
+        capture = config.capture
+        connection.lock(
+            self._camera,
+            LockRequest(
+                shutter_s=request.shutter_s or request.plan.shutter_s,
+                aperture=request.plan.marked_f_number or capture.aperture,
+                iso=request.plan.iso,
+                white_balance=capture.white_balance,
+                image_format=capture.image_format,
+            ),
+        )
+        info = self._camera.describe()
+        self._bus.publish(
+            RunStarted(
+                session=str(session.folder),
+                frames=request.frames,
+                frames_done=0,
+                simulated=config.simulated,
+                camera=f"{info.manufacturer} {info.model}",
+                axis=self._axis.name if self._axis else "no rail needed",
+                predicted_s=request.plan.duration_s / request.plan.frames * request.frames,
+            )
+        )
+
+    def _order(self) -> dict[str, Any]:
+        """What a simulated bench is told: the target stands where the carriage has it in focus."""
+        request = self._request
+        order = bench_order(self._config, request.plan, request.here_is_mm)
+        standing = {"target": request.target, "target_at": request.here_is_mm}
+        order["simulator"] = {**standing, **order["simulator"]}
+        order["lens"]["focus"] = request.focus
+        return order
+
+    def _prepare_axis(self, axis: FocusAxis, connection: Connection) -> None:
+        request = self._request
+        run_up_mm = self._config.rail.backlash_mm
+        directions: tuple[Literal[1, -1], ...] = (1, -1) if request.both_sides else (1,)
+        approaches = {d: Approach(d, run_up_mm) for d in directions}
+        reach = [travel_envelope(request.plan.positions_mm, a) for a in approaches.values()]
+        envelope = AxisLimits(min(r.low for r in reach), max(r.high for r in reach))
+        check_travel(envelope, axis.limits)
+        if not self._config.simulated:
+            homes = self._config.rail.reference == "home"
+            begins = "the rail homes itself" if homes else f"the carriage stands at {request.here_is_mm:g} mm"
+            self._operator.confirm(
+                f"{axis.name}: {begins}; it will then move between {envelope.low:g} mm and "
+                f"{envelope.high:g} mm. Positive is towards the subject "
+                f"(towards_subject = {self._config.rail.towards_subject!r})."
+            )
+        self._stopper.check()
+        connection.reference(axis, request.here_is_mm)
+        self._sides = {d: Approached(axis, a) for d, a in approaches.items()}
+        self._axis = axis
+
+    def _ended(self, reason: str, message: str) -> None:
+        try:
+            self._session.journal.append("finished", reason=reason, message=message)
+        except RigError as err:
+            self._bus.publish(Note(f"the end of the run is not in the journal: {err}", "warning"))
+        run_s = self.clock.now() - self._started_s
+        self._bus.publish(RunFinished(reason, self._taken, self._request.frames, run_s, 0.0, message))
+
+
+def session_frames(folder: Path) -> list[TakenFrame]:
+    """Return the frames of a session, of a calibration or a stack, with positions and tags, in order.
+
+    Raises
+    ------
+    UserError
+        When the folder is no session or has no frames.
+    DataError
+        When its journal is damaged.
+    """
+    frames: dict[int, TakenFrame] = {}
+    for entry in read_journal(folder / "journal.jsonl"):
+        if entry["event"] == "frame_saved":
+            known = {"n", "event", "at", "index", "position_mm", "reported_mm", "files", "settings"}
+            tags = {k: v for k, v in entry.items() if k not in known}
+            path = folder / entry["files"][0]["file"]
+            frames[entry["index"]] = TakenFrame(path, entry["position_mm"], entry.get("delay_s"), tags)
+        elif entry["event"] == "frame_rejected":
+            frames.pop(entry["index"], None)
+    if not frames:
+        raise UserError(f"the session {folder} has no frames")
+    return [frames[index] for index in sorted(frames)]

@@ -1,0 +1,264 @@
+"""What every calibration is told: the rig, the set-up, and where its frames come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from rig.calibrate.capture import Capture, CaptureRequest, Focus, TakenFrame, session_frames
+from rig.calibrate.records import FrameHash, SetUp, now
+from rig.calibrate.sweep import Region
+from rig.config import LoadedConfig, RigConfig
+from rig.errors import DataError, LimitError, UserError
+from rig.events import Subscriber
+from rig.operator import Operator
+from rig.plan import StackPlan
+from rig.planning import PlanRequest, build_plan, optical_setup, setup_of
+from rig.session import Session
+from rig.stopping import Stopper
+
+__all__ = ["Shooting", "Task", "frames_of"]
+
+
+@dataclass(frozen=True)
+class Shooting:
+    """Who and what is there when frames are taken on the rig.
+
+    ``here_is_mm`` is where the carriage stands; None takes 0, and the middle of the rail on a simulated one.
+    """
+
+    operator: Operator
+    stopper: Stopper
+    subscribers: Sequence[Subscriber] = ()
+    here_is_mm: float | None = None
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """One calibration.
+
+    Parameters
+    ----------
+    loaded : LoadedConfig
+        The rig.
+    request : PlanRequest
+        Aperture, magnification, circle of confusion and exposure asked for; its positions do not count.
+    images : tuple of TakenFrame
+        Existing frames; none to take them on the rig.
+    shooting : Shooting, optional
+        Needed without images.
+    region : Region
+        Part of the frame to look at.
+    linear : bool
+        Existing frames hold linear light.
+    """
+
+    loaded: LoadedConfig
+    request: PlanRequest
+    images: tuple[TakenFrame, ...] = ()
+    shooting: Shooting | None = None
+    region: Region = field(default_factory=Region)
+    linear: bool = False
+
+    @property
+    def config(self) -> RigConfig:
+        """The rig's configuration."""
+        return self.loaded.config
+
+    @property
+    def setup(self) -> SetUp:
+        """What the measurement will hold for."""
+        return setup_of(self.config, self.request)
+
+    @property
+    def here_mm(self) -> float:
+        """Where the carriage stands, and the target is in focus."""
+        here = self.shooting.here_is_mm if self.shooting else None
+        if here is not None:
+            return here
+        low, high = self.config.rail.limits_mm
+        return round((low + high) / 2, 3) if self.config.simulated else 0.0
+
+    def plan(
+        self, start_mm: float, end_mm: float, *, step_mm: float | None = None, frames: int | None = None
+    ) -> StackPlan:
+        """Plan positions, in rising order, inside the limits.
+
+        Raises
+        ------
+        UserError
+            When they are outside; says how to tell where the carriage stands.
+        """
+        asked = replace(self.request, start_mm=start_mm, end_mm=end_mm, step_mm=step_mm, frames=frames)
+        try:
+            return build_plan(self.config, asked)
+        except LimitError as err:
+            err.add_note(
+                f"The measurement runs from {start_mm:.4g} mm to {end_mm:.4g} mm, around where the target is "
+                f"in focus. Say where the carriage stands with --here-is (now {self.here_mm:g} mm), or give "
+                "--start and --end."
+            )
+            raise
+
+    def predicted_dof_mm(self) -> float:
+        """Depth of field that the optics predict.
+
+        Raises
+        ------
+        UserError
+            When too little is known of them.
+        """
+        optics = optical_setup(self.config, self.request, needed=False)
+        if optics is None:
+            raise UserError(
+                "how far to go cannot be worked out without the magnification, aperture and pixels: give "
+                "--start, --end and --step, or fill in [lens] and [camera]"
+            )
+        return optics.dof_mm
+
+    def effective_f_number(self) -> float | None:
+        """Effective f-number, if anything is known of it."""
+        optics = optical_setup(self.config, self.request, needed=False)
+        return None if optics is None else optics.effective.f_number
+
+    def coc_px(self, pitch_mm: float | None) -> float:
+        """Circle of confusion in pixels."""
+        coc = self.request.coc or self.config.capture.coc
+        if coc.unit == "px":
+            return coc.value
+        if pitch_mm is None:
+            raise UserError(
+                "a circle of confusion in mm needs the size of a pixel: set sensor_width in [camera]"
+            )
+        return coc.value / pitch_mm
+
+    def pitch_mm(self, width_px: int) -> float:
+        """Size of a pixel of frames that wide.
+
+        Raises
+        ------
+        UserError
+            When the sensor's width is not configured.
+        """
+        width = self.config.camera.sensor_width_mm
+        if width is None:
+            raise UserError("the sensor's width is not known: set sensor_width in [camera], such as 36 mm")
+        return width / width_px
+
+    def common(self, frames: Sequence[FrameHash], *, simulated: bool) -> dict[str, Any]:
+        """What every record has."""
+        return {
+            "measured_at": now(),
+            "simulated": simulated or (self.config.simulated and not self.images),
+            "setup": self.setup,
+            "frames": tuple(frames),
+        }
+
+    def capture(
+        self,
+        job: str,
+        plan: StackPlan,
+        frames: int,
+        *,
+        target: str,
+        both_sides: bool = False,
+        motion: bool = True,
+        focus: Focus = "working",
+    ) -> _Shooting:
+        """Open a session and connect the rig, as a context manager that gives a `Capture`."""
+        assert self.shooting is not None
+        request = CaptureRequest(
+            job=job,
+            plan=plan,
+            frames=frames,
+            here_is_mm=self.here_mm,
+            target=target,
+            both_sides=both_sides,
+            motion=motion,
+            focus=focus,
+            shutter_s=self.request.shutter_s,
+        )
+        return _Shooting(self.loaded, self.shooting, request)
+
+
+class _Shooting:
+    """A session folder around a `Capture`."""
+
+    def __init__(self, loaded: LoadedConfig, shooting: Shooting, request: CaptureRequest) -> None:
+        config = loaded.config
+        config.check_real_hardware()
+        self._session = Session.create(
+            shooting.folder or config.session.folder,
+            f"calibrate-{request.job}",
+            template=config.session.file_template,
+            simulated=config.simulated,
+        )
+        self._capture = Capture(
+            loaded, self._session, request, shooting.operator, shooting.stopper, shooting.subscribers
+        )
+
+    def __enter__(self) -> Capture:
+        try:
+            return self._capture.__enter__()
+        except BaseException:
+            self._session.close()
+            raise
+
+    def __exit__(self, *err: Any) -> None:
+        try:
+            self._capture.__exit__(*err)
+        finally:
+            self._session.close()
+
+
+def frames_of(images: Sequence[Path], step_mm: float | None = None) -> tuple[TakenFrame, ...]:
+    """Existing frames with what is known of them.
+
+    Parameters
+    ----------
+    images : sequence of Path
+        Files, or one folder: a session (its journal knows the positions) or any other with frames.
+    step_mm : float, optional
+        Distance between the frames, in the order of their names or as given; the first is at 0.
+
+    Raises
+    ------
+    UserError
+        When there is nothing there.
+    """
+    if len(images) == 1 and images[0].is_dir():
+        frames = _of_folder(images[0])
+    else:
+        missing = next((path for path in images if not path.is_file()), None)
+        if missing is not None:
+            raise UserError(f"there is no image {missing}; give image files, or the folder of one session")
+        frames = _with_journal(images)
+    if step_mm is not None:
+        frames = [replace(f, position_mm=k * step_mm) for k, f in enumerate(frames)]
+    return tuple(frames)
+
+
+def _of_folder(folder: Path) -> list[TakenFrame]:
+    if (folder / "journal.jsonl").is_file():
+        return session_frames(folder)
+    from stacker import StackerError, list_frames
+
+    try:
+        return _with_journal(list_frames([folder]))
+    except StackerError as err:
+        raise UserError(str(err)) from err
+
+
+def _with_journal(paths: Sequence[Path]) -> list[TakenFrame]:
+    """Frames of a session, given one by one, bring their positions along."""
+    folder = paths[0].resolve().parent.parent
+    known: dict[Path, TakenFrame] = {}
+    if (folder / "journal.jsonl").is_file():
+        try:
+            known = {frame.path.resolve(): frame for frame in session_frames(folder)}
+        except (UserError, DataError):
+            known = {}
+    return [replace(known.get(p.resolve(), TakenFrame(p, None)), path=p) for p in paths]

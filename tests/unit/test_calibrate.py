@@ -1,0 +1,112 @@
+"""Measuring a set-up from images, against the bench whose truth is known."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hardware_sims.depth_of_field import depth_of_field_mm
+from hardware_sims.optics import SimLens
+from hardware_sims.render import Frame, Renderer, Viewpoint
+from hardware_sims.scenes.targets import make_target
+from hardware_sims.sensor import Sensor
+
+from rig.calibrate.dof import band_frequency, check_sweep, measure_dof
+from rig.calibrate.focus import band_energy, curve_of
+from rig.calibrate.images import srgb_to_linear
+from rig.calibrate.still import check_still, neighbour_shift, thumbnail
+from rig.errors import DataError, UserError
+
+PITCH_MM = 0.00376
+SIZE = (384, 256)
+
+
+def seen(target, lens, positions_mm, *, seed=1):
+    """Frames of a target as a sensor has them, in linear light."""
+    frame = Frame(*SIZE, PITCH_MM)
+    renderer = Renderer(make_target(target, width_mm=SIZE[0] * PITCH_MM, seed=seed), lens, frame, 2)
+    sensor = Sensor(*SIZE, PITCH_MM * 1000)
+    try:
+        for k, x in enumerate(positions_mm):
+            light = renderer.render(Viewpoint(float(x)), lens.f_number)
+            picture = sensor.develop(light, 100, (seed, k))
+            yield np.asarray(srgb_to_linear(picture / 255.0) @ [0.25, 0.5, 0.25], np.float32)
+    finally:
+        renderer.close()
+
+
+# ---- depth of field ----
+
+
+@pytest.mark.parametrize(("ne", "target"), [(4.0, "texture"), (11.31, "speckle"), (32.0, "texture")])
+def test_the_measured_depth_of_field_is_the_lens_s_own(ne, target):
+    lens = SimLens(1.0, ne, ne / 2, 300.0)
+    truth = sum(depth_of_field_mm(lens, PITCH_MM))
+    positions = np.linspace(-2 * truth, 2 * truth, 25)
+    frequency = band_frequency(2.0, ne, PITCH_MM)
+    energy = np.array([band_energy(f, frequency, 64) for f in seen(target, lens, positions)])
+    measured = measure_dof(positions, energy, frequency)
+    assert measured.dof_mm == pytest.approx(truth, rel=0.10)
+    assert measured.sigma_mm < 0.06 * truth
+    assert abs(measured.peak_mm) < 0.02 * truth
+    assert measured.warnings == ()
+
+
+def bump(positions, centre, width, floor=0.05):
+    """A focus curve: energy of a Gaussian contrast, with noise below it."""
+    return np.exp(-(((positions - centre) / width) ** 2)) ** 2 + floor
+
+
+def test_the_noise_floor_does_not_widen_the_curve():
+    x = np.linspace(-4, 4, 65)
+    truth = 2 * np.sqrt(-np.log(0.735))
+    for floor in (0.0, 0.05, 0.5):
+        assert curve_of(x, bump(x, 0.1, 1.0, floor), 0.735).width_mm == pytest.approx(truth, rel=0.02)
+
+
+def test_brightness_does_not_change_the_energy():
+    light = np.random.default_rng(1).uniform(0.2, 0.6, (128, 128)).astype(np.float32)
+    assert band_energy(light / 2, 0.25, 64) == pytest.approx(band_energy(light, 0.25, 64), rel=1e-4)
+
+
+def test_a_relief_is_measured_part_by_part():
+    x = np.linspace(-8, 8, 129)
+    centres = np.linspace(-4, 4, 12)
+    energy = np.stack([bump(x, c, 1.0) for c in centres], axis=1).reshape(len(x), 3, 4)
+    measured = measure_dof(x, energy, 0.25)
+    assert measured.dof_mm == pytest.approx(2 * np.sqrt(-np.log(0.735)), rel=0.03)
+    assert measured.depth_mm == pytest.approx(7.2, rel=0.05)
+    assert "flatter target" in measured.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("frames", "error", "said"),
+    [
+        (lambda x: bump(x, 9.0, 2.0), DataError, "towards its last frame"),
+        (lambda x: bump(x, -9.0, 2.0), DataError, "towards its first frame"),
+        (lambda x: 1.0 + 0.1 * np.random.default_rng(1).standard_normal(x.shape), DataError, "texture"),
+        (lambda x: bump(x, 0.0, 1.0)[:5], UserError, "a sweep of 5 frames is too short"),
+    ],
+)
+def test_a_sweep_that_shows_no_depth_of_field_is_refused(frames, error, said):
+    x = np.linspace(-8, 8, 65)
+    energy = frames(x)
+    with pytest.raises(error, match=said):
+        check_sweep(x[: len(energy)], energy[:, None, None])
+
+
+def test_a_subject_that_moves_is_refused_and_a_crooked_rail_is_not():
+    rng = np.random.default_rng(1)
+    world = rng.uniform(0.1, 0.9, (400, 700)).astype(np.float32)
+    positions = np.arange(8.0)
+    for jump, moved in ((0, False), (6, True)):
+        starts = 2 * np.arange(8) + jump * (np.arange(8) > 4)
+        frames = [thumbnail(world[50:350, 50 + s : 562 + s])[0] for s in starts]
+        shifts = np.array([neighbour_shift(a, b) for a, b in itertools.pairwise(frames)])
+        names = [f"{k}.jpg" for k in range(8)]
+        if moved:
+            with pytest.raises(DataError, match=r"between 4\.jpg and 5\.jpg"):
+                check_still(positions, shifts, names)
+        else:
+            check_still(positions, shifts, names)
