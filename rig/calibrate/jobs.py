@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from rig.calibrate.capture import TakenFrame
 from rig.calibrate.dof import CONTRAST_KEPT, DofMeasurement, band_frequency, measure_dof
 from rig.calibrate.outcome import Calibrated
-from rig.calibrate.records import DofRecord
-from rig.calibrate.sweep import Sweep, read_sweep
+from rig.calibrate.pupil import PupilMeasurement, measure_pupil
+from rig.calibrate.records import DofRecord, PupilRecord
+from rig.calibrate.sweep import Region, Sweep, read_sweep
 from rig.calibrate.task import Task
 from rig.units import format_length
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["calibrate_dof"]
+__all__ = ["calibrate_dof", "calibrate_pupil"]
 
 _DOF_REACH = 2.0
 """Depths of field to each side of focus: there the fine detail is gone, and the noise floor shows."""
 
 _DOF_STEPS = 8
 """Frames per predicted depth of field: enough when the prediction is half the truth, or twice it."""
+
+_PUPIL_REACH = 3.0
+_PUPIL_STEPS = 3
+"""Farther, since growth goes with travel; and coarser: blur is not measured, only followed."""
+
+_PUPIL_GOOD = 0.05
+"""Relative error above which a longer travel is advised: 5 % of v is 5 % of the room to leave in framing."""
 
 
 def calibrate_dof(
@@ -44,7 +56,9 @@ def calibrate_dof(
     """
     frames = task.images
     if not frames:
-        start_mm, end_mm, step_mm = _dof_range(task, start_mm, end_mm, step_mm)
+        start_mm, end_mm, step_mm = sweep_range(
+            task, start_mm, end_mm, step_mm, reach=_DOF_REACH, steps=_DOF_STEPS
+        )
         plan = task.plan(start_mm, end_mm, step_mm=step_mm)
         with task.capture("dof", plan, plan.frames, target="texture") as rig:
             frames = tuple(rig.sweep(plan.positions_mm))
@@ -74,19 +88,108 @@ def calibrate_dof(
     )
 
 
-def _dof_range(
-    task: Task, start_mm: float | None, end_mm: float | None, step_mm: float | None
+def sweep_range(
+    task: Task,
+    start_mm: float | None,
+    end_mm: float | None,
+    step_mm: float | None,
+    *,
+    reach: float,
+    steps: int,
 ) -> tuple[float, float, float]:
+    """Start, end and step of a sweep: as given, else by the predicted depth of field around the carriage."""
     if start_mm is not None and end_mm is not None and step_mm is not None:
         return start_mm, end_mm, step_mm
     dof_mm = task.predicted_dof_mm()
     here_mm = task.here_mm
-    reach_mm = _DOF_REACH * dof_mm
+    reach_mm = reach * dof_mm
     return (
         here_mm - reach_mm if start_mm is None else start_mm,
         here_mm + reach_mm if end_mm is None else end_mm,
-        step_mm or max(dof_mm / _DOF_STEPS, 1 / task.config.rail.steps_per_mm),
+        step_mm or max(dof_mm / steps, 1 / task.config.rail.steps_per_mm),
     )
+
+
+def calibrate_pupil(
+    task: Task, *, start_mm: float | None = None, end_mm: float | None = None, step_mm: float | None = None
+) -> Calibrated:
+    """Measure the distance from the entrance pupil to the plane of focus, from a sweep.
+
+    Parameters are those of `calibrate_dof`; the region is left out, since growth shows at the edges.
+    """
+    frames = task.images
+    task = replace(task, region=Region())
+    if not frames:
+        start_mm, end_mm, step_mm = sweep_range(
+            task, start_mm, end_mm, step_mm, reach=_PUPIL_REACH, steps=_PUPIL_STEPS
+        )
+        plan = task.plan(start_mm, end_mm, step_mm=step_mm)
+        with task.capture("pupil", plan, plan.frames, target="texture") as rig:
+            frames = tuple(rig.sweep(plan.positions_mm))
+    sweep = read_band(task, frames, greys=True)
+    measured = measure_pupil(sweep.positions_mm, sweep.energy, sweep.greys)
+    record = PupilRecord(
+        pupil_distance_mm=measured.pupil_distance_mm,
+        inverse_per_mm=measured.inverse_per_mm,
+        inverse_sigma_per_mm=measured.inverse_sigma_per_mm,
+        **task.common(sweep.frames, simulated=sweep.simulated),
+    )
+    return Calibrated(
+        rows=(
+            ("pupil distance", _pupil_text(measured)),
+            ("growth", _growth_text(measured)),
+            ("followed", f"{measured.points} points"),
+            ("frames", frames_text(sweep)),
+        ),
+        record=record,
+        details={
+            "low_mm": json_number(measured.low_mm),
+            "high_mm": json_number(measured.high_mm),
+            "telecentric": measured.telecentric,
+            "positions_mm": measured.positions_mm.tolist(),
+            "growth": [json_number(g) for g in measured.growth],
+        },
+        warnings=_pupil_warnings(measured),
+        draw=lambda axes: _draw_pupil(axes, measured),
+    )
+
+
+def json_number(value: float) -> float | None:
+    """A number as JSON has it: null for what is not finite."""
+    return float(value) if math.isfinite(value) else None
+
+
+def _pupil_text(measured: PupilMeasurement) -> str:
+    if measured.telecentric:
+        return f"infinite (telecentric), more than {measured.low_mm:.4g} mm as far as these frames can tell"
+    side = ", behind the subject (hypercentric)" if measured.pupil_distance_mm < 0 else ""
+    between = f"{measured.low_mm:.4g} to {measured.high_mm:.4g} mm, two standard errors"
+    return f"{measured.pupil_distance_mm:.4g} mm ({between}){side}"
+
+
+def _growth_text(measured: PupilMeasurement) -> str:
+    travel = float(np.ptp(measured.positions_mm))
+    grown = measured.inverse_per_mm * travel
+    return f"{grown:+.3%} over {format_length(travel)} towards the subject"
+
+
+def _pupil_warnings(measured: PupilMeasurement) -> tuple[str, ...]:
+    relative = measured.inverse_sigma_per_mm / max(abs(measured.inverse_per_mm), 1e-12)
+    if measured.telecentric or relative < _PUPIL_GOOD:
+        return ()
+    return (f"known to {relative:.0%} only: a longer travel measures it better",)
+
+
+def _draw_pupil(axes: Axes, measured: PupilMeasurement) -> None:
+    from rig.plots.canvas import ACCENT, SECOND
+
+    x, seen = measured.positions_mm, np.isfinite(measured.growth)
+    main = float(x[int(np.nanargmin(np.abs(measured.growth - 1)))])
+    axes.plot(x, 1 / (1 - measured.inverse_per_mm * (x - main)), color=SECOND, label=_pupil_text(measured))
+    axes.plot(x[seen], measured.growth[seen], "o", color=ACCENT, ms=4, label="each frame")
+    axes.set_xlabel("position (mm, towards the subject)")
+    axes.set_ylabel("size of the subject in the picture")
+    axes.legend()
 
 
 def read_band(task: Task, frames: Sequence[TakenFrame], *, greys: bool = False) -> Sweep:

@@ -106,6 +106,7 @@ def register(app: typer.Typer) -> None:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     group.command("dof")(dof)
+    group.command("pupil")(pupil)
     app.add_typer(group, name="calibrate")
 
 
@@ -151,6 +152,57 @@ def dof(
     )
     _run(
         lambda t: calibrate_dof(
+            t, start_mm=_mm(start, "--start"), end_mm=_mm(end, "--end"), step_mm=_mm(step, "--step")
+        ),
+        task,
+        rig=(here_is, folder, yes),
+        out=(save, no_save, plot, as_json),
+    )
+
+
+def pupil(
+    more: MoreImages = None,
+    images: ImagesOption = None,
+    step: SpacingOption = None,
+    start: FromOption = None,
+    end: ToOption = None,
+    linear: LinearOption = False,
+    coc: CocOption = None,
+    magnification: MagnificationOption = None,
+    frame_width: FrameWidthOption = None,
+    aperture: ApertureOption = None,
+    effective_aperture: EffectiveApertureOption = None,
+    shutter: ShutterOption = None,
+    iso: IsoOption = None,
+    config: ConfigOption = None,
+    simulate: SimulateOption = False,
+    time_scale: TimeScaleOption = None,
+    here_is: HereOption = None,
+    folder: FolderOption = None,
+    yes: YesOption = False,
+    save: SaveOption = None,
+    no_save: DrySaveOption = False,
+    plot: PlotOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Distance from the entrance pupil to the plane of focus, from how the picture grows in a sweep.
+
+    The target is as for dof; a sweep that was shot for dof will do. A telecentric lens is recognised.
+    """
+    from rig.calibrate.jobs import calibrate_pupil
+
+    loaded = _loaded(config, simulate=simulate, time_scale=time_scale)
+    task = _task(
+        loaded,
+        [*(images or ()), *(more or ())],
+        step=step,
+        linear=linear,
+        optics=(magnification, frame_width, aperture, effective_aperture),
+        coc=coc,
+        exposure=(shutter, iso),
+    )
+    _run(
+        lambda t: calibrate_pupil(
             t, start_mm=_mm(start, "--start"), end_mm=_mm(end, "--end"), step_mm=_mm(step, "--step")
         ),
         task,

@@ -15,6 +15,7 @@ from hardware_sims.sensor import Sensor
 from rig.calibrate.dof import band_frequency, check_sweep, measure_dof
 from rig.calibrate.focus import band_energy, curve_of
 from rig.calibrate.images import srgb_to_linear
+from rig.calibrate.pupil import Tracks, fit_pupil, measure_pupil
 from rig.calibrate.still import check_still, neighbour_shift, thumbnail
 from rig.errors import DataError, UserError
 
@@ -110,3 +111,60 @@ def test_a_subject_that_moves_is_refused_and_a_crooked_rail_is_not():
                 check_still(positions, shifts, names)
         else:
             check_still(positions, shifts, names)
+
+
+# ---- pupil ----
+
+
+def tracks_of(v_mm, *, noise_px=0.02, outliers=0, positions=None):
+    """Points that a lens with that pupil distance would show, at several depths."""
+    rng = np.random.default_rng(3)
+    positions = np.linspace(-2, 2, 9) if positions is None else positions
+    points = rng.uniform(-800, 800, (60, 2))
+    focus = rng.uniform(-1.5, 1.5, 60)
+    shifts = rng.normal(0, 1.0, (len(positions), 2))
+    rows = []
+    for p in range(60):
+        source = int(np.abs(positions - focus[p]).argmin())
+        for target in range(len(positions)):
+            if target != source:
+                grown = (1 + (focus[p] - positions[source]) / v_mm) / (
+                    1 + (focus[p] - positions[target]) / v_mm
+                )
+                found = points[p] * grown + shifts[target] - shifts[source] + rng.normal(0, noise_px, 2)
+                if p < outliers:
+                    found = found + rng.normal(0, 5.0, 2)
+                rows.append((points[p], found, source, target, focus[p], p))
+    columns = [np.array(c) for c in zip(*rows, strict=True)]
+    return positions, Tracks(*columns)
+
+
+@pytest.mark.parametrize("v_mm", [97.0, 300.0, -250.0])
+@pytest.mark.parametrize("outliers", [0, 6])
+def test_the_pupil_is_where_the_growth_puts_it(v_mm, outliers):
+    measured = fit_pupil(*tracks_of(v_mm, outliers=outliers))
+    assert measured.pupil_distance_mm == pytest.approx(v_mm, rel=0.01)
+    assert measured.low_mm < v_mm < measured.high_mm
+    assert not measured.telecentric
+
+
+def test_a_telecentric_lens_gets_a_lower_bound():
+    measured = fit_pupil(*tracks_of(1e9))
+    assert measured.telecentric
+    assert 3000 < measured.low_mm < 1e6
+
+
+def test_the_pupil_of_the_bench_is_found_in_its_pictures():
+    lens = SimLens(1.0, 11.31, 5.657, 150.0)
+    positions = np.linspace(-0.8, 0.8, 9)
+    frames = list(seen("texture", lens, positions))
+    energy = np.array([band_energy(f, 0.25, 32) for f in frames])
+    greys = [np.uint8(np.sqrt(f) * 255 + 0.5) for f in frames]
+    measured = measure_pupil(positions, energy, greys)
+    assert measured.pupil_distance_mm == pytest.approx(150.0, rel=0.06)
+    assert measured.low_mm < 150.0 < measured.high_mm
+
+
+def test_two_frames_are_too_few_for_a_pupil():
+    with pytest.raises(UserError, match="2 frames are too few"):
+        measure_pupil(np.array([0.0, 1.0]), np.ones((2, 3, 3)), [])
