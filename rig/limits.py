@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 from rig.errors import DataError, UserError
-from rig.plan import StackPlan
 from rig.sizes import format_bytes
 from rig.units import format_duration
 
-__all__ = ["PlanLimits", "Room", "check_length", "estimated_frame_bytes"]
+__all__ = ["AnyPlan", "PlanLimits", "Room", "check_length", "estimated_frame_bytes"]
 
 _JPEG_BYTES_PER_PX = 0.28
 """Canon's manual of the EOS R: 8.4 MB of 30 megapixels, large and fine; detail and noise make more."""
@@ -60,7 +60,31 @@ class PlanLimits:
     disk: Room | None = None
 
 
-def check_length(plan: StackPlan, limits: PlanLimits) -> None:
+class AnyPlan(Protocol):
+    """What all plans say of their length."""
+
+    @property
+    def frames(self) -> int:
+        """Number of frames."""
+
+    @property
+    def duration_s(self) -> float:
+        """Predicted time, s."""
+
+    @property
+    def frame_bytes(self) -> int | None:
+        """Size of a frame's files."""
+
+    @property
+    def frame_bytes_source(self) -> str | None:
+        """How that is known."""
+
+    @property
+    def total_bytes(self) -> int | None:
+        """Room that all frames take."""
+
+
+def check_length(plan: AnyPlan, limits: PlanLimits) -> None:
     """Refuse a plan that takes longer, or more room, than there is.
 
     Raises

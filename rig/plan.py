@@ -20,7 +20,7 @@ from rig.spacing import Spacing, StepSource
 from rig.timing import StackTiming, critical_path_s
 from rig.units import format_length
 
-__all__ = ["Picture", "RailGeometry", "Spacing", "StackPlan", "View", "plan_stack"]
+__all__ = ["Picture", "RailGeometry", "Spacing", "StackPlan", "View", "optics_fields", "plan_stack"]
 
 
 @dataclass(frozen=True)
@@ -272,7 +272,7 @@ def plan_stack(
         limits_mm=(rail.low_mm, rail.high_mm),
         overlap=placed.overlap,
         max_step_mm=placed.max_step_mm,
-        **(_optics_fields(optics) | {"dof_mm": dof_mm}),
+        **(optics_fields(optics) | {"dof_mm": dof_mm}),
         pixel_pitch_mm=picture.pixel_pitch_mm,
         deliver_px=picture.deliver_px,
         delivered_pixel_mm=picture.delivered_pixel_mm,
@@ -297,7 +297,7 @@ def plan_stack(
     )
 
 
-_OPTICS_FIELDS = (
+_TAKEN_OVER = (
     "magnification",
     "f_number",
     "numerical_aperture",
@@ -312,8 +312,9 @@ _OPTICS_FIELDS = (
 """Fields that a plan takes over from the optics as they are."""
 
 
-def _optics_fields(optics: OpticalSetup | None) -> dict[str, Any]:
-    fields: dict[str, Any] = {name: getattr(optics, name, None) for name in _OPTICS_FIELDS}
+def optics_fields(optics: OpticalSetup | None) -> dict[str, Any]:
+    """Return the fields of a plan that say what optics it was made for; all None when there are none."""
+    fields: dict[str, Any] = {name: getattr(optics, name, None) for name in _TAKEN_OVER}
     stop = None if optics is None else optics.f_number
     fields["marked_f_number"] = None if stop is None else float(stop_mark(stop))
     fields["effective_f_number"] = None if optics is None else optics.effective.f_number

@@ -26,10 +26,12 @@ __all__ = [
     "PlanRequest",
     "aperture_knowledge",
     "build_plan",
+    "measured_config",
     "optical_setup",
     "plan_for",
     "plan_limits",
     "setup_of",
+    "stack_timing",
     "with_request",
 ]
 
@@ -71,10 +73,32 @@ def plan_for(
     RigError
         As `build_plan`, and when the calibration cannot be read or holds for another set-up.
     """
+    calibration, source = _calibration_of(loaded, calibrated=calibrated)
+    return build_plan(loaded.config, request, calibration, source, disk=disk)
+
+
+def _calibration_of(loaded: LoadedConfig, *, calibrated: bool) -> tuple[Calibration | None, str]:
     path = loaded.calibration_path
     if path is None or not calibrated:
-        return build_plan(loaded.config, request, disk=disk)
-    return build_plan(loaded.config, request, read_calibration(path) or Calibration(), str(path), disk=disk)
+        return None, ""
+    return read_calibration(path) or Calibration(), str(path)
+
+
+def measured_config(loaded: LoadedConfig, request: PlanRequest, *, calibrated: bool = True) -> MeasuredSetUp:
+    """Return the rig with the request's exposure, what names bring along, and what was measured on it.
+
+    Parameters and errors are those of `plan_for`.
+    """
+    return _measured(loaded.config, request, *_calibration_of(loaded, calibrated=calibrated))
+
+
+def _measured(
+    config: RigConfig, request: PlanRequest, calibration: Calibration | None, source: str
+) -> MeasuredSetUp:
+    config = equipped(with_request(config, request))
+    if calibration is None:
+        return MeasuredSetUp(config)
+    return measured_setup(config, calibration, setup_of(config, request), source)
 
 
 def setup_of(config: RigConfig, request: PlanRequest) -> SetUp:
@@ -121,11 +145,8 @@ def build_plan(
     DataError
         When the frames do not fit on the disk.
     """
-    config = equipped(with_request(config, request))
-    measured = MeasuredSetUp(config)
-    if calibration is not None:
-        measured = measured_setup(config, calibration, setup_of(config, request), source)
-        config = measured.config
+    measured = _measured(config, request, calibration, source)
+    config = measured.config
     rail, capture = config.rail, config.capture
     dof_known = measured.dof_mm is not None and request.effective_f_number is None
     optics = optical_setup(config, request, needed=False if dof_known else None)
@@ -140,7 +161,7 @@ def build_plan(
             request.max_frames or capture.max_frames,
         ),
         RailGeometry(rail.steps_per_mm, *rail.limits_mm, rail.backlash_mm),
-        _timing(config),
+        stack_timing(config),
         optics=optics,
         view=_view(config, request),
         picture=picture_of(config, request),
@@ -184,7 +205,8 @@ def _measured_dof(
     return measured.dof_mm * optics.dof_mm / before.dof_mm
 
 
-def _timing(config: RigConfig) -> StackTiming:
+def stack_timing(config: RigConfig) -> StackTiming:
+    """Return the configured times and the rail's motion."""
     camera, capture, rail = config.camera, config.capture, config.rail
     return StackTiming(
         shutter_s=capture.shutter_s or 0.0,
@@ -293,9 +315,8 @@ def _view(config: RigConfig, request: PlanRequest) -> View:
     width = config.camera.sensor_width_mm
     distance = None
     if m is not None:
-        here = m == _magnification(
-            config, PlanRequest(0, 0)
-        )  # a configured v belongs to the configured focus
+        # A configured v belongs to the configured focus.
+        here = m == _magnification(config, PlanRequest(0, 0))
         distance = pupil_distance(lens, config.tables, m, configured_focus=here)
     return View(
         frame_width_mm=None if width is None or m is None else float(frame_width(width, m)),

@@ -107,7 +107,7 @@ def check_frame_size(
     """
     wide, high = max(frame_px), min(frame_px)
     expected, expected_high = max(configured_px), min(configured_px)
-    sizes = f"the test frame has {wide} × {high} px, and [camera] says {expected} × {expected_high}"
+    sizes = f"the test frame has {wide} × {high} px, the configured camera {expected} × {expected_high}"
     if abs(wide / expected - 1) <= _SAME_WIDTH:
         if abs(high / expected_high - 1) <= _SAME_WIDTH:
             return None

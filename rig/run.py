@@ -19,6 +19,7 @@ from rig.cameras.base import CapturedFile, LockRequest
 from rig.clock import Clock, ScaledClock
 from rig.config import RigConfig
 from rig.connection import Connection
+from rig.equipment import equipped
 from rig.errors import Interrupted, RigError, UserError
 from rig.events import EventBus, Note, PreflightPassed, RunFinished, RunStarted, StackReady, Subscriber
 from rig.inspect import frame_levels
@@ -260,7 +261,7 @@ class SessionRun:
 
     def _check_pixels(self, frame_px: tuple[int, int], *, begun: bool) -> None:
         """The plan counts in pixels: those of the frames must be those configured."""
-        camera = self._config.camera
+        camera = equipped(self._config).camera
         if camera.pixels is None:
             return
         if self._config.simulated:  # the bench has a sensor of its own, smaller than any camera's

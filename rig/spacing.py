@@ -199,7 +199,7 @@ def step_notes(
         )
     elif reached < -COUNT_TOLERANCE:
         notes.append(
-            f"the frames leave gaps: the step of {format_length(step_mm)} is {1 - reached:.2g} times the "
+            f"the frames leave gaps: the step of {format_length(step_mm)} is {1 - reached:.3g} times the "
             f"depth of field (overlap {reached:.0%}); detail between them stays soft"
         )
     elif spacing.frames is not None:

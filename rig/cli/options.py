@@ -9,6 +9,7 @@ import typer
 
 __all__ = [
     "ApertureOption",
+    "AxisOption",
     "CalibratedOption",
     "CardSpaceOption",
     "CocOption",
@@ -35,6 +36,15 @@ _WHERE = "Where"
 _OPTICS = "Optics and exposure"
 _LIMITS = "Limits"
 
+AxisOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--axis",
+        metavar="rail|lens",
+        rich_help_panel=_WHERE,
+        help="What moves the plane of focus; with lens, --start, --end and --step count units of its drive.",
+    ),
+]
 StartOption: TypeAlias = Annotated[
     str,
     typer.Option(

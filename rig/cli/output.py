@@ -11,11 +11,14 @@ from rich.table import Table
 from rich.text import Text
 
 from rig.config import LoadedConfig
+from rig.lens_plan import LensPlan
 from rig.plan import StackPlan
 from rig.sizes import format_bytes
 from rig.units import format_duration, format_length, format_shutter
 
-__all__ = ["note_simulated", "plan_rows", "show_plan"]
+__all__ = ["lens_plan_rows", "note_simulated", "plan_rows", "show_lens_plan", "show_plan"]
+
+_ORIGINS = {"auto": "auto", "given": "as given", "frames": "from the number of frames"}
 
 
 def show_plan(plan: StackPlan, loaded: LoadedConfig, *, as_json: bool) -> None:
@@ -30,6 +33,15 @@ def show_plan(plan: StackPlan, loaded: LoadedConfig, *, as_json: bool) -> None:
     as_json : bool
         One JSON object instead of the table.
     """
+    _show(plan, plan_rows(plan, loaded), as_json=as_json)
+
+
+def show_lens_plan(plan: LensPlan, loaded: LoadedConfig, *, as_json: bool) -> None:
+    """Print a plan of a stack by lens focus on standard output; parameters as of `show_plan`."""
+    _show(plan, lens_plan_rows(plan, loaded), as_json=as_json)
+
+
+def _show(plan: StackPlan | LensPlan, rows: Iterator[tuple[str, str]], *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(plan.model_dump_json(indent=2) + "\n")
         return
@@ -37,7 +49,7 @@ def show_plan(plan: StackPlan, loaded: LoadedConfig, *, as_json: bool) -> None:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
-    for name, value in plan_rows(plan, loaded):
+    for name, value in rows:
         table.add_row(name, Text(value))
     console.print(table)
     for warning in plan.warnings:
@@ -53,28 +65,68 @@ def note_simulated(loaded: LoadedConfig) -> None:
 
 def plan_rows(plan: StackPlan, loaded: LoadedConfig) -> Iterator[tuple[str, str]]:
     """Yield the lines of a plan as pairs of label and text; what is not known is left out."""
-    simulated = "SIMULATED, " if loaded.config.simulated else ""
-    yield "rig", f"{simulated}{loaded.path.name}" + ("" if loaded.named else " (no configuration named)")
-    yield from _optics_rows(plan)
+    yield _rig_row(loaded)
+    frame = "" if plan.frame_width_mm is None else f", {format_length(plan.frame_width_mm)} fill the frame"
+    yield from _optics_rows(plan, frame, "measured; predicted: " if plan.dof_measured else "")
     yield "step", _step_text(plan)
     yield "frames", _frames_text(plan)
     yield "positions", _positions_text(plan)
     yield "travel", _travel_text(plan)
     yield "exposure", _exposure_text(plan)
     yield "duration", f"{format_duration(plan.duration_s)} ({_per_frame_text(plan)})"
-    if plan.frame_bytes is not None and plan.total_bytes is not None:
-        size = f"{plan.frames} × {format_bytes(plan.frame_bytes)} ({plan.frame_bytes_source})"
-        yield "files", f"{format_bytes(plan.total_bytes)}: {size}"
+    yield from _file_rows(plan)
     yield from _framing_rows(plan)
     for line in plan.calibration:
         yield "measured", line
 
 
-def _optics_rows(plan: StackPlan) -> Iterator[tuple[str, str]]:
+def lens_plan_rows(plan: LensPlan, loaded: LoadedConfig) -> Iterator[tuple[str, str]]:
+    """Yield the lines of a plan by lens focus as pairs of label and text."""
+    yield _rig_row(loaded)
+    yield from _optics_rows(plan, "", "")
+    if plan.depth_of_focus_mm is not None:
+        yield "depth of focus", f"{format_length(plan.depth_of_focus_mm)} on the sensor's side"
+    yield "step", _lens_step_text(plan)
+    yield "frames", str(plan.frames)
+    yield "positions", f"{_first_and_last([str(x) for x in plan.positions])} drive units"
+    if plan.defocus_mm is not None:
+        moved = f"the image plane moves by {format_length(abs(plan.defocus_mm[-1]))}"
+        yield "travel", f"{moved}, known to ±{format_length(plan.uncertainty_mm or 0.0)}"
+    yield "exposure", _exposure_text(plan)
+    yield "duration", f"{format_duration(plan.duration_s)} and the drive's own moves"
+    yield from _file_rows(plan)
+    for line in plan.calibration:
+        yield "measured", line
+
+
+def _lens_step_text(plan: LensPlan) -> str:
+    if plan.frames == 1:
+        return "none, one frame"
+    if plan.step_units is not None:
+        step = f"{plan.step_units} drive units"
+    elif plan.image_step_mm is None:
+        step = f"{abs(plan.end - plan.start) / (plan.frames - 1):.3g} drive units"
+    else:
+        step = f"{format_length(plan.image_step_mm)} of the image plane"
+    overlap = "" if plan.overlap is None else f", overlap {plan.overlap:.0%} or more"
+    return f"{step} ({_ORIGINS[plan.step_source]}{overlap})"
+
+
+def _rig_row(loaded: LoadedConfig) -> tuple[str, str]:
+    simulated = "SIMULATED, " if loaded.config.simulated else ""
+    return "rig", f"{simulated}{loaded.path.name}" + ("" if loaded.named else " (no configuration named)")
+
+
+def _file_rows(plan: StackPlan | LensPlan) -> Iterator[tuple[str, str]]:
+    if plan.frame_bytes is not None and plan.total_bytes is not None:
+        size = f"{plan.frames} × {format_bytes(plan.frame_bytes)} ({plan.frame_bytes_source})"
+        yield "files", f"{format_bytes(plan.total_bytes)}: {size}"
+
+
+def _optics_rows(plan: StackPlan | LensPlan, frame: str, how: str) -> Iterator[tuple[str, str]]:
     if plan.magnification is None:
         yield "optics", "not known"
         return
-    frame = "" if plan.frame_width_mm is None else f", {format_length(plan.frame_width_mm)} fill the frame"
     yield "magnification", f"{plan.magnification:.3g}{frame}"
     if plan.effective_f_number is None or plan.dof_mm is None:
         return
@@ -83,7 +135,6 @@ def _optics_rows(plan: StackPlan) -> Iterator[tuple[str, str]]:
     parts = ""
     if plan.dof_geometric_mm is not None and plan.dof_wave_mm is not None:
         geometric, wave = format_length(plan.dof_geometric_mm), format_length(plan.dof_wave_mm)
-        how = "measured; predicted: " if plan.dof_measured else ""
         parts = f" ({how}geometric {geometric}, diffraction {wave})"
     yield "depth of field", format_length(plan.dof_mm) + parts
     if plan.coc_mm is not None:
@@ -92,7 +143,7 @@ def _optics_rows(plan: StackPlan) -> Iterator[tuple[str, str]]:
         yield "resolution", f"{plan.subject_resolution_lp_mm:.3g} line pairs per mm on the subject"
 
 
-def _in_pixels(length_mm: float, plan: StackPlan) -> str:
+def _in_pixels(length_mm: float, plan: StackPlan | LensPlan) -> str:
     if plan.delivered_pixel_mm is not None:
         return f" = {length_mm / plan.delivered_pixel_mm:.3g} px of {plan.deliver_px} px delivered"
     return "" if plan.pixel_pitch_mm is None else f" = {length_mm / plan.pixel_pitch_mm:.3g} px"
@@ -107,16 +158,16 @@ def _frames_text(plan: StackPlan) -> str:
 def _step_text(plan: StackPlan) -> str:
     if plan.step_mm is None:
         return "none, one frame"
-    origin = {"auto": "auto", "given": "as given", "frames": "from the number of frames"}[plan.step_source]
     overlap = "" if plan.overlap is None else f", overlap {plan.overlap:.0%}"
-    return f"{format_length(plan.step_mm)} ({origin}{overlap})"
+    return f"{format_length(plan.step_mm)} ({_ORIGINS[plan.step_source]}{overlap})"
 
 
 def _positions_text(plan: StackPlan) -> str:
-    shown = [f"{x:.4f}".rstrip("0").rstrip(".") for x in plan.positions_mm]
-    if len(shown) > 6:
-        shown = [*shown[:3], "…", *shown[-2:]]
-    return " ".join(shown) + " mm"
+    return _first_and_last([f"{x:.4f}".rstrip("0").rstrip(".") for x in plan.positions_mm]) + " mm"
+
+
+def _first_and_last(positions: list[str]) -> str:
+    return " ".join([*positions[:3], "…", *positions[-2:]] if len(positions) > 6 else positions)
 
 
 def _travel_text(plan: StackPlan) -> str:
@@ -125,7 +176,7 @@ def _travel_text(plan: StackPlan) -> str:
     return f"{format_length(plan.travel_mm)} {way}{run_up}"
 
 
-def _exposure_text(plan: StackPlan) -> str:
+def _exposure_text(plan: StackPlan | LensPlan) -> str:
     parts = []
     if plan.shutter_s is not None:
         parts.append(format_shutter(plan.shutter_s))

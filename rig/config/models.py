@@ -31,6 +31,7 @@ from rig.fields import (
     Speed,
     Time,
 )
+from rig.focus_calibration import FocusCalibration
 from rig.optics.stops import true_stop
 from rig.optics.tables.rows import Tables
 from rig.session import DEFAULT_TEMPLATE, check_template
@@ -206,6 +207,7 @@ class LensConfig(_Table):
     ``unit_focus`` says that the lens focuses by moving as a whole (bellows, extension, enlarging lens).
     ``pupil_distance`` is v, from the entrance pupil to the plane of focus. ``calibration`` names the file of
     what was measured (``rig calibrate``), in the folder of this configuration unless its path says otherwise.
+    ``focus_calibration`` says what a unit of the lens's focus drive does.
     """
 
     name: str | None = None
@@ -224,6 +226,7 @@ class LensConfig(_Table):
     tube_length_mm: PositiveLength | None = Field(default=None, alias="tube_length")
     reference_tube_length_mm: PositiveLength = Field(default=200.0, alias="reference_tube_length")
     working_distance_mm: PositiveLength | None = Field(default=None, alias="working_distance")
+    focus_calibration: FocusCalibration | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> LensConfig:

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rig.lens_plan import LensPlan
 from rig.plan import StackPlan
 from rig.plots.canvas import ACCENT, INK, SECOND, WARN, sheet
 from rig.plots.track import Track, draw_frames, draw_travel
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_plan", "plot_plan"]
+__all__ = ["draw_lens_plan", "draw_plan", "plot_lens_plan", "plot_plan"]
 
 _WIDTH_IN, _HEIGHT_IN = 10.0, 6.0
 
@@ -56,7 +57,6 @@ def draw_plan(figure: Figure, plan: StackPlan, aspect: float) -> None:
     track = Track(
         positions=plan.positions_mm,
         depth=plan.dof_mm,
-        unit="mm",
         label="position of the rail, mm (growing towards the subject)",
         write=format_length,
         margin=plan.margin_frames,
@@ -70,10 +70,7 @@ def draw_plan(figure: Figure, plan: StackPlan, aspect: float) -> None:
     draw_travel(axes["travel"], track)
     draw_frames(axes["frames"], track)
     _draw_framing(axes["framing"], plan, aspect)
-    if len(track.gaps):
-        gaps = len(track.gaps)
-        text = f"{gaps} gap{'s' if gaps > 1 else ''} between {plan.frames} frames: detail there stays soft"
-        axes["travel"].set_title(text, color=WARN, size=9, loc="left")
+    _count_gaps(axes["travel"], track)
 
 
 def _headline(plan: StackPlan) -> str:
@@ -126,3 +123,44 @@ def _framing_text(plan: StackPlan) -> str:
     )
     room = f"\nleave {(1 - plan.last_field) / 2:.1%} free on every side" if plan.last_field < 1 else ""
     return f"{first}\nlast frame (orange) sees {plan.last_field:.1%}{seen}{room}"
+
+
+def plot_lens_plan(plan: LensPlan, path: Path, *, simulated: bool = False) -> None:
+    """Draw a plan by lens focus, in image space if its drive is calibrated; parameters as of `plot_plan`."""
+    with sheet(path, _WIDTH_IN, _HEIGHT_IN, simulated=simulated) as figure:
+        draw_lens_plan(figure, plan)
+
+
+def draw_lens_plan(figure: Figure, plan: LensPlan) -> None:
+    """Draw a plan by lens focus on a figure."""
+    names = tuple(str(p) for p in plan.positions)
+    if plan.defocus_mm is None:
+        positions = tuple(float(p) for p in plan.positions)
+        track = Track(
+            positions,
+            None,
+            "position of the focus drive, units",
+            "{:g} units".format,
+            unknown="the focus drive is not calibrated",
+        )
+    else:
+        label = "shift of the image plane, mm"
+        track = Track(plan.defocus_mm, plan.depth_of_focus_mm, label, format_length, names=names)
+    frames = f"{plan.frames} frame{'' if plan.frames == 1 else 's'}"
+    text = f"{frames} by lens focus, drive units {plan.start} to {plan.end}"
+    if plan.depth_of_focus_mm is not None and plan.calibrated:
+        text += f"; depth of focus {format_length(plan.depth_of_focus_mm)}"
+    if plan.overlap is not None:
+        text += f", overlap {plan.overlap:.0%} or more"
+    figure.suptitle(text, x=0.01, ha="left", size=11)
+    axes = figure.subplot_mosaic([["travel"], ["frames"]], height_ratios=[1, 2])
+    draw_travel(axes["travel"], track)
+    draw_frames(axes["frames"], track)
+    _count_gaps(axes["travel"], track)
+
+
+def _count_gaps(ax: Axes, track: Track) -> None:
+    gaps, frames = len(track.gaps), len(track.positions)
+    if gaps:
+        text = f"{gaps} gap{'s' if gaps > 1 else ''} between {frames} frames: detail there stays soft"
+        ax.set_title(text, color=WARN, size=9, loc="left")

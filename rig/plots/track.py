@@ -39,11 +39,9 @@ class Track:
     Parameters
     ----------
     positions : tuple of float
-        In shooting order; in `unit`.
+        In shooting order, in the unit of the axis.
     depth : float or None
-        How much is sharp around each position, in `unit`; None when not known.
-    unit : str
-        For the labels.
+        How much is sharp around each position; None when not known.
     label : str
         Of the axis along the travel.
     margin : int
@@ -55,18 +53,20 @@ class Track:
     write : callable
         Writes a length along the axis for people.
     names : tuple of str
-        What to call the frames in the detail, when their number is not enough.
+        Drive units to call the frames by in the detail, instead of their numbers.
+    unknown : str
+        What is missing when there is no depth.
     """
 
     positions: tuple[float, ...]
     depth: float | None
-    unit: str
     label: str
     write: Callable[[float], str]
     margin: int = 0
     approach: float | None = None
     limits: tuple[float, float] | None = None
     names: tuple[str, ...] = ()
+    unknown: str = "depth of field not known"
 
     @property
     def gaps(self) -> npt.NDArray[np.intp]:
@@ -188,7 +188,7 @@ def draw_frames(ax: Axes, track: Track) -> None:
     ax.set_axisbelow(True)
     every = max(1, count // 12)
     ax.set_yticks(rows[::every], [_name(track, i) for i in rows[::every]])
-    ax.set_ylabel("frame")
+    ax.set_ylabel("drive units" if track.names else "frame")
     ax.grid(visible=False, axis="y")
     half = (track.depth or 0.0) / 2
     low, high = float(x.min() - half), float(x.max() + half)
@@ -196,7 +196,7 @@ def draw_frames(ax: Axes, track: Track) -> None:
     ax.set_xlim(low - pad, high + pad)
     ax.set_xlabel(track.label)
     if track.depth is None:
-        ax.set_title("depth of field not known: overlaps cannot be shown", size=9, color=WARN, loc="left")
+        ax.set_title(f"{track.unknown}: overlaps cannot be shown", size=9, color=WARN, loc="left")
     else:
         which = f"the first {count} frames (boxed above)" if count < len(track.positions) else "frames"
         shared = "; red is sharp in none" if len(track.gaps) else "; dark is shared" if count > 1 else ""

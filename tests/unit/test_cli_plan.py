@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from rig.cli import main
+from rig.config import config_folder
 
 
 @pytest.fixture(autouse=True)
@@ -117,6 +118,53 @@ def test_shipped_rigs(plan):
         assert p["framing_growth"] is None
 
 
+def test_margins_and_delivery(plan, rig):
+    args = ("--start", "1", "--end", "33", "--config", "grbl-sony-a7rv-105mm.toml")
+    p = plan(*args, "--margin", "1", "--effective-aperture", "11.1")
+    assert (p["frames"], p["margin_frames"]) == (147, 1)
+    assert p["positions_mm"][1] == 1
+    assert p["positions_mm"][-2] == 33
+    assert p["limits_mm"] == [-1, 60]
+    web = plan(*args, "--deliver", "2000px")
+    assert web["deliver_px"] == 2000
+    assert web["coc_mm"] == pytest.approx(2 * 35.7 / 2000)
+    out = rig("plan", *args, "--deliver", "2000px", "--margin", "2")[1]
+    for text in ("2 px of 2000 px delivered", "2 of them before the start", "16.9 MB (estimated from"):
+        assert text in out, text
+
+
+def test_the_plan_as_a_picture(rig, tmp_path):
+    args = ("plan", "--start", "0", "--end", "32mm")
+    for name in ("plan.svg", "plan.png"):
+        code, out, err = rig(*args, "--plot", name)
+        assert (code, err) == (0, "")
+        assert out.endswith(f"{name}\n")
+        assert (tmp_path / name).stat().st_size > 10_000
+    assert json.loads(rig(*args, "--plot", "plan.svg", "--json")[1])["frames"] == 50
+    code, out, err = rig(*args, "--plot", "plan.pdf")
+    assert (code, out) == (2, "")
+    assert ".svg or .png" in err
+
+
+def test_by_lens_focus(plan, rig, tmp_path):
+    shipped = config_folder() / "canon-r5-mpe65.toml"
+    table = (
+        '\n[lens.focus_calibration]\ndrive = [0, 600]\ndefocus = ["0 mm", "5 mm"]\nuncertainty = "10 um"\n'
+    )
+    Path("rig.toml").write_text(shipped.read_text() + table)
+    args = ("--axis", "lens", "--start", "0", "--end", "450")
+    p = plan(*args)
+    assert (p["axis"], p["positions"][0], p["positions"][-1]) == ("lens", 0, 450)
+    assert p["overlap"] > 0.29
+    out = rig("plan", *args, "--plot", "lens.svg")[1]
+    for text in ("drive units", "of the image plane", "known to ±10 µm", "lens.svg"):
+        assert text in out, text
+    bare = ("--config", "canon-r5-mpe65.toml")
+    assert plan(*args, *bare, "--frames", "10")["calibrated"] is False
+    assert "nobody can promise" in rig("plan", *args, *bare, "--frames", "10")[1]
+    assert "focus_calibration" in rig("plan", *args, *bare)[2]
+
+
 def test_the_table_says_it_all(rig):
     code, out, _ = rig("plan", "--start", "0", "--end", "32mm", "--step", "2mm")
     assert code == 0
@@ -158,6 +206,15 @@ def test_the_table_says_it_all(rig):
         (("--end", "5", "-m", "1", "--frame-width", "36"), "say the same thing twice"),
         (("--end", "5", "--step", "1", "--frames", "3"), "contradict"),
         (("--end", "5", "-m", "200", "--effective-aperture", "90"), "these optics cannot be"),
+        (("--end", "5", "--margin", "-1"), "--margin: -1 is below 0"),
+        (("--end", "59.9", "--margin", "1"), "1 frame at each end the last frame at 60.5"),
+        (("--end", "32", "--max-frames", "49"), "makes 50 frames; 49 is the most that is allowed"),
+        (("--end", "32", "--max-frames", "0"), "--max-frames: 0 is not above 0"),
+        (("--end", "32", "--max-duration", "1min"), "50 frames would take"),
+        (("--end", "32", "--card-space", "10MB"), "the card has room for 10 MB"),
+        (("--end", "32", "--card-space", "10"), '--card-space: "10" is not a size'),
+        (("--end", "32", "--deliver", "wide"), '--deliver: "wide" is not a number'),
+        (("--end", "32", "--axis", "table"), '--axis: "table" is not known; write rail or lens'),
         (("--end", "5", "--config", "nowhere.toml"), "no configuration nowhere.toml"),
     ],
 )
@@ -220,7 +277,7 @@ def test_version_and_help(rig):
 
 def test_help_loads_nothing_heavy():
     """It must answer at once: half a second, which typer alone takes half of."""
-    heavy = ["numpy", "pydantic", "pint", "cv2", "gphoto2", "serial", "stacker"]
+    heavy = ["numpy", "pydantic", "pint", "cv2", "gphoto2", "serial", "stacker", "matplotlib"]
     program = f"import sys, rig.cli; rig.cli.build_app(); print([m for m in {heavy!r} if m in sys.modules])"
     started = time.monotonic()
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -124,5 +124,5 @@ def test_two_thousand_frames_are_a_small_file(tmp_path):
 
 
 def test_the_window_grows_to_eighteen():
-    tracks = [Track(tuple(map(float, range(n))), None, "mm", "position", str) for n in (1, 18, 19, 500)]
+    tracks = [Track(tuple(map(float, range(n))), None, "position", str) for n in (1, 18, 19, 500)]
     assert [window_frames(track) for track in tracks] == [1, 18, 12, 12]
