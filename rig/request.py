@@ -9,7 +9,7 @@ from rig.errors import UserError
 from rig.sizes import parse_bytes, parse_pixels
 from rig.units import CircleOfConfusion
 
-__all__ = ["PlanRequest"]
+__all__ = ["PlanRequest", "parse_overlap", "parse_positive_length"]
 
 
 @dataclass(frozen=True)
@@ -104,13 +104,13 @@ class PlanRequest:
             end_mm=units.parse_length_mm(end, "--end", bare="accept"),
             step_mm=None if step.strip().lower() == "auto" else _step(step),
             frames=frames,
-            overlap=_overlap(overlap),
+            overlap=parse_overlap(overlap),
             coc=None if coc is None else units.parse_circle_of_confusion(coc, "--coc"),
             deliver_px=None if deliver is None else parse_pixels(deliver, "--deliver"),
             magnification=None
             if magnification is None
             else units.parse_magnification(magnification, "--magnification"),
-            frame_width_mm=_positive_length(frame_width, "--frame-width"),
+            frame_width_mm=parse_positive_length(frame_width, "--frame-width"),
             marked_f_number=None
             if aperture is None
             else units.parse_f_number(aperture, "--aperture", as_marked=True),
@@ -140,7 +140,8 @@ def _step(text: str) -> float:
     return step
 
 
-def _overlap(text: str | None) -> float | None:
+def parse_overlap(text: str | None) -> float | None:
+    """Read ``--overlap``: ``"0.3"`` or ``"30%"``, from 0 to under 1; None stays None."""
     if text is None:
         return None
     right = "a share such as 0.3, or 30%"
@@ -155,7 +156,8 @@ def _overlap(text: str | None) -> float | None:
     return share
 
 
-def _positive_length(text: str | None, what: str) -> float | None:
+def parse_positive_length(text: str | None, what: str) -> float | None:
+    """Read a length above 0, in mm when it has no unit; None stays None."""
     if text is None:
         return None
     length = units.parse_length_mm(text, what, bare="accept")

@@ -34,7 +34,7 @@ def _program(
 
 def build_app() -> typer.Typer:
     """Assemble the program from its commands."""
-    from rig.cli import calibrate, plan, shoot
+    from rig.cli import calibrate, dof, plan, shoot
 
     app = typer.Typer(
         no_args_is_help=True,
@@ -42,6 +42,7 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_program)
+    dof.register(app)
     plan.register(app)
     shoot.register(app)
     calibrate.register(app)

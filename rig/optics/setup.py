@@ -8,7 +8,7 @@ from rig.optics import aperture, diffraction
 from rig.optics import depth_of_field as dof
 from rig.optics.aperture import ApertureKnowledge, EffectiveAperture
 
-__all__ = ["OpticalSetup", "describe_setup"]
+__all__ = ["OpticalSetup", "describe_setup", "diffraction_advice"]
 
 
 @dataclass(frozen=True)
@@ -108,13 +108,31 @@ def describe_setup(
         airy_diameter_mm=float(diffraction.airy_diameter(ne, wavelength_mm)),
         best_effective_f_number=best,
         subject_resolution_lp_mm=resolution,
-        warnings=(*effective.warnings, *_diffraction_advice(ne, best, resolution, f_number)),
+        warnings=(*effective.warnings, *diffraction_advice(ne, best, resolution, f_number)),
     )
 
 
-def _diffraction_advice(
+def diffraction_advice(
     ne: float, best: float | None, resolution: float, f_number: float | None
 ) -> tuple[str, ...]:
+    """Return what to say of an aperture that costs sharpness; nothing up to 1.6 p/λ.
+
+    Parameters
+    ----------
+    ne : float
+        Effective f-number.
+    best : float or None
+        p/λ; None when the pixel is not known, and then nothing is said.
+    resolution : float
+        Finest line pairs per mm on the subject.
+    f_number : float or None
+        None for a lens that cannot be opened.
+
+    Examples
+    --------
+    >>> diffraction_advice(8.0, 6.84, 240.0, 4.0)
+    ()
+    """
     if best is None or ne <= diffraction.WARNING_FACTOR * best:
         return ()
     rest = f"{resolution:.0f} line pairs per mm are left on the subject"

@@ -82,7 +82,8 @@ class LensRow(Row):
     """``[[lens]]``: what is known of a lens's aperture and pupils.
 
     An effective f-number comes from ``effective_f_numbers``, ``exposure_factors`` or ``unit_focus``; never
-    from ``pupils``, whose P belongs to an f-number that no ring shows.
+    from ``pupils``, whose P belongs to an f-number that no ring shows. ``smallest_magnification`` is for a
+    lens that does not reach infinity.
     """
 
     widest: FNumber | None = None
@@ -94,6 +95,7 @@ class LensRow(Row):
     focal_length_mm: PositiveLength | None = Field(default=None, alias="focal_length")
     pupils: tuple[PupilRow, ...] = ()
     pupil_source: str = ""
+    smallest_magnification: Magnification | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> LensRow:
@@ -108,6 +110,11 @@ class LensRow(Row):
         """The makers' rows in one form: an exposure factor is the square of the growth of the f-number."""
         given = tuple(TableRow(r.at, r.magnification, r.value) for r in self.effective_f_numbers)
         return given + tuple(TableRow(1.0, r.magnification, r.factor**0.5) for r in self.exposure_factors)
+
+    @property
+    def magnifications(self) -> tuple[float, ...]:
+        """Those that the row knows something of."""
+        return (*(r.magnification for r in self.aperture_rows), *(r.magnification for r in self.pupils))
 
     @property
     def internal_focus(self) -> bool:
