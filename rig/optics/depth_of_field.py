@@ -177,7 +177,8 @@ def combined_dof(geometric: FloatOrArray, wave: FloatOrArray) -> FloatOrArray:
     -----
     Against the optical transfer function of a defocused circular pupil (contrast loss up to half Nyquist held
     at the quarter-wave level), for Ne 2.8–64 and pixels of 3.76 and 5.36 µm, this is 0.99–1.14 times the true
-    depth. The maximum of the two is 0.81–1.00 (wastes frames), their sum 1.10–1.57 (leaves gaps).
+    depth. The maximum of the two is 0.81–1.00 (0.77 where both are equal; wastes frames), their sum 1.10–1.57
+    (leaves gaps).
 
     References
     ----------
