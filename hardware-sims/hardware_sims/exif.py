@@ -28,12 +28,12 @@ class ExposureRecord:
     description: str
 
 
-def with_exif(jpeg: bytes, record: ExposureRecord, truth: Mapping[str, object]) -> bytes:
-    """Put EXIF into a JPEG.
+def with_exif(picture: bytes, record: ExposureRecord, truth: Mapping[str, object]) -> bytes:
+    """Put EXIF into a JPEG or a DNG.
 
     Parameters
     ----------
-    jpeg : bytes
+    picture : bytes
         Without EXIF.
     record : ExposureRecord
         What a real body would write.
@@ -41,7 +41,9 @@ def with_exif(jpeg: bytes, record: ExposureRecord, truth: Mapping[str, object]) 
         What only the bench knows, such as the true carriage position; JSON in the maker note.
     """
     now = datetime.now(UTC).astimezone()
-    data = exiv2.ExifData()
+    image = exiv2.ImageFactory.open(picture)
+    image.readMetadata()  # a DNG's own tags are metadata to exiv2, and would be gone otherwise
+    data = image.exifData()
     data["Exif.Image.Make"] = MAKE
     data["Exif.Image.Model"] = "SIMULATED camera"
     data["Exif.Image.ImageDescription"] = f"SIMULATED {record.description}"
@@ -57,13 +59,11 @@ def with_exif(jpeg: bytes, record: ExposureRecord, truth: Mapping[str, object]) 
     data["Exif.Photo.DateTimeOriginal"] = now.strftime("%Y:%m:%d %H:%M:%S")
     data["Exif.Photo.SubSecTimeOriginal"] = f"{now.microsecond // 1000:03d}"
     data["Exif.Photo.MakerNote"] = exiv2.DataValue(json.dumps(dict(truth)).encode())
-    image = exiv2.ImageFactory.open(jpeg)
-    image.setExifData(data)
     image.writeMetadata()
     return bytes(image.io().data())
 
 
-def read_truth(jpeg: bytes) -> dict[str, object]:
+def read_truth(picture: bytes) -> dict[str, object]:
     """What the bench kept in a picture's maker note; for tests only.
 
     Raises
@@ -71,7 +71,7 @@ def read_truth(jpeg: bytes) -> dict[str, object]:
     ValueError
         When the picture is not one of the bench's.
     """
-    image = exiv2.ImageFactory.open(jpeg)
+    image = exiv2.ImageFactory.open(picture)
     image.readMetadata()
     data = image.exifData()
     if not data["Exif.Image.Make"].toString().startswith("SIMULATED"):

@@ -78,6 +78,35 @@ class SimLens:
         )
 
     @property
+    def focal_length_mm(self) -> float:
+        """Focal length of the thin lens with this magnification and distance, m·v/(1+m)."""
+        return self.magnification * self.pupil_distance_mm / (1.0 + self.magnification)
+
+    def focused(self, extension_mm: float) -> SimLens:
+        """The same lens focused nearer by an extension of its image side, or farther by a negative one.
+
+        The entrance pupil stays where it is in the camera, as with inner focusing; the magnification
+        changes by extension over focal length (the breathing), the plane of focus moves to f·(1 + 1/m).
+
+        Raises
+        ------
+        ValueError
+            For an extension at or beyond infinity.
+        """
+        if extension_mm == 0.0:
+            return self
+        f = self.focal_length_mm
+        magnification = self.magnification + extension_mm / f
+        if magnification <= 0:
+            raise ValueError(f"an extension of {extension_mm:g} mm focuses a {f:.0f} mm lens beyond infinity")
+        return replace(
+            self,
+            magnification=magnification,
+            pupil_distance_mm=f * (1.0 + 1.0 / magnification),
+            effective_f_number=self.effective_f_number * (1.0 + magnification) / (1.0 + self.magnification),
+        )
+
+    @property
     def pupil_diameter_mm(self) -> float:
         """Diameter of the entrance pupil, from Ne = m·v/A."""
         return self.magnification * self.pupil_distance_mm / self.effective_f_number

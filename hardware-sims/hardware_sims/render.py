@@ -10,10 +10,11 @@ Wide blurs are worked at half, quarter … resolution on the whole frame, the sh
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -46,43 +47,64 @@ class Renderer:
         The sensor's grid.
     workers : int, optional
         Threads; the number of processors (at most 4) when not given.
+    widest : SimLens, optional
+        The lens where it sees most of the scene, if it can be focused farther: so much is sampled.
 
     Notes
     -----
     Safe to use from several threads at once. The scene is sampled when made: seconds for megapixels.
     """
 
-    def __init__(self, scene: Scene, lens: SimLens, frame: Frame, workers: int | None = None) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        lens: SimLens,
+        frame: Frame,
+        workers: int | None = None,
+        widest: SimLens | None = None,
+    ) -> None:
         self.scene = scene
         self.lens = lens
         self.frame = frame
         self._pool = ThreadPoolExecutor(workers or min(4, os.cpu_count() or 1), thread_name_prefix="render")
         pixel_mm = frame.pitch_mm / lens.magnification
         # The widest view: from behind the start, at the subject's far end, with blur from outside.
-        widest = (lens.pupil_distance_mm + 1.25 * scene.depth_mm) / lens.pupil_distance_mm
+        wider = (lens.pupil_distance_mm + 1.25 * scene.depth_mm) / lens.pupil_distance_mm
+        if widest is not None:  # the same angle less the breathing, at whatever depth
+            wider *= lens.magnification * lens.pupil_distance_mm
+            wider /= widest.magnification * widest.pupil_distance_mm
         wide_open = lens.stopped_to(lens.f_number / 2.0)
         spill_mm = float(wide_open.blur_diameter_mm(1.25 * scene.depth_mm, 0.0)) / 2.0 / lens.magnification
         half_w = frame.width_px / 2.0 * pixel_mm
         half_h = frame.height_px / 2.0 * pixel_mm
-        reach = ((half_w + spill_mm) * widest, (half_h + spill_mm) * widest)
+        reach = ((half_w + spill_mm) * wider, (half_h + spill_mm) * wider)
         self._sheets = sample_scene(scene, pixel_mm, reach, self._pool)
         self._ladder(lens)  # kept, so that the first picture does not wait for it
 
-    def render(self, viewpoint: Viewpoint, f_number: float, fineness: float = 1.0) -> Array:
+    def render(
+        self, viewpoint: Viewpoint, f_number: float, fineness: float = 1.0, focused: SimLens | None = None
+    ) -> Array:
         """Light on the sensor, linear, 1 is white; (height, width, 3) float32.
 
         Parameters
         ----------
         viewpoint : Viewpoint
-            Where the camera stands.
+            Where the plane of focus stands: at the carriage's position with the lens as it was given.
         f_number : float
             What the body has set.
         fineness : float
             Above 1 for finer sorting by blur.
+        focused : SimLens, optional
+            The lens when it was focused nearer or farther, see `SimLens.focused`.
         """
-        lens = self.lens.stopped_to(f_number)
+        lens = (focused or self.lens).stopped_to(f_number)
         gain = lens.magnification * lens.pupil_diameter_mm / self.frame.pitch_mm
-        return self._picture(Shot(self.frame, lens, viewpoint, self._ladder(lens, fineness), gain))
+        ladder = (
+            self._ladder(lens, fineness)
+            if focused is None
+            else self._ladder_about(lens, viewpoint.carriage_mm)
+        )
+        return self._picture(Shot(self.frame, lens, viewpoint, ladder, gain))
 
     def render_sharp(self, viewpoint: Viewpoint, f_number: float) -> Array:
         """The same view with every depth in focus, diffraction and pixel integration included."""
@@ -133,6 +155,26 @@ class Renderer:
         farthest = max(float(sheet.levels[-1].depth_mm.max()) for sheet in self._sheets)
         widest = float(lens.blur_diameter_mm(farthest, -0.25 * self.scene.depth_mm)) / self.frame.pitch_mm
         return blur_ladder(lens, self.frame.pitch_mm, min(widest, _WIDEST_BLUR_PX), fineness)
+
+    def _ladder_about(self, lens: SimLens, in_focus_mm: float) -> BlurLadder:
+        """The ladder of a lens focused anywhere: made for steps of a few percent, so as to be found again."""
+
+        def stepped(value: float, ratio: float) -> float:
+            return float(ratio ** math.ceil(math.log(value, ratio)))
+
+        depths = [sheet.levels[-1].depth_mm for sheet in self._sheets]
+        ends = min(float(d.min()) for d in depths), max(float(d.max()) for d in depths)
+        blurs = [float(lens.blur_diameter_mm(z, in_focus_mm)) / self.frame.pitch_mm for z in ends]
+        widest = stepped(max(1.0, *(blur for blur in blurs if math.isfinite(blur))), 1.3)
+        # Only the Airy disc in the kernels is off by the rounding, and by two percent at the most.
+        near_enough = replace(
+            lens,
+            magnification=1.0,
+            pupil_distance_mm=1.0,
+            f_number=1.0,
+            effective_f_number=stepped(lens.effective_f_number, 1.04),
+        )
+        return blur_ladder(near_enough, self.frame.pitch_mm, min(widest, _WIDEST_BLUR_PX))
 
     def _sharp_shot(self, viewpoint: Viewpoint, f_number: float) -> Shot:
         lens = self.lens.stopped_to(f_number)

@@ -14,7 +14,15 @@ import numpy as np
 
 from hardware_sims.scene import Array
 
-__all__ = ["Sensor", "srgb_encode"]
+__all__ = ["BLACK_LEVEL", "NEUTRAL", "WHITE_LEVEL", "Sensor", "srgb_encode"]
+
+BLACK_LEVEL, WHITE_LEVEL = 512, 16383
+"""Of the sensor's own values: 14 bits above a pedestal that keeps the noise of black, as real bodies have."""
+
+NEUTRAL = (0.5, 1.0, 0.65)
+"""What red, green and blue pixels count on white, relative to green: as daylight on common sensors."""
+
+_RAW_NOISE = 1  # tells a mosaic's noise from a developed picture's of the same exposure
 
 _STRIP_ROWS = 128  # noise is drawn per strip, so that strips can be developed side by side with one result
 _CODES = (
@@ -140,6 +148,46 @@ class Sensor:
 
         list(run(strip, range(0, light.shape[0], _STRIP_ROWS)))
         return picture
+
+    def mosaic(
+        self,
+        light: Array,
+        iso: float,
+        seed: tuple[int, ...],
+        run: Callable[[Callable[[int], None], Iterable[int]], Iterable[Any]] = map,
+    ) -> Array:
+        """What the sensor's pixels count, before anything is developed.
+
+        Each pixel is behind a filter of the pattern RGGB. Under the bench's light green counts most: red and
+        blue reach `NEUTRAL` of it on white, so they have room above what a JPEG shows as white.
+
+        Parameters
+        ----------
+        light, iso, seed, run
+            As in `develop`; the noise is another exposure's, since every pixel is counted once only.
+
+        Returns
+        -------
+        Array
+            (height, width) uint16, `BLACK_LEVEL` to `WHITE_LEVEL`, linear.
+        """
+        well = self.full_well_electrons * 100.0 / iso
+        counts = np.empty(light.shape[:2], np.uint16)
+
+        def strip(top: int) -> None:
+            rows = slice(top, top + _STRIP_ROWS)  # an even number of rows: every strip begins with red
+            electrons = np.empty(light[rows].shape[:2], np.float32)
+            for row, column, channel in ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 2)):
+                seen = light[rows][row::2, column::2, channel]
+                electrons[row::2, column::2] = seen * np.float32(well * NEUTRAL[channel])
+            grain = _normal(electrons.shape, (*seed, top, _RAW_NOISE))
+            variance = np.maximum(electrons, 0.0) + np.float32(self.read_noise_electrons**2)
+            electrons += cv2.sqrt(variance).reshape(electrons.shape) * grain
+            values = electrons * np.float32((WHITE_LEVEL - BLACK_LEVEL) / well) + np.float32(BLACK_LEVEL)
+            counts[rows] = np.clip(np.round(values), 0, WHITE_LEVEL)
+
+        list(run(strip, range(0, light.shape[0], _STRIP_ROWS)))
+        return counts
 
     def jpeg(self, picture: Array) -> bytes:
         """Encode an RGB picture as JPEG without colour subsampling."""

@@ -6,21 +6,26 @@ import itertools
 import math
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import cv2
 import numpy as np
 
 from hardware_sims.clock import SimClock
+from hardware_sims.dng import dng
 from hardware_sims.exif import ExposureRecord, with_exif
 from hardware_sims.light import Light
+from hardware_sims.live import LiveRenderer, Sight
 from hardware_sims.optics import SimLens
 from hardware_sims.render import Frame, Renderer, Viewpoint
 from hardware_sims.scene import Array, Scene
 from hardware_sims.sensor import Sensor
 
-__all__ = ["CarriageLike", "FixedCarriage", "Photo", "World"]
+__all__ = ["LIVE_WIDTH_PX", "CarriageLike", "FixedCarriage", "FocusLike", "Photo", "World"]
+
+LIVE_WIDTH_PX = 1024
+"""What bodies send of their live view, more or less; the sensor's own width when that is less."""
 
 _INSTANTS_PER_S = 200.0  # a 10 Hz shake is followed at twenty instants a cycle
 _FEWEST_INSTANTS, _MOST_INSTANTS = 16, 1024
@@ -28,6 +33,8 @@ _MOST_STATIONS = 8  # renderings for an exposure during which the carriage trave
 _STATION_BLUR_PX = 0.7  # travel between two renderings changes no blur by more than this
 _LEAST_SMEAR_PX = 0.03  # a shake below this cannot be told from none
 _FLASH_S = 1.0 / 2000.0
+_KNOCK_HZ, _KNOCK_DECAY_S = 30.0, 0.06
+"""A mirror that slaps up rings a body on a stand faster and shorter than a carriage rings after a stop."""
 
 
 class CarriageLike(Protocol):
@@ -55,6 +62,13 @@ class FixedCarriage:
         return 0.0, 0.0
 
 
+class FocusLike(Protocol):
+    """What the world asks of a lens that can be driven: how it is focused."""
+
+    def extension_mm(self, t_s: float, /) -> float:
+        """Extension of the image side from where the world's lens stands, positive is nearer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Photo:
     """One exposure.
@@ -69,6 +83,8 @@ class Photo:
         True carriage position, averaged over the exposure.
     render_s : float
         Real seconds it took to make.
+    raw : bytes, optional
+        The same exposure as a DNG, when it was asked for.
     """
 
     jpeg: bytes
@@ -76,15 +92,36 @@ class Photo:
     height: int
     position_mm: float
     render_s: float
+    raw: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Motion:
-    """Where the camera was while light came in; weights add up to the exposure."""
+    """Where the camera was while light came in; weights add up to the exposure.
 
+    Of the lens, which is not driven during an exposure that anybody looks at, the mean focus is enough.
+    """
+
+    time_s: Array
     weight: Array
     position_mm: Array
     shake_mm: Array  # (n, 2)
+    lens: SimLens
+    extension_mm: float
+    focus_shift_mm: float
+
+    def shaken(self, start_s: float, amplitude_um: float) -> _Motion:
+        """With the knock of a mirror or shutter at the start on top, along the frame's height."""
+        if not amplitude_um:
+            return self
+        age_s = np.maximum(self.time_s - start_s, 0.0)
+        knock = np.exp(-age_s / _KNOCK_DECAY_S) * np.sin(2.0 * np.pi * _KNOCK_HZ * age_s)
+        shake = self.shake_mm + np.stack([np.zeros_like(knock), amplitude_um / 1000.0 * knock], axis=1)
+        return replace(self, shake_mm=shake)
+
+    def lit(self, share: float) -> _Motion:
+        """With a part of the light only."""
+        return self if share == 1.0 else replace(self, weight=self.weight * share)
 
     @property
     def mean_mm(self) -> float:
@@ -113,6 +150,10 @@ class World:
         Of the noise. The nth exposure of a world has the nth noise.
     workers : int, optional
         Threads that render; the number of processors when not given.
+    focus : FocusLike, optional
+        Drives the lens; it stays as it is when not given.
+    farthest_mm : float
+        The extension, 0 or below, down to which the scene is sampled to the edges of the frame.
 
     Notes
     -----
@@ -129,6 +170,8 @@ class World:
         clock: SimClock,
         seed: int = 1,
         workers: int | None = None,
+        focus: FocusLike | None = None,
+        farthest_mm: float = 0.0,
     ) -> None:
         self.scene = scene
         self.lens = lens
@@ -138,12 +181,24 @@ class World:
         self.clock = clock
         self.seed = seed
         frame = Frame(sensor.width_px, sensor.height_px, sensor.pitch_mm)
-        self.renderer = Renderer(scene, lens, frame, workers)
+        widest = lens.focused(farthest_mm) if farthest_mm < 0 else None
+        self.renderer = Renderer(scene, lens, frame, workers, widest)
+        self.focus = focus
+        self._live: LiveRenderer | None = None
         self._count = itertools.count()
         self._lock = threading.Lock()
 
     def expose(
-        self, start_s: float, shutter_s: float, f_number: float, iso: float, flash: bool = False
+        self,
+        start_s: float,
+        shutter_s: float,
+        f_number: float,
+        iso: float,
+        flash: bool = False,
+        *,
+        raw: bool = False,
+        shake_um: float = 0.0,
+        light_share: float = 1.0,
     ) -> Photo:
         """Take a picture of what was before the lens; blocks while it is rendered.
 
@@ -159,6 +214,12 @@ class World:
             Sensitivity.
         flash : bool
             Whether the flash fired, at the start of the exposure.
+        raw : bool
+            Whether the sensor's own values are wanted too.
+        shake_um : float
+            Shake in the subject plane that the body's mirror or shutter adds when it opens.
+        light_share : float
+            Part of the light that was there: near 0 when a flash that should have fired did not.
 
         Raises
         ------
@@ -172,34 +233,64 @@ class World:
         with self._lock:
             index = next(self._count)
         motion = self._motion(start_s, shutter_s, f_number, iso, flash)
+        motion = motion.shaken(start_s, shake_um).lit(light_share)
         light = self._light(motion, f_number)
-        picture = self.sensor.develop(light, iso, (self.seed, index), self.renderer.run)
-        jpeg = with_exif(
-            self.sensor.jpeg(picture),
-            ExposureRecord(
-                shutter_s=shutter_s,
-                f_number=f_number,
-                iso=iso,
-                focal_length_mm=self.lens.pupil_distance_mm
-                * self.lens.magnification
-                / (1.0 + self.lens.magnification),
-                flash=flash,
-                description=f"scene {self.scene.name}, seed {self.scene.seed}",
-            ),
-            {
-                "simulated": True,
-                "position_mm": motion.mean_mm,
-                "start_s": start_s,
-                "scene": self.scene.name,
-                "seed": self.seed,
-                "index": index,
-            },
+        seed = (self.seed, index)
+        mosaic = self.sensor.mosaic(light, iso, seed, self.renderer.run) if raw else None
+        picture = self.sensor.develop(light, iso, seed, self.renderer.run)
+        plain = self.sensor.jpeg(picture)
+        record = ExposureRecord(
+            shutter_s=shutter_s,
+            f_number=f_number,
+            iso=iso,
+            focal_length_mm=self.lens.focal_length_mm,
+            flash=flash,
+            description=f"scene {self.scene.name}, seed {self.scene.seed}",
         )
+        truth = {
+            "simulated": True,
+            "position_mm": motion.mean_mm,
+            "focus_mm": motion.mean_mm + motion.focus_shift_mm,
+            "extension_mm": motion.extension_mm,
+            "start_s": start_s,
+            "scene": self.scene.name,
+            "seed": self.seed,
+            "index": index,
+        }
         height, width = picture.shape[:2]
-        return Photo(jpeg, width, height, motion.mean_mm, time.perf_counter() - began)
+        return Photo(
+            with_exif(plain, record, truth),
+            width,
+            height,
+            motion.mean_mm,
+            time.perf_counter() - began,
+            None if mosaic is None else with_exif(dng(mosaic, plain), record, truth),
+        )
+
+    def preview(self, t_s: float, shutter_s: float, f_number: float, iso: float) -> bytes | None:
+        """A frame of live view as JPEG, `LIVE_WIDTH_PX` wide; None while the first one is not ready.
+
+        Parameters
+        ----------
+        t_s : float
+            Bench time.
+        shutter_s, iso : float
+            The exposure that the body simulates, to be taken with the aperture of the last exposure.
+        f_number : float
+            The aperture that is open for viewing.
+        """
+        with self._lock:
+            if self._live is None:
+                self._live = LiveRenderer(self.renderer, self.lens, LIVE_WIDTH_PX, self.seed)
+        carriage_mm, shake_um = self.carriage.position_mm(t_s), self.carriage.vibration_um(t_s)
+        lens = self.lens.focused(self._extension_mm(t_s)).stopped_to(f_number)
+        gain = self.light.ambient(shutter_s, self.light.f_number, iso)
+        return self._live.frame(Sight(carriage_mm, lens, gain, (shake_um[0] / 1e3, shake_um[1] / 1e3)))
 
     def close(self) -> None:
         """Let the rendering threads go."""
+        if self._live is not None:
+            self._live.close()
         self.renderer.close()
 
     def _motion(self, start_s: float, shutter_s: float, f_number: float, iso: float, flash: bool) -> _Motion:
@@ -211,14 +302,22 @@ class World:
             weight = np.append(weight, self.light.flash(f_number, iso))
         position = np.array([self.carriage.position_mm(float(t)) for t in times])
         shake = np.array([self.carriage.vibration_um(float(t)) for t in times]) / 1000.0
-        return _Motion(weight, position, shake)
+        extension_mm = float(np.mean([self._extension_mm(float(t)) for t in times])) if self.focus else 0.0
+        lens = self.lens.focused(extension_mm)
+        focus_shift_mm = lens.pupil_distance_mm - self.lens.pupil_distance_mm
+        return _Motion(times, weight, position, shake, lens, extension_mm, focus_shift_mm)
+
+    def _extension_mm(self, t_s: float) -> float:
+        return self.focus.extension_mm(t_s) if self.focus is not None else 0.0
 
     def _light(self, motion: _Motion, f_number: float) -> Array:
         """Light on the sensor over the whole exposure."""
         total: Array | None = None
         shake = motion.mean_shake_mm
         for weight, position_mm in self._stations(motion, f_number):
-            seen = self.renderer.render(Viewpoint(position_mm, shake), f_number)
+            in_focus = Viewpoint(position_mm + motion.focus_shift_mm, shake)
+            focused = motion.lens if motion.extension_mm else None
+            seen = self.renderer.render(in_focus, f_number, focused=focused)
             seen *= np.float32(weight)
             total = seen if total is None else total + seen
         assert total is not None
@@ -227,7 +326,7 @@ class World:
 
     def _stations(self, motion: _Motion, f_number: float) -> list[tuple[float, float]]:
         """Weights and positions to render: one when the carriage stood still."""
-        lens = self.lens.stopped_to(f_number)
+        lens = motion.lens.stopped_to(f_number)
         px_per_mm = (
             lens.magnification * lens.pupil_diameter_mm / lens.pupil_distance_mm / self.sensor.pitch_mm
         )
@@ -247,7 +346,7 @@ class World:
 
     def _smear(self, motion: _Motion) -> Array | None:
         """Kernel of the shake about its mean, None when it is not to be seen."""
-        px = (motion.shake_mm - motion.mean_shake_mm) * self.lens.magnification / self.sensor.pitch_mm
+        px = (motion.shake_mm - motion.mean_shake_mm) * motion.lens.magnification / self.sensor.pitch_mm
         spread = float(np.abs(px).max())
         if spread < _LEAST_SMEAR_PX:
             return None
