@@ -31,7 +31,7 @@ from rig.session import Session
 from rig.simulate import bench_order
 from rig.stopping import Stopper
 
-__all__ = ["Capture", "CaptureRequest", "TakenFrame", "session_frames"]
+__all__ = ["Capture", "CaptureRequest", "Focus", "TakenFrame", "session_frames"]
 
 _ATTEMPTS = 3
 _JOB = "calibration_started"

@@ -103,6 +103,14 @@ class Task:
             )
             raise
 
+    def still_plan(self) -> StackPlan:
+        """Plan one frame where the carriage stands; it does not move, so it needs no room for a run-up."""
+        rail = self.config.rail.model_copy(update={"backlash_mm": 0.0})
+        low, high = rail.limits_mm
+        here_mm = min(max(self.here_mm, low), high)
+        asked = replace(self.request, start_mm=here_mm, end_mm=here_mm, step_mm=1.0)
+        return build_plan(self.config.model_copy(update={"rail": rail}), asked)
+
     def predicted_dof_mm(self) -> float:
         """Depth of field that the optics predict.
 

@@ -75,6 +75,24 @@ ToOption: TypeAlias = Annotated[
     str | None,
     typer.Option("--end", metavar="LENGTH", rich_help_panel=_FRAMES, help="Last position of the sweep."),
 ]
+GraduationOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--graduation",
+        metavar="LENGTH",
+        rich_help_panel=_FRAMES,
+        help="Distance of the ruler's finest lines, 1mm when not given.",
+    ),
+]
+CheckerOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--checker",
+        metavar="LENGTH",
+        rich_help_panel=_FRAMES,
+        help="The target is a checkerboard with squares of this side.",
+    ),
+]
 RegionOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -105,6 +123,8 @@ def register(app: typer.Typer) -> None:
         help="Measure the set-up from its own images; plans then use what was measured.",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
+    group.command("scale")(scale)
+    group.command("aperture")(aperture)
     group.command("dof")(dof)
     group.command("pupil")(pupil)
     app.add_typer(group, name="calibrate")
@@ -211,12 +231,105 @@ def pupil(
     )
 
 
+def scale(
+    more: MoreImages = None,
+    images: ImagesOption = None,
+    graduation: GraduationOption = None,
+    checker: CheckerOption = None,
+    region: RegionOption = None,
+    linear: LinearOption = False,
+    magnification: MagnificationOption = None,
+    frame_width: FrameWidthOption = None,
+    aperture: ApertureOption = None,
+    shutter: ShutterOption = None,
+    iso: IsoOption = None,
+    config: ConfigOption = None,
+    simulate: SimulateOption = False,
+    time_scale: TimeScaleOption = None,
+    here_is: HereOption = None,
+    folder: FolderOption = None,
+    yes: YesOption = False,
+    save: SaveOption = None,
+    no_save: DrySaveOption = False,
+    plot: PlotOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Magnification, from one frame of a ruler (or a checkerboard) that lies in the plane of focus."""
+    from rig.calibrate.stills import calibrate_scale
+
+    if graduation is None and checker is None:
+        graduation = "1mm"
+    task = _task(
+        _loaded(config, simulate=simulate, time_scale=time_scale),
+        [*(images or ()), *(more or ())],
+        region=region,
+        linear=linear,
+        optics=(magnification, frame_width, aperture, None),
+        exposure=(shutter, iso),
+    )
+    _run(
+        lambda t: calibrate_scale(
+            t,
+            graduation_mm=_positive_mm(graduation, "--graduation"),
+            side_mm=_positive_mm(checker, "--checker"),
+        ),
+        task,
+        rig=(here_is, folder, yes),
+        out=(save, no_save, plot, as_json),
+    )
+
+
+def aperture(
+    more: MoreImages = None,
+    images: ImagesOption = None,
+    region: RegionOption = None,
+    linear: LinearOption = False,
+    magnification: MagnificationOption = None,
+    frame_width: FrameWidthOption = None,
+    marked: ApertureOption = None,
+    shutter: ShutterOption = None,
+    iso: IsoOption = None,
+    config: ConfigOption = None,
+    simulate: SimulateOption = False,
+    time_scale: TimeScaleOption = None,
+    here_is: HereOption = None,
+    folder: FolderOption = None,
+    yes: YesOption = False,
+    save: SaveOption = None,
+    no_save: DrySaveOption = False,
+    plot: PlotOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Effective f-number, from the light that the lens loses between far and working focus.
+
+    Two frames of an evenly lit card, far focus first, with one aperture; out of focus is fine.
+    """
+    from rig.calibrate.stills import calibrate_aperture
+
+    task = _task(
+        _loaded(config, simulate=simulate, time_scale=time_scale),
+        [*(images or ()), *(more or ())],
+        region=region,
+        linear=linear,
+        optics=(magnification, frame_width, marked, None),
+        exposure=(shutter, iso),
+    )
+    _run(calibrate_aperture, task, rig=(here_is, folder, yes), out=(save, no_save, plot, as_json))
+
+
 def _mm(text: str | None, what: str) -> float | None:
     if text is None:
         return None
     from rig.units import parse_length_mm
 
     return parse_length_mm(text, what, bare="accept")
+
+
+def _positive_mm(text: str | None, what: str) -> float | None:
+    length = _mm(text, what)
+    if length is not None and not length > 0:
+        raise UserError(f'{what}: "{text}" is not above 0; write a length such as 1mm')
+    return length
 
 
 def _loaded(config: Path | None, *, simulate: bool, time_scale: float | None) -> LoadedConfig:

@@ -9,13 +9,15 @@ import pytest
 from hardware_sims.depth_of_field import depth_of_field_mm
 from hardware_sims.optics import SimLens
 from hardware_sims.render import Frame, Renderer, Viewpoint
-from hardware_sims.scenes.targets import make_target
+from hardware_sims.scenes.targets import checker_side_mm, graduation_mm, make_target
 from hardware_sims.sensor import Sensor
 
+from rig.calibrate.aperture import Level, level_of, light_loss
 from rig.calibrate.dof import band_frequency, check_sweep, measure_dof
 from rig.calibrate.focus import band_energy, curve_of
-from rig.calibrate.images import srgb_to_linear
+from rig.calibrate.images import Exposure, Picture, srgb_to_linear
 from rig.calibrate.pupil import Tracks, fit_pupil, measure_pupil
+from rig.calibrate.scale import checker_period, ruler_period
 from rig.calibrate.still import check_still, neighbour_shift, thumbnail
 from rig.errors import DataError, UserError
 
@@ -168,3 +170,88 @@ def test_the_pupil_of_the_bench_is_found_in_its_pictures():
 def test_two_frames_are_too_few_for_a_pupil():
     with pytest.raises(UserError, match="2 frames are too few"):
         measure_pupil(np.array([0.0, 1.0]), np.ones((2, 3, 3)), [])
+
+
+# ---- scale ----
+
+
+def test_a_ruler_tells_the_scale_to_a_small_part_of_a_pixel():
+    lens = SimLens(1.0, 11.31, 5.657, 300.0)
+    (frame,) = seen("ruler", lens, [0.0])
+    measured = ruler_period(frame)
+    assert measured.period_px == pytest.approx(graduation_mm(SIZE[0] * PITCH_MM) / PITCH_MM, rel=2e-4)
+    assert measured.sigma_px < 1e-3 * measured.period_px
+    assert measured.angle_deg == pytest.approx(1.5, abs=0.1)
+
+
+def test_longer_lines_and_tilt_do_not_confuse_the_ruler():
+    x = np.arange(500)
+    rows = np.full((300, 500), 0.8, np.float32)
+    at = (x - 7) / 23.456
+    dark = np.abs(at - np.round(at)) < 0.1
+    rows[100:160, dark] = 0.1
+    rows[160:190, dark & (np.round(at) % 10 == 0)] = 0.1
+    measured = ruler_period(rows + np.random.default_rng(1).normal(0, 0.01, rows.shape))
+    assert measured.period_px == pytest.approx(23.456, rel=1e-3)
+
+
+def test_a_checkerboard_tells_the_scale():
+    lens = SimLens(1.0, 11.31, 5.657, 300.0)
+    (frame,) = seen("checker", lens, [0.0])
+    truth = checker_side_mm(SIZE[0] * PITCH_MM) / PITCH_MM
+    assert checker_period(frame).period_px == pytest.approx(truth, rel=2e-3)
+
+
+@pytest.mark.parametrize("pattern", [ruler_period, checker_period])
+def test_what_does_not_repeat_is_no_scale(pattern):
+    noise = np.random.default_rng(2).uniform(0.2, 0.6, (200, 300)).astype(np.float32)
+    with pytest.raises(DataError, match="is to be seen"):
+        pattern(noise)
+
+
+# ---- aperture ----
+
+
+def level(light, *, shutter_s=1 / 60, f_number=5.6, iso=100.0, name="a.jpg"):
+    return Level(light, 0.01, Exposure(shutter_s, f_number, iso), name)
+
+
+@pytest.mark.parametrize(
+    ("far", "working", "stops"),
+    [
+        (level(0.8), level(0.2), 2.0),
+        (level(0.8), level(0.8, shutter_s=1 / 15), 2.0),  # marks: 1/64 s and 1/16 s truly
+        (level(0.4), level(0.4, iso=800.0), 3.0),
+        (level(0.8, shutter_s=None), level(0.2, shutter_s=None), 2.0),
+    ],
+)
+def test_light_lost_gives_the_effective_aperture(far, working, stops):
+    loss = light_loss(far, working, 5.6)
+    assert loss.stops == pytest.approx(stops, abs=1e-6)
+    assert loss.effective_f_number == pytest.approx(2**2.5 * 2 ** (stops / 2))
+
+
+@pytest.mark.parametrize(
+    ("far", "working", "said"),
+    [
+        (level(0.2), level(0.8), "at far focus first"),
+        (level(0.8), level(0.2, f_number=8.0), "different f-numbers, f/5.6 in a.jpg and f/8"),
+    ],
+)
+def test_frames_that_cannot_be_compared_are_refused(far, working, said):
+    with pytest.raises(UserError, match=said):
+        light_loss(far, working, 5.6)
+
+
+@pytest.mark.parametrize(
+    ("light", "burnt", "said"),
+    [
+        (np.full((64, 64), 0.8), np.full((64, 64), True), "is burnt"),
+        (np.full((64, 64), 0.001), np.zeros((64, 64), bool), "expose longer"),
+        (np.linspace(0.3, 0.6, 64)[:, None] * np.ones(64), np.zeros((64, 64), bool), "not even"),
+    ],
+)
+def test_a_target_that_is_no_even_card_is_refused(light, burnt, said):
+    picture = Picture("a.jpg", "0", light, burnt, Exposure(), simulated=False)
+    with pytest.raises(DataError, match=said):
+        level_of(picture, light, burnt)
