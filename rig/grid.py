@@ -5,13 +5,29 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-__all__ = ["COUNT_TOLERANCE", "GRID_TOLERANCE", "Grid"]
+__all__ = ["COUNT_TOLERANCE", "GRID_TOLERANCE", "Grid", "intervals_for_step"]
 
 COUNT_TOLERANCE = 1e-9
 """A span that is a whole number of steps but for rounding is that number of steps."""
 
 GRID_TOLERANCE = 1e-6
 """In microsteps: a position that close to the grid is on it."""
+
+
+def intervals_for_step(span: float, step: float) -> int:
+    """Return how many intervals of at most that step a span takes: ceil(span/step − 1e-9), at least 1.
+
+    Parameters
+    ----------
+    span, step : float
+        In the same unit; `step` above 0.
+
+    Examples
+    --------
+    >>> intervals_for_step(0.3, 0.1)
+    3
+    """
+    return max(1, math.ceil(span / step - COUNT_TOLERANCE))
 
 
 class Grid:
@@ -50,17 +66,17 @@ class Grid:
         return tuple(self._sign * (self._first + m) / self._per_mm + 0.0 for m in microsteps)
 
     def intervals(self, step_mm: float) -> int:
-        """Intervals of at most that step that the span takes: ceil(span/step − 1e-9)."""
-        return math.ceil(self.span_mm / step_mm - COUNT_TOLERANCE)
+        """Intervals of at most that step that the span takes."""
+        return intervals_for_step(self.span_mm, step_mm)
 
     def evenly(self, largest_step_mm: float) -> list[int]:
         """Microsteps spread evenly, in as few intervals as keep to the step, even to a microstep."""
-        intervals = min(max(1, self.intervals(largest_step_mm)), self.count)
+        intervals = min(self.intervals(largest_step_mm), self.count)
         return [round(i * self.count / intervals) for i in range(intervals + 1)]
 
     def stepped(self, step_mm: float) -> list[int]:
         """Microsteps a step apart, to the nearest one without adding up; the last interval shortens."""
-        intervals = max(1, self.intervals(step_mm))
+        intervals = self.intervals(step_mm)
         on_the_way = (round(i * step_mm * self._per_mm) for i in range(1, intervals))
         return [0, *(min(m, self.count - 1) for m in on_the_way), self.count]
 

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from rig.errors import UserError
 from rig.focus_calibration import FocusCalibration
-from rig.optics.lens_focus import evenly_in_image_space, intervals_for_step, widest_interval
+from rig.grid import intervals_for_step
+from rig.optics.lens_focus import evenly_in_image_space, widest_interval
 from rig.spacing import MAX_FRAMES, StepSource
 from rig.units import format_length
 

@@ -9,32 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from rig.optics.numeric import FloatOrArray
-
-__all__ = ["evenly_in_image_space", "intervals_for_step", "widest_interval"]
-
-_COUNT_TOLERANCE = 1e-9
-"""A span that is a whole number of steps but for rounding is that number of steps."""
-
-
-def intervals_for_step(span: FloatOrArray, step: float) -> int:
-    """Return how many intervals of at most that step a span takes: ceil(span/step − 1e-9), at least 1.
-
-    Parameters
-    ----------
-    span : float
-        Length of the span, in any unit; its sign does not matter.
-    step : float
-        Largest interval, above 0, in the same unit.
-
-    Examples
-    --------
-    >>> intervals_for_step(0.3, 0.1)
-    3
-    """
-    if not step > 0:
-        raise ValueError(f"step must be above 0, not {step}")
-    return max(1, int(np.ceil(np.abs(span) / step - _COUNT_TOLERANCE)))
+__all__ = ["evenly_in_image_space", "widest_interval"]
 
 
 def evenly_in_image_space(defocus: npt.ArrayLike, intervals: int) -> npt.NDArray[np.intp]:

@@ -99,6 +99,7 @@ def draw_travel(ax: Axes, track: Track) -> None:
     low, high = track.reach
     ax.set_xlim(low, high)
     ax.set_ylim(0, 1)
+    ax.ticklabel_format(axis="x", useOffset=False, style="plain")
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     ax.grid(visible=False)
@@ -149,7 +150,10 @@ def _draw_coverage(ax: Axes, x: npt.NDArray[np.float64], depth: float) -> None:
     if len(x) <= _SINGLE_LINES:
         shared = np.clip(depth - pitch, 0, pitch)
         ax.broken_barh(list(zip(starts[1:], shared, strict=True)), _BAND, color=ACCENT, alpha=_SHARED, lw=0)
-    ax.broken_barh(list(zip(last[:-1], first[1:] - last[:-1], strict=True)), _BAND, color=WARN, lw=0.4)
+    gaps = list(zip(last[:-1], first[1:] - last[:-1], strict=True))
+    if len(gaps) > _SINGLE_LINES:  # no single one would be seen
+        gaps = [(last[0], first[-1] - last[0])]
+    ax.broken_barh(gaps, _BAND, color=WARN, lw=0.4)
 
 
 def _draw_limits(ax: Axes, track: Track) -> None:
@@ -186,6 +190,7 @@ def draw_frames(ax: Axes, track: Track) -> None:
     spare = max(0, _FEWEST_ROWS - count) / 2
     ax.set_ylim(count - 0.4 + spare, -0.6 - spare)
     ax.set_axisbelow(True)
+    ax.ticklabel_format(axis="x", useOffset=False, style="plain")
     every = max(1, count // 12)
     ax.set_yticks(rows[::every], [_name(track, i) for i in rows[::every]])
     ax.set_ylabel("drive units" if track.names else "frame")

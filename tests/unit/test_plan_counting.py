@@ -84,7 +84,7 @@ def test_every_plan_keeps_its_promises(start, end, per_mm, spacing, ne):
         assert (len(inner) - 2) * step < span, "one fewer would leave an interval too long"
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(span=st.floats(0.5, 50), more=st.floats(0, 8), step=st.floats(0.05, 5), longer=st.floats(1, 3))
 def test_more_travel_never_makes_fewer_frames_and_a_longer_step_never_more(span, more, step, longer):
     assume(span + more < 59)
@@ -96,7 +96,7 @@ def test_more_travel_never_makes_fewer_frames_and_a_longer_step_never_more(span,
     assert plan(0.0, span, Spacing(overlap=0.3), ne=16.0).frames <= auto, "more depth of field, fewer frames"
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(start=positions, end=positions, frames=st.integers(2, 300))
 def test_the_overlap_of_a_number_of_frames_is_the_one_between_them(start, end, frames):
     assume(abs(end - start) > 0.2)
