@@ -55,7 +55,7 @@ def check_limits(start_mm: float, end_mm: float, rail: RailGeometry, margin: str
     rail : RailGeometry
         The limits.
     margin : str
-        What the positions are the ends of, when a margin has been added: ``--margin 2, steps of 223 µm``.
+        The words for a margin that has been added, "a margin of 2 frames at each end", for the message.
 
     Raises
     ------
@@ -121,16 +121,7 @@ def place(
     check_spacing(spacing)
     wanted = default_overlap(magnification) if spacing.overlap is None else spacing.overlap
     largest = None if dof_mm is None else float(step_for_overlap(dof_mm, wanted))
-    source: StepSource = "auto"
-    if spacing.step_mm is not None:
-        source = "given"
-    elif spacing.frames is not None:
-        source = "frames"
-    elif largest is None:
-        raise UserError(
-            "a step cannot be worked out without an aperture: give --aperture (or aperture in [capture], or "
-            "numerical_aperture in [lens]), or state --step or --frames"
-        )
+    source = _source(spacing, largest)
     grid = Grid(start_mm, end_mm, rail.steps_per_mm)
     if grid.count == 0:
         base = _Frames([0], None, largest, [note_one_frame(start_mm, end_mm, spacing)])
@@ -155,6 +146,19 @@ def place(
         reached = None if dof_mm is None else float(overlap_of_step(dof_mm, farthest))
         notes = [*notes, *step_notes(step, rail.steps_per_mm, reached, spacing, wanted)]
     return Placed(positions, step, source, reached, largest, tuple(notes))
+
+
+def _source(spacing: Spacing, largest_mm: float | None) -> StepSource:
+    if spacing.step_mm is not None:
+        return "given"
+    if spacing.frames is not None:
+        return "frames"
+    if largest_mm is None:
+        raise UserError(
+            "a step cannot be worked out without an aperture: give --aperture (or aperture in [capture], or "
+            "numerical_aperture in [lens]), or state --step or --frames"
+        )
+    return "auto"
 
 
 @dataclass(frozen=True)
