@@ -27,6 +27,10 @@ _CLOSE = 0.1
 """Magnification from which a focus distance no longer gives it: lenses change their focal length there."""
 
 
+_POSSIBLE = (1e-6, 1e4)
+"""Magnifications outside are slips of a unit."""
+
+
 @dataclass(frozen=True)
 class Focus:
     """One focus; None is what is not known. Lengths in mm, the focus distance from the front principal "
@@ -66,6 +70,11 @@ def focus_of(
         m = _lens_magnification(lens, sensor)
     if m is None:
         return lens, Focus(warnings=tuple(warnings))
+    if not _POSSIBLE[0] <= m <= _POSSIBLE[1]:
+        raise UserError(
+            f"a magnification of {m:.3g} follows from what was given, which no lens has: check lengths and "
+            "their units"
+        )
     focal_length, ratio = lens.focal_length_mm, lens.pupil_ratio
     if internal is not None:
         at = internal.pupil_at(m)
