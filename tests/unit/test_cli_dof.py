@@ -7,8 +7,9 @@ import math
 import sys
 
 import pytest
+import typer
 
-from rig.cli import main
+from rig import cli
 
 
 @pytest.fixture(autouse=True)
@@ -20,14 +21,21 @@ def nobody_s_own_config(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def app():
+    """The program, assembled once: that takes longer than any of its answers here."""
+    return typer.main.get_command(cli.build_app())
+
+
 @pytest.fixture
-def rig(monkeypatch, capsys):
+def rig(monkeypatch, capsys, app):
     """Run the program in this process; returns exit code, standard output and standard error."""
 
     def run(*args: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["rig", *args])
+        monkeypatch.setattr(cli, "build_app", lambda: app)
         with pytest.raises(SystemExit) as ended:
-            main()
+            cli.main()
         code = ended.value.code
         out, err = capsys.readouterr()
         return (code if isinstance(code, int) else 0 if code is None else 1), out, err
