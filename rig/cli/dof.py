@@ -159,6 +159,7 @@ def dof(
     from rig.cli.dof_output import show_comparison, show_dof  # imports of commands wait until they run
     from rig.config import load_config
     from rig.dof.compare import check_comparison
+    from rig.dof.measured import measured_config
     from rig.dof.plot import plot_dof
     from rig.dof.report import describe
     from rig.dof.request import DofRequest
@@ -191,7 +192,11 @@ def dof(
         wavelength=wavelength,
         index=index,
     )
-    setup = resolve(request, None if config is None else load_config(config).config)
+    if config is None:
+        setup = resolve(request)
+    else:
+        rig, calibration = measured_config(load_config(config), request)
+        setup = resolve(request, rig, calibration)
     report = describe(setup)
     if comparison is None:
         show_dof(report, as_json=as_json)

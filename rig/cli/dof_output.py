@@ -130,6 +130,8 @@ def dof_rows(r: DofReport) -> Iterator[tuple[str, str]]:
     yield from _limit_rows(r)
     yield from _step_rows(r)
     yield from _diffraction_rows(r)
+    for line in r.calibration:
+        yield "calibration", line
 
 
 def _aperture_rows(r: DofReport) -> Iterator[tuple[str, str]]:

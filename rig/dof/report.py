@@ -73,6 +73,8 @@ class DofReport(BaseModel):
         p/λ, where sharpness and number of frames balance; 2 p/λ, where the finest pixels receive nothing.
     best_f_number, limiting_f_number : float or None
         The same as true stops of this lens at this focus.
+    calibration : tuple of str
+        What was measured on the configured rig: value, uncertainty, when.
     warnings : tuple of str
         What should be known before trusting it.
     """
@@ -121,6 +123,7 @@ class DofReport(BaseModel):
     limiting_effective_f_number: float | None = None
     best_f_number: float | None = None
     limiting_f_number: float | None = None
+    calibration: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -239,6 +242,7 @@ def _fields_of(setup: SetUp) -> dict[str, object]:
         "pupil_distance_mm": setup.pupil_distance_mm,
         "hyperfocal_mm": None if f is None or n is None or c is None else limits.hyperfocal_distance(f, n, c),
         "overlap": setup.overlap,
+        "calibration": setup.calibration,
     }
 
 

@@ -60,6 +60,7 @@ class SetUp:
     pupil_distance_mm: float | None
     lens: LensConfig = field(repr=False)
     tables: Tables = field(repr=False)
+    calibration: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def at_f_number(self, f_number: float) -> SetUp:
@@ -88,7 +89,7 @@ class SetUp:
         )
 
 
-def resolve(request: DofRequest, config: RigConfig | None = None) -> SetUp:
+def resolve(request: DofRequest, config: RigConfig | None = None, calibration: tuple[str, ...] = ()) -> SetUp:
     """Put a set-up together.
 
     Parameters
@@ -97,6 +98,8 @@ def resolve(request: DofRequest, config: RigConfig | None = None) -> SetUp:
         What the operator says; it comes first.
     config : RigConfig, optional
         Lens, camera, aperture, overlap and circle of confusion of a rig, where the request says nothing.
+    calibration : tuple of str
+        What was measured on it, a line each, to be kept in the set-up.
 
     Raises
     ------
@@ -148,6 +151,7 @@ def resolve(request: DofRequest, config: RigConfig | None = None) -> SetUp:
         pupil_distance_mm=focus.pupil_distance_mm,
         lens=lens,
         tables=tables,
+        calibration=calibration,
         warnings=focus.warnings,
     )
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import math
 import sys
+from datetime import UTC, datetime
 
 import pytest
 import typer
 
 from rig import cli
+from rig.calibrate.records import ApertureRecord, FrameHash, store
+from rig.config import config_folder, load_config
+from rig.planning import PlanRequest, setup_of
 
 
 @pytest.fixture(autouse=True)
@@ -215,6 +219,32 @@ def test_what_a_configuration_says(dof):
     another = dof("--config=canon-r5-mpe65.toml", "--lens=Grandpa's", "--magnification=2")
     assert "assumed" in another["effective_f_number_source"]
     assert another["pixel_pitch_mm"] == pytest.approx(36 / 8192)
+
+
+def test_what_was_measured_on_the_rig(rig, dof, tmp_path):
+    path = tmp_path / "rig.toml"
+    text = (config_folder() / "simulated.toml").read_text(encoding="utf-8")
+    path.write_text(text.replace("[lens]\n", '[lens]\ncalibration = "measured.json"\n'), encoding="utf-8")
+    assert dof(f"--config={path}")["calibration"] == []
+    loaded = load_config(path)
+    store(
+        loaded.calibration_path,
+        ApertureRecord(
+            lost_stops=1.9, lost_stops_sigma=0.02, effective_f_number=10.9, marked_f_number=5.6,
+            measured_at=datetime(2026, 11, 22, tzinfo=UTC), simulated=True,
+            setup=setup_of(loaded.config, PlanRequest(0, 0)),
+            frames=(FrameHash(file="a.jpg", sha256="0" * 64),),
+        ),
+    )  # fmt: skip
+    measured = dof(f"--config={path}")
+    assert measured["effective_f_number"] == pytest.approx(10.9, rel=0.011)
+    assert measured["effective_f_number_source"] == "measured light loss"
+    assert "f/10.9 at f/5.6" in measured["calibration"][0]
+    assert "calibration" in rig("dof", "--config", str(path))[1]
+    for options in (["--magnification=2"], ["--lens=Componon", "--magnification=1"]):
+        other = dof(f"--config={path}", *options)
+        assert "not used" in other["calibration"][0]
+        assert "measured" not in other["effective_f_number_source"].removesuffix("measure it")
 
 
 def test_hypercentric_and_telecentric_rows(dof, tmp_path):
