@@ -210,7 +210,9 @@ class Capture:
             except CameraError as err:
                 session.journal.append("frame_rejected", index=index, reason=str(err))
                 self._bus.publish(FrameRejected(index, str(err), attempt))
-                if attempt == _ATTEMPTS or "delay_s" in tags:  # a frame timed after a move has no second try
+                if (
+                    attempt == _ATTEMPTS or tags.get("wait_s") is not None
+                ):  # a frame timed after a move has no second try
                     raise
         # The release returns when the exposure is over; what counts is when it was sent.
         delay_s = None if self._moved_s is None else max(0.0, shot.fired_at_s - self._moved_s)

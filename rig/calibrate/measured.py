@@ -21,7 +21,7 @@ from rig.calibrate.records import (
 from rig.config import RigConfig
 from rig.config.models import EffectiveFNumberConfig
 from rig.errors import UserError
-from rig.units import format_duration, format_length
+from rig.units import format_length
 
 __all__ = ["MeasuredSetUp", "measured_setup", "run_up_mm"]
 
@@ -113,7 +113,7 @@ def measured_setup(config: RigConfig, calibration: Calibration, setup: SetUp, so
     update: dict[str, Any] = {"lens": config.lens.model_copy(update=lens)}
     if settle := find.one(SettleRecord):
         update["capture"] = config.capture.model_copy(update={"settle_s": settle.settle_s})
-        notes.append(_note(f"settle time {format_duration(settle.settle_s)}", settle))
+        notes.append(_note(f"settle time {settle.settle_s:.2f} s", settle))
     if backlash := find.one(BacklashRecord):
         run_up = run_up_mm(config.rail.backlash_mm, backlash.backlash_mm)
         update["rail"] = config.rail.model_copy(update={"backlash_mm": run_up})

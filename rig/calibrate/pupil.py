@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 
 from rig.calibrate.dof import CONTRAST_KEPT
 from rig.calibrate.focus import curve_of
+from rig.calibrate.follow import follow
 from rig.calibrate.images import Array
 from rig.errors import DataError, UserError
 
@@ -25,9 +25,7 @@ FEWEST_FRAMES = 3
 """Two would do for the value; the third tells how good it is."""
 
 _TEXTURE = 2.0  # energy of a tile's peak over its noise floor
-_WINDOW_PX = 41
 _SMOOTH_PX = 1.5  # pixels are noisier than what is compared between sharp and blurred frames needs
-_BACK_PX = 0.25  # a point that is not found again where it came from was lost
 _FEWEST_POINTS = 12
 _SIGMAS = 2.0  # closer to telecentric than that is telecentric, as far as these frames can tell
 _BIAS_PX = 0.01  # tracking is that far off for reasons that points have in common
@@ -131,10 +129,6 @@ def track(positions: Array, energy: Array, greys: list[Array]) -> Tracks:
     ------
     DataError
         When fewer than 12 can be followed.
-
-    References
-    ----------
-    Bouguet, J.-Y. (2001), "Pyramidal implementation of the Lucas Kanade feature tracker" (OpenCV).
     """
     smooth = [cv2.GaussianBlur(g, (0, 0), _SMOOTH_PX) for g in greys]
     height, width = greys[0].shape
@@ -148,7 +142,7 @@ def track(positions: Array, energy: Array, greys: list[Array]) -> Tracks:
             alive = np.ones(len(mine), bool)
             k = b + way
             while 0 <= k < len(positions) and alive.any():
-                at, found = _followed(smooth[b], smooth[k], places[mine], at)
+                at, found = follow(smooth[b], smooth[k], places[mine], at)
                 alive &= found
                 kept = mine[alive]
                 count = np.full(len(kept), 1)
@@ -178,23 +172,6 @@ def _points(positions: Array, energy: Array, size: tuple[int, int]) -> tuple[Arr
                 sources.append(int(energy[:, row, column].argmax()))
                 focus.append(curve.peak_mm)
     return np.array(places).reshape(-1, 2), np.array(sources, int), np.array(focus)
-
-
-def _followed(source: Array, target: Array, places: Array, guess: Array) -> tuple[Array, Array]:
-    """Where points are in another frame, and which of them are found again from there."""
-    options: dict[str, Any] = {
-        "winSize": (_WINDOW_PX, _WINDOW_PX),
-        "maxLevel": 2,
-        "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 40, 0.002),
-        "flags": cv2.OPTFLOW_USE_INITIAL_FLOW,
-    }
-    start = places.astype(np.float32).reshape(-1, 1, 2)
-    first = guess.astype(np.float32).reshape(-1, 1, 2).copy()
-    found, there, _ = cv2.calcOpticalFlowPyrLK(source, target, start, first, **options)
-    back, again, _ = cv2.calcOpticalFlowPyrLK(target, source, found, start.copy(), **options)
-    off = np.hypot(*(np.asarray(back) - start).reshape(-1, 2).T)
-    good = (np.asarray(there).ravel() == 1) & (np.asarray(again).ravel() == 1) & (off < _BACK_PX)
-    return np.asarray(found).reshape(-1, 2).astype(np.float64), good
 
 
 def fit_pupil(positions: Array, tracks: Tracks) -> PupilMeasurement:

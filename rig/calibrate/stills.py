@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from rig.calibrate.aperture import Level, level_of, light_loss
 from rig.calibrate.capture import Focus, TakenFrame
 from rig.calibrate.images import Array, Picture, read_picture
@@ -203,7 +205,9 @@ def _draw_levels(axes: Axes, parts: list[Array], stops: float) -> None:
     from rig.plots.canvas import ACCENT, SECOND
 
     for part, colour, label in zip(parts, (SECOND, ACCENT), ("far focus", "working focus"), strict=True):
-        axes.hist(part.ravel()[:: max(1, part.size // 50_000)], bins=80, color=colour, alpha=0.7, label=label)
-    axes.set_xlabel("linear light (1 is white)")
-    axes.set_ylabel("pixels")
+        across = np.linspace(0, 1, part.shape[1])
+        axes.plot(across, part.mean(axis=0), color=colour, label=label)
+    axes.set_xlabel("place across the part that is looked at (share of its width)")
+    axes.set_ylabel("linear light (1 is white)")
+    axes.set_ylim(0, 1)
     axes.legend(title=f"{stops:.2f} stops lost")

@@ -93,6 +93,15 @@ CheckerOption: TypeAlias = Annotated[
         help="The target is a checkerboard with squares of this side.",
     ),
 ]
+ToleranceOption: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        "--tolerance",
+        metavar="PX",
+        rich_help_panel=_FRAMES,
+        help="Shift that does not matter, in pixels: 0.2 when not given.",
+    ),
+]
 RegionOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -127,6 +136,8 @@ def register(app: typer.Typer) -> None:
     group.command("aperture")(aperture)
     group.command("dof")(dof)
     group.command("pupil")(pupil)
+    group.command("backlash")(backlash)
+    group.command("settle")(settle)
     app.add_typer(group, name="calibrate")
 
 
@@ -315,6 +326,101 @@ def aperture(
         exposure=(shutter, iso),
     )
     _run(calibrate_aperture, task, rig=(here_is, folder, yes), out=(save, no_save, plot, as_json))
+
+
+def backlash(
+    more: MoreImages = None,
+    images: ImagesOption = None,
+    step: SpacingOption = None,
+    start: FromOption = None,
+    end: ToOption = None,
+    linear: LinearOption = False,
+    coc: CocOption = None,
+    magnification: MagnificationOption = None,
+    frame_width: FrameWidthOption = None,
+    aperture: ApertureOption = None,
+    effective_aperture: EffectiveApertureOption = None,
+    shutter: ShutterOption = None,
+    iso: IsoOption = None,
+    config: ConfigOption = None,
+    simulate: SimulateOption = False,
+    time_scale: TimeScaleOption = None,
+    here_is: HereOption = None,
+    folder: FolderOption = None,
+    yes: YesOption = False,
+    save: SaveOption = None,
+    no_save: DrySaveOption = False,
+    plot: PlotOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Play of the rail's screw, from sweeps through focus that are approached from both sides.
+
+    The target is as for dof; of existing frames, only the session of an earlier measurement will do.
+    """
+    from rig.calibrate.motions import calibrate_backlash
+
+    loaded = _loaded(config, simulate=simulate, time_scale=time_scale)
+    task = _task(
+        loaded,
+        [*(images or ()), *(more or ())],
+        step=step,
+        linear=linear,
+        optics=(magnification, frame_width, aperture, effective_aperture),
+        coc=coc,
+        exposure=(shutter, iso),
+    )
+    _run(
+        lambda t: calibrate_backlash(
+            t, start_mm=_mm(start, "--start"), end_mm=_mm(end, "--end"), step_mm=_mm(step, "--step")
+        ),
+        task,
+        rig=(here_is, folder, yes),
+        out=(save, no_save, plot, as_json),
+    )
+
+
+def settle(
+    more: MoreImages = None,
+    images: ImagesOption = None,
+    tolerance: ToleranceOption = None,
+    region: RegionOption = None,
+    linear: LinearOption = False,
+    magnification: MagnificationOption = None,
+    frame_width: FrameWidthOption = None,
+    aperture: ApertureOption = None,
+    shutter: ShutterOption = None,
+    iso: IsoOption = None,
+    config: ConfigOption = None,
+    simulate: SimulateOption = False,
+    time_scale: TimeScaleOption = None,
+    here_is: HereOption = None,
+    folder: FolderOption = None,
+    yes: YesOption = False,
+    save: SaveOption = None,
+    no_save: DrySaveOption = False,
+    plot: PlotOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """How long to wait after a move, from pairs of frames soon after it and at rest.
+
+    The target is as for dof. Use the shutter time (and flash) that you will shoot with.
+    """
+    from rig.calibrate.motions import DEFAULT_TOLERANCE_PX, calibrate_settle
+
+    task = _task(
+        _loaded(config, simulate=simulate, time_scale=time_scale),
+        [*(images or ()), *(more or ())],
+        region=region,
+        linear=linear,
+        optics=(magnification, frame_width, aperture, None),
+        exposure=(shutter, iso),
+    )
+    _run(
+        lambda t: calibrate_settle(t, tolerance_px=DEFAULT_TOLERANCE_PX if tolerance is None else tolerance),
+        task,
+        rig=(here_is, folder, yes),
+        out=(save, no_save, plot, as_json),
+    )
 
 
 def _mm(text: str | None, what: str) -> float | None:

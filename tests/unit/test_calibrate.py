@@ -13,11 +13,13 @@ from hardware_sims.scenes.targets import checker_side_mm, graduation_mm, make_ta
 from hardware_sims.sensor import Sensor
 
 from rig.calibrate.aperture import Level, level_of, light_loss
+from rig.calibrate.backlash import SidedSweep, measure_backlash
 from rig.calibrate.dof import band_frequency, check_sweep, measure_dof
 from rig.calibrate.focus import band_energy, curve_of
 from rig.calibrate.images import Exposure, Picture, srgb_to_linear
 from rig.calibrate.pupil import Tracks, fit_pupil, measure_pupil
 from rig.calibrate.scale import checker_period, ruler_period
+from rig.calibrate.settle import Pair, measure_settle
 from rig.calibrate.still import check_still, neighbour_shift, thumbnail
 from rig.errors import DataError, UserError
 
@@ -255,3 +257,79 @@ def test_a_target_that_is_no_even_card_is_refused(light, burnt, said):
     picture = Picture("a.jpg", "0", light, burnt, Exposure(), simulated=False)
     with pytest.raises(DataError, match=said):
         level_of(picture, light, burnt)
+
+
+# ---- backlash ----
+
+
+def sided(displaced_mm, *, seed, centre=0.0, step=0.03):
+    """A sweep in which the carriage is farther on than commanded; the curve leans, as curves of lenses do."""
+    x = np.arange(-0.3, 0.3, step)
+    u = (x + displaced_mm - centre) / 0.15
+    contrast = np.exp(-(u**2)) * (1 + 0.15 * np.tanh(u))
+    rng = np.random.default_rng(seed)
+    energy = contrast[:, None, None] ** 2 + 0.01 + rng.normal(0, 0.003, (len(x), 4, 6))
+    return SidedSweep(x, energy)
+
+
+@pytest.mark.parametrize("play_mm", [0.0, 0.004, 0.02, 0.11])
+def test_play_displaces_the_focus_curve(play_mm):
+    measured = measure_backlash(sided(0, seed=1), sided(play_mm, seed=2), sided(0, seed=3))
+    assert measured.backlash_mm == pytest.approx(play_mm, abs=0.001)
+    assert measured.sigma_mm < 0.001
+    assert measured.warnings == ()
+
+
+def test_a_drift_is_told_from_play():
+    measured = measure_backlash(sided(0, seed=1), sided(0.025, seed=2), sided(0.01, seed=3))
+    assert measured.backlash_mm == pytest.approx(0.02, abs=0.001)
+    assert measured.drift_mm == pytest.approx(-0.01, abs=0.001)
+
+
+def test_play_that_reaches_the_run_up_or_goes_backwards_is_said():
+    assert "set backlash" in measure_backlash(sided(0, seed=1), sided(0.1, seed=2), run_up_mm=0.1).warnings[0]
+    assert "negative" in measure_backlash(sided(0, seed=1), sided(-0.05, seed=2)).warnings[0]
+
+
+def test_backlash_needs_focus_inside_the_sweep():
+    with pytest.raises(DataError, match="never passes through focus"):
+        measure_backlash(sided(0, seed=1, centre=0.5), sided(0, seed=2, centre=0.5))
+
+
+# ---- settle ----
+
+
+def shaken(decay_s=0.15, amplitude_px=3.0, waits=(0.0, 0.1, 0.2, 0.4, 0.8, 1.6), sharpness=1.0):
+    rng = np.random.default_rng(5)
+    pairs = []
+    for wait in waits:
+        for _ in range(3):
+            swing = amplitude_px * np.exp(-wait / decay_s) * np.cos(rng.uniform(0, 2 * np.pi))
+            pairs.append(Pair(wait, abs(swing) + abs(rng.normal(0, 0.002)), sharpness))
+    return pairs
+
+
+def test_the_settle_time_is_when_the_shake_has_died_away():
+    measured = measure_settle(shaken(), 0.2)
+    truth = 0.15 * np.log(3.0 / 0.2)
+    assert measured.shaking_s <= truth + 0.1
+    assert truth - 0.1 <= measured.settle_s <= 0.8
+    assert measured.decay_s == pytest.approx(0.15, rel=0.3)
+
+
+def test_blur_counts_as_shake_too():
+    sharp, soft = shaken(amplitude_px=0.0), shaken(amplitude_px=0.0, waits=(0.0, 0.1), sharpness=0.8)
+    assert measure_settle([*soft, *(p for p in sharp if p.wait_s > 0.1)], 0.2).settle_s == 0.2
+
+
+def test_nothing_shakes():
+    measured = measure_settle(shaken(amplitude_px=0.0), 0.2)
+    assert (measured.settle_s, measured.shaking_s) == (0.0, None)
+    assert "no shake" in measured.warnings[0]
+
+
+def test_what_never_comes_to_rest_is_refused():
+    with pytest.raises(DataError, match=r"not at rest 1\.6 s after a move"):
+        measure_settle(shaken(decay_s=10.0), 0.2)
+    with pytest.raises(UserError, match="2 different waits"):
+        measure_settle(shaken(waits=(0.0, 1.0)), 0.2)
