@@ -195,8 +195,9 @@ def dof(
     if config is None:
         setup = resolve(request)
     else:
-        rig, calibration = measured_config(load_config(config), request)
-        setup = resolve(request, rig, calibration)
+        loaded = load_config(config)
+        rig, calibration = measured_config(loaded, request)
+        setup = resolve(request, rig, calibration, loaded.path.name)
     report = describe(setup)
     if comparison is None:
         show_dof(report, as_json=as_json)

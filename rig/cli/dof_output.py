@@ -117,6 +117,8 @@ def _length(value: float | None) -> str:
 
 def dof_rows(r: DofReport) -> Iterator[tuple[str, str]]:
     """Yield the lines of a set-up as pairs of label and text; what is not known is left out."""
+    if r.configuration:
+        yield "rig", f"{'SIMULATED, ' if r.simulated else ''}{r.configuration}"
     if r.lens:
         yield "lens", r.lens
     if r.sensor or r.pixel_pitch_mm is not None:

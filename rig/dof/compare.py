@@ -155,13 +155,15 @@ def overlaps(setup: SetUp) -> tuple[OverlapRow, ...]:
         step = float(step_for_overlap(report.dof_mm, overlap))
         loss = None
         if report.judged_pixel_mm is not None:
-            loss = seam_contrast_loss(
-                step,
-                report.numerical_aperture,
-                report.magnification,
-                report.judged_pixel_mm,
-                setup.refractive_index,
-                setup.wavelength_mm,
+            loss = float(
+                seam_contrast_loss(
+                    step,
+                    report.numerical_aperture,
+                    report.magnification,
+                    report.judged_pixel_mm,
+                    setup.refractive_index,
+                    setup.wavelength_mm,
+                )
             )
         rows.append(OverlapRow(overlap, step, 1 / step, loss))
     return tuple(rows)

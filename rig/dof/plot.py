@@ -60,7 +60,7 @@ def plot_dof(setup: SetUp, path: Path) -> None:
     stops = np.geomspace(low, high, _POINTS)
     rows = at_apertures(varied, stops)
     x = _curve(rows, "effective_f_number" if varied.f_number is None else "f_number")
-    with sheet(path, 6.4, 6.0) as figure:
+    with sheet(path, 6.4, 6.0, simulated=setup.simulated) as figure:
         depth, detail = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
         _draw_depth(depth, x, rows, here, chosen)
         _draw_detail(detail, x, rows, here, chosen)

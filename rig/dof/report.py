@@ -31,6 +31,8 @@ class DofReport(BaseModel):
 
     Attributes
     ----------
+    configuration : str or None
+        The rig's file that was asked, as named; ``simulated`` when it describes the simulated bench.
     lens, sensor : str or None
         Names.
     magnification, frame_width_mm : float or None
@@ -81,6 +83,8 @@ class DofReport(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
+    configuration: str | None = None
+    simulated: bool = False
     lens: str | None = None
     sensor: str | None = None
     magnification: float | None = None
@@ -225,6 +229,8 @@ def _fields_of(setup: SetUp) -> dict[str, object]:
     if marked is None and n is not None:
         marked = float(stop_mark(n))
     return {
+        "configuration": setup.configuration,
+        "simulated": setup.simulated,
         "lens": setup.lens.name,
         "sensor": setup.sensor.name,
         "magnification": m,
@@ -300,6 +306,11 @@ def _warnings(
             said += diffraction_advice(ne, best, resolution, setup.f_number)
         if c is None:
             said.append(f"no geometric depth of field: {setup.coc_missing}")
+    elif m is not None:
+        said.append(
+            "how wide the lens is open is not known, and so is no depth of field: give --aperture, "
+            "--effective-aperture or --na"
+        )
     if m is not None and m < _PARAXIAL_FROM and setup.pupil_distance_mm is None and c is not None:
         said.append(
             f"at a magnification of {m:.3g}, 2 Ne c/m² is too small behind the subject: give "

@@ -76,7 +76,7 @@ class DofRequest:
         wavelength: str | None = None,
         index: str | None = None,
     ) -> DofRequest:
-        """Read the options; a length without unit is in mm, except a wavelength, which needs one.
+        """Read the options; a length without unit is in mm.
 
         Raises
         ------
@@ -213,9 +213,9 @@ def _wavelength(text: str | None) -> float | None:
         return None
     right = "550nm or 0.55um"
     try:
-        wavelength = units.parse_length_mm(text, "--wavelength")
+        wavelength = units.parse_length_mm(text, "--wavelength", bare="accept")
     except UserError as err:
-        raise UserError(f'--wavelength: "{text}" is not a length with its unit; write {right}') from err
+        raise UserError(f'--wavelength: "{text}" is not a length; write {right}') from err
     if not _LIGHT_MM[0] <= wavelength <= _LIGHT_MM[1]:
         raise UserError(f'--wavelength: "{text}" is no light that lenses pass; write {right}')
     return wavelength

@@ -60,6 +60,8 @@ class SetUp:
     pupil_distance_mm: float | None
     lens: LensConfig = field(repr=False)
     tables: Tables = field(repr=False)
+    configuration: str | None = None
+    simulated: bool = False
     calibration: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -89,7 +91,12 @@ class SetUp:
         )
 
 
-def resolve(request: DofRequest, config: RigConfig | None = None, calibration: tuple[str, ...] = ()) -> SetUp:
+def resolve(
+    request: DofRequest,
+    config: RigConfig | None = None,
+    calibration: tuple[str, ...] = (),
+    configuration: str | None = None,
+) -> SetUp:
     """Put a set-up together.
 
     Parameters
@@ -100,6 +107,8 @@ def resolve(request: DofRequest, config: RigConfig | None = None, calibration: t
         Lens, camera, aperture, overlap and circle of confusion of a rig, where the request says nothing.
     calibration : tuple of str
         What was measured on it, a line each, to be kept in the set-up.
+    configuration : str, optional
+        What to call it.
 
     Raises
     ------
@@ -151,6 +160,8 @@ def resolve(request: DofRequest, config: RigConfig | None = None, calibration: t
         pupil_distance_mm=focus.pupil_distance_mm,
         lens=lens,
         tables=tables,
+        configuration=configuration,
+        simulated=config is not None and config.simulated,
         calibration=calibration,
         warnings=focus.warnings,
     )

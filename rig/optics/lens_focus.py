@@ -52,6 +52,17 @@ def evenly_in_image_space(defocus: npt.ArrayLike, intervals: int) -> npt.NDArray
 
 
 def widest_interval(defocus: npt.ArrayLike) -> float:
-    """Return the largest distance between neighbours; 0 for a single position."""
+    """Return the largest distance between neighbours; 0 for a single position.
+
+    Parameters
+    ----------
+    defocus : array of shape (frames,)
+        Shifts of the image plane, in shooting order.
+
+    Examples
+    --------
+    >>> widest_interval([0.0, 1.0, 3.0, 4.1])
+    2.0
+    """
     values = np.asarray(defocus, dtype=np.float64)
     return float(np.abs(np.diff(values)).max()) if len(values) > 1 else 0.0

@@ -197,8 +197,16 @@ def test_lenses_by_trust(dof):
     assert any("focuses internally" in w for w in trap["warnings"])
 
 
+def test_no_aperture_is_said(dof):
+    d = dof("--magnification=1", "--sensor=full-frame")
+    assert d["frame_width_mm"] == 36
+    assert d["dof_mm"] is d["effective_f_number"] is None
+    assert "give --aperture" in d["warnings"][0]
+
+
 def test_immersion_and_light(dof):
     water = dof("--na=1.0", "--index=1.33", "--wavelength=650nm")
+    assert water == dof("--na=1.0", "--index=1.33", "--wavelength=0.00065")
     sine2 = (1 / 1.33) ** 2
     assert water["dof_wave_mm"] == pytest.approx(0.00065 / (2 * 1.33 * (1 - math.sqrt(1 - sine2))))
 
@@ -209,6 +217,7 @@ def test_what_a_configuration_says(dof):
     assert d["effective_f_number"] == pytest.approx(2 * 2**2.5)
     assert d["dof_mm"] == pytest.approx(0.948, abs=0.001)
     assert d["pupil_distance_mm"] == 300
+    assert (d["configuration"], d["simulated"]) == ("simulated.toml", True)
     other = dof("--config=simulated.toml", "--magnification=2", "--aperture=4")
     assert other["effective_f_number"] == pytest.approx(12)
     assert other["pupil_distance_mm"] == pytest.approx(150 * 1.5)

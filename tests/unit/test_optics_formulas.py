@@ -226,6 +226,8 @@ def test_resolution_takes_arrays():
         [diffraction.sensor_resolution(x, 0.00376) for x in ne]
     )
     assert diffraction.sensor_resolution(ne, None)[0] > 0.5 / 0.00376
+    losses = seams.seam_contrast_loss(0.2, 1 / (2 * ne), 1.0, 0.00376)
+    assert losses == pytest.approx([seams.seam_contrast_loss(0.2, 1 / (2 * x), 1.0, 0.00376) for x in ne])
 
 
 @pytest.mark.parametrize(
