@@ -81,7 +81,9 @@ def focus_of(
         focal_length, ratio = (at.focal_length_mm, at.pupil_ratio) if at else (None, None)
         if request.pupil_ratio is not None:
             warnings.append(_not_its_f_number(internal))
-    if request.focal_length_mm is not None and focal_length is not None:
+    # Where the pupils are is known of a thin lens, and hardly matters far away.
+    placed = lens.unit_focus or ratio is not None or m <= _CLOSE
+    if request.focal_length_mm is not None and focal_length is not None and placed:
         v: float | None = float(entrance_pupil_distance(focal_length, m, ratio or 1.0))
     else:
         here = stated is None and request.focus_distance_mm is None

@@ -136,6 +136,17 @@ def test_focal_length_and_focus_distance(dof, f, n, s, c, near, far, hyperfocal)
         assert d["dof_geometric_mm"] == pytest.approx(d["far_mm"] - d["near_mm"])
 
 
+def test_close_up_the_pupils_of_an_unknown_lens_are_not_made_up(dof):
+    options = ["--focal-length=105", "--aperture=8", "--coc=30um"]
+    near, far = dof(*options, "--magnification=1"), dof(*options, "--magnification=0.05")
+    assert near["pupil_distance_mm"] is near["near_mm"] is None
+    assert near["dof_geometric_mm"] > 0
+    assert far["pupil_distance_mm"] == pytest.approx(105 * 21)
+    assert far["near_mm"] < 105 * 21 < far["far_mm"]
+    stated = dof(*options, "--magnification=1", "--pupil-ratio=1")
+    assert stated["pupil_distance_mm"] == pytest.approx(210)
+
+
 def test_hyperfocal_alone(dof):
     d = dof("--focal-length=90", "--aperture=2.8", "--as-written", "--coc=29um")
     assert d["hyperfocal_mm"] == pytest.approx(99753.69 + 90)

@@ -41,6 +41,21 @@ def test_every_row_is_found_by_every_one_of_its_names(rows, find):
             assert find(name) is row, f"{name} finds another row than {row.name}"
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["Canon EF 180/3.5L Macro", "Sigma 105/2.8 DG DN Macro Art", "Canon EF 100/2.8L IS Macro",
+     "Sony FE 90/2.8 G Macro", "Nikon Z 105/2.8", "Nikon AF-S 105/2.8 VR", "Laowa 65/2.8 2×", "Canon MP-E 65",
+     "Canon EF 100/2.8 Macro USM", "Canon RF 35/1.8 Macro", "Nikon AF-S 60/2.8G Micro"],
+)  # fmt: skip
+def test_lenses_are_found_as_people_write_them(name):
+    assert find_lens(name) is not None
+
+
+@pytest.mark.parametrize("name", ["Canon R5", "Sony A7RV", "sony a7r v", "NIKON Z 8", "Fuji X-T5", "DC-G9M2"])
+def test_cameras_are_found_as_people_write_them(name):
+    assert find_sensor(name) is not None
+
+
 @named(ROWS.sensor)
 def test_a_sensor_has_square_pixels_and_a_source(row):
     assert row.source
