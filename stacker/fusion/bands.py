@@ -30,12 +30,10 @@ from stacker.fusion.scoring import (
     OUTSIDE_GATE,
     FusionParameters,
     Score,
-    defer,
-    glare,
+    brightness_around,
     glitter,
     inherit,
     merge,
-    smooth,
 )
 from stacker.fusion.scratch import Scratch, blank, uniform
 from stacker.fusion.stages import MeanCode, Stages
@@ -157,6 +155,7 @@ class Bands:
         # Of the first frame that reaches each place, over cells of 4 x 4 pixels: all frames are judged alike.
         self._first_seen: Image = np.zeros((0, 0), np.float32)
         self._glitter: Image = np.zeros((0, 0), np.float32)
+        self._glitters = False  # anywhere
         self._scratch = Scratch()
 
     def cover(self, canvas: Window) -> None:
@@ -197,7 +196,7 @@ class Bands:
         to_levels : float
             Factor from samples to 1/255 of white.
         luma : ndarray of float32, shape (h/2, w/2)
-            Its luma in levels, at half size.
+            Is filled with its luma in levels, at half size.
         gate : Gate
             Its reach, at half size.
         frame : Window
@@ -208,13 +207,14 @@ class Bands:
         windows = level_windows(frame, self.levels)
         fine = min(_FINE, self.levels)
         picture = planes
-        half, energy = self._measure(picture, to_levels, 0)
+        half, energy = self._measure(picture, to_levels, 0, luma)
+        near: Image | None = None
         # The second band has a say in the weights of the first, so it is measured before.
         second = self._measure(half, 1.0, 1) if self.levels > 1 else (half, energy[::2, ::2])
         other, score = self._finest_score(second[1], luma, gate, windows[0], lead)
         for level in range(self.levels):
             activity = self._scratch.array(f"activity {level % 2}", *energy.shape)
-            self._weigh(level, energy, other, score, gate, windows[level].halved(1), activity)
+            self._weigh(level, energy, other, score, gate, windows[level].halved(1), activity, near)
             corner = self._corner(windows[level], level)
             self._stages.fold(picture, to_levels, half, energy, self._code, self._means[level], corner)
             picture, to_levels = half, 1.0
@@ -227,9 +227,8 @@ class Bands:
                 gate = gate.padded(margins)
             other, gate = inherit(activity), gate.halved()
             half, energy = second if level == 0 else self._measure(picture, to_levels, level + 1)
-            self._defer(energy, other, windows[level + 1].halved(1), level + 1)
-            inherited = self._parameters.inherit
-            score = Score(1 - inherited, inherited, self._parameters.exponent, lead)
+            near = self._near_highlights(windows[level + 1].halved(1), level + 1)
+            score = self._coarser_score(lead)
         self._add_coarsest(picture, activity, gate, windows[-1])
 
     def collapse(self, down_to: int) -> Image:
@@ -276,49 +275,67 @@ class Bands:
         """Where highlights are near (0 to 1), for cells of 4 x 4 pixels of ``window(0)``."""
         return self._glitter
 
-    def _measure(self, picture: Image, to_levels: float, level: int) -> tuple[Image, Image]:
+    def _measure(
+        self, picture: Image, to_levels: float, level: int, luma: Image | None = None
+    ) -> tuple[Image, Image]:
         """The picture at half size, and the energy of what that lacks, in units of the noise."""
         height, width = picture.shape[1] // 2, picture.shape[2] // 2
         # Two halves alternate, as one level's half is the next one's picture.
         half = self._scratch.array(f"half {level % 2}", 3, height, width)
-        self._stages.halve(picture, to_levels, half)
         energy = self._scratch.array(f"energy {level % 2}", height, width)
         noise = 4 * self._parameters.softness * self._variances[level]  # of 4 pixels
-        self._stages.energy(picture, to_levels, half, np.array(LUMA, np.float32) / np.float32(noise), energy)
-        smooth(energy)
+        weights = np.array(LUMA, np.float32) / np.float32(noise)
+        self._stages.measure(picture, to_levels, weights, half, energy, luma)
         return half, energy
 
     def _weigh(
-        self, level: int, energy: Image, other: Image, score: Score, gate: Gate, grid: Window, activity: Image
+        self,
+        level: int,
+        energy: Image,
+        other: Image,
+        score: Score,
+        gate: Gate,
+        grid: Window,
+        activity: Image,
+        near: Image | None,
     ) -> None:
         """Energy to share, in place."""
         rows, columns = grid.slices_in(self._windows[level].halved(1))
         corner = rows.start, columns.start
-        self._stages.weigh(energy, other, score, gate.weight, self._strengths[level], corner, activity)
+        strength = self._strengths[level]
+        self._stages.weigh(energy, other, score, gate.weight, strength, corner, activity, near)
 
     def _finest_score(
         self, second: Image, luma: Image, gate: Gate, window: Window, lead: float
     ) -> tuple[Image, Score]:
-        """What goes into the finest band's score beside its own energy, over the frame's half size."""
+        """What goes into the finest band's score beside its own energy, over the frame's quarter size."""
         settings = self._parameters
-        cells = cv2.resize(gate.weight, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_NEAREST)
-        reached = np.asarray(cells > OUTSIDE_GATE)
-        seen = self._first_seen[window.halved(2).slices_in(self._windows[0].halved(2))]
-        cells = np.asarray(cv2.log(second + np.float32(1)))
-        near = self._glitter[window.halved(2).slices_in(self._windows[0].halved(2))]
-        fresh = reached & (seen < 0)
+        reached = np.ascontiguousarray(gate.weight[::2, ::2] > OUTSIDE_GATE)
+        where = window.halved(2).slices_in(self._windows[0].halved(2))
+        fresh = reached & (self._first_seen[where] < 0)
         if fresh.any():
-            np.copyto(near, glitter(luma), where=fresh)
-        excess = glare(luma, reached, seen, settings.glare, cells)
-        excess *= near
-        cv2.addWeighted(cells, settings.coarser, excess, settings.coarser - 1, 0, cells)
-        other = self._scratch.array("activity 0", *luma.shape)  # which is where the activity goes, too
-        cv2.resize(cells, luma.shape[::-1], other, interpolation=cv2.INTER_LINEAR)
+            np.copyto(self._glitter[where], glitter(luma), where=fresh)
+            self._glitters = cv2.countNonZero(self._glitter) > 0
+        other = self._scratch.array("other", *second.shape)
+        memory, corner = (self._first_seen, self._glitter), (where[0].start, where[1].start)
+        self._stages.favour(second, brightness_around(luma), reached, memory, corner, settings, other)
         return other, Score(1 - settings.coarser, 1.0, settings.exponent, lead)
 
-    def _defer(self, energy: Image, finer: Image, window: Window, level: int) -> None:
-        """Beside highlights, let a band's own activity be for the most part that of the finer band."""
+    def _coarser_score(self, lead: float) -> Score:
+        """How the score of a coarser band is put together from its own and the finer band's activity."""
+        settings = self._parameters
+        extra = settings.inherit_beside_highlights - settings.inherit
+        defer = extra / max(1e-6, 1 - settings.inherit)
+        return Score(1 - settings.inherit, settings.inherit, settings.exponent, lead, defer)
+
+    def _near_highlights(self, window: Window, level: int) -> Image | None:
+        """Where highlights are near, over a window of a band: there its activity is for the most part that of
+        the finer band. None where there are none."""
+        if not self._glitters:
+            return None
         cells, scale = self._windows[0].halved(2), 2.0 ** (level - 1)
+        if level == 1:
+            return np.ascontiguousarray(self._glitter[window.slices_in(cells)])
         inward = (scale - 1) / 2  # from the middle of a cell of the band to that of its first small one
         placed = np.array(
             [
@@ -329,10 +346,7 @@ class Bands:
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         size = window.width, window.height
         near = cv2.warpAffine(self._glitter, placed, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-        if cv2.countNonZero(near):
-            settings = self._parameters
-            extra = settings.inherit_beside_highlights - settings.inherit
-            defer(energy, finer, near * np.float32(extra / max(1e-6, 1 - settings.inherit)))
+        return near if cv2.countNonZero(near) else None
 
     def _add_coarsest(self, picture: Image, activity: Image, gate: Gate, window: Window) -> None:
         """What is left of the picture has the weight of the coarsest band."""

@@ -12,17 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from stacker.fusion.compiled_math import exponential, logarithm
+from stacker.fusion.compiled_math import copied, expand_down, exponential, logarithm
 from stacker.fusion.jit import compiled, inner
 
 __all__ = [
     "bound_rows",
     "collapse_rows",
-    "energy_rows",
+    "favour_rows",
     "finish_rows",
     "fold_rows",
-    "halve_rows",
-    "luma_rows",
     "weigh_rows",
 ]
 
@@ -57,91 +55,10 @@ def bound_rows(
 
 
 @inner
-def _five_down(a: Any, b: Any, c: Any, d: Any, e: Any, scale: Any, out: Any) -> Any:
-    for x in range(c.size):
-        ends, near = _F(a[x]) + _F(e[x]), _F(b[x]) + _F(d[x])
-        out[x + 2] = (ends + _F(4) * near + _F(6) * _F(c[x])) * scale
-
-
-@inner
-def _five_across(column: Any, out: Any) -> Any:
-    for x in range(out.size):
-        ends, near = column[2 * x] + column[2 * x + 4], column[2 * x + 1] + column[2 * x + 3]
-        out[x] = ends + _F(4) * near + _F(6) * column[2 * x + 2]
-
-
-@compiled
-def halve_rows(planes: Any, scale: Any, out: Any, room: Any, y0: Any, y1: Any) -> Any:
-    """Rows of the picture at half size (Burt's 5 x 5 kernel, mirrored at the ends), times a scale."""
-    height, width = planes.shape[1], planes.shape[2]
-    column = room[: width + 4]
-    share = _F(scale / 256)
-    for y in range(y0, y1):
-        r0, r1, r2, r3 = abs(2 * y - 2), abs(2 * y - 1), 2 * y, 2 * y + 1
-        r4 = 2 * y + 2 if 2 * y + 2 < height else height - 2
-        for c in range(3):
-            p = planes[c]
-            _five_down(p[r0], p[r1], p[r2], p[r3], p[r4], share, column)
-            column[1], column[0] = column[3], column[4]
-            column[width + 2], column[width + 3] = column[width], column[width - 1]
-            _five_across(column, out[c, y])
-
-
-@inner
-def _expand_down(before: Any, here: Any, behind: Any, even: Any, odd: Any) -> Any:
-    """Columns of pyrUp: the two rows that come of one, padded by a pixel at both ends."""
-    n = here.size
-    for x in range(n):
-        even[x + 1] = (before[x] + behind[x]) * _F(0.125) + here[x] * _F(0.75)
-    for x in range(n):
-        odd[x + 1] = (here[x] + behind[x]) * _F(0.5)
-    even[0], even[n + 1], odd[0], odd[n + 1] = even[2], even[n], odd[2], odd[n]
-
-
-@inner
 def _expanded(half: Any, y: Any, even: Any, odd: Any) -> Any:
     last = half.shape[0] - 1
     before = half[y - 1] if y > 0 else half[min(1, last)]
-    _expand_down(before, half[y], half[min(y + 1, last)], even, odd)
-
-
-@inner
-def _detail_energy(row: Any, scale: Any, column: Any, weight: Any, out: Any) -> Any:
-    for x in range(out.size):
-        even = scale * _F(row[2 * x]) - ((column[x] + column[x + 2]) * _F(0.125) + column[x + 1] * _F(0.75))
-        odd = scale * _F(row[2 * x + 1]) - (column[x + 1] + column[x + 2]) * _F(0.5)
-        out[x] += weight * (even * even + odd * odd)
-
-
-@compiled
-def energy_rows(
-    planes: Any, scale: Any, half: Any, weights: Any, out: Any, room: Any, y0: Any, y1: Any
-) -> Any:
-    """Energy of the band summed over 2 x 2 pixels, each channel with its weight."""
-    n = half.shape[2] + 2
-    even, odd = room[:n], room[n : 2 * n]
-    for y in range(y0, y1):
-        out[y] = _F(0)
-        for c in range(3):
-            _expanded(half[c], y, even, odd)
-            _detail_energy(planes[c, 2 * y], scale, even, weights[c], out[y])
-            _detail_energy(planes[c, 2 * y + 1], scale, odd, weights[c], out[y])
-
-
-@inner
-def _luma_across(row: Any, scale: Any, out: Any) -> Any:
-    for x in range(out.size):
-        out[x] += scale * (_F(row[2 * x]) + _F(row[2 * x + 1]))
-
-
-@compiled
-def luma_rows(planes: Any, weights: Any, out: Any, _room: Any, y0: Any, y1: Any) -> Any:
-    """Sum over 2 x 2 pixels and all channels, each with its weight."""
-    for y in range(y0, y1):
-        out[y] = _F(0)
-        for c in range(3):
-            _luma_across(planes[c, 2 * y], weights[c], out[y])
-            _luma_across(planes[c, 2 * y + 1], weights[c], out[y])
+    expand_down(before, half[y], half[min(y + 1, last)], even, odd)
 
 
 @inner
@@ -228,6 +145,30 @@ def _activate(energy: Any, other: Any, shares: Any, activity: Any) -> Any:
 
 
 @inner
+def _activate_near(energy: Any, other: Any, near: Any, shares: Any, activity: Any) -> Any:
+    for x in range(activity.size):
+        own = logarithm(_F(1) + energy[x])
+        own += shares[4] * near[x] * (other[x] - own)
+        own += shares[2] * min(own, shares[3])
+        activity[x] = shares[0] * own + shares[1] * other[x]
+
+
+@inner
+def _between_cells(cells: Any, y: Any, small: Any, out: Any) -> Any:
+    """A line of a picture that is twice as large as its cells, bilinear."""
+    rows, n = cells.shape
+    here = cells[y // 2]
+    other = cells[max(0, y // 2 - 1)] if y % 2 == 0 else cells[min(rows - 1, y // 2 + 1)]
+    for x in range(n):
+        small[x + 1] = here[x] * _F(0.75) + other[x] * _F(0.25)
+    small[0], small[n + 1] = small[1], small[n]
+    for x in range(n):
+        near = small[x + 1] * _F(0.75)
+        out[2 * x] = near + small[x] * _F(0.25)
+        out[2 * x + 1] = near + small[x + 2] * _F(0.25)
+
+
+@inner
 def _score(activity: Any, gate: Any, reach: Any, exponent: Any, score: Any) -> Any:
     for x in range(score.size):
         score[x] = exponent * activity[x]
@@ -250,6 +191,7 @@ def _merge(score: Any, strength: Any, share: Any) -> Any:
 def weigh_rows(
     energy: Any,
     other: Any,
+    near: Any,
     shares: Any,
     exponent: Any,
     gate: Any,
@@ -262,13 +204,60 @@ def weigh_rows(
     y0: Any,
     y1: Any,
 ) -> Any:
-    """Energy to share, in place; see `stacker.fusion.stages.Stages.weigh`."""
+    """Energy to share, in place; see `stacker.fusion.stages.Stages.weigh`. ``near``: 0 x 0 for none."""
     n = energy.shape[1]
-    score = room[:n]
+    score, line, small = room[:n], room[n : 2 * n], room[2 * n : 3 * n + 2]
+    by_cells = other.shape[0] < energy.shape[0]
     for y in range(y0, y1):
-        _activate(energy[y], other[y], shares, activity[y])
+        if by_cells:
+            _between_cells(other, y, small, line)
+        else:
+            copied(other[y], line)
+        if near.size > 0:
+            _activate_near(energy[y], line, near[y], shares, activity[y])
+        else:
+            _activate(energy[y], line, shares, activity[y])
         _score(activity[y], gate[y], reach, exponent, score)
         _merge(score, strength[top + y, left : left + n], energy[y])
+
+
+@inner
+def _favour(second: Any, bright: Any, reached: Any, seen: Any, near: Any, numbers: Any, out: Any) -> Any:
+    """`stacker.fusion.scoring.glare`, and its sum with the second band's activity."""
+    coarser, strength, per_sure, ignored = numbers[0], numbers[1], numbers[2], numbers[3]
+    for x in range(out.size):
+        activity = logarithm(_F(1) + second[x])
+        here, before = bright[x], seen[x]
+        inside = reached[x] != 0
+        before = here if inside and before < _F(0) else before
+        seen[x] = before
+        excess = here - before
+        slack = abs(before) * ignored
+        excess -= min(max(excess, -slack), slack)
+        excess *= strength if inside else _F(0)
+        excess *= min(activity * per_sure, _F(1)) if excess < _F(0) else _F(1)
+        out[x] = coarser * activity + (coarser - _F(1)) * near[x] * excess
+
+
+@compiled
+def favour_rows(
+    second: Any,
+    bright: Any,
+    reached: Any,
+    seen: Any,
+    near: Any,
+    top: Any,
+    left: Any,
+    numbers: Any,
+    out: Any,
+    room: Any,  # noqa: ARG001 - every loop is offered some
+    y0: Any,
+    y1: Any,
+) -> Any:
+    """A second part of the finest band's score; see `stacker.fusion.stages.Stages.favour`."""
+    a, b = left, left + out.shape[1]
+    for y in range(y0, y1):
+        _favour(second[y], bright[y], reached[y], seen[top + y, a:b], near[top + y, a:b], numbers, out[y])
 
 
 @inner

@@ -8,7 +8,7 @@ import numpy as np
 
 from stacker.fusion.jit import inner
 
-__all__ = ["exponential", "logarithm"]
+__all__ = ["copied", "expand_down", "exponential", "logarithm"]
 
 _F = np.float32
 
@@ -34,3 +34,21 @@ def exponential(x: Any) -> Any:
     p = _F(0.0555032721) + f * (_F(0.0096760371) + f * _F(0.00134004322))
     p = _F(1.00000008) + f * (_F(0.693147207) + f * (_F(0.240221074) + f * p))
     return p * np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
+
+
+@inner
+def copied(source: Any, target: Any) -> Any:
+    """Fill a line with another one."""
+    for x in range(target.size):
+        target[x] = source[x]
+
+
+@inner
+def expand_down(before: Any, here: Any, behind: Any, even: Any, odd: Any) -> Any:
+    """Columns of pyrUp: the two rows that come of one, padded by a pixel at both ends."""
+    n = here.size
+    for x in range(n):
+        even[x + 1] = (before[x] + behind[x]) * _F(0.125) + here[x] * _F(0.75)
+    for x in range(n):
+        odd[x + 1] = (here[x] + behind[x]) * _F(0.5)
+    even[0], even[n + 1], odd[0], odd[n + 1] = even[2], even[n], odd[2], odd[n]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from stacker.fusion.compiled_math import exponential
+from stacker.fusion.compiled_math import copied, exponential
 from stacker.fusion.jit import compiled, inner
 
 __all__ = ["keep_tiles", "mix_tiles"]
@@ -174,27 +174,60 @@ def mix_tiles(
 
 @inner
 def _encode(score: Any, gate: Any, code_of: Any, out: Any) -> Any:
-    """Score and reach in a byte."""
+    """Score and reach in a byte. Integers of 32 bits: wider ones are few to a vector."""
+    factor, offset = code_of[0], code_of[1]
     for x in range(out.size):
-        code = np.int32(min(max(score[x] * code_of[0] + code_of[1], _F(1)), _F(254)))
-        out[x] = code if gate[x] == 255 else (255 if gate[x] > 1 else 0)
+        reach = np.int32(gate[x])
+        code = np.int32(min(max(score[x] * factor + offset, _F(1)), _F(254)))
+        rim = np.int32(255) if reach > np.int32(1) else np.int32(0)
+        out[x] = code if reach == np.int32(255) else rim
 
 
 @inner
-def _copy(source: Any, target: Any) -> Any:
-    for x in range(source.size):
-        target[x] = source[x]
+def _least(codes: Any) -> Any:
+    least = _F(255)
+    for x in range(codes.size):
+        least = min(least, _F(codes[x]))
+    return least
+
+
+@inner
+def _most(codes: Any) -> Any:
+    most = _F(0)
+    for x in range(codes.size):
+        most = max(most, _F(codes[x]))
+    return most
+
+
+@inner
+def _clear(codes: Any) -> Any:
+    for x in range(codes.size):
+        codes[x] = 0
+
+
+@inner
+def _cut(line: Any, x0: Any, inside: Any, out: Any) -> Any:
+    """A row of a tile from column x0 of the frame's; 0 beyond the frame."""
+    first, behind = min(out.size, max(0, -x0)), min(out.size, max(0, line.size - x0))
+    if first > 0 or behind < out.size or not inside:
+        _clear(out)
+    if inside and behind > first:
+        copied(line[x0 + first : x0 + behind], out[first:behind])
 
 
 @inner
 def _contend(codes: Any, margin: Any, best: Any, found: Any) -> Any:
     """Count cells that are as good as the best so far but for a margin, and those reached first."""
-    good, new = 0, 0
+    good, new, slack = np.int32(0), np.int32(0), np.int32(margin)
     for x in range(best.size):
         code, before = np.int32(codes[x]), np.int32(best[x])
-        good += 1 if 0 < code < 255 and code + margin >= before else 0
-        new += 1 if code > 0 and before == 0 else 0
-        best[x] = max(before, np.int32(1) if code == 255 else code)
+        scored = (code > np.int32(0)) & (code < np.int32(255))
+        good = np.int32(good + np.int32(scored & (np.int32(code + slack) >= before)))
+        new = np.int32(new + np.int32((code > np.int32(0)) & (before == np.int32(0))))
+    for x in range(best.size):
+        code, before = np.int32(codes[x]), np.int32(best[x])
+        code = np.int32(1) if code == np.int32(255) else code
+        best[x] = max(before, code)
     found[1] += good
     found[2] += new
 
@@ -214,7 +247,7 @@ def keep_tiles(
     pixels: Any,
     codes: Any,
     found: Any,
-    room: Any,  # noqa: ARG001 - every loop is offered some
+    room: Any,
     t0: Any,
     t1: Any,
 ) -> Any:
@@ -234,46 +267,41 @@ def keep_tiles(
     best : (n, T / 2, T / 2)
         Largest code so far, 0 where there was none; is updated.
     pixels, codes : (n, 3, T, T), (n, 2, C, C)
-        Are filled, the pixels of what is worth keeping only; what lies beyond the frame stays as it was.
+        Are filled, the pixels of what is worth keeping only; 0 beyond the frame.
     found : (n, 3)
         Is filled: reach (0 nothing, 1 some of a tile, 2 all of it and its halo), cells that contend, cells
         that are new.
+    room
+        Two numbers for each tile, and one for every four cells of a row of the frame.
     """
+    # Along rows of the frame: tile by tile, every line would be another page.
     height, width = score.shape
     side, cells = pixels.shape[2], codes.shape[2]
+    line = room[2 * t1 :].view(np.uint8)[:width]
     for tile in range(t0, t1):
-        y0, x0 = top // 2 - 1, (left + tile * side) // 2 - 1
         found[tile, :] = 0
-        first, behind = min(cells, max(0, -x0)), min(cells, max(0, width - x0))
-        behind = max(first, behind)
-        least, most = 255, 0
-        for j in range(cells):
-            row, light = codes[tile, 0, j], codes[tile, 1, j]
-            if y0 + j < 0 or y0 + j >= height:
-                row[:] = 0
-                light[:] = 0
-            else:
-                row[:first] = 0
-                row[behind:] = 0
-                light[:first] = 0
-                light[behind:] = 0
-                _copy(bright[y0 + j, x0 + first : x0 + behind], light[first:behind])
-                _encode(
-                    score[y0 + j, x0 + first : x0 + behind], gate[y0 + j, x0 + first : x0 + behind], code_of,
-                    row[first:behind],
-                )  # fmt: skip
-            for x in range(cells):
-                least = min(least, int(row[x]))
-                most = max(most, int(row[x]))
+        room[2 * tile], room[2 * tile + 1] = _F(255), _F(0)
+    for j in range(cells):
+        y = top // 2 - 1 + j
+        inside = 0 <= y < height
+        at = max(0, min(height - 1, y))
+        if inside:
+            _encode(score[at], gate[at], code_of, line)
+        for tile in range(t0, t1):
+            row, x0 = codes[tile, 0, j], (left + tile * side) // 2 - 1
+            _cut(line, x0, inside, row)
+            _cut(bright[at], x0, inside, codes[tile, 1, j])
+            room[2 * tile] = min(room[2 * tile], _least(row))
+            room[2 * tile + 1] = max(room[2 * tile + 1], _most(row))
             if 0 < j < cells - 1:
                 _contend(row[1 : cells - 1], margin, best[tile, j - 1], found[tile])
-        if most == 0:
-            continue
-        found[tile, 0] = 2 if least > 0 and most < 255 else 1
-        if found[tile, 1] < enough and found[tile, 2] == 0:
-            continue
-        x0, x1 = left + tile * side, left + (tile + 1) * side
-        a, b = max(0, x0), min(planes.shape[2], x1)
-        for c in range(3):
-            for y in range(max(0, -top), min(side, planes.shape[1] - top)):
-                _copy(planes[c, top + y, a:b], pixels[tile, c, y, a - x0 : b - x0])
+    for tile in range(t0, t1):
+        whole = room[2 * tile] > _F(0) and room[2 * tile + 1] < _F(255)
+        found[tile, 0] = 2 if whole else int(room[2 * tile + 1] > _F(0))
+    for c in range(3):
+        for y in range(side):
+            inside = 0 <= top + y < planes.shape[1]
+            at = max(0, min(planes.shape[1] - 1, top + y))
+            for tile in range(t0, t1):
+                if found[tile, 0] > 0 and (found[tile, 1] >= enough or found[tile, 2] > 0):
+                    _cut(planes[c, at], left + tile * side, inside, pixels[tile, c, y])

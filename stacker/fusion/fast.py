@@ -8,16 +8,32 @@ from stacker.focus.measure import BLOCK, FocusMeasure
 from stacker.frames import Image
 from stacker.fusion import compiled as loops
 from stacker.fusion import compiled_depth as depth
+from stacker.fusion.compiled_measure import measure_rows
 from stacker.fusion.compiled_warp import MOST_SLOPE, WARP_ROOM, warp_rows
 from stacker.fusion.history import POWER, UNREACHED, History
 from stacker.fusion.plain import warp_by_opencv
-from stacker.fusion.scoring import CONFIDENT, LOG_REACH, LUMA, Score
+from stacker.fusion.scoring import (
+    CONFIDENT,
+    GLARE_IGNORED,
+    GLARE_SURE,
+    LOG_REACH,
+    LUMA,
+    FusionParameters,
+    Score,
+    smoothing,
+)
 from stacker.fusion.stages import MeanCode, SourceCode
 from stacker.fusion.window import Spans
 from stacker.fusion.workers import run_rows
 from stacker.registration.similarity import Matrix
 
 __all__ = ["FastStages"]
+
+_FEWEST_MEASURED = 32
+"""Rows: four more are made at the ends of every range."""
+
+_NONE: Image = np.zeros((0, 0), np.float32)
+"""Stands for an array that is not wanted."""
 
 
 class FastStages:
@@ -47,27 +63,47 @@ class FastStages:
         """Take pixels into account as smallest and largest."""
         run_rows(loops.bound_rows, planes.shape[1], planes, spans.first, spans.last, low, high, *corner)
 
-    def halve(self, planes: Image, to_levels: float, out: Image) -> None:
-        """The picture at half size."""
-        run_rows(loops.halve_rows, out.shape[1], planes, np.float32(to_levels), out, room=2 * planes.shape[2])
-
-    def energy(self, planes: Image, to_levels: float, half: Image, weights: Image, out: Image) -> None:
-        """Energy of the band, summed over 2 x 2 pixels."""
+    def measure(
+        self, planes: Image, to_levels: float, weights: Image, half: Image, energy: Image, luma: Image | None
+    ) -> None:
+        """Halve a picture, and look at what that takes away."""
         run_rows(
-            loops.energy_rows,
-            out.shape[0],
+            measure_rows,
+            energy.shape[0],
             planes,
             np.float32(to_levels),
-            half,
             weights,
-            out,
-            room=2 * half.shape[2] + 4,
+            smoothing(),
+            np.array(LUMA, np.float32) * np.float32(to_levels / 4),
+            half,
+            energy,
+            _NONE if luma is None else luma,
+            room=2 * planes.shape[2] + 15 * half.shape[2] + 8,
+            rows_together=_FEWEST_MEASURED,
         )
 
-    def luma(self, planes: Image, to_levels: float, out: Image) -> None:
-        """Luma of 2 x 2 pixels."""
+    def favour(
+        self,
+        second: Image,
+        brightness: Image,
+        reached: Image,
+        memory: tuple[Image, Image],
+        corner: tuple[int, int],
+        parameters: FusionParameters,
+        out: Image,
+    ) -> None:
+        """What goes into the finest band's score beside its own energy."""
+        numbers = parameters.coarser, parameters.glare, 1 / GLARE_SURE, GLARE_IGNORED
         run_rows(
-            loops.luma_rows, out.shape[0], planes, np.array(LUMA, np.float32) * np.float32(to_levels / 4), out
+            loops.favour_rows,
+            out.shape[0],
+            second,
+            brightness,
+            reached.view(np.uint8),
+            *memory,
+            *corner,
+            np.array(numbers, np.float32),
+            out,
         )
 
     def follow(
@@ -98,7 +134,7 @@ class FastStages:
             np.zeros((0, 0), np.uint8) if reached is None else np.ascontiguousarray(reached),
             *history.planes,
             *corner,
-            np.zeros((0, 0), np.float32) if score is None else score,
+            _NONE if score is None else score,
             room=8 * luma.shape[1] + 13 * BLOCK * (width + 1),
         )
 
@@ -111,21 +147,24 @@ class FastStages:
         strength: Image,
         corner: tuple[int, int],
         activity: Image,
+        near: Image | None = None,
     ) -> None:
         """Turn energy into this frame's share of all frames so far."""
+        numbers = score.own_share, score.other_share, score.lead / CONFIDENT, CONFIDENT, score.defer
         run_rows(
             loops.weigh_rows,
             energy.shape[0],
             energy,
             other,
-            np.array([score.own_share, score.other_share, score.lead / CONFIDENT, CONFIDENT], np.float32),
+            _NONE if near is None else near,
+            np.array(numbers, np.float32),
             np.float32(score.exponent),
             gate,
             LOG_REACH,
             strength,
             *corner,
             activity,
-            room=energy.shape[1],
+            room=3 * energy.shape[1] + 2,
         )
 
     def fold(

@@ -8,7 +8,16 @@ import numpy as np
 from stacker.focus.measure import FocusMeasure
 from stacker.frames import Image
 from stacker.fusion.history import POWER, UNREACHED, History
-from stacker.fusion.scoring import CONFIDENT, LOG_REACH, LUMA, Score, merge
+from stacker.fusion.scoring import (
+    CONFIDENT,
+    LOG_REACH,
+    LUMA,
+    FusionParameters,
+    Score,
+    glare,
+    merge,
+    smoothing,
+)
 from stacker.fusion.stages import MeanCode, SourceCode
 from stacker.fusion.window import Spans
 from stacker.fusion.workers import over_rows
@@ -33,26 +42,45 @@ class PlainStages:
             cv2.copyTo(cv2.min(lows[where], plane), inside, lows[where])
             cv2.copyTo(cv2.max(highs[where], plane), inside, highs[where])
 
-    def halve(self, planes: Image, to_levels: float, out: Image) -> None:
-        """The picture at half size."""
-        for plane, half in zip(planes, out, strict=True):
-            cv2.pyrDown(_levels(plane, to_levels), half)
-
-    def energy(self, planes: Image, to_levels: float, half: Image, weights: Image, out: Image) -> None:
-        """Energy of the band, summed over 2 x 2 pixels."""
+    def measure(
+        self, planes: Image, to_levels: float, weights: Image, half: Image, energy: Image, luma: Image | None
+    ) -> None:
+        """Halve a picture, and look at what that takes away."""
         total = np.zeros(planes.shape[1:], np.float32)
         for plane, small, weight in zip(planes, half, weights, strict=True):
-            band = cv2.subtract(_levels(plane, to_levels), cv2.pyrUp(small))
+            picture = _levels(plane, to_levels)
+            cv2.pyrDown(picture, small)
+            band = cv2.subtract(picture, cv2.pyrUp(small))
             total += cv2.multiply(band, band, scale=float(weight))
-        cv2.resize(total, out.shape[::-1], out, interpolation=cv2.INTER_AREA)
-        out *= np.float32(4)
+        cv2.resize(total, energy.shape[::-1], energy, interpolation=cv2.INTER_AREA)
+        energy *= np.float32(4)
+        middle, near = smoothing()
+        kernel = np.array([near, middle, near])
+        cv2.sepFilter2D(energy, cv2.CV_32F, kernel, kernel, energy)
+        if luma is not None:
+            total[:] = 0
+            for plane, weight in zip(planes, LUMA, strict=True):
+                total += _levels(plane, weight * to_levels)
+            cv2.resize(total, luma.shape[::-1], luma, interpolation=cv2.INTER_AREA)
 
-    def luma(self, planes: Image, to_levels: float, out: Image) -> None:
-        """Luma of 2 x 2 pixels."""
-        total = np.zeros(planes.shape[1:], np.float32)
-        for plane, weight in zip(planes, LUMA, strict=True):
-            total += _levels(plane, weight * to_levels)
-        cv2.resize(total, out.shape[::-1], out, interpolation=cv2.INTER_AREA)
+    def favour(
+        self,
+        second: Image,
+        brightness: Image,
+        reached: Image,
+        memory: tuple[Image, Image],
+        corner: tuple[int, int],
+        parameters: FusionParameters,
+        out: Image,
+    ) -> None:
+        """What goes into the finest band's score beside its own energy."""
+        height, width = out.shape
+        where = slice(corner[0], corner[0] + height), slice(corner[1], corner[1] + width)
+        seen, near = (plane[where] for plane in memory)
+        cv2.log(second + np.float32(1), out)
+        excess = glare(brightness, reached, seen, parameters.glare, out)
+        excess *= near
+        cv2.addWeighted(out, parameters.coarser, excess, parameters.coarser - 1, 0, out)
 
     def follow(
         self,
@@ -91,11 +119,14 @@ class PlainStages:
         strength: Image,
         corner: tuple[int, int],
         activity: Image,
+        near: Image | None = None,
     ) -> None:
         """Turn energy into this frame's share of all frames so far."""
         height, width = energy.shape
         sums = strength[corner[0] : corner[0] + height, corner[1] : corner[1] + width]
-        over_rows(_weigh_rows, height, energy, other, score, gate, sums, activity)
+        if other.shape != energy.shape:
+            other = cv2.resize(other, (width, height), interpolation=cv2.INTER_LINEAR)
+        over_rows(_weigh_rows, height, energy, other, near, score, gate, sums, activity)
 
     def fold(
         self,
@@ -163,6 +194,7 @@ def warp_by_opencv(pixels: Image, to_frame: Matrix, gain: Image, offset: Image, 
 def _weigh_rows(
     energy: Image,
     other: Image,
+    near: Image | None,
     score: Score,
     gate: Image,
     strength: Image,
@@ -171,6 +203,8 @@ def _weigh_rows(
     y1: int,
 ) -> None:
     own = cv2.log(energy[y0:y1] + np.float32(1))
+    if near is not None:
+        own = own + near[y0:y1] * np.float32(score.defer) * (other[y0:y1] - own)
     if score.lead:
         cv2.scaleAdd(np.minimum(own, np.float32(CONFIDENT)), score.lead / CONFIDENT, own, own)
     active = activity[y0:y1]  # may be what ``other`` is

@@ -151,7 +151,6 @@ class PyramidFusion:
         inner = Spans.of_frame(transform, self._size, window, _RIM_PX, step=2)
         gate = Gate.of(whole, inner, window.width // 2, burnt)
         luma = self._scratch.array("luma", window.height // 2, window.width // 2)
-        self._stages.luma(planes, self._source.to_levels, luma)
         lead = 0.0 if self._nearness is None else self._foreground * self._nearness(index)
         self._bands.add(planes, self._source.to_levels, luma, gate, frame, lead)
         score = self._scratch.array("score", *luma.shape) if self._store is not None else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -12,18 +13,20 @@ from stacker.frames import Image
 __all__ = [
     "BURNT_GATE",
     "CONFIDENT",
+    "GLARE_IGNORED",
+    "GLARE_SURE",
     "LOG_REACH",
     "LUMA",
     "NOTHING",
     "OUTSIDE_GATE",
     "FusionParameters",
     "Score",
-    "defer",
+    "brightness_around",
     "glare",
     "glitter",
     "inherit",
     "merge",
-    "smooth",
+    "smoothing",
 ]
 
 LUMA = (0.25, 0.5, 0.25)
@@ -55,10 +58,10 @@ CONFIDENT = 2.0
 _GLARE_CELLS = 5
 """Quarter-size pixels over which brightness is averaged: the discs of defocused highlights are wider."""
 
-_GLARE_IGNORED = 0.04
+GLARE_IGNORED = 0.04
 """Share of the brightness by which frames may differ for other reasons: noise, and errors of the gain."""
 
-_GLARE_SURE = 8.0
+GLARE_SURE = 8.0
 """Logarithmic activity of the second band below which a frame is favoured less for being dark. The middle of
 a highlight is darkest in frames that are far out of focus and have spread it beyond the window: without this
 limit they swallow it (1.1 dB on 120 slices of crystals)."""
@@ -125,26 +128,37 @@ class Score:
         The logarithmic weight is that, times exponent.
     lead : float
         Is added to a where the frame is sharp, and in proportion to a below `CONFIDENT`.
+    defer : float
+        How far a is moved towards what else is known beside highlights, before that.
     """
 
     own_share: float
     other_share: float
     exponent: float
     lead: float = 0.0
+    defer: float = 0.0
 
 
-def smooth(energy: Image) -> None:
-    """Sum energy over a small window, in place."""
-    cv2.GaussianBlur(energy, (3, 3), _SIGMA, energy)
+@lru_cache(maxsize=1)
+def smoothing() -> Image:
+    """The middle and one side of the three weights by which energy is averaged along rows and columns."""
+    return np.ascontiguousarray(cv2.getGaussianKernel(3, _SIGMA, cv2.CV_32F)[1:, 0])
 
 
-def glare(luma: Image, reached: Image, first_seen: Image, strength: float, activity: Image) -> Image:
+def brightness_around(luma: Image) -> Image:
+    """How bright it is around each cell of half the resolution of ``luma`` (white at 255): 0 to 1."""
+    brightness = _halved(luma)
+    np.clip(brightness * np.float32(1 / 255), 0, 1, out=brightness)
+    return np.asarray(cv2.blur(brightness, (_GLARE_CELLS, _GLARE_CELLS), brightness))
+
+
+def glare(brightness: Image, reached: Image, first_seen: Image, strength: float, activity: Image) -> Image:
     """How much a frame's activity has to be lowered because it is brighter than the first frame.
 
     Parameters
     ----------
-    luma : ndarray of float32, shape (2 h, 2 w)
-        At half size, white at 255.
+    brightness : ndarray of float32, shape (h, w)
+        See `brightness_around`; overwritten.
     reached : ndarray of bool, shape (h, w)
         Where the frame is.
     first_seen : ndarray of float32, shape (h, w)
@@ -159,9 +173,6 @@ def glare(luma: Image, reached: Image, first_seen: Image, strength: float, activ
     ndarray of float32, shape (h, w)
         Negative where the frame is darker.
     """
-    brightness = _halved(luma)
-    np.clip(brightness * np.float32(1 / 255), 0, 1, out=brightness)
-    cv2.blur(brightness, (_GLARE_CELLS, _GLARE_CELLS), brightness)
     rows = max(1, _STRIP_CELLS // brightness.shape[1])
     for top in range(0, brightness.shape[0], rows):
         part = slice(top, top + rows)
@@ -175,10 +186,10 @@ def _hold_back(
     """`glare` of some rows, in place of their brightness."""
     np.copyto(first_seen, brightness, where=reached & (first_seen < 0))
     excess = np.subtract(brightness, first_seen, out=brightness)
-    ignored = np.abs(first_seen) * np.float32(_GLARE_IGNORED)
+    ignored = np.abs(first_seen) * np.float32(GLARE_IGNORED)
     excess -= np.clip(excess, -ignored, ignored)
     excess *= np.float32(strength) * reached
-    sure = np.minimum(activity * np.float32(1 / _GLARE_SURE), np.float32(1))
+    sure = np.minimum(activity * np.float32(1 / GLARE_SURE), np.float32(1))
     np.multiply(excess, sure, out=excess, where=excess < 0)
 
 
@@ -189,13 +200,6 @@ def glitter(luma: Image) -> Image:
     above = cv2.dilate(small, near) - cv2.blur(small, (_AROUND_CELLS, _AROUND_CELLS))
     part = np.clip((above - np.float32(_GLITTER_FROM)) / np.float32(_GLITTER_FULL - _GLITTER_FROM), 0, 1)
     return np.asarray(cv2.blur(part, near.shape))
-
-
-def defer(energy: Image, finer: Image, share: Image) -> None:
-    """Move the logarithmic activity of a band towards that of the finer one by a share, in place."""
-    own = np.asarray(cv2.log(energy + np.float32(1)))
-    np.add(own, share * (finer - own), out=own)
-    np.subtract(cv2.exp(own), np.float32(1), out=energy)
 
 
 def inherit(activity: Image) -> Image:

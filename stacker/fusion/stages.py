@@ -14,7 +14,7 @@ import numpy as np
 from stacker.focus.measure import FocusMeasure
 from stacker.frames import Image, full_scale
 from stacker.fusion.history import History
-from stacker.fusion.scoring import Score
+from stacker.fusion.scoring import FusionParameters, Score
 from stacker.fusion.window import Spans
 from stacker.fusion.workers import by_loops
 from stacker.registration.similarity import Matrix
@@ -144,14 +144,58 @@ class Stages(Protocol):
         """Take pixels into account as smallest and largest; ``corner``: row and column of the picture in
         the bounds."""
 
-    def halve(self, planes: Image, to_levels: float, out: Image) -> None:
-        """The picture at half size, float32, in levels."""
+    def measure(
+        self, planes: Image, to_levels: float, weights: Image, half: Image, energy: Image, luma: Image | None
+    ) -> None:
+        """Halve a picture, and look at what that takes away.
 
-    def energy(self, planes: Image, to_levels: float, half: Image, weights: Image, out: Image) -> None:
-        """Sum over 2 x 2 pixels of the squared band, each channel with its weight; ``out``: (h/2, w/2)."""
+        Parameters
+        ----------
+        planes : ndarray, shape (3, h, w)
+            In any type.
+        to_levels : float
+            Factor from samples to levels.
+        weights : ndarray of float32, shape (3,)
+            Of the channels in the energy.
+        half : ndarray of float32, shape (3, h/2, w/2)
+            Is filled with the picture at half size, in levels.
+        energy : ndarray of float32, shape (h/2, w/2)
+            Is filled with the sum over 2 x 2 pixels of the squared band, each channel with its weight,
+            averaged over a small window; see `stacker.fusion.scoring.smoothing`.
+        luma : ndarray of float32, shape (h/2, w/2), optional
+            Is filled with the mean over 2 x 2 pixels of (R + 2 G + B) / 4, in levels.
+        """
 
-    def luma(self, planes: Image, to_levels: float, out: Image) -> None:
-        """Mean over 2 x 2 pixels of (R + 2 G + B) / 4, in levels; ``out``: (h/2, w/2)."""
+    def favour(
+        self,
+        second: Image,
+        brightness: Image,
+        reached: Image,
+        memory: tuple[Image, Image],
+        corner: tuple[int, int],
+        parameters: FusionParameters,
+        out: Image,
+    ) -> None:
+        """What goes into the finest band's score beside its own energy, at a quarter of the frames' size.
+
+        Parameters
+        ----------
+        second : ndarray of float32, shape (h, w)
+            Energy of the second band.
+        brightness : ndarray of float32, shape (h, w)
+            0 to 1; see `stacker.fusion.scoring.brightness_around`.
+        reached : ndarray of bool, shape (h, w)
+            Where the frame is.
+        memory : tuple of ndarray of float32
+            Over the canvas: the brightness of the first frame that reached each place, below 0 where none
+            has, which is completed; and where highlights are near, 0 to 1.
+        corner : tuple of int
+            Row and column of the frame in them.
+        parameters : FusionParameters
+            How hard the fusion chooses.
+        out : ndarray of float32, shape (h, w)
+            Is filled.
+        """
 
     def follow(
         self,
@@ -192,6 +236,7 @@ class Stages(Protocol):
         strength: Image,
         corner: tuple[int, int],
         activity: Image,
+        near: Image | None = None,
     ) -> None:
         """Turn energy into this frame's share of all frames so far.
 
@@ -199,7 +244,7 @@ class Stages(Protocol):
         ----------
         energy : ndarray of float32, shape (h, w)
             In units of the noise; replaced by the share, 0 to 1.
-        other : ndarray of float32, shape (h, w)
+        other : ndarray of float32, shape (h, w) or (h/2, w/2)
             A second part of the logarithmic activity.
         score : Score
             How the parts make up activity and weight.
@@ -211,6 +256,8 @@ class Stages(Protocol):
             Row and column of the frame in ``strength``.
         activity : ndarray of float32, shape (h, w)
             Is filled with the logarithmic activity; may be the same array as ``other``.
+        near : ndarray of float32, shape (h, w), optional
+            Where highlights are near, 0 to 1: there the activity of the energy is moved towards ``other``.
         """
 
     def fold(

@@ -11,6 +11,7 @@ import errno
 import os
 import shutil
 import tempfile
+import threading
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +20,10 @@ from typing import Any
 import numpy as np
 
 from stacker.frames import Image
+from stacker.fusion.scratch import Scratch
 from stacker.fusion.tiles import TILE_PX, Cells, Cut, brightness, cell_side, choose_cut, grown_tiles, tiles_of
 from stacker.fusion.window import Window
+from stacker.fusion.workers import over_rows
 
 __all__ = ["FrameStore"]
 
@@ -59,6 +62,19 @@ class _Kept:
         return offsets, whole
 
 
+class _Buffers(threading.local):
+    """Tiles of a band on their way to the file: memory of each thread, used again for every band."""
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self._dtype, self._scratch = dtype, Scratch()
+
+    def tiles(self, count: int) -> tuple[Image, Image]:
+        """Pixels and codes of so many tiles."""
+        pixels = self._scratch.array("pixels", count, 3, TILE_PX, TILE_PX, dtype=self._dtype)
+        side = cell_side()
+        return pixels, self._scratch.array("codes", count, 2, side, side, dtype=np.dtype(np.uint8))
+
+
 class FrameStore:
     """Tiles of registered frames, in a file without a name.
 
@@ -83,8 +99,8 @@ class FrameStore:
         self._frames: dict[int, _Kept] = {}
         self._tiles = Window(0, 0, 0, 0)
         self._best: Image = np.zeros((0, 0, 0, 0), np.uint8)
-        self._pixels: Image = np.zeros((0, 3, TILE_PX, TILE_PX), self.dtype)
-        self._codes: Image = np.zeros((0, 2, cell_side(), cell_side()), np.uint8)
+        self._scratch, self._own = Scratch(), _Buffers(self.dtype)
+        self._appending = threading.Lock()
         self._file: int | None = None
         self._used = self._budget = 0
         where = Path(tempfile.gettempdir()) if folder is None else folder
@@ -128,10 +144,15 @@ class FrameStore:
             return
         kept = _Kept.nothing(tiles_of(window))
         self._make_room(kept.tiles)
-        frame = Cells(score, brightness(luma), gate)
-        try:
-            for row in range(kept.tiles.height):
+        bright = self._scratch.array("bright", *luma.shape, dtype=np.dtype(np.uint8))
+        frame = Cells(score, brightness(luma, bright), gate)
+
+        def bands(first: int, behind: int) -> None:
+            for row in range(first, behind):
                 self._put_band(row, planes, frame, window, kept)
+
+        try:
+            over_rows(bands, kept.tiles.height, rows_together=1)
         except OSError as error:
             self._give_up(f"the scratch file could not be written: {error.strerror}")
             return
@@ -188,7 +209,8 @@ class FrameStore:
 
     def release(self) -> None:
         """Give memory back until the next frame; the file stays."""
-        self._pixels, self._codes = self._pixels[:0].copy(), self._codes[:0].copy()
+        self._scratch.release()
+        self._own = _Buffers(self.dtype)
 
     def _make_room(self, tiles: Window) -> None:
         """For the tiles of a frame."""
@@ -196,37 +218,38 @@ class FrameStore:
         self._tiles = before.union(tiles) if before.width else tiles
         if self._tiles != before:
             self._best = grown_tiles(self._best, before, self._tiles)
-        if len(self._pixels) < tiles.width:
-            self._pixels = np.zeros((tiles.width, *self._pixels.shape[1:]), self.dtype)
-            self._codes = np.zeros((tiles.width, *self._codes.shape[1:]), np.uint8)
 
     def _put_band(self, row: int, planes: Image, frame: Cells, window: Window, kept: _Kept) -> None:
         """Keep a row of tiles."""
         count, at = kept.tiles.width, kept.tiles.x - self._tiles.x
         best = self._best[kept.tiles.y + row - self._tiles.y, at : at + count]
         corner = (kept.tiles.y + row) * TILE_PX - window.y, kept.tiles.x * TILE_PX - window.x
-        pixels, codes = self._pixels[:count], self._codes[:count]
+        pixels, codes = self._own.tiles(count)
         wanted, whole = self._cut(planes, frame, corner, best, pixels, codes)
         kept.whole[row] = whole
         places = np.flatnonzero(wanted)
+        if not places.size:
+            return
         parts = [part[place].data.cast("B") for place in places for part in (pixels, codes)]
         size = pixels[0].nbytes + codes[0].nbytes
-        kept.offsets[row, places] = self._used + size * np.arange(len(places))
-        if parts:
-            self._append(parts, size * len(places))
+        kept.offsets[row, places] = self._append(parts, size * len(places)) + size * np.arange(len(places))
 
-    def _append(self, parts: list[memoryview], size: int) -> None:
+    def _append(self, parts: list[memoryview], size: int) -> int:
+        """Write to the end of the file, from any thread; says where that was."""
         assert self._file is not None, "nothing is kept after a failure"
-        if self._used + size > self._budget:
-            free = self._budget / _SHARE_OF_FREE / 1e9
-            raise OSError(
-                errno.ENOSPC,
-                f"{len(self._frames)} frames have taken {self._used / 1e9:.1f} GB, "
-                f"and no more than a quarter of the {free:.1f} GB that were free may be used",
-            )
-        if os.pwritev(self._file, parts, self._used) != size:
+        with self._appending:
+            at = self._used
+            if at + size > self._budget:
+                free = self._budget / _SHARE_OF_FREE / 1e9
+                raise OSError(
+                    errno.ENOSPC,
+                    f"{len(self._frames)} frames have taken {at / 1e9:.1f} GB, "
+                    f"and no more than a quarter of the {free:.1f} GB that were free may be used",
+                )
+            self._used += size
+        if os.pwritev(self._file, parts, at) != size:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self._used += size
+        return at
 
     def _give_up(self, why: str) -> None:
         self.failure = why

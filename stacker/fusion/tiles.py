@@ -12,7 +12,7 @@ from stacker.frames import Image
 from stacker.fusion.scoring import OUTSIDE_GATE
 from stacker.fusion.scratch import blank
 from stacker.fusion.window import Window
-from stacker.fusion.workers import by_loops, run_rows
+from stacker.fusion.workers import by_loops, over_rows, run_rows
 
 __all__ = [
     "CELL_PX",
@@ -44,6 +44,9 @@ HALO_CELLS = 1
 
 OUTSIDE, RIM = 0, 255
 """Codes of cells that a frame does not reach, and of those at its rim; others are scores."""
+
+_STRIP_CELLS = 32
+"""Rows that are blurred together: what is between stays in the processor's cache."""
 
 _LEAST_SCORE, _CODES_PER_SCORE = -24.0, 9.0
 """Code 1, and how many codes there are to 1: scores are logarithms of energy (0 to 12) less 4 times one of
@@ -82,9 +85,20 @@ class Cells:
     gate: Image
 
 
-def brightness(luma: Image) -> Image:
+def brightness(luma: Image, out: Image | None = None) -> Image:
     """Luma (white at 255) around each cell in a byte."""
-    return cv2.convertScaleAbs(cv2.GaussianBlur(luma, (3, 3), _BRIGHT_SIGMA))
+    height = len(luma)
+    bright: Image = np.empty(luma.shape, np.uint8) if out is None else out
+
+    def strips(first: int, behind: int) -> None:
+        for top in range(first, behind, _STRIP_CELLS):
+            bottom = min(behind, top + _STRIP_CELLS)
+            above, below = max(0, top - 1), min(height, bottom + 1)
+            blurred = cv2.GaussianBlur(luma[above:below], (3, 3), _BRIGHT_SIGMA)
+            cv2.convertScaleAbs(blurred[top - above : bottom - above], bright[top:bottom])
+
+    over_rows(strips, height)
+    return bright
 
 
 class Cut(Protocol):
@@ -116,7 +130,7 @@ class Cut(Protocol):
         best : ndarray of uint8, shape (n, T / 2, T / 2)
             Largest code of any frame so far; is updated.
         pixels, codes : ndarray, shapes (n, 3, T, T) and (n, 2, C, C)
-            Are filled where a tile is worth keeping.
+            Are filled where a tile is worth keeping; 0 beyond the frame.
 
         Returns
         -------
@@ -183,7 +197,8 @@ def cut_by_loop(
         pixels,
         codes,
         found,
-        rows_together=4,
+        room=2 * len(best) + frame.score.shape[1] // 4 + 1,
+        rows_together=len(best),  # a band for each thread
     )
     return _worth(found[:, 0], found[:, 1], found[:, 2])
 
@@ -215,6 +230,7 @@ def cut_plainly(
         best[at] = np.maximum(best[at], np.where(inner == RIM, np.uint8(1), inner))
         part = area.intersection(window)
         to, source = part.slices_in(area), part.slices_in(window)
+        pixels[at] = 0
         pixels[at][:, to[0], to[1]] = planes[:, source[0], source[1]]
     return _worth(reach, good, new)
 

@@ -13,7 +13,7 @@ import pytest
 
 from stacker.fusion.bands import level_windows
 from stacker.fusion.pyramid import PyramidFusion
-from stacker.fusion.scoring import FusionParameters
+from stacker.fusion.scoring import FusionParameters, Score
 from stacker.fusion.stages import MeanCode, SourceCode, Stages, choose_stages
 from stacker.fusion.window import Spans, Window
 from stacker.fusion.workers import over_rows
@@ -74,6 +74,56 @@ def test_without_a_warp_the_two_differ_by_rounding_alone() -> None:
     difference = np.abs(pictures[0] - pictures[1])
     assert difference.max() <= 1
     assert (difference > 0).mean() < 0.02
+
+
+@pytest.mark.parametrize("size", [(4, 4), (16, 20), (200, 304)])
+def test_both_measure_the_same(size: tuple[int, int]) -> None:
+    height, width = size
+    planes = np.random.default_rng(0).integers(0, 255, (3, height, width), np.uint8)
+    weights, found = np.array([0.5, 1.0, 0.5], np.float32), []
+    for compiled in (True, False):
+        half = np.empty((3, height // 2, width // 2), np.float32)
+        energy, luma = np.empty(half.shape[1:], np.float32), np.empty(half.shape[1:], np.float32)
+        choose_stages(compiled).measure(planes, 1.0, weights, half, energy, luma)
+        found.append((half, energy, luma))
+    for fast, plain in zip(*found, strict=True):
+        np.testing.assert_allclose(fast, plain, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("by_cells", [True, False])
+@pytest.mark.parametrize("beside_highlights", [True, False])
+def test_both_weigh_the_same(by_cells: bool, beside_highlights: bool) -> None:
+    rng = np.random.default_rng(0)
+    energy, near = rng.random((2, 60, 80)).astype(np.float32)
+    energy *= 100
+    other = rng.random((30, 40) if by_cells else (60, 80)).astype(np.float32)
+    gate = np.full((60, 80), 255, np.uint8)
+    gate[:3], gate[:, :4] = 1, 3
+    found = []
+    for compiled in (True, False):
+        share, strength, activity = energy.copy(), np.zeros((70, 90), np.float32), np.empty_like(energy)
+        score = Score(0.7, 0.3, 7.0, lead=1.0, defer=0.5)
+        places = near if beside_highlights else None
+        choose_stages(compiled).weigh(share, other, score, gate, strength, (4, 5), activity, places)
+        found.append((share, strength, activity))
+    for fast, plain in zip(*found, strict=True):
+        np.testing.assert_allclose(fast, plain, rtol=1e-5, atol=1e-5)
+
+
+def test_both_favour_the_same() -> None:
+    rng = np.random.default_rng(0)
+    second, brightness = rng.random((2, 60, 80)).astype(np.float32)
+    reached, found = rng.random((60, 80)) > 0.1, []
+    for compiled in (True, False):
+        out, memory = np.empty((60, 80), np.float32), np.random.default_rng(1).random((2, 64, 86))
+        seen, near = memory.astype(np.float32)
+        seen[:, ::3] = -1
+        corner = 2, 3
+        stages = choose_stages(compiled)
+        stages.favour(second * 50, brightness.copy(), reached, (seen, near), corner, FusionParameters(), out)
+        found.append((out, seen))
+    for fast, plain in zip(*found, strict=True):
+        np.testing.assert_allclose(fast, plain, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -180,10 +230,12 @@ def test_every_row_is_worked_on_once(rows: int) -> None:
 def test_a_later_process_needs_no_compiler() -> None:
     program = (
         "import sys, numpy as np; from stacker.fusion.fast import FastStages; "
-        "planes, out = np.full((3, 32, 32), 100, np.uint8), np.empty((16, 16), np.float32); "
-        "FastStages().luma(planes, 1.0, out); "
+        "from stacker.fusion.stages import MeanCode; code = MeanCode.for_frames(np.dtype(np.uint8)); "
+        "half, mean = np.full((3, 16, 16), 100, np.float32), np.full((3, 32, 32), code.bias, np.uint16); "
+        "out = np.empty((3, 32, 32), np.float32); FastStages().collapse(half, mean, code, out); "
         "assert (abs(out - 100) < 1e-3).all(); sys.exit('numba' in sys.modules)"
     )
-    here = np.full((3, 32, 32), 100, np.uint8), np.empty((16, 16), np.float32)
-    choose_stages(True).luma(here[0], 1.0, here[1])  # which may compile it
+    code = MeanCode.for_frames(np.dtype(np.uint8))
+    half, mean = np.full((3, 16, 16), 100, np.float32), np.full((3, 32, 32), code.bias, np.uint16)
+    choose_stages(True).collapse(half, mean, code, np.empty((3, 32, 32), np.float32))  # which may compile it
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
