@@ -8,13 +8,18 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
-from hardware_sims.cameras import make_camera
+from hardware_sims.cameras import PERSONALITIES, make_camera
+from hardware_sims.cameras.control import ControlServer
+from hardware_sims.cameras.equipment import Equipment
+from hardware_sims.cameras.schedule import Misbehaviour
 from hardware_sims.carriage import Carriage, Vibration
 from hardware_sims.clock import SimClock
+from hardware_sims.focus_drive import FocusDrive
 from hardware_sims.light import Light
 from hardware_sims.optics import SimLens
+from hardware_sims.orders import BatteryOrder, CardOrder, FocusOrder, LengthMm, OrderModel
 from hardware_sims.rails.grbl import GrblSimulator
 from hardware_sims.scene import Scene
 from hardware_sims.scenes import SCENES, make_scene
@@ -32,18 +37,6 @@ class OrderError(ValueError):
     """The order cannot be played; the message says which key and why."""
 
 
-def _length_mm(value: object) -> object:
-    """A length as text with a unit, in mm; anything else is left to the model to judge."""
-    if not isinstance(value, str):
-        return value
-    import pint
-
-    try:
-        return float(pint.UnitRegistry()(value).to("mm").magnitude)
-    except (pint.PintError, AttributeError) as err:
-        raise ValueError(f"{value!r} is not a length with a unit, such as '20 um'") from err
-
-
 def _known_scene(value: object) -> object:
     if value not in SCENES:
         raise ValueError(f"there is no scene {value!r}; there are {', '.join(SCENES)}")
@@ -56,15 +49,16 @@ def _known_target(value: object) -> object:
     return value
 
 
-_Length = Annotated[float, BeforeValidator(_length_mm)]
+def _known_personality(value: object) -> object:
+    if value is not None and value not in PERSONALITIES:
+        raise ValueError(f"there is no personality {value!r}; there are {', '.join(PERSONALITIES)}")
+    return value
+
+
 _Pixels = Annotated[int, Field(ge=64, le=12000)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class LensTruth(_Model):
+class LensTruth(OrderModel):
     """What the lens on the bench truly is, where that is not what the configuration says."""
 
     magnification: float | None = Field(None, gt=0)
@@ -72,7 +66,7 @@ class LensTruth(_Model):
     pupil_distance_mm: float | None = Field(None, gt=0)
 
 
-class VibrationOrder(_Model):
+class VibrationOrder(OrderModel):
     """How the camera rings after a stop; see `Vibration`."""
 
     frequency_hz: float = Field(10.0, gt=0)
@@ -80,7 +74,7 @@ class VibrationOrder(_Model):
     coupling: float = Field(1.0, ge=0)
 
 
-class Simulator(_Model):
+class Simulator(OrderModel):
     """The ``[simulator]`` table of a configuration.
 
     Attributes
@@ -93,8 +87,8 @@ class Simulator(_Model):
         Bench seconds per real second.
     pixels : tuple of int
         Width and height of the simulated sensor in px; its size in mm is that of the configured camera.
-    personality : {"sony", "canon"}, optional
-        How the body speaks; by default what the configured model speaks.
+    personality : str, optional
+        How the body speaks, one of `PERSONALITIES`; by default what the configured model speaks.
     transport : {"pty", "tcp"}
         What the rail's port is.
     backlash_mm : float
@@ -113,25 +107,40 @@ class Simulator(_Model):
         What the lens truly is.
     vibration : VibrationOrder
         How the camera rings after a stop.
+    focus : FocusOrder, optional
+        The lens's motor.
+    battery : BatteryOrder
+        The body's battery.
+    card : CardOrder
+        The body's card.
+    live_fps : float
+        Frames of live view that the body offers in a real second.
+    faults : Misbehaviour
+        What goes wrong, and when.
     """
 
     scene: Annotated[str, BeforeValidator(_known_scene)] = "insect"
     seed: int = 1
     time_scale: float = Field(1.0, gt=0, le=1000)
     pixels: tuple[_Pixels, _Pixels] = (1800, 1200)
-    personality: Literal["sony", "canon"] | None = None
+    personality: Annotated[str | None, BeforeValidator(_known_personality)] = None
     transport: Literal["pty", "tcp"] = "pty"
-    backlash_mm: Annotated[_Length, Field(ge=0, le=1)] = Field(0.02, alias="backlash")
-    depth_mm: Annotated[_Length, Field(gt=0)] | None = Field(None, alias="depth")
-    initial: dict[str, str | float] = {}
+    backlash_mm: Annotated[LengthMm, Field(ge=0, le=1)] = Field(0.02, alias="backlash")
+    depth_mm: Annotated[LengthMm, Field(gt=0)] | None = Field(None, alias="depth")
+    initial: dict[str, str | float] = Field({})
     physical_dial: bool = False
     target: Annotated[str | None, BeforeValidator(_known_target)] = None
-    target_at_mm: _Length = Field(0.0, alias="target_at")
+    target_at_mm: LengthMm = Field(0.0, alias="target_at")
     lens: LensTruth = LensTruth()
     vibration: VibrationOrder = VibrationOrder()
+    focus: FocusOrder | None = None
+    battery: BatteryOrder = BatteryOrder()
+    card: CardOrder = CardOrder()
+    live_fps: float = Field(20.0, gt=0, le=120)
+    faults: Misbehaviour = Misbehaviour()
 
 
-class RailOrder(_Model):
+class RailOrder(OrderModel):
     """The rail that is rehearsed."""
 
     driver: Literal["grbl"] = "grbl"
@@ -144,7 +153,7 @@ class RailOrder(_Model):
     high_mm: float = 120.0
 
 
-class CameraOrder(_Model):
+class CameraOrder(OrderModel):
     """The camera that is rehearsed."""
 
     model: str | None = None
@@ -154,7 +163,7 @@ class CameraOrder(_Model):
     processing_s: float = Field(0.4, ge=0)
 
 
-class LensOrder(_Model):
+class LensOrder(OrderModel):
     """The lens that is rehearsed, at the magnification in use.
 
     Focused ``far`` its aperture is not yet the effective one: the same light gives a brighter picture.
@@ -171,14 +180,14 @@ class LensOrder(_Model):
         return self.model_copy(update={k: v for k, v in truth if v is not None})
 
 
-class ExposureOrder(_Model):
+class ExposureOrder(OrderModel):
     """The exposure at which the bench is lit rightly."""
 
     shutter_s: float = Field(0.125, gt=0)
     iso: int = Field(100, gt=0)
 
 
-class Order(_Model):
+class Order(OrderModel):
     """All that the bench is told."""
 
     simulator: Simulator = Simulator()
@@ -213,6 +222,14 @@ class Bench:
         # A lens without an electronic aperture has one stop only; any number then stands for it.
         f_number = lens.f_number or lens.effective_f_number
         brighter = (lens.effective_f_number / f_number) ** 2 if lens.focus == "far" else 1.0
+        sim_lens = SimLens(
+            magnification=lens.magnification,
+            effective_f_number=lens.effective_f_number,
+            f_number=f_number,
+            pupil_distance_mm=lens.pupil_distance_mm,
+        )
+        travel = (sim.focus or FocusOrder()).travel(sim_lens)
+        drive = FocusDrive(travel, clock, sim.seed)
         carriage = Carriage(
             backlash_mm=sim.backlash_mm,
             vibration=Vibration(**sim.vibration.model_dump()),
@@ -221,12 +238,7 @@ class Bench:
         )
         self.world = World(
             scene=self._scene(sim, width_mm),
-            lens=SimLens(
-                magnification=lens.magnification,
-                effective_f_number=lens.effective_f_number,
-                f_number=f_number,
-                pupil_distance_mm=lens.pupil_distance_mm,
-            ),
+            lens=sim_lens,
             sensor=Sensor(
                 width_px=sim.pixels[0],
                 height_px=sim.pixels[1],
@@ -236,6 +248,8 @@ class Bench:
             carriage=carriage,
             clock=clock,
             seed=sim.seed,
+            focus=drive,
+            farthest_mm=travel.far_mm if sim.focus else 0.0,
         )
         self._order = order
         self._open = ExitStack()
@@ -263,10 +277,20 @@ class Bench:
                 readout_s=order.camera.readout_s,
                 processing_s=order.camera.processing_s,
                 initial=sim.initial,
+                equipment=Equipment(
+                    battery=sim.battery.made(),
+                    card=sim.card.made(),
+                    lens=(sim.focus or FocusOrder()).mounted(drive),
+                    live_fps=sim.live_fps,
+                ),
+                misbehaviour=sim.faults,
                 **dial,
             )
             self._open.callback(self.camera.close)
             self.camera.start()
+            self.control = ControlServer(self.camera.body)
+            self._open.callback(self.control.close)
+            self.control.start()
         except BaseException:
             self._open.close()
             raise
@@ -287,6 +311,7 @@ class Bench:
             "rail_pty": self.rail.pty_path,
             "rail_tcp": self.rail.tcp_url,
             "camera_port": self.camera.port_name,
+            "control_port": "{}:{}".format(*self.control.address),
             "scene": self.world.scene.name,
             "seed": sim.seed,
             "depth_mm": self.depth_mm,
@@ -296,12 +321,20 @@ class Bench:
     def report(self) -> dict[str, Any]:
         """What the bench has to say about itself at the end: renders that came later than a body would."""
         late = list(self.camera.late_renders)
-        return {"late_renders": len(late), "worst_late_s": max(late, default=0.0)}
+        return {
+            "late_renders": len(late),
+            "worst_late_s": max(late, default=0.0),
+            "faults": self.camera.body.schedule.report(),
+        }
 
     def close(self) -> None:
         """Switch everything off."""
         self._open.close()
 
 
-def _personality(model: str | None) -> Literal["sony", "canon"]:
-    return "canon" if model and ("canon" in model.lower() or "eos" in model.lower()) else "sony"
+def _personality(model: str | None) -> str:
+    """What a model speaks; the one that most readers of this have when it is not known."""
+    name = (model or "").lower()
+    if "canon" in name or "eos" in name:
+        return "canon" if " r" in name or not name else "canon-dslr"
+    return "sony"

@@ -1,17 +1,25 @@
-"""What every simulated body has: the standard PTP operations, a card, a shutter."""
+"""What every simulated body has: the standard PTP operations, battery, card, shutter, lens, a hand on it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from hardware_sims.cameras.datasets import DeviceInfo, pack_object_info, pack_storage_info
-from hardware_sims.cameras.exposure import BodyTiming, ExposureSettings, Picture, Shutter, World
+from hardware_sims.cameras.exposure import (
+    ExposureSettings,
+    Mishap,
+    Picture,
+    Shutter,
+    true_f_number,
+)
 from hardware_sims.cameras.faults import Faults
-from hardware_sims.cameras.objects import CARD, ObjectStore, StoredObject
+from hardware_sims.cameras.live_view import LiveView
+from hardware_sims.cameras.objects import CARD, JPEG, ObjectStore, StoredObject
 from hardware_sims.cameras.responder import Answer, Operation, Responder, ResponseCode
+from hardware_sims.cameras.schedule import Schedule
+from hardware_sims.cameras.surroundings import Surroundings
 from hardware_sims.cameras.wire import array32
-from hardware_sims.clock import SimClock
 
 __all__ = ["Body", "operation"]
 
@@ -35,32 +43,38 @@ class Body:
     ----------
     info : DeviceInfo
         What it says of itself.
-    world : World
-        What is in front of it.
-    clock : SimClock
-        Bench time.
-    timing : BodyTiming
-        How fast it is.
-    host, port
-        Where it listens.
+    surroundings : Surroundings
+        Where it is.
+
+    Attributes
+    ----------
+    codes : dict
+        Operation codes of what faults are ordered for: ``release``, ``set``, ``fetch``, ``drive``.
+    raw_format : int
+        Object format of a RAW file.
+    stem : str
+        Of file names, with the number to be formatted in.
     """
 
-    def __init__(
-        self,
-        info: DeviceInfo,
-        world: World,
-        clock: SimClock,
-        timing: BodyTiming,
-        *,
-        host: str = "127.0.0.1",
-        port: int = 0,
-    ) -> None:
+    codes: ClassVar[dict[str, int]] = {}
+    raw_format: ClassVar[int] = 0x3000
+    stem: ClassVar[str] = "SIM_{:04d}"
+
+    def __init__(self, info: DeviceInfo, surroundings: Surroundings) -> None:
         self._info = info
+        self._clock, self._world = surroundings.clock, surroundings.world
+        self.equipment = surroundings.equipment
         self.faults = Faults()
         self.objects = ObjectStore()
         self._operations = self._collect_operations()
-        self.responder = Responder(info.model, self._operations, self.faults, host, port)
-        self.shutter = Shutter(world, clock, timing, self._deliver)
+        self.responder = Responder(
+            info.model, self._operations, self.faults, surroundings.host, surroundings.port, self._has_power
+        )
+        self.schedule = Schedule(self, self._clock, surroundings.misbehaviour)
+        self.shutter = Shutter(self._world, self._clock, surroundings.timing, self._deliver)
+        self.live = LiveView(self._look, self.equipment.live_fps)
+        self._bytes_per_shot = 0
+        self._knock_um = 0.0
 
     def _collect_operations(self) -> dict[int, Operation]:
         found: dict[int, Operation] = {}
@@ -70,25 +84,155 @@ class Body:
                 found[code] = getattr(self, name)
         return found
 
+    def start(self) -> None:
+        """Switch the body on."""
+        self.responder.start()
+        self.schedule.start()
+
     def close(self) -> None:
         """Switch the body off."""
+        self.schedule.close()
+        self.live.close()
         self.responder.close()
         self.shutter.close()
+
+    def drop_link(self) -> None:
+        """Hang up, as a pulled cable would."""
+        self.responder.drop_link()
 
     def exposure_settings(self) -> ExposureSettings:
         """What the next exposure will use."""
         raise LookupError(f"{self._info.model} has no exposure settings")
 
+    # --- a hand on the body ---
+
+    def turn(self, control: str, value: Any) -> None:
+        """Do what a hand does: turn a dial, flip the lens's switch, change battery or card, press the button.
+
+        Parameters
+        ----------
+        control : str
+            A key of the personality's ``initial``, or ``lens_switch`` (AF, MF), ``battery`` (percent),
+            ``card`` (``"empty"``, ``"full"`` or its size in bytes, 0 for none), ``button`` (``"press"``).
+        value
+            What it is turned to.
+
+        Raises
+        ------
+        ValueError
+            For a control or a value that the body does not have.
+        """
+        by_hand: dict[str, Callable[[Any], None]] = {
+            "lens_switch": self._flip_lens_switch,
+            "battery": self._change_battery,
+            "card": self._change_card,
+            "button": self._press_button,
+        }
+        with self.responder.lock:
+            if control in by_hand:
+                by_hand[control](value)
+            else:
+                self.turn_dial(control, value)
+
+    def turn_dial(self, control: str, value: Any) -> None:
+        """Turn one of the personality's own controls; the body tells its host."""
+        raise ValueError(f"a {self._info.model} has no control {control!r} to turn to {value!r}")
+
+    def equipment_changed(self) -> None:
+        """Tell the host of battery, card and lens; called with the responder's lock held."""
+
+    def _flip_lens_switch(self, value: Any) -> None:
+        if value not in ("AF", "MF"):
+            raise ValueError(f"the lens's switch has AF and MF, not {value!r}")
+        self.equipment.lens.switch = value
+        self.equipment_changed()
+
+    def _change_battery(self, value: Any) -> None:
+        percent = float(value)
+        if not 0.0 <= percent <= 100.0:
+            raise ValueError(f"a battery is charged to 0 to 100 percent, not {percent:g}")
+        self.equipment.battery.level()
+        self.equipment.battery.percent = percent
+        if not percent:
+            self.drop_link()
+        self.equipment_changed()
+
+    def _change_card(self, value: Any) -> None:
+        card = self.equipment.card
+        if value == "empty":
+            card.empty()
+        elif value == "full":
+            card.fill()
+        else:
+            card.capacity_bytes, card.used_bytes = int(value), 0
+        self.equipment_changed()
+
+    def _press_button(self, value: Any) -> None:
+        if value != "press":
+            raise ValueError(f'a button can be pressed ("press"), not {value!r}')
+        if not self._release():
+            raise ValueError("the button did nothing: an exposure is under way")
+
+    def state(self) -> dict[str, Any]:
+        """What a person at the body could see, for the control socket."""
+        settings = self.exposure_settings()
+        drive, now_s = self.equipment.lens.drive, self._clock.now()
+        return {
+            "model": self._info.model,
+            "shutter_s": settings.shutter_s,
+            "f_number": round(settings.f_number, 3),
+            "iso": settings.iso,
+            "raw": settings.raw,
+            "jpeg": settings.jpeg,
+            "battery_percent": round(self.equipment.battery.level(), 3),
+            "card_free_bytes": self.equipment.card.free_bytes,
+            "lens_switch": self.equipment.lens.switch,
+            "lens_extension_mm": None if drive is None else drive.extension_mm(now_s),
+            "live_view": self.live.is_on,
+            "live_frames_offered": self.live.offered,
+            "live_frames_taken": self.live.taken,
+            "operations": self.schedule.operations,
+            "faults": self.schedule.report(),
+            "bench_s": now_s,
+        }
+
+    # --- exposures ---
+
+    @property
+    def writes_to_card(self) -> bool:
+        """Whether pictures go to the card, only or as well."""
+        return True
+
+    def _has_power(self) -> bool:
+        return self.equipment.battery.level() > 0.0
+
+    def _card_is_full(self) -> bool:
+        return self.writes_to_card and self.equipment.card.free_bytes <= self._bytes_per_shot
+
+    def _fire(self) -> Answer:
+        """Release by a host's order."""
+        if self._card_is_full():
+            return Answer(ResponseCode.STORE_FULL)
+        return Answer() if self._release() else Answer(ResponseCode.DEVICE_BUSY)
+
     def _release(self) -> bool:
         """Begin an exposure unless one is under way; whether it began."""
         if self.shutter.is_busy:
             return False
-        self.shutter.release(
-            self.exposure_settings(),
-            extra_s=self.faults.take_lateness_s(),
-            lost=self.faults.take_lost_image(),
-        )
+        self.schedule.count()
+        self.equipment.battery.spend_frame()
+        mishap = self.faults.take_mishap()
+        if self._knock_um and not self.live.is_on:  # in live view the mirror is up
+            knock_um = mishap.shake_um + self._knock_um
+            mishap = Mishap(mishap.late_s, mishap.lost, knock_um, mishap.light_share)
+        self.shutter.release(self.exposure_settings(), mishap)
         return True
+
+    def _look(self) -> bytes | None:
+        """A frame of live view."""
+        settings = self.exposure_settings()
+        f_number = min(settings.f_number, true_f_number(self.equipment.widest_f_number))
+        return self._world.preview(self._clock.now(), settings.shutter_s, f_number, settings.iso)
 
     def _deliver(self, picture: Picture) -> None:
         with self.responder.lock:
@@ -98,27 +242,63 @@ class Body:
         """Make a finished picture available, and say so; called with the responder's lock held."""
         raise LookupError(f"{self._info.model} cannot offer picture {picture.number}")
 
+    def files_of(self, picture: Picture) -> list[tuple[str, int, bytes]]:
+        """Names, formats and contents of a picture's files, RAW first as bodies write them.
+
+        The two of a pair have one stem; a RAW is a DNG, whatever the maker's own would be called.
+        """
+        stem = self.stem.format(picture.number)
+        files = []
+        if picture.settings.raw and picture.photo.raw is not None:
+            files.append((f"{stem}.DNG", self.raw_format, picture.photo.raw))
+        if picture.settings.jpeg:
+            files.append((f"{stem}.JPG", JPEG, picture.photo.jpeg))
+        if self.faults.take_duplicate():
+            files += files
+        return files
+
     def stored(
-        self, picture: Picture, name: str, *, handle: int, parent: int = 0, storage: int = CARD
+        self,
+        picture: Picture,
+        file: tuple[str, int, bytes],
+        *,
+        handle: int,
+        parent: int = 0,
+        storage: int = CARD,
     ) -> StoredObject:
-        """A picture as an object of the store, spoiled when a fault is due."""
-        data = picture.photo.jpeg
-        item = StoredObject(
-            handle,
-            name,
-            parent=parent,
-            storage=storage,
-            data=data,
-            width=picture.photo.width,
-            height=picture.photo.height,
-            announced_size=len(data),
-            taken_at=picture.taken_at,
+        """One of a picture's files as an object of the store, spoiled when a fault is due."""
+        name, format_code, data = file
+        item = self.faults.spoil(
+            StoredObject(
+                handle,
+                name,
+                format=format_code,
+                parent=parent,
+                storage=storage,
+                data=data,
+                width=picture.photo.width,
+                height=picture.photo.height,
+                announced_size=len(data),
+                taken_at=picture.taken_at,
+            )
         )
-        return self.faults.spoil(item)
+        if storage == CARD:
+            self.equipment.card.write(len(item.data))
+        return item
+
+    def note_size(self, files: Sequence[tuple[str, int, bytes]]) -> None:
+        """Remember how much room a frame takes."""
+        self._bytes_per_shot = sum(len(data) for _, _, data in files)
+
+    def shots_left(self) -> int:
+        """How many more frames the card takes."""
+        return self.equipment.card.shots_left(self._bytes_per_shot or 8 << 20)
 
     def find(self, handle: int) -> StoredObject | None:
         """The object behind a handle."""
         return self.objects.get(handle)
+
+    # --- standard operations ---
 
     @operation(0x1001)
     def _get_device_info(self, _parameters: Sequence[int], _data: bytes) -> Answer:
@@ -130,11 +310,12 @@ class Body:
 
     @operation(0x1004)
     def _get_storage_ids(self, _parameters: Sequence[int], _data: bytes) -> Answer:
-        return Answer(data=array32([CARD]))
+        return Answer(data=array32([CARD] if self.equipment.card.capacity_bytes else []))
 
     @operation(0x1005)
     def _get_storage_info(self, _parameters: Sequence[int], _data: bytes) -> Answer:
-        return Answer(data=pack_storage_info())
+        card = self.equipment.card
+        return Answer(data=pack_storage_info(card.capacity_bytes, card.free_bytes, self.shots_left()))
 
     @operation(0x1006)
     def _get_object_count(self, parameters: Sequence[int], _data: bytes) -> Answer:
@@ -156,6 +337,7 @@ class Body:
         item = self.find(parameters[0])
         if item is None:
             return Answer(ResponseCode.INVALID_OBJECT_HANDLE)
+        self.schedule.count()
         return Answer(data=item.data)
 
     @operation(0x101B)
@@ -164,10 +346,17 @@ class Body:
         item = self.find(handle)
         if item is None:
             return Answer(ResponseCode.INVALID_OBJECT_HANDLE)
+        if offset == 0:
+            self.schedule.count()
         part = item.data[offset : offset + size]
         return Answer(data=part, parameters=(len(part),))
 
     @operation(0x100B)
     def _delete_object(self, parameters: Sequence[int], _data: bytes) -> Answer:
-        removed = self.objects.remove(parameters[0])
-        return Answer(ResponseCode.OK if removed else ResponseCode.INVALID_OBJECT_HANDLE)
+        item = self.objects.get(parameters[0])
+        if item is None:
+            return Answer(ResponseCode.INVALID_OBJECT_HANDLE)
+        if item.storage == CARD:
+            self.equipment.card.forget(len(item.data))
+        self.objects.remove(item.handle)
+        return Answer()

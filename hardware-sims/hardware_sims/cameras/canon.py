@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import random
 import struct
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from hardware_sims.cameras import canon_values as values
 from hardware_sims.cameras.body import Body, operation
 from hardware_sims.cameras.canon_events import BUSY, IDLE, EventStream
 from hardware_sims.cameras.canon_values import EosProperty, ImageFormat
 from hardware_sims.cameras.datasets import DeviceInfo
-from hardware_sims.cameras.exposure import BodyTiming, ExposureSettings, Picture, World
+from hardware_sims.cameras.exposure import ExposureSettings, Picture
 from hardware_sims.cameras.objects import StoredObject
 from hardware_sims.cameras.responder import Answer, ResponseCode
+from hardware_sims.cameras.surroundings import Surroundings
 from hardware_sims.cameras.wire import array32, u32
-from hardware_sims.clock import SimClock
 
 __all__ = ["CanonEos"]
 
@@ -25,6 +26,13 @@ _FILE_ATTRIBUTE = 0x20
 _EVENTS = (0xC181, 0xC189, 0xC18A, 0xC18B, 0xC1A7, 0xC1A9)
 _MEMORY = 0
 """Storage id of pictures that wait for the host."""
+_PICTURE_BLOB = 1
+"""Kind of the part of a viewfinder answer that is a JPEG."""
+_FARTHER = 0x8000
+_STEP_UNITS = (6, 40, 240)
+"""Motor units of the steps 1 to 3; from one size to the next it is some seven times on real lenses."""
+_HUNT_UNITS = (4, 40)
+"""How far autofocus comes to rest from where it was, on a subject that did not move."""
 
 
 class CanonEos(Body):
@@ -40,21 +48,24 @@ class CanonEos(Body):
         The lens has no contacts and is stopped down to this by hand; the body knows no f-number.
     offers_manual_focus : bool
         Whether the focus mode can be set to Manual by a host.
+    mirror_um : float
+        How far the mirror's knock moves the picture in the subject plane, outside live view.
     """
+
+    codes: ClassVar[dict[str, int]] = {"release": 0x9128, "set": 0x9110, "fetch": 0x101B, "drive": 0x9155}
+    raw_format: ClassVar[int] = 0xB108
+    stem: ClassVar[str] = "IMG_{:04d}"
 
     def __init__(
         self,
-        world: World,
-        clock: SimClock,
-        timing: BodyTiming,
+        surroundings: Surroundings,
         *,
         model: str = "Canon EOS R5",
         initial: Mapping[str, Any] | None = None,
         physical_dial: bool = False,
         manual_lens_f_number: float | None = None,
         offers_manual_focus: bool = True,
-        host: str = "127.0.0.1",
-        port: int = 0,
+        mirror_um: float = 0.0,
     ) -> None:
         self._properties = values.properties(
             model,
@@ -77,30 +88,69 @@ class CanonEos(Body):
             vendor_description="microsoft.com: 1.0",
             events=(0x4002, 0x4003, 0x4004, 0x4005, 0x4006, 0xC101),
             properties=(0xD402, 0xD406, 0xD407),
-            image_formats=(0x3801, 0xB108),
+            image_formats=(0x3801, self.raw_format),
         )
-        super().__init__(info, world, clock, timing, host=host, port=port)
+        super().__init__(info, surroundings)
+        self._knock_um = mirror_um
+        self._hunt = random.Random(0)
+        if self.equipment.lens.name is not None:
+            self._properties[values.LENS_NAME].value = self.equipment.lens.name
+        self._switched_focus: values.EosValue = self._properties[values.FOCUS_MODE].value
         self._folder = self.objects.add_folder("100CANON", self.objects.add_folder("DCIM"))
+        self.equipment_changed()
 
     def exposure_settings(self) -> ExposureSettings:
         """What the next exposure will use."""
         return values.exposure_settings(self._properties, self._manual_f_number)
 
+    @property
+    def writes_to_card(self) -> bool:
+        """Whether pictures go to the card, only or as well."""
+        return self._properties[values.CAPTURE_DESTINATION].value != values.TO_HOST
+
+    def turn_dial(self, control: str, value: Any) -> None:
+        """Turn one of the controls of `canon_values.INITIAL`; the body tells its host."""
+        for code in values.put(self._properties, control, value):
+            self._events.property_value(code, self._properties[code])
+
+    def equipment_changed(self) -> None:
+        """Tell the host of battery, card and lens; called with the responder's lock held."""
+        self._change(values.BATTERY, values.battery_code(self.equipment.battery.level()))
+        self._change(values.AVAILABLE_SHOTS, self.shots_left())
+        focus = self._properties[values.FOCUS_MODE]
+        if self.equipment.lens.switch == "MF":  # the switch overrules what the body is set to
+            if focus.value != values.MANUAL_FOCUS:
+                self._switched_focus = focus.value
+            self._change(values.FOCUS_MODE, values.MANUAL_FOCUS)
+        elif focus.choices and focus.value not in focus.choices:
+            self._change(values.FOCUS_MODE, self._switched_focus)
+
+    def _change(self, code: int, value: values.EosValue) -> None:
+        prop = self._properties[code]
+        if prop.value != value:
+            prop.value = value
+            self._events.property_value(code, prop)
+
     def offer(self, picture: Picture) -> None:
-        """Write a picture to the card, or offer it to the host."""
-        to_host = self._properties[values.CAPTURE_DESTINATION].value == values.TO_HOST
-        name, handle = f"IMG_{picture.number:04d}.JPG", self.objects.new_handle()
-        if to_host:
-            item = self.stored(picture, name, handle=handle, storage=_MEMORY)
-            self._events.transfer_requested(item)
-        else:
-            item = self.stored(picture, name, handle=handle, parent=self._folder)
-            self._events.object_added(item)
-        self.objects.add(item)
-        counter = self._properties[values.SHUTTER_COUNTER]
-        assert isinstance(counter.value, int)
-        counter.value += 1
-        self._events.property_value(values.SHUTTER_COUNTER, counter)
+        """Write a picture to the card, or offer it to the host, or both."""
+        target = self._properties[values.CAPTURE_DESTINATION].value
+        files = self.files_of(picture)
+        self.note_size(files)
+        for file in files:
+            if target in (values.TO_CARD, values.TO_BOTH):
+                handle = self.objects.new_handle()
+                item = self.stored(picture, file, handle=handle, parent=self._folder)
+                self.objects.add(item)
+                if target == values.TO_CARD:
+                    self._events.object_added(item)
+            if target in (values.TO_HOST, values.TO_BOTH):
+                item = self.stored(picture, file, handle=self.objects.new_handle(), storage=_MEMORY)
+                self.objects.add(item)
+                self._events.transfer_requested(item)
+        counter = self._properties[values.SHUTTER_COUNTER].value
+        assert isinstance(counter, int)
+        self._change(values.SHUTTER_COUNTER, counter + 1)
+        self.equipment_changed()
         self._events.camera_status(IDLE)
 
     @operation(0x9114)
@@ -154,9 +204,8 @@ class CanonEos(Body):
 
     @operation(0x911A)
     def _host_has_room(self, _parameters: Sequence[int], _data: bytes) -> Answer:
-        shots = self._properties[values.AVAILABLE_SHOTS]
-        shots.value = 999
-        self._events.property_value(values.AVAILABLE_SHOTS, shots)
+        self._properties[values.AVAILABLE_SHOTS].value = 999
+        self._events.property_value(values.AVAILABLE_SHOTS, self._properties[values.AVAILABLE_SHOTS])
         return Answer()
 
     @operation(0x9109)
@@ -177,15 +226,55 @@ class CanonEos(Body):
         value = _unpack_value(prop, data[8:])
         if prop.choices is not None and value not in prop.choices:
             return Answer(ResponseCode.INVALID_PROPERTY_VALUE)
-        prop.value = value
+        self.schedule.count()
+        if not self.faults.take_ignored_set():
+            prop.value = value
         self._events.property_value(code, prop)
+        if code == values.OUTPUT_DEVICE and isinstance(prop.value, int):
+            self.live.switch(bool(prop.value & values.ON_HOST))
         return Answer()
+
+    @operation(0x9151, 0x9152)
+    def _switch_viewfinder(self, _parameters: Sequence[int], _data: bytes) -> Answer:
+        return Answer()  # bodies that have the output device property are switched by it
+
+    @operation(0x9153)
+    def _get_viewfinder(self, _parameters: Sequence[int], _data: bytes) -> Answer:
+        frame = self.live.take() if self.live.is_on else None
+        if frame is None:
+            return Answer(ResponseCode.CANON_NOT_READY)
+        return Answer(data=u32(8 + len(frame)) + u32(_PICTURE_BLOB) + frame + u32(8) + u32(0))
+
+    @operation(0x9155)
+    def _drive_lens(self, parameters: Sequence[int], _data: bytes) -> Answer:
+        """Near 1 to 3, far 1 to 3. What cannot be driven is not driven, and OK is what the host hears."""
+        size = parameters[0] & 0x7FFF
+        if size not in (1, 2, 3):
+            return Answer(ResponseCode.INVALID_PARAMETER)
+        self.schedule.count()
+        if self.live.is_on:
+            units = self.equipment.lens.units_of(size, _STEP_UNITS)
+            self.equipment.lens.turn(-units if parameters[0] & _FARTHER else units)
+        return Answer()
+
+    @operation(0x9154)
+    def _focus(self, _parameters: Sequence[int], _data: bytes) -> Answer:
+        self._autofocus()
+        return Answer()
+
+    def _autofocus(self) -> None:
+        """Find focus, somewhere near: what a stack must not let happen between its frames."""
+        if self._properties[values.FOCUS_MODE].value != values.MANUAL_FOCUS:
+            self.equipment.lens.turn(self._hunt.choice((-1, 1)) * self._hunt.randint(*_HUNT_UNITS))
 
     @operation(0x9128)
     def _press(self, parameters: Sequence[int], _data: bytes) -> Answer:
+        if parameters[0] & _HALF and not (len(parameters) > 1 and parameters[1]):
+            self._autofocus()
         if parameters[0] & _FULL:
-            if not self._release():
-                return Answer(ResponseCode.DEVICE_BUSY)
+            answer = self._fire()
+            if answer.code != ResponseCode.OK:
+                return answer
             self._events.camera_status(BUSY)
         return Answer()
 

@@ -15,18 +15,27 @@ from hardware_sims.cameras.exposure import ExposureSettings, true_f_number
 
 __all__ = [
     "AVAILABLE_SHOTS",
+    "BATTERY",
     "CAPTURE_DESTINATION",
+    "FOCUS_MODE",
     "IMAGE_FORMAT",
     "INITIAL",
+    "LENS_NAME",
+    "MANUAL_FOCUS",
+    "ON_HOST",
     "OUTPUT_DEVICE",
     "SHUTTER_COUNTER",
+    "TO_BOTH",
+    "TO_CARD",
     "TO_HOST",
     "EosProperty",
     "ImageFormat",
     "apply_initial",
+    "battery_code",
     "exposure_settings",
     "mount_manual_lens",
     "properties",
+    "put",
 ]
 
 APERTURE, SHUTTER, ISO, EXPOSURE_BIAS = 0xD101, 0xD102, 0xD103, 0xD104
@@ -37,9 +46,13 @@ OWNER, MODEL_ID, PTP_VERSION, AVAILABLE_SHOTS = 0xD115, 0xD116, 0xD119, 0xD11B
 CAPTURE_DESTINATION, STORAGE, IMAGE_FORMAT = 0xD11C, 0xD11E, 0xD120
 UTC_TIME, OLC_VERSION, SHUTTER_COUNTER, SERIAL = 0xD17C, 0xD199, 0xD1AC, 0xD1AF
 OUTPUT_DEVICE, LENS_NAME = 0xD1B0, 0xD1D8
+TONE_OPTIMIZER, BRACKETING, MIRROR_LOCK_STATE = 0xD1C1, 0xD1D9, 0xD1BF
 
-TO_CARD, TO_HOST = 2, 4
+TO_CARD, TO_HOST, TO_BOTH = 2, 4, 6
 """Where pictures go (`CAPTURE_DESTINATION`)."""
+MANUAL_FOCUS = 3
+ON_HOST = 2
+"""Bit of `OUTPUT_DEVICE`: live view is shown by the host."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +64,13 @@ class ImageFormat:
     compression: int
 
 
-JPEG_LARGE = ImageFormat(1, 0, 3)
+EosValue = int | str | bytes | tuple[ImageFormat, ...]
+
+JPEG_LARGE, RAW = ImageFormat(1, 0, 3), ImageFormat(6, 0, 4)
+_FORMATS = {"jpeg": (JPEG_LARGE,), "raw": (RAW,), "raw+jpeg": (RAW, JPEG_LARGE)}
+
+_BATTERY_CODES = ((88, 2), (63, 4), (38, 1), (13, 5), (0, 0))
+"""Percent from which on a battery is shown as 100 %, 75 %, 50 %, 25 % and low."""
 
 _THIRDS = (0, 3, 5)
 _AUTO_ISO = 0
@@ -73,6 +92,7 @@ ISOS = (_AUTO_ISO, *_codes(9, 9), 0x90)
 """Auto, 100 to 51200."""
 
 _MODES = {"P": 0, "S": 1, "A": 2, "M": 3, "bulb": 4}
+_NUMBERS = ("shutter_s", "f_number", "iso")
 _WHITE_BALANCES = {
     "auto": 0, "daylight": 1, "cloudy": 2, "tungsten": 3, "fluorescent": 4, "flash": 5, "shade": 8,
     "kelvin": 9,
@@ -80,7 +100,7 @@ _WHITE_BALANCES = {
 _DRIVES = {"single": 0, "continuous": 1, "timer": 0x10}
 _FOCUS = {"AF": 0, "AF-C": 1, "MF": 3}
 
-INITIAL: Mapping[str, tuple[int, Mapping[str, int] | None]] = {
+INITIAL: Mapping[str, tuple[int, Mapping[Any, EosValue] | None]] = {
     "exposure_mode": (EXPOSURE_MODE, _MODES),
     "drive_mode": (DRIVE_MODE, _DRIVES),
     "shutter_s": (SHUTTER, None),
@@ -88,11 +108,12 @@ INITIAL: Mapping[str, tuple[int, Mapping[str, int] | None]] = {
     "iso": (ISO, {"auto": _AUTO_ISO}),
     "white_balance": (WHITE_BALANCE, _WHITE_BALANCES),
     "focus_mode": (FOCUS_MODE, _FOCUS),
-    "capture_target": (CAPTURE_DESTINATION, {"sdram": TO_HOST, "card": TO_CARD}),
+    "capture_target": (CAPTURE_DESTINATION, {"sdram": TO_HOST, "card": TO_CARD, "card+sdram": TO_BOTH}),
+    "image_format": (IMAGE_FORMAT, _FORMATS),
+    "tone_optimizer": (TONE_OPTIMIZER, {"standard": 0, "low": 1, "high": 2, "off": 3}),
+    "bracketing": (BRACKETING, {"off": 0, "1": 8}),
 }
 """Keys of `initial`: the property behind each, and the words for its values where words are used."""
-
-EosValue = int | str | bytes | tuple[ImageFormat, ...]
 
 
 @dataclass
@@ -150,9 +171,9 @@ def properties(
         MODEL_ID: EosProperty(0x80000421),
         PTP_VERSION: EosProperty(0x100),
         AVAILABLE_SHOTS: EosProperty(999),
-        CAPTURE_DESTINATION: EosProperty(TO_CARD, (TO_CARD, TO_HOST)),
+        CAPTURE_DESTINATION: EosProperty(TO_CARD, (TO_CARD, TO_HOST, TO_BOTH)),
         STORAGE: EosProperty(1),
-        IMAGE_FORMAT: EosProperty((JPEG_LARGE,), ((JPEG_LARGE,),)),
+        IMAGE_FORMAT: EosProperty((JPEG_LARGE,), tuple(_FORMATS.values())),
         UTC_TIME: EosProperty(now),
         OLC_VERSION: EosProperty(0x13),
         0xD1A8: EosProperty(1),
@@ -162,7 +183,9 @@ def properties(
         OUTPUT_DEVICE: EosProperty(0, (0, 1, 2, 3)),
         0xD1B1: EosProperty(1),
         0xD1B2: EosProperty(0),
-        0xD1BF: EosProperty(0),
+        MIRROR_LOCK_STATE: EosProperty(0),
+        TONE_OPTIMIZER: EosProperty(3, (0, 1, 2, 3)),
+        BRACKETING: EosProperty(0, (0, 3, 5, 8, 0x0B, 0x0D, 0x10)),
         0xD1C9: EosProperty(0, (0, 1)),
         0xD1D0: EosProperty(""),
         0xD1D1: EosProperty(""),
@@ -188,18 +211,38 @@ def apply_initial(found: dict[int, EosProperty], initial: Mapping[str, Any]) -> 
         When a key or a value is unknown.
     """
     for key, value in initial.items():
-        if key not in INITIAL:
-            raise ValueError(f"a Canon body has no initial {key!r}; known: {', '.join(INITIAL)}")
-        code, words = INITIAL[key]
-        if words is not None and value in words:
-            raw = words[value]
-        elif isinstance(value, str):
-            raise ValueError(f"a Canon body cannot have {key} = {value!r}")
-        else:
-            raw = _nearest_code(key, float(value))
-        found[code].value = raw
-        if code == EXPOSURE_MODE:
-            found[MODE_DIAL].value = raw
+        put(found, key, value)
+
+
+def put(found: dict[int, EosProperty], key: str, value: Any) -> tuple[int, ...]:
+    """Bring one property into a state that `INITIAL` has words for; returns what changed.
+
+    Raises
+    ------
+    ValueError
+        When the key or the value is unknown.
+    """
+    if key not in INITIAL:
+        raise ValueError(f"a Canon body has no {key!r} to set; it has: {', '.join(INITIAL)}")
+    code, words = INITIAL[key]
+    raw: EosValue
+    if words is not None and value in words:
+        raw = words[value]
+    elif isinstance(value, str) or key not in _NUMBERS:
+        offered = f"; it has: {', '.join(words)}" if words else ""
+        raise ValueError(f"a Canon body cannot have {key} = {value!r}{offered}")
+    else:
+        raw = _nearest_code(key, float(value))
+    found[code].value = raw
+    if code != EXPOSURE_MODE:
+        return (code,)
+    found[MODE_DIAL].value = raw
+    return code, MODE_DIAL
+
+
+def battery_code(percent: float) -> int:
+    """What the body shows of its battery."""
+    return next(code for least, code in _BATTERY_CODES if percent >= least)
 
 
 def _nearest_code(key: str, value: float) -> int:
@@ -238,8 +281,12 @@ def exposure_settings(
     assert isinstance(shutter, int)
     assert isinstance(aperture, int)
     assert isinstance(iso, int)
+    formats = found[IMAGE_FORMAT].value
+    assert isinstance(formats, tuple)
     return ExposureSettings(
         shutter_s=_shutter_s(shutter),
         f_number=true_f_number(manual_f_number or _f_number(aperture)),
         iso=_AUTO_ISO_SPEED if iso == _AUTO_ISO else round(_iso_speed(iso)),
+        raw=RAW in formats,
+        jpeg=JPEG_LARGE in formats,
     )

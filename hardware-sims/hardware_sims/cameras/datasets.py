@@ -120,12 +120,12 @@ def pack_form(prop: Property, repeats: int = 1) -> bytes:
     return u8(2) + items * repeats
 
 
-def pack_storage_info() -> bytes:
-    """A 64 GB card with 60 GB free."""
+def pack_storage_info(capacity_bytes: int, free_bytes: int, shots_left: int) -> bytes:
+    """The StorageInfo dataset of a card."""
     removable_ram, hierarchical, read_write = 4, 3, 0
-    sizes = u64(64 << 30) + u64(60 << 30) + u32(9999)
+    kind = u16(removable_ram) + u16(hierarchical) + u16(read_write)
     return (
-        u16(removable_ram) + u16(hierarchical) + u16(read_write) + sizes + pack_text("SD1") + pack_text("SIM")
+        kind + u64(capacity_bytes) + u64(free_bytes) + u32(shots_left) + pack_text("SD1") + pack_text("SIM")
     )
 
 

@@ -13,7 +13,17 @@ from typing import Protocol
 
 from hardware_sims.clock import SimClock
 
-__all__ = ["BodyTiming", "ExposureSettings", "Photo", "Picture", "Shutter", "World", "true_f_number"]
+__all__ = [
+    "FAULTLESS",
+    "BodyTiming",
+    "ExposureSettings",
+    "Mishap",
+    "Photo",
+    "Picture",
+    "Shutter",
+    "World",
+    "true_f_number",
+]
 
 
 def true_f_number(marked: float) -> float:
@@ -36,6 +46,11 @@ class Photo(Protocol):
         ...
 
     @property
+    def raw(self) -> bytes | None:
+        """The same exposure as a DNG, when it was asked for."""
+        ...
+
+    @property
     def width(self) -> int:
         """Its width, px."""
         ...
@@ -50,19 +65,60 @@ class World(Protocol):
     """What a simulated body needs of the world in front of it."""
 
     def expose(
-        self, start_s: float, shutter_s: float, f_number: float, iso: int, flash: bool = False
+        self,
+        start_s: float,
+        shutter_s: float,
+        f_number: float,
+        iso: int,
+        flash: bool = False,
+        *,
+        raw: bool = False,
+        shake_um: float = 0.0,
+        light_share: float = 1.0,
     ) -> Photo:
         """Render the exposure that began at bench time `start_s`; takes a while, from any thread."""
+        ...
+
+    def preview(self, t_s: float, shutter_s: float, f_number: float, iso: int) -> bytes | None:
+        """A frame of live view at bench time `t_s`, JPEG; None while none can be made yet."""
         ...
 
 
 @dataclass(frozen=True)
 class ExposureSettings:
-    """What the body is set to at the moment of release."""
+    """What the body is set to at the moment of release; `raw` and `jpeg` are the files that it makes."""
 
     shutter_s: float
     f_number: float
     iso: int
+    raw: bool = False
+    jpeg: bool = True
+
+
+@dataclass(frozen=True)
+class Mishap:
+    """What goes wrong with one exposure.
+
+    Parameters
+    ----------
+    late_s : float
+        Bench seconds by which the file comes late.
+    lost : bool
+        Whether no file comes at all.
+    shake_um : float
+        What the mirror's knock moves the picture, in the subject plane.
+    light_share : float
+        Part of the light that is there.
+    """
+
+    late_s: float = 0.0
+    lost: bool = False
+    shake_um: float = 0.0
+    light_share: float = 1.0
+
+
+FAULTLESS = Mishap()
+"""Nothing goes wrong."""
 
 
 @dataclass(frozen=True)
@@ -107,9 +163,8 @@ class _Release:
     number: int
     settings: ExposureSettings
     start_s: float
-    extra_s: float
     taken_at: float
-    lost: bool
+    mishap: Mishap
 
     @property
     def end_s(self) -> float:
@@ -154,12 +209,12 @@ class Shutter:
         """Whether an exposure or its read-out is under way, so that a release would be refused."""
         return self._clock.now() < self._busy_until_s
 
-    def release(self, settings: ExposureSettings, *, extra_s: float = 0.0, lost: bool = False) -> int:
-        """Begin an exposure; returns its number. `extra_s` delays the file, `lost` swallows it."""
+    def release(self, settings: ExposureSettings, mishap: Mishap = FAULTLESS) -> int:
+        """Begin an exposure; returns its number."""
         start_s = self._clock.now() + self._timing.shutter_lag_s
         self._busy_until_s = start_s + settings.shutter_s + self._timing.readout_s
         number = next(self._numbers)
-        self._queue.put(_Release(number, settings, start_s, extra_s, time.time(), lost))
+        self._queue.put(_Release(number, settings, start_s, time.time(), mishap))
         return number
 
     def close(self) -> None:
@@ -177,14 +232,22 @@ class Shutter:
         while (order := self._queue.get()) is not None:
             if not self._wait_until(order.end_s):
                 return
-            if order.lost:
+            settings, mishap = order.settings, order.mishap
+            if mishap.lost:
                 continue
-            settings = order.settings
-            photo = self._world.expose(order.start_s, settings.shutter_s, settings.f_number, settings.iso)
+            photo = self._world.expose(
+                order.start_s,
+                settings.shutter_s,
+                settings.f_number,
+                settings.iso,
+                raw=settings.raw,
+                shake_um=mishap.shake_um,
+                light_share=mishap.light_share,
+            )
             due_s = order.end_s + self._timing.readout_s + self._timing.processing_s
             late_s = self._clock.now() - due_s
             if late_s > 0:
                 self.late_renders.append(late_s)
-            if not self._wait_until(due_s + order.extra_s):
+            if not self._wait_until(due_s + mishap.late_s):
                 return
             self._deliver(Picture(order.number, settings, photo, order.taken_at))

@@ -6,9 +6,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from hardware_sims.cameras.exposure import Mishap
 from hardware_sims.cameras.objects import StoredObject
 
 __all__ = ["Faults", "WireFault"]
+
+_UNLIT = 0.01
+"""Of the light: what a room leaves of a picture that a flash should have lit."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,16 @@ class Faults:
         So many of the next releases give no picture.
     late_image_s : list of float
         The next pictures are offered so many bench seconds late, one entry each.
+    shake_um : list of float
+        The mirror knocks the next exposures so hard, one entry each.
+    dark_frames : int
+        With so many of the next exposures the flash does not fire.
+    duplicates : int
+        So many of the next files are announced twice.
+    late_event_s : list of float
+        The next pictures may be fetched so many real seconds before they are announced, one entry each.
+    ignored_sets : int
+        So many of the next settings are accepted and not made.
     """
 
     def __init__(self) -> None:
@@ -61,6 +75,11 @@ class Faults:
         self._spoil: list[Callable[[StoredObject], StoredObject]] = []
         self.lost_images = 0
         self.late_image_s: list[float] = []
+        self.shake_um: list[float] = []
+        self.dark_frames = 0
+        self.duplicates = 0
+        self.late_event_s: list[float] = []
+        self.ignored_sets = 0
 
     def on_operation(self, operation: int, fault: WireFault, count: int = 1, skip: int = 0) -> None:
         """Let the next `count` operations with that code suffer, after `skip` that go well."""
@@ -95,17 +114,33 @@ class Faults:
                 return entry.fault
         return None
 
-    def take_lost_image(self) -> bool:
-        """Whether the picture of this release is to be lost."""
+    def take_mishap(self) -> Mishap:
+        """What goes wrong with this exposure."""
         with self._lock:
-            lost = self.lost_images > 0
-            self.lost_images -= int(lost)
-            return lost
+            late_s = self.late_image_s.pop(0) if self.late_image_s else 0.0
+            shake_um = self.shake_um.pop(0) if self.shake_um else 0.0
+            share = _UNLIT if self._used_up("dark_frames") else 1.0
+            return Mishap(late_s, self._used_up("lost_images"), shake_um, share)
 
-    def take_lateness_s(self) -> float:
-        """How late this picture is to be, bench seconds."""
+    def take_duplicate(self) -> bool:
+        """Whether this file is to be announced twice."""
         with self._lock:
-            return self.late_image_s.pop(0) if self.late_image_s else 0.0
+            return self._used_up("duplicates")
+
+    def take_ignored_set(self) -> bool:
+        """Whether this setting is to be accepted and not made."""
+        with self._lock:
+            return self._used_up("ignored_sets")
+
+    def take_late_event_s(self) -> float:
+        """How long after it may be fetched this picture is to be announced, real seconds."""
+        with self._lock:
+            return self.late_event_s.pop(0) if self.late_event_s else 0.0
+
+    def _used_up(self, name: str) -> bool:
+        left: int = getattr(self, name)
+        setattr(self, name, max(0, left - 1))
+        return left > 0
 
     def spoil(self, item: StoredObject) -> StoredObject:
         """The object as it is stored: spoiled when a fault is due."""

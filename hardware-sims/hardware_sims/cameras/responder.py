@@ -32,9 +32,14 @@ class ResponseCode(IntEnum):
     OPERATION_NOT_SUPPORTED = 0x2005
     INVALID_OBJECT_HANDLE = 0x2009
     PROPERTY_NOT_SUPPORTED = 0x200A
+    STORE_FULL = 0x200C
     ACCESS_DENIED = 0x200F
     DEVICE_BUSY = 0x2019
     INVALID_PROPERTY_VALUE = 0x201C
+    INVALID_PARAMETER = 0x201D
+    CANON_NOT_READY = 0xA102
+    NIKON_NOT_LIVE_VIEW = 0xA00B
+    NIKON_MF_DRIVE_STEP_END = 0xA00C
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,8 @@ class Responder:
         Asked before every operation.
     host, port
         Where to listen; port 0 takes a free one.
+    has_power : callable
+        Asked before everything: a body without power hangs up and answers nobody.
 
     Attributes
     ----------
@@ -85,8 +92,9 @@ class Responder:
         faults: Faults,
         host: str = "127.0.0.1",
         port: int = 0,
+        has_power: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._name, self._operations, self._faults = name, operations, faults
+        self._name, self._operations, self._faults, self._has_power = name, operations, faults, has_power
         self.lock = threading.RLock()
         self.unknown: Counter[int] = Counter()
         self._connections: dict[int, _Connection] = {}
@@ -143,6 +151,9 @@ class Responder:
                 peer, _ = self._server.accept()
             except OSError:
                 return
+            if not self._has_power():
+                peer.close()
+                continue
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._spawn(self._greet, peer)
 
@@ -187,6 +198,9 @@ class Responder:
     def _serve_one(self, peer: socket.socket) -> None:
         kind, payload = receive_packet(peer)
         if kind != PacketType.OPERATION_REQUEST:
+            return
+        if not self._has_power():
+            self.drop_link()
             return
         phase, code, transaction = struct.unpack("<IHI", payload[:10])
         parameters = struct.unpack(f"<{(len(payload) - 10) // 4}I", payload[10:])

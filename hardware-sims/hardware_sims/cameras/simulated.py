@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import TracebackType
 from typing import Any
 
 from hardware_sims.cameras.body import Body
 from hardware_sims.cameras.canon import CanonEos
+from hardware_sims.cameras.equipment import Equipment
 from hardware_sims.cameras.exposure import BodyTiming, World
 from hardware_sims.cameras.faults import Faults
+from hardware_sims.cameras.schedule import Misbehaviour
 from hardware_sims.cameras.sony import SonyAlpha
+from hardware_sims.cameras.surroundings import Surroundings
 from hardware_sims.clock import SimClock
 
 __all__ = ["PERSONALITIES", "SimulatedCamera", "make_camera"]
 
-PERSONALITIES: Mapping[str, Callable[..., Body]] = {"canon": CanonEos, "sony": SonyAlpha}
+PERSONALITIES: Mapping[str, Callable[..., Body]] = {
+    "canon": CanonEos,
+    "canon-dslr": partial(CanonEos, model="Canon EOS 80D", mirror_um=6.0),
+    "sony": SonyAlpha,
+    "sony-steps": partial(SonyAlpha, mode=2),
+}
 """The bodies that can be played, by name."""
 
 
@@ -49,12 +58,12 @@ class SimulatedCamera:
 
     def start(self) -> SimulatedCamera:
         """Switch it on; returns itself."""
-        self.body.responder.start()
+        self.body.start()
         return self
 
     def drop_link(self) -> None:
         """Pull the cable; a new connection is accepted at once."""
-        self.body.responder.drop_link()
+        self.body.drop_link()
 
     def close(self) -> None:
         """Switch it off."""
@@ -79,6 +88,8 @@ def make_camera(
     readout_s: float = 0.1,
     processing_s: float = 0.1,
     initial: Mapping[str, Any] | None = None,
+    equipment: Equipment | None = None,
+    misbehaviour: Misbehaviour | None = None,
     host: str = "127.0.0.1",
     port: int = 0,
     **options: Any,
@@ -87,17 +98,21 @@ def make_camera(
 
     Parameters
     ----------
-    personality : {"canon", "sony"}
-        Whose protocol it speaks.
+    personality : str
+        One of `PERSONALITIES`: whose protocol it speaks.
     model : str, optional
         The name it gives; libgphoto2 chooses quirks by it.
     shutter_lag_s, readout_s, processing_s : float
         Its delays, bench seconds.
     initial : mapping, optional
-        Its state at power-on, e.g. ``{"exposure_mode": "A", "iso": "auto", "white_balance": "auto"}``.
+        Its state at power-on, e.g. ``{"exposure_mode": "A", "iso": "auto", "image_format": "raw+jpeg"}``.
+    equipment : Equipment, optional
+        Battery, card and lens.
+    misbehaviour : Misbehaviour, optional
+        What goes wrong, and when.
     options
         What the personality takes besides: ``physical_dial``, ``manual_lens_f_number``, Sony's ``mode``,
-        Canon's ``offers_manual_focus``.
+        Canon's ``offers_manual_focus`` and ``mirror_um``.
 
     Raises
     ------
@@ -111,5 +126,5 @@ def make_camera(
     if model is not None:
         options["model"] = model
     timing = BodyTiming(shutter_lag_s, readout_s, processing_s)
-    body = PERSONALITIES[personality](world, clock, timing, initial=initial, host=host, port=port, **options)
-    return SimulatedCamera(body)
+    surroundings = Surroundings(world, clock, timing, equipment, misbehaviour, host, port)
+    return SimulatedCamera(PERSONALITIES[personality](surroundings, initial=initial, **options))

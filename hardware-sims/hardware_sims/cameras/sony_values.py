@@ -10,17 +10,29 @@ from hardware_sims.cameras.exposure import ExposureSettings, true_f_number
 from hardware_sims.cameras.wire import DataType
 
 __all__ = [
+    "BATTERY",
+    "CAPTURE_TARGET",
     "CONTROLS",
+    "FOCUS_DRIVE",
+    "FOCUS_ENABLED",
+    "FOCUS_MODE",
+    "FOCUS_POSITION",
     "FULL_RELEASE",
     "F_NUMBER",
+    "HALF_RELEASE",
     "INITIAL",
+    "MANUAL_FOCUS",
     "OBJECTS_IN_MEMORY",
     "STEPPED",
+    "TO_BOTH",
+    "TO_CARD",
+    "TO_MEMORY",
     "WHITE_BALANCE",
     "apply_initial",
     "exposure_settings",
     "mount_manual_lens",
     "properties",
+    "put",
 ]
 
 WHITE_BALANCE, F_NUMBER, FOCUS_MODE, METERING = 0x5005, 0x5007, 0x500A, 0x500B
@@ -29,7 +41,11 @@ DYNAMIC_RANGE, SHUTTER, COLOR_TEMPERATURE = 0xD201, 0xD20D, 0xD20F
 FOCUS_FOUND, OBJECTS_IN_MEMORY, BATTERY, ISO = 0xD213, 0xD215, 0xD218, 0xD21E
 LIVE_VIEW_STATUS, CAPTURE_TARGET, FOCUS_AREA = 0xD221, 0xD222, 0xD22C
 JPEG_QUALITY, FILE_FORMAT, PRIORITY = 0xD252, 0xD253, 0xD25A
-HALF_RELEASE, FULL_RELEASE = 0xD2C1, 0xD2C2
+HALF_RELEASE, FULL_RELEASE, FOCUS_DRIVE = 0xD2C1, 0xD2C2, 0xD2D1
+FOCUS_ENABLED, FOCUS_POSITION = 0xD235, 0xD24C
+TO_MEMORY, TO_CARD, TO_BOTH = 1, 0x10, 0x11
+"""Where pictures go (`CAPTURE_TARGET`)."""
+MANUAL_FOCUS = 1
 
 CONTROLS = {
     HALF_RELEASE: DataType.UINT16,
@@ -37,6 +53,8 @@ CONTROLS = {
     0xD2C3: DataType.UINT16,
     0xD2C7: DataType.UINT16,
     0xD2C8: DataType.UINT16,
+    FOCUS_DRIVE: DataType.INT16,
+    0xD2D2: DataType.UINT16,
 }
 """What a host may press, and the type of its value."""
 
@@ -98,6 +116,8 @@ _WHITE_BALANCES = {
 }
 _FOCUS = {"MF": 1, "AF": 2, "AF-C": 0x8004}
 _KELVIN_MODE = 0x8012
+_FORMATS_3 = {"raw": 1, "raw+jpeg": 2, "jpeg": 3}
+_FORMATS_2 = {"raw": 0x10, "raw+jpeg": 0x13, "jpeg": 2}
 
 INITIAL: Mapping[str, tuple[int, Mapping[Any, int] | None]] = {
     "exposure_mode": (EXPOSURE_MODE, None),
@@ -108,7 +128,8 @@ INITIAL: Mapping[str, tuple[int, Mapping[Any, int] | None]] = {
     "white_balance": (WHITE_BALANCE, _WHITE_BALANCES),
     "focus_mode": (FOCUS_MODE, _FOCUS),
     "tone_optimizer": (DYNAMIC_RANGE, {"off": 1, "auto": 0x1F}),
-    "capture_target": (CAPTURE_TARGET, {"sdram": 1, "card": 0x10, "card+sdram": 0x11}),
+    "capture_target": (CAPTURE_TARGET, {"sdram": TO_MEMORY, "card": TO_CARD, "card+sdram": TO_BOTH}),
+    "image_format": (FILE_FORMAT, None),
 }
 """Keys of `initial`: the property behind each, and the words for its values where words are used."""
 
@@ -146,10 +167,12 @@ def properties(mode: int, *, physical_dial: bool) -> dict[int, Property]:
     }
     if mode == 3:
         found[JPEG_QUALITY] = Property(DataType.UINT8, 2, (1, 2, 3, 4))
-        found[FILE_FORMAT] = Property(DataType.UINT8, 3, (3,))
+        found[FILE_FORMAT] = Property(DataType.UINT8, 3, tuple(_FORMATS_3.values()))
+        found[FOCUS_ENABLED] = Property(DataType.UINT8, 1, (0, 1), writable=False)
+        found[FOCUS_POSITION] = Property(DataType.UINT8, 50, Range(0, 100, 1), writable=False)
         found[PRIORITY] = Property(DataType.UINT8, 0, (0, 1))
     else:
-        found[COMPRESSION] = Property(DataType.UINT8, 2, (2, 3))
+        found[COMPRESSION] = Property(DataType.UINT8, 2, (2, 3, 0x10, 0x13))
     return found
 
 
@@ -162,22 +185,35 @@ def apply_initial(found: dict[int, Property], initial: Mapping[str, Any]) -> Non
         When a key or a value is unknown.
     """
     for key, value in initial.items():
-        if key not in INITIAL:
-            raise ValueError(f"a Sony body has no initial {key!r}; known: {', '.join(INITIAL)}")
-        code, words = INITIAL[key]
-        prop = found[code]
-        raw = _raw_value(key, value, prop, words)
-        if not prop.allows(raw):
-            raise ValueError(f"a Sony body cannot have {key} = {value!r}")
-        prop.value = raw
+        put(found, key, value)
 
 
-def _raw_value(key: str, value: Any, prop: Property, words: Mapping[Any, int] | None) -> int:
-    wide = prop.data_type is DataType.UINT32
-    if key == "exposure_mode":
-        words = _MODES_3 if wide else _MODES_2
+def put(found: dict[int, Property], key: str, value: Any) -> int:
+    """Bring one property into a state that `INITIAL` has words for; returns its code.
+
+    Raises
+    ------
+    ValueError
+        When the key or the value is unknown.
+    """
+    if key not in INITIAL:
+        raise ValueError(f"a Sony body has no {key!r} to set; it has: {', '.join(INITIAL)}")
+    code, words = INITIAL[key]
+    is_older = COMPRESSION in found
+    if key == "image_format":
+        code, words = (COMPRESSION, _FORMATS_2) if is_older else (FILE_FORMAT, _FORMATS_3)
+    elif key == "exposure_mode":
+        words = _MODES_2 if is_older else _MODES_3
     elif key == "drive_mode":
-        words = _DRIVES_3 if wide else _DRIVES_2
+        words = _DRIVES_2 if is_older else _DRIVES_3
+    raw = _raw_value(key, value, words)
+    if not found[code].allows(raw):
+        raise ValueError(f"a Sony body cannot have {key} = {value!r}")
+    found[code].value = raw
+    return code
+
+
+def _raw_value(key: str, value: Any, words: Mapping[Any, int] | None) -> int:
     if words is not None and value in words:
         return words[value]
     if key == "shutter_s":
@@ -186,7 +222,8 @@ def _raw_value(key: str, value: Any, prop: Property, words: Mapping[Any, int] | 
         return min(F_NUMBERS, key=lambda raw: abs(raw / 100 - value))
     if key == "iso":
         return int(value)
-    raise ValueError(f"a Sony body cannot have {key} = {value!r}")
+    offered = f"; it has: {', '.join(words)}" if words else ""
+    raise ValueError(f"a Sony body cannot have {key} = {value!r}{offered}")
 
 
 def mount_manual_lens(found: dict[int, Property]) -> None:
@@ -199,8 +236,12 @@ def exposure_settings(
 ) -> ExposureSettings:
     """What the properties mean for an exposure; with a manual lens its own f-number counts."""
     shutter, iso = int(found[SHUTTER].value), int(found[ISO].value)
+    code, words = (FILE_FORMAT, _FORMATS_3) if FILE_FORMAT in found else (COMPRESSION, _FORMATS_2)
+    kind = next((word for word, raw in words.items() if raw == found[code].value), "jpeg")
     return ExposureSettings(
         shutter_s=(shutter >> 16) / (shutter & 0xFFFF),
         f_number=true_f_number(manual_f_number or int(found[F_NUMBER].value) / 100),
         iso=_AUTO_ISO_SPEED if iso == AUTO_ISO else iso,
+        raw=kind in ("raw", "raw+jpeg"),
+        jpeg=kind != "raw",
     )

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hardware_sims.cameras import SimulatedCamera, make_camera
 from hardware_sims.clock import SimClock
+from hardware_sims.dng import dng
 
 from rig.cameras.gphoto import GPhotoCamera
 from rig.cameras.registry import open_camera
@@ -30,6 +31,7 @@ class NumberedPhoto:
     jpeg: bytes
     width: int
     height: int
+    raw: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Exposure:
     shutter_s: float
     f_number: float
     iso: int
+    shake_um: float = 0.0
+    light_share: float = 1.0
 
 
 @dataclass
@@ -45,20 +49,43 @@ class CountingWorld:
     """Every picture shows its number in black and white cells."""
 
     exposures: list[Exposure] = field(default_factory=list)
+    previews: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def expose(
-        self, start_s: float, shutter_s: float, f_number: float, iso: int, flash: bool = False
+        self,
+        start_s: float,
+        shutter_s: float,
+        f_number: float,
+        iso: int,
+        flash: bool = False,
+        *,
+        raw: bool = False,
+        shake_um: float = 0.0,
+        light_share: float = 1.0,
     ) -> NumberedPhoto:
         with self.lock:
-            self.exposures.append(Exposure(start_s, shutter_s, f_number, iso))
+            self.exposures.append(Exposure(start_s, shutter_s, f_number, iso, shake_um, light_share))
             number = len(self.exposures)
+        image = self.image(number)
+        done, data = cv2.imencode(".jpg", image)
+        assert done
+        jpeg = data.tobytes()
+        mosaic = 512 + 60 * image.astype(np.uint16)
+        return NumberedPhoto(jpeg, image.shape[1], image.shape[0], dng(mosaic, jpeg) if raw else None)
+
+    @staticmethod
+    def image(number: int) -> np.ndarray:
         cells = np.array([255 * (number >> bit & 1) for bit in range(_BITS)], np.uint8)
         image = np.repeat(np.repeat(cells[None, :], _CELL_PX, axis=1), 2 * _CELL_PX, axis=0)
         noise = np.random.default_rng(number).integers(0, 20, image.shape, dtype=np.uint8)
-        done, data = cv2.imencode(".jpg", np.maximum(image, noise))
+        return np.maximum(image, noise)
+
+    def preview(self, t_s: float, shutter_s: float, f_number: float, iso: int) -> bytes | None:
+        self.previews += 1
+        done, data = cv2.imencode(".jpg", self.image(self.previews % 256))
         assert done
-        return NumberedPhoto(data.tobytes(), image.shape[1], image.shape[0])
+        return bytes(data.tobytes())
 
 
 def number_shown(path: Path) -> int:
