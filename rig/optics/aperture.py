@@ -335,7 +335,7 @@ def _growth(
             return growth, EffectiveSource.TABLE
         low, high = _table_range(known.table)
         passed_over.append(
-            f"the lens's table of effective f-numbers covers magnifications {low:g} to {high:g}, not {m:g}: "
+            f"the lens table's effective f-numbers cover magnifications {low:g} to {high:g}, not {m:g}: "
             "not used"
         )
     if known.unit_focus:
