@@ -307,6 +307,10 @@ class Capture:
         standing = {"target": request.target, "target_at": request.here_is_mm}
         order["simulator"] = {**standing, **order["simulator"]}
         order["lens"]["focus"] = request.focus
+        if (
+            self._config.capture.shutter_s is not None
+        ):  # a light that was set up for it, whatever is asked for
+            order["exposure"]["shutter_s"] = self._config.capture.shutter_s
         return order
 
     def _prepare_axis(self, axis: FocusAxis, connection: Connection) -> None:

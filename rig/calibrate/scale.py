@@ -223,37 +223,40 @@ def checker_period(light: Array) -> PeriodMeasurement:
     (OpenCV's findChessboardCornersSB).
     """
     grey = np.asarray(np.sqrt(np.clip(light, 0, 1)) * 255 + 0.5, dtype=np.uint8)
-    for enlarged in (1, 2):  # small squares are found at twice the size
-        measured = _board(cv2.resize(grey, None, fx=enlarged, fy=enlarged), enlarged)
-        if measured is not None:
-            return measured
-    raise DataError(
-        "no checkerboard is to be seen: put it into the plane of focus, whole in the frame with a light rim "
-        "around it, at least 4 × 4 squares of 10 px or more"
-    )
-
-
-def _board(grey: Array, enlarged: int) -> PeriodMeasurement | None:
-    """A checkerboard in an enlarged picture; None for no board, or what was taken for one."""
-    flags = (
-        cv2.CALIB_CB_LARGER | cv2.CALIB_CB_ACCURACY | cv2.CALIB_CB_NORMALIZE_IMAGE | cv2.CALIB_CB_EXHAUSTIVE
-    )
+    flags = cv2.CALIB_CB_LARGER | cv2.CALIB_CB_EXHAUSTIVE
     found, corners, meta = cv2.findChessboardCornersSBWithMeta(grey, (_LEAST_CORNERS, _LEAST_CORNERS), flags)
-    if not found:
+    measured = _board(grey, np.asarray(corners), np.asarray(meta)) if found else None
+    if measured is None:
+        raise DataError(
+            "no checkerboard is to be seen: put it into the plane of focus, whole in the frame with a light "
+            "rim around it, at least 4 × 4 squares of 10 px or more"
+        )
+    return measured
+
+
+def _board(grey: Array, corners: Array, meta: Array) -> PeriodMeasurement | None:
+    """A checkerboard from its corners; None for what was only taken for one."""
+    rows, columns = meta.shape
+    grid = corners.reshape(rows, columns, 2)
+    half = max(2, int(np.median(np.hypot(*np.diff(grid, axis=1).reshape(-1, 2).T)) / 3))
+    how = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 60, 1e-3)
+    refined = cv2.cornerSubPix(
+        grey, corners.astype(np.float32).reshape(-1, 1, 2), (half, half), (-1, -1), how
+    )
+    places = np.asarray(refined, dtype=np.float64).reshape(-1, 2)
+    if not _alternates(grey, places.reshape(rows, columns, 2)):
         return None
-    columns = np.asarray(meta).shape[1]
-    places = np.asarray(corners, dtype=np.float64).reshape(-1, 2) / enlarged
     j, i = np.divmod(np.arange(len(places)), columns)
-    grid = np.stack([i - i.mean(), j - j.mean(), np.ones(len(places))], axis=1)
-    solution, *_ = np.linalg.lstsq(grid, places, rcond=None)
-    left = places - grid @ solution
+    index = np.stack([i - i.mean(), j - j.mean(), np.ones(len(places))], axis=1)
+    solution, *_ = np.linalg.lstsq(index, places, rcond=None)
+    left = places - index @ solution
     across, down = solution[0], solution[1]
     period = math.sqrt(abs(float(across[0] * down[1] - across[1] * down[0])))
     rms = math.sqrt(float((left**2).sum()) / (2 * len(places) - 6))
     sides = float(np.hypot(*across)), float(np.hypot(*down))
     if rms > _EVEN * period:
         return None
-    sigma = rms / math.sqrt(2.0) / math.sqrt(float((grid[:, :2] ** 2).sum()) / 2)
+    sigma = rms / math.sqrt(2.0) / math.sqrt(float((index[:, :2] ** 2).sum()) / 2)
     warnings: tuple[str, ...] = ()
     if abs(sides[0] / sides[1] - 1) > _SQUARE:
         longer = abs(sides[0] / sides[1] - 1)
@@ -267,7 +270,20 @@ def _board(grey: Array, enlarged: int) -> PeriodMeasurement | None:
         sigma_px=sigma,
         angle_deg=(angle + 45) % 90 - 45,
         count=float(columns),
-        place_px=grid[:, 0] * period,
+        place_px=index[:, 0] * period,
         error_px=left @ across / sides[0],
         warnings=warnings,
     )
+
+
+def _maps(places: Array) -> tuple[Array, Array]:
+    return places[..., 0].astype(np.float32), places[..., 1].astype(np.float32)
+
+
+def _alternates(grey: Array, corners: Array) -> bool:
+    """Whether the squares between corners are dark and light in turn, as those of a skipped grid are not."""
+    middles = (corners[:-1, :-1] + corners[1:, :-1] + corners[:-1, 1:] + corners[1:, 1:]) / 4
+    tones = np.asarray(cv2.remap(grey, *_maps(middles), cv2.INTER_LINEAR), dtype=np.float64)
+    sign = (-1.0) ** np.add.outer(np.arange(tones.shape[0]), np.arange(tones.shape[1]))
+    swing = (tones - tones.mean()) * sign
+    return bool(abs(swing.mean()) > 2 * swing.std())

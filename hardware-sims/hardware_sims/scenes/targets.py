@@ -107,11 +107,19 @@ def _checker(width_mm: float, _seed: int) -> Tone:
     rows = max(3, 2 * math.floor(0.25 * width_mm / side) + 1)
 
     def tone(x: Array, y: Array) -> Array:
-        column, row = np.floor(x / side + columns / 2), np.floor(y / side + rows / 2)
-        inside = (column >= 0) & (column < columns) & (row >= 0) & (row < rows)
-        return np.where(inside & ((column + row) % 2 == 0), 0.05, 0.75)
+        across, down = x / side + columns / 2, y / side + rows / 2
+        inside = (across > 0) & (across < columns) & (down > 0) & (down < rows)
+        # Signs of the column and the row; their product is that of the square. Edges are as soft as ink.
+        sign = np.clip(_to_and_fro(across) / 0.02, -1, 1) * np.clip(_to_and_fro(down) / 0.02, -1, 1)
+        return np.where(inside, 0.4 - 0.35 * sign, 0.75)
 
     return tone
+
+
+def _to_and_fro(cells: Array) -> Array:
+    """Distance from the next edge between cells, negative in every other cell."""
+    inside = cells % 1.0
+    return np.asarray(np.minimum(inside, 1.0 - inside) * np.where(np.floor(cells) % 2 == 0, 1.0, -1.0))
 
 
 def _texture(slope: float) -> Callable[[float, int], Tone]:
