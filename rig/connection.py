@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from rig.axes.base import FocusAxis, PositionTrust
-from rig.axes.registry import open_axis
+from rig.axes.registry import ByHand, open_axis
 from rig.cameras.base import Camera, LockRequest
 from rig.cameras.registry import open_camera
 from rig.clock import Clock
@@ -21,7 +21,7 @@ from rig.operator import Operator
 from rig.preflight import lock_exposure
 from rig.session import Session
 from rig.simulate import Bench
-from rig.state import RigLock
+from rig.state import NoCount, PositionCount, RigLock
 from rig.stopping import Stopper
 
 __all__ = ["Connection"]
@@ -66,8 +66,9 @@ class Connection:
         """Port names of a bench that plays the order; None for the configured ones, now held for us alone."""
         config, session = self._config, self._session
         if not config.simulated:
-            assert config.rail.port is not None  # check_real_hardware has seen to it
-            self._teardown.enter_context(RigLock(config.rail.port, f"session {session.folder.name}"))
+            what = config.rail.name if config.rail.by_hand else config.rail.port
+            assert what is not None  # check_real_hardware has seen to it
+            self._teardown.enter_context(RigLock(what, f"session {session.folder.name}"))
             return None, None
         bench = Bench(order)
         session.journal.append("bench_started", order=order, about=bench.about)
@@ -77,7 +78,9 @@ class Connection:
     def open_axis(self, port: str | None) -> FocusAxis:
         """Connect the rail, and guard it."""
         self._stopper.check()
-        axis = open_axis(self._config.rail.settings(port), self._clock)
+        rail = self._config.rail
+        tally = NoCount() if self._config.simulated else PositionCount(rail.name)
+        axis = open_axis(rail.settings(port), self._clock, ByHand(self._operator, tally))
         self._teardown.callback(axis.close)
         self._teardown.callback(self._stopper.release)
         self._stopper.guard(axis)

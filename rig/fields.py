@@ -21,6 +21,7 @@ __all__ = [
     "Length",
     "LengthOrZero",
     "Magnification",
+    "PartOfTurn",
     "Pixels",
     "PositiveLength",
     "PositiveTime",
@@ -32,6 +33,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+_FINEST_PART = 50
+"""Marks round a handwheel, as micrometer heads have; without marks, quarters are what a hand can tell."""
 
 
 def _reader(parse: Callable[[object, str], T]) -> BeforeValidator:
@@ -78,6 +82,18 @@ def _marked(value: object, what: str) -> float:
     return units.parse_f_number(value, what, as_marked=True)
 
 
+def _part_of_turn(value: object, what: str) -> int:
+    """The denominator of ``"1/4"``; 1 for whole turns."""
+    part = units.parse_number(value, what, '"1/4"')
+    parts = round(1 / part) if part > 0 else 0
+    if not 1 <= parts <= _FINEST_PART or abs(parts * part - 1) > 1e-3:
+        raise UserError(
+            f'"{value}" is no part of a turn that a hand can turn; write 1, "1/2", "1/4" or down to '
+            f'"1/{_FINEST_PART}"'
+        )
+    return parts
+
+
 Length = Annotated[float, _reader(units.parse_length_mm)]
 """A length or position in mm; may be negative."""
 PositiveLength = Annotated[float, _refuse_negative(units.parse_length_mm, "1 mm", zero=False)]
@@ -108,6 +124,8 @@ PupilDistance = Annotated[float, _reader(_pupil_distance)]
 """Signed distance in mm, infinite for a telecentric lens."""
 Share = Annotated[float, _reader(_share)]
 """From 0 to under 1."""
+PartOfTurn = Annotated[int, _reader(_part_of_turn)]
+"""``"1/4"`` of a turn, as the number 4."""
 Count = Annotated[int, Field(gt=0, strict=True)]
 """A whole number above 0."""
 

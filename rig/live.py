@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from rig.errors import Interrupted
-from rig.events import Event, EventBus, FrameSaved, FrameStacked, Note
+from rig.events import Event, EventBus, FrameRejected, FrameSaved, FrameStacked, Note
 
 __all__ = ["LiveGeometry", "LiveResult", "LiveStacker"]
 
@@ -85,11 +85,15 @@ class LiveStacker:
         self._geometry, self._preview = geometry, preview
         self._frames: list[tuple[int, str, float]] = []
         self._last_saved_s = time.monotonic()
+        self._spoiled = False
         self._worker = _Worker(bus, geometry, preview)
         bus.subscribe(self)
 
     def __call__(self, event: Event) -> None:
-        """Hand a saved frame on."""
+        """Hand a saved frame on; one that is taken back afterwards has spoiled the stack so far."""
+        if isinstance(event, FrameRejected) and any(f[0] == event.index for f in self._frames):
+            self._frames = [f for f in self._frames if f[0] != event.index]
+            self._spoiled = True
         if isinstance(event, FrameSaved):
             self._last_saved_s = time.monotonic()
             self.add(event.index, Path(event.file), event.position_mm)
@@ -97,10 +101,14 @@ class LiveStacker:
     def add(self, index: int, file: Path, position_mm: float) -> None:
         """Queue a frame; never waits for the stacker."""
         self._frames.append((index, str(file), position_mm))
-        self._worker.send(("add", *self._frames[-1]))
+        if not self._spoiled:
+            self._worker.send(("add", *self._frames[-1]))
 
     def ask_for_image(self) -> None:
         """Tell the stacker that no frame comes any more; does not wait."""
+        if self._spoiled:
+            self._spoiled = False
+            self._start_over()
         self._worker.send(("finish", str(self._result)))
 
     def finish(self, stop: threading.Event) -> LiveResult | None:
@@ -120,10 +128,7 @@ class LiveStacker:
             self._bus.publish(
                 Note("the live stacker ended by itself; stacking again from the disk", "warning")
             )
-            self._worker.close()
-            self._worker = _Worker(self._bus, self._geometry, self._preview)
-            for frame in self._frames:
-                self._worker.send(("add", *frame))
+            self._start_over()
             self.ask_for_image()
             answer = self._answer(stop)
         if answer is None or "error" in answer:
@@ -139,6 +144,13 @@ class LiveStacker:
             return None
         after_s = max(0.0, self._worker.answered_s - self._last_saved_s)
         return LiveResult(seconds_after_last_frame=after_s, **answer)
+
+    def _start_over(self) -> None:
+        """A new stacker, fed from the disk."""
+        self._worker.close()
+        self._worker = _Worker(self._bus, self._geometry, self._preview)
+        for frame in self._frames:
+            self._worker.send(("add", *frame))
 
     def _answer(self, stop: threading.Event) -> dict[str, Any] | None:
         return self._worker.answer(_FINISH_S_PER_FRAME * (len(self._frames) + 1), stop)

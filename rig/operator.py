@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from rig.axes.base import Hand
+
 __all__ = ["Operator"]
 
 
-class Operator(Protocol):
-    """Is asked what no device can tell."""
+class Operator(Hand, Protocol):
+    """Is asked what no device can tell, and does by hand what no device does."""
 
     def confirm(self, question: str) -> None:
         """Ask for a yes; anything else raises UserError."""

@@ -83,6 +83,8 @@ class StackPlan(BaseModel):
         Number of positions, those of the margin included.
     margin_frames : int
         How many of them lie before the start that was asked for, and as many beyond the end.
+    open_end : bool
+        Whether the operator ends the stack (``--end ask``): these are then the most positions there can be.
     direction : {1, -1}
         1 towards the subject.
     travel_mm : float
@@ -142,6 +144,7 @@ class StackPlan(BaseModel):
     step_source: StepSource
     frames: int
     margin_frames: int = 0
+    open_end: bool = False
     direction: Literal[1, -1]
     travel_mm: float
     run_up_mm: float
@@ -208,6 +211,7 @@ def plan_stack(
     iso: int | None = None,
     measured_dof_mm: float | None = None,
     calibration: tuple[str, ...] = (),
+    open_end: bool = False,
 ) -> StackPlan:
     """Plan a stack.
 
@@ -233,6 +237,8 @@ def plan_stack(
         Depth of field as measured; it takes the place of what the optics say.
     calibration : tuple of str
         What was measured, for the record.
+    open_end : bool
+        Whether the operator says when the end is reached, at `end_mm` at the latest.
 
     Returns
     -------
@@ -266,6 +272,7 @@ def plan_stack(
         step_source=placed.source,
         frames=len(positions),
         margin_frames=spacing.margin,
+        open_end=open_end,
         direction=direction,
         travel_mm=abs(travel),
         run_up_mm=rail.run_up_mm,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -145,6 +146,7 @@ def build_plan(
     DataError
         When the frames do not fit on the disk.
     """
+    request, open_end = _end_of(config, request)
     measured = _measured(config, request, calibration, source)
     config = measured.config
     rail, capture = config.rail, config.capture
@@ -160,7 +162,12 @@ def build_plan(
             request.margin,
             request.max_frames or capture.max_frames,
         ),
-        RailGeometry(rail.steps_per_mm, *rail.limits_mm, rail.backlash_mm),
+        RailGeometry(
+            rail.steps_per_mm,
+            *rail.limits_mm,
+            rail.backlash_mm,
+            turn_mm=rail.pitch_mm if rail.by_hand else None,
+        ),
         stack_timing(config),
         optics=optics,
         view=_view(config, request),
@@ -168,9 +175,24 @@ def build_plan(
         iso=capture.iso,
         measured_dof_mm=_measured_dof(measured, config, request, optics) if dof_known else None,
         calibration=measured.notes,
+        open_end=open_end,
     )
     check_length(plan, plan_limits(config, request, disk))
     return plan
+
+
+def _end_of(config: RigConfig, request: PlanRequest) -> tuple[PlanRequest, bool]:
+    """An end that is asked of the operator: planned up to the limit towards the subject, and marked."""
+    if not math.isinf(request.end_mm):
+        return request, False
+    if not config.rail.by_hand:
+        raise UserError(
+            "--end ask is for a crank, where the person who turns it says when the farthest outline was "
+            "sharp; with a motor give a position, such as --end 32mm"
+        )
+    if request.frames is not None or request.margin:
+        raise UserError("--end ask goes on until you say so: leave out --frames and --margin, give --step")
+    return replace(request, end_mm=config.rail.limits_mm[1]), True
 
 
 def plan_limits(config: RigConfig, request: PlanRequest, disk: Room | None) -> PlanLimits:

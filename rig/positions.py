@@ -20,6 +20,7 @@ from rig.spacing import (
     step_notes,
     step_to_go_by,
 )
+from rig.turns import hand_step
 from rig.units import format_length
 
 __all__ = ["Placed", "RailGeometry", "check_limits", "place"]
@@ -37,12 +38,16 @@ class RailGeometry:
         The limits, both allowed.
     run_up_mm : float
         How far the carriage backs off before it approaches the first position.
+    turn_mm : float, optional
+        Travel of a turn of a crank: a person turns it, in equal steps of whole parts of a turn (the
+        microsteps of a crank).
     """
 
     steps_per_mm: float
     low_mm: float
     high_mm: float
     run_up_mm: float
+    turn_mm: float | None = None
 
 
 def check_limits(start_mm: float, end_mm: float, rail: RailGeometry, margin: str = "") -> None:
@@ -132,7 +137,7 @@ def place(
         )
         base = _Frames([grid.count // 2], None, largest, [note])
     else:
-        base = _from_start_to_end(grid, spacing, largest)
+        base = _from_start_to_end(grid, spacing, largest, rail.turn_mm)
     if spacing.margin:
         base = _with_margin(base, grid, spacing)
     positions, step = grid.positions_mm(base.microsteps), base.step_mm
@@ -144,7 +149,7 @@ def place(
     if step is not None:
         farthest = step if spacing.margin else min(step, grid.span_mm)
         reached = None if dof_mm is None else float(overlap_of_step(dof_mm, farthest))
-        notes = [*notes, *step_notes(step, rail.steps_per_mm, reached, spacing, wanted)]
+        notes = [*notes, *step_notes(step, rail.steps_per_mm, reached, spacing, wanted, rail.turn_mm)]
     return Placed(positions, step, source, reached, largest, tuple(notes))
 
 
@@ -171,7 +176,13 @@ class _Frames:
     notes: list[str]
 
 
-def _from_start_to_end(grid: Grid, spacing: Spacing, largest_mm: float | None) -> _Frames:
+def _from_start_to_end(
+    grid: Grid, spacing: Spacing, largest_mm: float | None, turn_mm: float | None
+) -> _Frames:
+    if turn_mm is not None and spacing.step_mm is None and spacing.frames is None and largest_mm is not None:
+        step, notes = hand_step(grid, turn_mm, largest_mm)
+        check_count(grid.intervals(step) + 1, step, spacing)
+        return _Frames(grid.stepped(step), step, step, notes)
     step, notes = step_to_go_by(grid, spacing, largest_mm)
     check_count(grid.intervals(step) + 1, step, spacing)
     if spacing.step_mm is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from rig import units
@@ -19,7 +20,7 @@ class PlanRequest:
     Parameters
     ----------
     start_mm, end_mm : float
-        First and last position.
+        First and last position; an infinite end is asked of the operator, frame by frame (``--end ask``).
     step_mm : float, optional
         None for the step that the depth of field allows (``--step auto``).
     frames : int, optional
@@ -101,7 +102,9 @@ class PlanRequest:
             raise UserError(f"--margin: {margin} is below 0; write a number of frames such as 1")
         return cls(
             start_mm=units.parse_length_mm(start, "--start", bare="accept"),
-            end_mm=units.parse_length_mm(end, "--end", bare="accept"),
+            end_mm=math.inf
+            if end.strip().lower() == "ask"
+            else units.parse_length_mm(end, "--end", bare="accept"),
             step_mm=None if step.strip().lower() == "auto" else _step(step),
             frames=frames,
             overlap=parse_overlap(overlap),

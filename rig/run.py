@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rig.axes.base import FocusAxis, PositionTrust
+from rig.axes.base import FocusAxis, HandSignal, PositionTrust
 from rig.axes.motion import Approach, Approached, travel_envelope
 from rig.cameras.base import CapturedFile, LockRequest
 from rig.clock import Clock, ScaledClock
@@ -30,6 +30,7 @@ from rig.preflight import check_frame_size, check_levels, check_room, check_trav
 from rig.runner import Runner, RunSettings
 from rig.session import RunState, Session
 from rig.simulate import bench_order
+from rig.state import PositionCount
 from rig.stopping import Stopper
 from rig.timing import critical_path_s
 
@@ -43,10 +44,12 @@ class ShootOptions:
     """What a run needs beyond plan and configuration.
 
     ``here_is_mm`` is the position at which the carriage stands when the run connects; None takes 0 for a new
-    run and asks when resuming. ``stack`` runs the stacker alongside.
+    run and asks when resuming. ``here_is_last`` takes the count of the last run, of a crank. ``stack`` runs
+    the stacker alongside.
     """
 
     here_is_mm: float | None = None
+    here_is_last: bool = False
     accept_clipping: bool = False
     stack: bool = True
 
@@ -147,7 +150,7 @@ class SessionRun:
         self._bus.publish(
             RunStarted(
                 session=str(self._session.folder),
-                frames=self._plan.frames,
+                frames=runner.state.frames,
                 frames_done=len(runner.state.saved),
                 simulated=self._config.simulated,
                 camera=f"{info.manufacturer} {info.model}",
@@ -155,7 +158,8 @@ class SessionRun:
                 predicted_s=self._plan.duration_s,
             )
         )
-        left = [p for i, p in enumerate(self._plan.positions_mm) if i not in runner.state.saved]
+        planned = self._plan.positions_mm[: runner.state.frames]
+        left = [p for i, p in enumerate(planned) if i not in runner.state.saved]
         if left:
             # The test frame has made the run-up to the first position before the run is timed.
             self._critical_path_s = critical_path_s(left, 0.0, self._plan.timing)
@@ -164,7 +168,7 @@ class SessionRun:
         live = self._live(teardown, runner) if self._options.stack else None
         shot_any = runner.state.next_index() is not None
         if shot_any:
-            self._test_frame(runner, locked)
+            self._test_frame_taken(runner, locked)
             runner.run()
         if live:
             live.ask_for_image()
@@ -185,8 +189,8 @@ class SessionRun:
 
     def _confirm(self, axis: FocusAxis, here_is_mm: float, approach: Approach) -> None:
         """On real hardware: say where the carriage is about to go, before it goes."""
-        rail, positions = self._config.rail, self._plan.positions_mm
-        saved = self._replayed().saved
+        state = self._replayed()
+        rail, positions, saved = self._config.rail, self._plan.positions_mm[: state.frames], state.saved
         left = [p for i, p in enumerate(positions) if i not in saved]
         if self._config.simulated or not left:
             return
@@ -202,7 +206,21 @@ class SessionRun:
         self._operator.confirm(
             f"{axis.name}: {begins} the first move goes to {legs}. The closest point is {closest_mm:g} mm, "
             f"{closest_mm - here_mm:+g} mm towards the subject from there. "
-            f"Positive is towards the subject (towards_subject = {rail.towards_subject!r})."
+            + (
+                self._count_says(here_mm)
+                if rail.by_hand
+                else f"Positive is towards the subject (towards_subject = {rail.towards_subject!r})."
+            )
+        )
+
+    def _count_says(self, here_mm: float) -> str:
+        """What the count of a crank says, where that is something else than assumed."""
+        counted = PositionCount(self._config.rail.name).read()
+        if counted is None or (counted.turning_to_mm is None and abs(counted.position_mm - here_mm) < 1e-6):
+            return "You turn the crank; nothing moves by itself."
+        return (
+            f"You turn the crank; nothing moves by itself. The count of the last run says {counted.text}: "
+            "--here-is last goes on from there."
         )
 
     def _lock_request(self) -> LockRequest:
@@ -220,12 +238,15 @@ class SessionRun:
         return RunSettings(
             settle_s=timing.settle_s,
             flash_interval_s=timing.flash_interval_s,
-            overlap_download=timing.overlap_download,
+            # Who turns a crank takes his time: the frame is safe before he is asked for the next turn.
+            overlap_download=timing.overlap_download and not self._config.rail.by_hand,
             return_to_start=self._config.capture.return_to_start,
         )
 
     def _live(self, teardown: ExitStack, runner: Runner) -> LiveStacker:
-        geometry = LiveGeometry(self._plan.positions_mm, self._plan.pupil_distance_mm)
+        # The middle of a stack whose end is not known is not known either.
+        pupil_mm = None if self._plan.open_end else self._plan.pupil_distance_mm
+        geometry = LiveGeometry(self._plan.positions_mm, pupil_mm)
         mark = "SIMULATED_" if self._config.simulated else ""
         preview = self._session.folder / f"{mark}preview.jpg"
         live = LiveStacker(self._bus, geometry, preview, self._result)
@@ -233,6 +254,16 @@ class SessionRun:
         for index, record in sorted(runner.state.saved.items()):
             live.add(index, self._session.folder / record.files[0].file, record.position_mm)
         return live
+
+    def _test_frame_taken(self, runner: Runner, settings: dict[str, str | None]) -> None:
+        """Take the test frame, whatever the person at a crank has to say on the way to it."""
+        while runner.state.next_index() is not None:
+            try:
+                self._test_frame(runner, settings)
+            except HandSignal as asked:
+                runner.heed(asked)
+            else:
+                return
 
     def _test_frame(self, runner: Runner, settings: dict[str, str | None]) -> None:
         """Take a frame at the start, and refuse what a whole stack would regret."""
@@ -255,7 +286,7 @@ class SessionRun:
             )
         self._check_pixels((levels.width_px, levels.height_px), begun=bool(runner.state.saved))
         size = sum(f.size_bytes for f in files)
-        left = self._plan.frames - len(runner.state.saved)
+        left = runner.state.frames - len(runner.state.saved)
         check_room(session.folder, left, size, levels.width_px * levels.height_px)
         self._bus.publish(PreflightPassed(settings, levels.clipped_fraction, levels.mean))
 
@@ -309,7 +340,7 @@ class SessionRun:
         state = runner.state if runner else self._replayed()
         done = len(state.saved)
         run_s = runner.run_s if runner else 0.0
-        event = RunFinished(reason, done, self._plan.frames, run_s, self._critical_path_s, message)
+        event = RunFinished(reason, done, state.frames, run_s, self._critical_path_s, message)
         fields: dict[str, Any] = event.as_dict()
         del fields["event"]
         try:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rig.axes.base import AxisPosition, FocusAxis
+from rig.axes.base import AxisPosition, EndOfStack, FocusAxis, HandSignal
 from rig.cameras.base import Camera, CapturedFile, Shot
 from rig.clock import Clock
 from rig.errors import CameraError, Interrupted, MotionError
@@ -112,12 +112,19 @@ class Runner:
                 while True:
                     index = self.state.next_index(frozenset({in_hand.index}) if in_hand else frozenset())
                     position = None
+                    asked: HandSignal | None = None
                     if index is not None:
-                        position = self._go(index)
+                        try:
+                            position = self._go(index)
+                        except HandSignal as signal:
+                            asked = signal
                     if in_hand is not None:
                         filed, in_hand = in_hand, None
                         self._file(filed)
                     self.run_s = self._clock.now() - started_s
+                    if asked is not None:
+                        self.heed(asked)
+                        continue
                     if self.state.next_index() != index:
                         continue  # the frame that was downloading has to be shot again first
                     if index is None:
@@ -131,6 +138,29 @@ class Runner:
                 if in_hand is not None:
                     self._file_what_is_left(in_hand)
                 raise
+
+    def heed(self, asked: HandSignal) -> None:
+        """The person at the crank ended the stack, or wants the last frame again; journaled.
+
+        Raises
+        ------
+        Interrupted
+            When the stack is to end before its first frame.
+        """
+        last = self.state.last_saved
+        if last is None and not isinstance(asked, EndOfStack):
+            return  # where it stands has been said; the first frame is still to come
+        if last is None:
+            raise Interrupted("stopped by the operator before the first frame")
+        if isinstance(asked, EndOfStack):
+            entry = self._session.journal.append("ended_here", frames=len(self.state.saved))
+            self.state = self.state.apply(entry)
+            return
+        reason = "the crank stood elsewhere than counted"
+        self._session.set_aside(last)
+        entry = self._session.journal.append("frame_rejected", index=last.index, reason=reason)
+        self.state = self.state.apply(entry)
+        self._bus.publish(FrameRejected(last.index, reason, self.state.rejected[last.index]))
 
     def expose(self, target_mm: float, directory: Path) -> tuple[CapturedFile, ...]:
         """Take one frame outside the plan, e.g. the test frame; nothing is journaled."""
@@ -215,7 +245,7 @@ class Runner:
         self._bus.publish(
             FrameSaved(
                 index=frame.index,
-                frames=len(self._positions_mm),
+                frames=self.state.frames,
                 file=str(self._session.folder / entries[0]["file"]),
                 position_mm=commanded_mm,
                 size_bytes=sum(f.size_bytes for f in files),

@@ -95,17 +95,25 @@ class RunState:
             case "frame_saved":
                 files = tuple(FrameFile(**f) for f in entry["files"])
                 record = FrameRecord(entry["index"], entry["position_mm"], files)
-                return replace(self, saved={**self.saved, record.index: record})
+                earlier = {k: v for k, v in self.saved.items() if k != record.index}
+                return replace(self, saved={**earlier, record.index: record})
             case "frame_rejected":
                 index = entry["index"]
                 saved = {k: v for k, v in self.saved.items() if k != index}
                 return replace(
                     self, saved=saved, rejected={**self.rejected, index: self.rejected.get(index, 0) + 1}
                 )
+            case "ended_here":  # the operator saw the farthest outline sharp before the plan was through
+                return replace(self, frames=entry["frames"])
             case "resumed":  # a new attempt by the operator starts with a clean slate
                 return replace(self, rejected={})
             case _:
                 return self
+
+    @property
+    def last_saved(self) -> FrameRecord | None:
+        """The frame that was saved last."""
+        return list(self.saved.values())[-1] if self.saved else None
 
     def next_index(self, in_hand: frozenset[int] = frozenset()) -> int | None:
         """The first frame that is neither saved nor in hand; None when there is nothing left to shoot."""

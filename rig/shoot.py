@@ -8,12 +8,13 @@ from pathlib import Path
 
 from rig import __version__
 from rig.config import LoadedConfig, RigConfig, config_from_table
-from rig.errors import DataError
+from rig.errors import DataError, UserError
 from rig.events import Subscriber
 from rig.journal import Entry
 from rig.plan import StackPlan
 from rig.run import Operator, Outcome, SessionRun, ShootOptions
 from rig.session import Session
+from rig.state import PositionCount
 from rig.stopping import Stopper
 
 __all__ = ["Operator", "Outcome", "ShootOptions", "Stopper", "resume", "shoot"]
@@ -66,6 +67,8 @@ def shoot(
             options={"accept_clipping": options.accept_clipping, "stack": options.stack},
         )
         here_is_mm = 0.0 if options.here_is_mm is None else options.here_is_mm
+        if options.here_is_last:
+            here_is_mm = _last_counted_mm(config)
         return SessionRun(session, config, plan, options, operator, stopper, subscribers).go(here_is_mm)
 
 
@@ -91,11 +94,16 @@ def resume(
         kept = first.get("options", {})
         options = ShootOptions(
             options.here_is_mm,
+            options.here_is_last,
             options.accept_clipping or bool(kept.get("accept_clipping")),
             stack=options.stack and bool(kept.get("stack", True)),
         )
         here_is_mm = options.here_is_mm
-        if here_is_mm is None:
+        if options.here_is_last:
+            here_is_mm = _last_counted_mm(config)
+        if here_is_mm is None and config.rail.by_hand and not config.simulated:
+            here_is_mm = _still_there_mm(config, operator)
+        elif here_is_mm is None:
             last = _last_position(session.journal.entries)
             if config.simulated:
                 here_is_mm = 0.0 if last is None else last  # the bench is set up again just so
@@ -109,6 +117,35 @@ def resume(
         return SessionRun(session, config, plan, options, operator, stopper, subscribers).go(
             here_is_mm or 0.0
         )
+
+
+def _last_counted_mm(config: RigConfig) -> float:
+    """Where the count of a crank says that it stands."""
+    if not config.rail.by_hand:
+        raise UserError("--here-is last is for a crank, whose count is kept; say a position")
+    counted = PositionCount(config.rail.name).read()
+    if counted is None:
+        raise UserError(
+            "there is no count of this crank yet: say where it stands, --here-is 0mm for instance"
+        )
+    if counted.turning_to_mm is not None:
+        raise UserError(f"the crank was last {counted.text}: say where it stands, --here-is LENGTH")
+    return counted.position_mm
+
+
+def _still_there_mm(config: RigConfig, operator: Operator) -> float:
+    """Where a crank stands that was let go of: where it was counted last, if nobody has touched it."""
+    counted = PositionCount(config.rail.name).read()
+    if counted is None or counted.turning_to_mm is not None:
+        known = "" if counted is None else f" It was last {counted.text}."
+        return operator.ask_position_mm(
+            f"The position of the crank is not known.{known} Where does it stand, counted as in the first "
+            "run?"
+        )
+    operator.confirm(
+        f"The crank was last left at {counted.text}. It goes on from there, if nobody has turned it."
+    )
+    return counted.position_mm
 
 
 def _planned(first: Entry, folder: Path) -> tuple[RigConfig, StackPlan]:

@@ -148,6 +148,8 @@ def bench_order(config: RigConfig, plan: StackPlan, start_mm: float) -> dict[str
         "rail": {
             "driver": rail.driver,
             "steps_per_mm": rail.steps_per_mm,
+            "pitch_mm": rail.pitch_mm,
+            "turn_closer": rail.turn_closer,
             "max_speed_mm_s": rail.speed_mm_s,
             "acceleration_mm_s2": rail.acceleration_mm_s2,
             "towards_subject": rail.towards_subject or "+",

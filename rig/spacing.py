@@ -8,6 +8,7 @@ from typing import Literal
 
 from rig.errors import UserError
 from rig.grid import COUNT_TOLERANCE, GRID_TOLERANCE, Grid
+from rig.turns import uneven_step_note
 from rig.units import format_length
 
 __all__ = [
@@ -171,7 +172,12 @@ def _step_of_frames(grid: Grid, frames: int) -> float:
 
 
 def step_notes(
-    step_mm: float, steps_per_mm: float, reached: float | None, spacing: Spacing, wanted: float
+    step_mm: float,
+    steps_per_mm: float,
+    reached: float | None,
+    spacing: Spacing,
+    wanted: float,
+    turn_mm: float | None = None,
 ) -> list[str]:
     """Say what is to be known of a step.
 
@@ -185,10 +191,15 @@ def step_notes(
         What was asked for.
     wanted : float
         Overlap asked for or advised.
+    turn_mm : float, optional
+        Travel of a turn, when a person turns a crank: its microsteps are parts of a turn, and even.
     """
     notes = []
     microsteps = step_mm * steps_per_mm
-    if microsteps < _FEW_MICROSTEPS * (1 - GRID_TOLERANCE):
+    uneven = None if turn_mm is None else uneven_step_note(step_mm, turn_mm, steps_per_mm)
+    if uneven:
+        notes.append(uneven)
+    elif turn_mm is None and microsteps < _FEW_MICROSTEPS * (1 - GRID_TOLERANCE):
         notes.append(
             f"a step of {format_length(step_mm)} is only {microsteps:.1f} microsteps of the rail: "
             "microsteps are uneven, so are such steps"

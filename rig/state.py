@@ -1,4 +1,4 @@
-"""What outlives a session: who holds a rig right now.
+"""What outlives a session: who holds a rig right now, and where an axis stands that cannot be asked.
 
 Two programs that drive one rail are how a lens meets a subject, so a port is held by one process at a time.
 """
@@ -6,15 +6,29 @@ Two programs that drive one rail are how a lens meets a subject, so a port is he
 from __future__ import annotations
 
 import fcntl
+import json
+import math
 import os
 import re
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
-from rig.atomic import storage_error
+from rig.atomic import storage_error, write_atomically
 from rig.errors import UserError
 
-__all__ = ["RigLock"]
+__all__ = ["Counted", "NoCount", "PositionCount", "RigLock"]
+
+
+def _state_folder(name: str) -> Path:
+    import platformdirs
+
+    return platformdirs.user_state_path("focusrig") / name
+
+
+def _file_stem(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.-]+", "_", name).strip("_")
 
 
 class RigLock:
@@ -34,11 +48,8 @@ class RigLock:
     """
 
     def __init__(self, port: str, what: str, folder: Path | None = None) -> None:
-        if folder is None:
-            import platformdirs
-
-            folder = platformdirs.user_state_path("focusrig") / "locks"
-        path = folder / (re.sub(r"[^A-Za-z0-9.-]+", "_", port).strip("_") + ".lock")
+        folder = folder or _state_folder("locks")
+        path = folder / f"{_file_stem(port)}.lock"
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -66,3 +77,81 @@ class RigLock:
         self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Where an axis was last known to stand.
+
+    ``turning_to_mm`` is set when a move had begun that nobody said was done: the axis is between the two.
+    """
+
+    position_mm: float
+    at: str
+    turning_to_mm: float | None = None
+
+    @property
+    def text(self) -> str:
+        """A sentence's end: ``6 mm (22 Nov 14:31)``."""
+        moment = datetime.fromisoformat(self.at).strftime("%d %b %H:%M")
+        if self.turning_to_mm is None:
+            return f"{self.position_mm:g} mm ({moment})"
+        ends = f"between {self.position_mm:g} mm and {self.turning_to_mm:g} mm"
+        return f"{ends}, in a turn not finished ({moment})"
+
+
+class PositionCount:
+    """The count of an axis that cannot tell where it stands, on disk after every move and before the next.
+
+    A crash in the middle of a move leaves both its ends behind, not a position that may be wrong.
+
+    Parameters
+    ----------
+    name : str
+        Of the axis; each has a file of its own.
+    folder : Path, optional
+        Where, instead of the user's state folder.
+    """
+
+    def __init__(self, name: str, folder: Path | None = None) -> None:
+        self._path = (folder or _state_folder("positions")) / f"{_file_stem(name)}.json"
+
+    def read(self) -> Counted | None:
+        """What was written last; None when there is nothing, or nothing that can be read."""
+        try:
+            fields = json.loads(self._path.read_text("utf-8"))
+            end = fields["turning_to_mm"]
+            counted = Counted(
+                float(fields["position_mm"]), str(fields["at"]), None if end is None else float(end)
+            )
+            datetime.fromisoformat(counted.at)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None  # a count that is not there is no count: the person is asked
+        return counted if math.isfinite(counted.position_mm) else None
+
+    def at(self, position_mm: float) -> None:
+        """The axis stands there."""
+        self._write(position_mm, None)
+
+    def turning(self, from_mm: float, to_mm: float) -> None:
+        """A move begins."""
+        self._write(from_mm, to_mm)
+
+    def _write(self, position_mm: float, turning_to_mm: float | None) -> None:
+        now = datetime.now().astimezone().isoformat(timespec="seconds")
+        fields = {"position_mm": position_mm, "turning_to_mm": turning_to_mm, "at": now}
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as err:
+            raise storage_error(err, self._path) from err
+        write_atomically(self._path, json.dumps(fields).encode() + b"\n")
+
+
+class NoCount:
+    """A count that nobody needs afterwards: that of a simulated axis."""
+
+    def at(self, position_mm: float) -> None:
+        """Nothing is kept."""
+
+    def turning(self, from_mm: float, to_mm: float) -> None:
+        """Nothing is kept."""

@@ -20,6 +20,7 @@ from hardware_sims.focus_drive import FocusDrive
 from hardware_sims.light import Light
 from hardware_sims.optics import SimLens
 from hardware_sims.orders import BatteryOrder, CardOrder, FocusOrder, LengthMm, OrderModel
+from hardware_sims.rails.crank import HAND_VIBRATION, CrankSimulator
 from hardware_sims.rails.grbl import GrblSimulator
 from hardware_sims.scene import Scene
 from hardware_sims.scenes import SCENES, make_scene
@@ -105,8 +106,8 @@ class Simulator(OrderModel):
         Position of the carriage at which the target is in focus; text with a unit.
     lens : LensTruth
         What the lens truly is.
-    vibration : VibrationOrder
-        How the camera rings after a stop.
+    vibration : VibrationOrder, optional
+        How the camera rings after a stop; by default as after a motor's, or after a hand at a crank.
     focus : FocusOrder, optional
         The lens's motor.
     battery : BatteryOrder
@@ -132,7 +133,7 @@ class Simulator(OrderModel):
     target: Annotated[str | None, BeforeValidator(_known_target)] = None
     target_at_mm: LengthMm = Field(0.0, alias="target_at")
     lens: LensTruth = LensTruth()
-    vibration: VibrationOrder = VibrationOrder()
+    vibration: VibrationOrder | None = None
     focus: FocusOrder | None = None
     battery: BatteryOrder = BatteryOrder()
     card: CardOrder = CardOrder()
@@ -143,7 +144,9 @@ class Simulator(OrderModel):
 class RailOrder(OrderModel):
     """The rail that is rehearsed."""
 
-    driver: Literal["grbl"] = "grbl"
+    driver: Literal["grbl", "crank"] = "grbl"
+    pitch_mm: float = Field(1.0, gt=0)
+    turn_closer: Literal["clockwise", "counter-clockwise"] = "counter-clockwise"
     steps_per_mm: float = Field(3200.0, gt=0)
     max_speed_mm_s: float = Field(2.0, gt=0)
     acceleration_mm_s2: float = Field(50.0, gt=0)
@@ -232,7 +235,7 @@ class Bench:
         drive = FocusDrive(travel, clock, sim.seed)
         carriage = Carriage(
             backlash_mm=sim.backlash_mm,
-            vibration=Vibration(**sim.vibration.model_dump()),
+            vibration=_vibration(order),
             seed=sim.seed,
             start_mm=order.rail.start_mm,
         )
@@ -254,16 +257,7 @@ class Bench:
         self._order = order
         self._open = ExitStack()
         try:
-            self.rail = GrblSimulator(
-                carriage,
-                clock,
-                steps_per_mm=order.rail.steps_per_mm,
-                max_speed_mm_s=order.rail.max_speed_mm_s,
-                acceleration_mm_s2=order.rail.acceleration_mm_s2,
-                towards_subject=order.rail.towards_subject,
-                travel_mm=(order.rail.low_mm, order.rail.high_mm),
-                start_mm=order.rail.start_mm,
-            )
+            self.rail = _rail(order.rail, carriage, clock)
             self._open.callback(self.rail.close)
             self.rail.start()
             # Only personalities with a mechanical dial know the word; without it they all turn it themselves.
@@ -303,7 +297,8 @@ class Bench:
     def ports(self) -> dict[str, Any]:
         """The answer to an order: where the devices are, and what is played."""
         sim = self._order.simulator
-        rail_port = self.rail.pty_path if sim.transport == "pty" else self.rail.tcp_url
+        on_pty = sim.transport == "pty" and self._order.rail.driver != "crank"
+        rail_port = self.rail.pty_path if on_pty else self.rail.tcp_url
         return {
             "ready": True,
             "simulated": True,
@@ -330,6 +325,30 @@ class Bench:
     def close(self) -> None:
         """Switch everything off."""
         self._open.close()
+
+
+def _vibration(order: Order) -> Vibration:
+    wanted = order.simulator.vibration
+    if wanted is None and order.rail.driver == "crank":
+        return HAND_VIBRATION
+    return Vibration(**(wanted or VibrationOrder()).model_dump())
+
+
+def _rail(order: RailOrder, carriage: Carriage, clock: SimClock) -> GrblSimulator | CrankSimulator:
+    if order.driver == "crank":
+        return CrankSimulator(
+            carriage, clock, pitch_mm=order.pitch_mm, closer=order.turn_closer, start_mm=order.start_mm
+        )
+    return GrblSimulator(
+        carriage,
+        clock,
+        steps_per_mm=order.steps_per_mm,
+        max_speed_mm_s=order.max_speed_mm_s,
+        acceleration_mm_s2=order.acceleration_mm_s2,
+        towards_subject=order.towards_subject,
+        travel_mm=(order.low_mm, order.high_mm),
+        start_mm=order.start_mm,
+    )
 
 
 def _personality(model: str | None) -> str:

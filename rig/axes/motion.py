@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from rig.axes.base import AxisLimits, AxisPosition, FocusAxis
+from rig.axes.base import AxisLimits, AxisPosition, FocusAxis, MovesAlong
 from rig.clock import Clock
 from rig.errors import LimitError
 from rig.kinematics import move_time_s
@@ -146,8 +146,12 @@ class Approached:
         self.check(legs)
         self._at_mm = None
         reached = here
-        for leg in legs:
-            reached = self._axis.move_to(leg)
+        if isinstance(self._axis, MovesAlong):
+            if legs:
+                reached = self._axis.move_along(legs)
+        else:
+            for leg in legs:
+                reached = self._axis.move_to(leg)
         self._at_mm = reached.value
         return reached
 

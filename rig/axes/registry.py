@@ -11,16 +11,47 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from rig.axes.base import AxisLimits, FocusAxis
+from rig.axes.base import AxisLimits, FocusAxis, Hand, Tally
 from rig.clock import Clock
 from rig.errors import UserError
 
-__all__ = ["AxisFactory", "RailSettings", "drivers", "open_axis"]
+__all__ = ["AxisFactory", "ByHand", "CrankSettings", "RailSettings", "drivers", "open_axis"]
 
 AxisFactory = Callable[["RailSettings", Clock], FocusAxis]
 
 _GROUP = "focusrig.axes"
-_OWN = {"grbl": "rig.axes.grbl:open_grbl"}
+_OWN = {"grbl": "rig.axes.grbl:open_grbl", "crank": "rig.axes.crank:open_crank"}
+_TURNED_BY_HAND = "crank"
+
+
+@dataclass(frozen=True)
+class CrankSettings:
+    """What is to be known of a crank.
+
+    Parameters
+    ----------
+    pitch_mm : float
+        Travel of one turn.
+    closer : {"clockwise", "counter-clockwise"}
+        The turning direction that moves the camera towards the subject.
+    parts : int
+        Parts of a turn that a hand can tell apart: 4 for quarter turns.
+    run_up_mm : float
+        How far to turn back beyond a position that was overshot: more than the play of the screw.
+    """
+
+    pitch_mm: float
+    closer: Literal["clockwise", "counter-clockwise"]
+    parts: int = 4
+    run_up_mm: float = 0.0
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """Who turns a crank, and where the count is kept."""
+
+    hand: Hand
+    tally: Tally
 
 
 @dataclass(frozen=True)
@@ -45,6 +76,8 @@ class RailSettings:
         Of a serial port.
     home_mm : float, optional
         Position at which the rail stands after the controller's own homing cycle.
+    crank : CrankSettings, optional
+        Of a rail without a motor.
     """
 
     driver: str
@@ -57,6 +90,7 @@ class RailSettings:
     towards_subject: Literal["+", "-"]
     baud: int = 115200
     home_mm: float | None = None
+    crank: CrankSettings | None = None
 
     def __post_init__(self) -> None:
         for name in ("steps_per_mm", "speed_mm_s", "acceleration_mm_s2"):
@@ -84,13 +118,18 @@ def drivers() -> dict[str, str]:
     return {**found, **_OWN}
 
 
-def open_axis(settings: RailSettings, clock: Clock) -> FocusAxis:
+def open_axis(settings: RailSettings, clock: Clock, by_hand: ByHand | None = None) -> FocusAxis:
     """Connect to the axis that the settings describe.
+
+    Parameters
+    ----------
+    by_hand : ByHand, optional
+        The person, for an axis that is turned by hand.
 
     Raises
     ------
     UserError
-        When no driver has that name.
+        When no driver has that name, or a crank has nobody to turn it.
     HardwareError
         When the device is absent or not what was expected.
     """
@@ -99,6 +138,12 @@ def open_axis(settings: RailSettings, clock: Clock) -> FocusAxis:
         raise UserError(
             f"no rail driver is called {settings.driver!r}; there are: {', '.join(sorted(known))}"
         )
+    if settings.driver == _TURNED_BY_HAND:
+        if by_hand is None:
+            raise UserError("a crank has to be turned by a person, and this command has nobody to ask")
+        from rig.axes.crank import open_crank
+
+        return open_crank(settings, clock, by_hand)
     module, _, name = known[settings.driver].partition(":")
     factory = cast(AxisFactory, getattr(importlib.import_module(module), name))
     return factory(settings, clock)

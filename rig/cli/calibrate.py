@@ -26,7 +26,6 @@ from rig.cli.shoot import (
     FolderOption,
     HereOption,
     SimulateOption,
-    Terminal,
     TimeScaleOption,
     YesOption,
     stopping,
@@ -505,6 +504,7 @@ def _run(
         return
     from rig.calibrate.task import Shooting
     from rig.cli.output import note_simulated
+    from rig.cli.terminal import Terminal
     from rig.cli.watch import RunDisplay
 
     note_simulated(task.loaded)
@@ -513,7 +513,8 @@ def _run(
 
     display = RunDisplay(Console(stderr=True, highlight=False))
     with stopping() as stopper, display:
-        shooting = Shooting(Terminal(yes=yes), stopper, [display], _mm(here_is, "--here-is"), folder)
+        operator = Terminal(yes=yes, display=display)
+        shooting = Shooting(operator, stopper, [display], _mm(here_is, "--here-is"), folder)
         result = job(replace(task, shooting=shooting))
     _report(result, task.loaded, save=save, no_save=no_save, plot=plot, as_json=as_json)
 

@@ -58,9 +58,10 @@ EndOption: TypeAlias = Annotated[
     str,
     typer.Option(
         "--end",
-        metavar="LENGTH",
+        metavar="LENGTH|ask",
         rich_help_panel=_WHERE,
-        help="Last position; nothing is shot beyond. Positive is towards the subject.",
+        help="Last position; nothing is shot beyond. Positive is towards the subject. With a crank, ask goes "
+        "on until you say that the farthest outline was sharp.",
     ),
 ]
 StepOption: TypeAlias = Annotated[

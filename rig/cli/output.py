@@ -14,6 +14,7 @@ from rig.config import LoadedConfig
 from rig.lens_plan import LensPlan
 from rig.plan import StackPlan
 from rig.sizes import format_bytes
+from rig.turns import format_turns
 from rig.units import format_duration, format_length, format_shutter
 
 __all__ = ["lens_plan_rows", "note_simulated", "plan_rows", "show_lens_plan", "show_plan"]
@@ -69,6 +70,9 @@ def plan_rows(plan: StackPlan, loaded: LoadedConfig) -> Iterator[tuple[str, str]
     frame = "" if plan.frame_width_mm is None else f", {format_length(plan.frame_width_mm)} fill the frame"
     yield from _optics_rows(plan, frame, "measured; predicted: " if plan.dof_measured else "")
     yield "step", _step_text(plan)
+    rail = loaded.config.rail
+    if rail.by_hand and plan.step_mm is not None:
+        yield "crank", f"{format_turns(plan.step_mm / rail.pitch_mm)} a frame"
     yield "frames", _frames_text(plan)
     yield "positions", _positions_text(plan)
     yield "travel", _travel_text(plan)
@@ -150,6 +154,8 @@ def _in_pixels(length_mm: float, plan: StackPlan | LensPlan) -> str:
 
 
 def _frames_text(plan: StackPlan) -> str:
+    if plan.open_end:
+        return f"at most {plan.frames}: you say when the farthest outline is sharp"
     if not plan.margin_frames:
         return str(plan.frames)
     return f"{plan.frames}, {plan.margin_frames} of them before the start and as many beyond the end"

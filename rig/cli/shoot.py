@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +33,7 @@ from rig.cli.options import (
     StartOption,
     StepOption,
 )
-from rig.errors import DataError, Interrupted, RigError, UserError
+from rig.errors import DataError, UserError
 
 if TYPE_CHECKING:
     from rig.shoot import Outcome, Stopper
@@ -43,7 +42,6 @@ __all__ = [
     "FolderOption",
     "HereOption",
     "SimulateOption",
-    "Terminal",
     "TimeScaleOption",
     "YesOption",
     "register",
@@ -67,7 +65,11 @@ FolderOption = Annotated[
 ]
 HereOption = Annotated[
     str | None,
-    typer.Option("--here-is", metavar="LENGTH", help="Position at which the carriage stands now."),
+    typer.Option(
+        "--here-is",
+        metavar="LENGTH|last",
+        help="Position at which the carriage stands now; last: where the count of a crank was left.",
+    ),
 ]
 ClippingOption = Annotated[
     bool, typer.Option("--accept-clipping", help="Shoot although over 0.5 % of the test frame is clipped.")
@@ -162,17 +164,26 @@ def shoot(
         return
     from rig import shoot as runs
     from rig.cli.output import note_simulated
+    from rig.cli.terminal import Terminal
     from rig.cli.watch import watcher
 
     note_simulated(loaded)
     options = runs.ShootOptions(
         here_is_mm=_position_mm(here_is),
+        here_is_last=here_is == "last",
         accept_clipping=accept_clipping or loaded.config.capture.accept_clipping,
         stack=stack,
     )
     with stopping() as stopper, watcher(as_json=as_json) as watch:
         outcome = runs.shoot(
-            loaded, plan, options, Terminal(yes=yes), stopper, [watch], name=name, folder=folder
+            loaded,
+            plan,
+            options,
+            Terminal(yes=yes, display=watch),
+            stopper,
+            [watch],
+            name=name,
+            folder=folder,
         )
     _report(outcome, as_json=as_json)
 
@@ -187,18 +198,22 @@ def resume(
 ) -> None:
     """Go on with a session that was stopped, crashed or lost power: shoot what is missing."""
     from rig import shoot as runs
+    from rig.cli.terminal import Terminal
     from rig.cli.watch import watcher
 
     options = runs.ShootOptions(
-        here_is_mm=_position_mm(here_is), accept_clipping=accept_clipping, stack=stack
+        here_is_mm=_position_mm(here_is),
+        here_is_last=here_is == "last",
+        accept_clipping=accept_clipping,
+        stack=stack,
     )
     with stopping() as stopper, watcher(as_json=as_json) as watch:
-        outcome = runs.resume(session, options, Terminal(yes=yes), stopper, [watch])
+        outcome = runs.resume(session, options, Terminal(yes=yes, display=watch), stopper, [watch])
     _report(outcome, as_json=as_json)
 
 
 def _position_mm(text: str | None) -> float | None:
-    if text is None:
+    if text is None or text == "last":
         return None
     from rig.units import parse_length_mm
 
@@ -231,47 +246,3 @@ def stopping() -> Iterator[Stopper]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def _asking() -> Iterator[None]:
-    """While a question waits for its answer, Ctrl-C is one: no."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    except (KeyboardInterrupt, typer.Abort) as err:
-        raise Interrupted("stopped by the operator") from err
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-class Terminal:
-    """The operator, asked on the terminal."""
-
-    def __init__(self, *, yes: bool) -> None:
-        self._yes = yes
-
-    def confirm(self, question: str) -> None:
-        """Go on at a yes only."""
-        typer.echo(question, err=True)
-        if self._yes:
-            return
-        if not sys.stdin.isatty():
-            raise UserError("nobody is at a terminal to confirm this; pass --yes when it is right")
-        with _asking():
-            if not typer.confirm("Go on?", default=False, err=True):
-                raise UserError("not confirmed; nothing was moved")
-
-    def ask_position_mm(self, question: str) -> float:
-        """Read a length; a bare number is in mm."""
-        if not sys.stdin.isatty():
-            raise UserError(f"{question} Pass --here-is LENGTH.")
-        from rig.units import parse_length_mm
-
-        while True:
-            with _asking():
-                answer = typer.prompt(question, err=True)
-            try:
-                return parse_length_mm(answer, "position", bare="accept")
-            except RigError as err:
-                typer.echo(str(err), err=True)

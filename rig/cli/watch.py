@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import Protocol
 
@@ -34,6 +36,14 @@ class Watcher(Protocol):
         """Take note of an event."""
         ...
 
+    def paused(self) -> AbstractContextManager[None]:
+        """Make room for a question."""
+        ...
+
+    def where(self) -> str:
+        """What stands before a question: which frame it is for; empty when that is not known."""
+        ...
+
     def __enter__(self) -> Watcher: ...
     def __exit__(
         self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None
@@ -52,6 +62,14 @@ class JsonLines:
         """Print the event."""
         sys.stdout.write(json.dumps(event.as_dict(), ensure_ascii=False) + "\n")
         sys.stdout.flush()
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Nothing is in the way."""
+        return nullcontext()
+
+    def where(self) -> str:
+        """Nothing; events say it."""
+        return ""
 
     def __enter__(self) -> JsonLines:
         return self
@@ -75,6 +93,7 @@ class RunDisplay:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live = console.is_terminal
+        self._saved: set[int] = set()
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -96,6 +115,28 @@ class RunDisplay:
     ) -> None:
         self._progress.stop()
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Take the bar away while something is asked, and put it back."""
+        running = self._live and self._progress.live.is_started
+        if running:
+            self._progress.stop()
+        try:
+            yield
+        finally:
+            if running:
+                self._progress.start()
+
+    def where(self) -> str:
+        """E.g. ``"frame 3 of 16: "``."""
+        task = self._progress.tasks[self._task]
+        if task.total is None:
+            return ""
+        done, total = int(task.completed), int(task.total)
+        sharp = task.fields["sharpness"]
+        judged = "" if sharp == "–" else f" (last sharpness {sharp})"
+        return f"frame {done + 1} of {total}{judged}: " if done < total else ""
+
     def __call__(self, event: Event) -> None:
         """Show what happened."""
         match event:
@@ -104,11 +145,15 @@ class RunDisplay:
             case Moved():
                 self._progress.update(self._task, position=f"{event.position_mm:.3f} mm")
             case FrameSaved():
+                self._saved.add(event.index)
                 left = f"{format_duration(event.eta_s)} left"
                 self._progress.update(self._task, advance=1, eta=left)
             case FrameStacked():
                 self._progress.update(self._task, sharpness=f"{event.sharpness:.3g}")
             case FrameRejected():
+                if event.index in self._saved:
+                    self._saved.remove(event.index)
+                    self._progress.update(self._task, advance=-1)
                 self._say(f"frame {event.index + 1} is shot again: {event.reason}", "yellow")
             case Note():
                 self._say(event.message, {"info": "", "warning": "yellow"}.get(event.level, "red"))

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from rig.axes.registry import RailSettings, drivers
+from rig.axes.registry import CrankSettings, RailSettings, drivers
 from rig.cameras.settings import CameraSettings
 from rig.errors import UserError
 from rig.fields import (
@@ -22,6 +22,7 @@ from rig.fields import (
     Length,
     LengthOrZero,
     Magnification,
+    PartOfTurn,
     Pixels,
     PositiveLength,
     PositiveTime,
@@ -36,6 +37,7 @@ from rig.optics.stops import true_stop
 from rig.optics.tables.rows import Tables
 from rig.session import DEFAULT_TEMPLATE, check_template
 from rig.spacing import MAX_FRAMES
+from rig.turns import parts_name
 from rig.units import CircleOfConfusion
 
 __all__ = [
@@ -51,6 +53,12 @@ __all__ = [
 
 CAMERA_DRIVERS = ("gphoto2",)
 """Names that ``[camera] driver`` can have."""
+
+CRANK = "crank"
+"""The driver of a rail that a person turns."""
+
+_WHOLE = 1e-6
+"""In parts of a turn: so near to a whole number is one."""
 
 
 class _Table(BaseModel):
@@ -72,9 +80,16 @@ class RailConfig(_Table):
 
     ``backlash`` is how far the carriage backs off before it approaches the first position, so that every
     position is approached from one side; it must exceed the play of the screw.
+
+    ``driver = "crank"`` is turned by hand: ``turn_closer`` is the direction that moves the camera towards the
+    subject, ``part_of_turn`` what a hand can tell apart (``"1/4"``), ``name`` what its count is kept under.
+    Its backlash is a turn unless said otherwise, and ``speed`` only predicts how long a stack takes.
     """
 
     driver: str
+    name: str = CRANK
+    turn_closer: Literal["clockwise", "counter-clockwise"] | None = None
+    part_of_turn: PartOfTurn = 4
     port: str | None = None
     baud: Count = 115200
     pitch_mm: PositiveLength = Field(alias="pitch")
@@ -100,9 +115,38 @@ class RailConfig(_Table):
             raise ValueError(f'{value[0]:g} mm is not below {value[1]:g} mm; write ["low", "high"]')
         return value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _crank_backs_off_a_turn(cls, table: Any) -> Any:
+        if isinstance(table, Mapping) and table.get("driver") == CRANK and "pitch" in table:
+            return {"backlash": table["pitch"], **table}
+        return table
+
+    @model_validator(mode="after")
+    def _crank_turns_whole_parts(self) -> RailConfig:
+        if not self.by_hand:
+            return self
+        if self.reference == "home":
+            raise ValueError('a crank finds no home position by itself; write reference = "here"')
+        parts = self.backlash_mm * self.steps_per_mm
+        if abs(parts - round(parts)) > _WHOLE:
+            part_mm = 1 / self.steps_per_mm
+            raise ValueError(
+                f"backlash = {self.backlash_mm:g} mm is no whole number of {parts_name(self.part_of_turn)} "
+                f'({part_mm:g} mm each), which is what a hand turns; write backlash = "{self.pitch_mm:g} mm"'
+            )
+        return self
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person turns it."""
+        return self.driver == CRANK
+
     @property
     def steps_per_mm(self) -> float:
-        """Microsteps of the motor per mm of travel."""
+        """Microsteps of the motor per mm of travel; of a crank, the parts of a turn that a hand turns."""
+        if self.by_hand:
+            return self.part_of_turn / self.pitch_mm
         return self.full_steps * self.microsteps / self.pitch_mm
 
     def settings(self, port: str | None = None) -> RailSettings:
@@ -120,6 +164,8 @@ class RailConfig(_Table):
             When port or direction of real hardware are not configured.
         """
         direction = self.towards_subject
+        if self.by_hand:
+            return self._crank_settings(port)
         if port is None:
             if self.port is None:
                 raise UserError('rail.port is missing: write for instance port = "/dev/ttyUSB0"')
@@ -139,6 +185,24 @@ class RailConfig(_Table):
             towards_subject=direction or "+",
             baud=self.baud,
             home_mm=self.home_position_mm if self.reference == "home" else None,
+        )
+
+    def _crank_settings(self, port: str | None) -> RailSettings:
+        if self.turn_closer is None:
+            raise UserError(
+                'rail.turn_closer is missing: write turn_closer = "counter-clockwise" or "clockwise", the '
+                "way to turn the crank, seen by whoever turns it, that moves the camera towards the subject"
+            )
+        return RailSettings(
+            driver=self.driver,
+            port=port or "",
+            steps_per_mm=self.steps_per_mm,
+            speed_mm_s=self.speed_mm_s,
+            acceleration_mm_s2=self.acceleration_mm_s2,
+            low_mm=self.limits_mm[0],
+            high_mm=self.limits_mm[1],
+            towards_subject="+",
+            crank=CrankSettings(self.pitch_mm, self.turn_closer, self.part_of_turn, self.backlash_mm),
         )
 
 
@@ -306,7 +370,11 @@ class SessionConfig(_Table):
 
 
 class RigConfig(_Table):
-    """A whole rig. ``simulator`` is handed on unread; only its ``time_scale`` concerns ``rig`` too."""
+    """A whole rig. ``simulator`` is handed on unread; only its ``time_scale`` concerns ``rig`` too.
+
+    With a crank, settling takes 2 s and the carriage stays where the stack ends, unless ``[capture]`` says
+    otherwise: a hand leaves more shake behind than a motor, and nobody is asked for thirty turns back.
+    """
 
     rail: RailConfig
     camera: CameraConfig = CameraConfig()
@@ -315,6 +383,15 @@ class RigConfig(_Table):
     session: SessionConfig = SessionConfig()
     tables: Tables = Tables()
     simulator: AnyTable | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _hands_shake(cls, table: Any) -> Any:
+        rail = table.get("rail") if isinstance(table, Mapping) else None
+        capture = table.get("capture", {}) if isinstance(table, Mapping) else None
+        if isinstance(rail, Mapping) and rail.get("driver") == CRANK and isinstance(capture, Mapping):
+            return {**table, "capture": {"settle": "2 s", "return_to_start": False, **capture}}
+        return table
 
     @field_validator("simulator")
     @classmethod

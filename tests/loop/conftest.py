@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
+import select
 import shutil
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,22 +76,41 @@ class Workshop:
         return path
 
     def start(
-        self, command: str, *args: object, covered: bool = True, **options: Any
+        self,
+        command: str,
+        *args: object,
+        covered: bool = True,
+        terminal: int | None = None,
+        env_extra: dict[str, str] | None = None,
+        **options: Any,
     ) -> subprocess.Popen[str]:
-        """Start a command; `covered` is false where the measuring itself would get in the way."""
+        """Start a command; `covered` is false where the measuring itself would get in the way.
+
+        What rigs remember of positions stays in this folder.
+        """
         env = {k: v for k, v in os.environ.items() if covered or not k.startswith("COV")}
+        env |= {"XDG_STATE_HOME": str(self.folder / "state"), **(env_extra or {})}
         process = subprocess.Popen(
             [str(_BIN / command), *map(str, args)],
             cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL if terminal is None else terminal,
+            stdout=subprocess.PIPE if terminal is None else terminal,
+            stderr=subprocess.PIPE if terminal is None else terminal,
             text=True,
-            env=env | {"COLUMNS": "200"},
+            env=env | ({"COLUMNS": "200"} if terminal is None else {}),
             **options,
         )
         self.started.append(process)
         return process
+
+    @contextmanager
+    def terminal(self, command: str, *args: object, **options: Any) -> Iterator[Terminal]:
+        """A command on a terminal of its own, with somebody at the keyboard."""
+        terminal = Terminal(self, command, *args, **options)
+        try:
+            yield terminal
+        finally:
+            terminal.close()
 
     def run(self, command: str, *args: object, timeout: float = 100, **options: Any) -> Done:
         process = self.start(command, *args, **options)
@@ -94,13 +118,21 @@ class Workshop:
         return Done(process.returncode, out, err)
 
     @contextmanager
-    def bench(self, *, shutter_s: float = 0.008) -> Iterator[dict[str, Any]]:
+    def bench(
+        self,
+        *,
+        shutter_s: float = 0.008,
+        time_scale: float = 1,
+        rail: dict[str, Any] | None = None,
+        **simulator: Any,
+    ) -> Iterator[dict[str, Any]]:
         """A bench that no rig has started: to a rig, its ports are real hardware."""
         process = subprocess.Popen(
             [sys.executable, "-m", "hardware_sims"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         order = {
-            "simulator": {"scene": "statue", "pixels": [300, 200], "time_scale": 1},
+            "simulator": {"scene": "statue", "pixels": [300, 200], "time_scale": time_scale} | simulator,
+            "rail": rail or {},
             "exposure": {"shutter_s": shutter_s, "iso": 100},
             "lens": {"f_number": 5.6},
         }
@@ -137,6 +169,76 @@ class Workshop:
                 return
             time.sleep(0.02)
         raise AssertionError(f"not {frames} frames within {seconds} s")
+
+
+class Terminal:
+    """A pseudo-terminal with a command on it: its controlling terminal, so that ^C and ^D mean what they do.
+
+    Attributes
+    ----------
+    text : str
+        All that came on the screen.
+    """
+
+    def __init__(self, workshop: Workshop, command: str, *args: object, **options: Any) -> None:
+        self._master, slave = pty.openpty()
+        self.resize(40, 200)
+        self.process = workshop.start(
+            command, *args, terminal=slave, start_new_session=True, env_extra={"TERM": "xterm"},
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0), **options,
+        )  # fmt: skip
+        os.close(slave)
+        self.text = ""
+        self._seen = 0
+
+    def expect(self, *words: str, seconds: float = 40) -> str:
+        """Wait until each of these has come on the screen since the last expectation; returns what came."""
+        deadline = time.monotonic() + seconds
+        while True:
+            fresh = self.text[self._seen :]
+            at = 0
+            for word in words:
+                found = fresh.find(word, at)
+                if found < 0:
+                    break
+                at = found + len(word)
+            else:
+                self._seen += at
+                return fresh[:at]
+            if not self._read(max(0.0, deadline - time.monotonic())):
+                raise AssertionError(f"{words} did not come; after what was expected so far: {fresh}")
+
+    def _read(self, seconds: float) -> bool:
+        if not select.select([self._master], [], [], seconds)[0]:
+            return False
+        try:
+            data = os.read(self._master, 65536)
+        except OSError:  # Linux says so when the last process has left the terminal
+            return False
+        self.text += data.decode(errors="replace")
+        return bool(data)
+
+    def type(self, keys: str) -> None:
+        os.write(self._master, keys.encode())
+
+    def resize(self, rows: int, columns: int) -> None:
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def wait(self, *, seconds: float = 25) -> int:
+        """Read to the end; returns the exit code."""
+        deadline = time.monotonic() + seconds
+        while self._read(max(0.0, deadline - time.monotonic())):
+            continue
+        try:
+            return self.process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it does not end: {self.text[self._seen - 200 :]}") from None
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        os.close(self._master)
 
 
 class Done:
