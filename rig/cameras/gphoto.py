@@ -205,6 +205,23 @@ class GPhotoCamera:
             return str(err)
         return None
 
+    def ask(self, doing: str, method: str, *arguments: Any, deadline_s: float = _CALL_S) -> Any:
+        """Have the process that owns the body do something that may be repeated after a new connection.
+
+        Parameters
+        ----------
+        doing : str
+            For the message, as in "while reading its card".
+        method : str
+            A method of `rig.cameras.gphoto_session.GPhotoSession`.
+
+        Raises
+        ------
+        CameraError
+            When it fails, the second time too.
+        """
+        return self._guarded(doing, method, *arguments, deadline_s=deadline_s)
+
     # --- the process ---
 
     def _call(self, doing: str, method: str, *arguments: Any, deadline_s: float) -> Any:
@@ -215,13 +232,13 @@ class GPhotoCamera:
         except ProcessLostError as err:
             raise LinkLostError(f"the camera on {self._port} was lost, {doing}: {err}") from err
 
-    def _guarded(self, doing: str, method: str, *arguments: Any) -> Any:
+    def _guarded(self, doing: str, method: str, *arguments: Any, deadline_s: float = _CALL_S) -> Any:
         """A call that may be repeated: once more after a new connection."""
         try:
-            return self._call(doing, method, *arguments, deadline_s=_CALL_S)
+            return self._call(doing, method, *arguments, deadline_s=deadline_s)
         except LinkLostError as err:
             self._reconnect(err)
-            return self._call(doing, method, *arguments, deadline_s=_CALL_S)
+            return self._call(doing, method, *arguments, deadline_s=deadline_s)
 
     @property
     def _port(self) -> str:

@@ -14,10 +14,11 @@ from typing import Any
 
 import gphoto2 as gp
 
+from rig.cameras import gphoto_asking as asking
 from rig.cameras.bodies import recognise
 from rig.cameras.bodies.profile import Release, ReleaseKind, SettingState
 from rig.cameras.gphoto_guards import keep_descriptor_0, peek_text, use_only_network_ports
-from rig.cameras.protocol import Connected, FetchedFile, FetchOrder
+from rig.cameras.protocol import Connected, FetchedFile, FetchOrder, StorageSpace
 from rig.cameras.sequence import file_number
 from rig.cameras.verify import BrokenImageError, check_image
 
@@ -31,6 +32,9 @@ _OTHER = "other"
 _POLL_MS = 1
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.005
 """Between polls for a file: short, since half of it is a frame's overhead; longer when it takes its time."""
+
+_FOLLOW_PAUSE_S = 0.03
+"""Between polls for a file that a person's finger will bring some time: three hundredths are not felt."""
 
 _BUSY_FIRST_S, _BUSY_LONGEST_S, _BUSY_GIVE_UP_S = 0.02, 0.5, 10.0
 """A busy body is asked again after these pauses; writing a burst to a slow card takes seconds, not more."""
@@ -96,6 +100,23 @@ class GPhotoSession:
         manufacturer, name = _said(found, "manufacturer"), _said(found, "cameramodel") or abilities_name
         self._ready_at = time.monotonic() + recognise(manufacturer, name).settle_after_connect_s
         return Connected(manufacturer, name, _said(found, "eosserialnumber", "serialnumber"), port)
+
+    @staticmethod
+    def on_usb() -> tuple[tuple[str, str], ...]:
+        """Name and port of every camera on USB; needs no connection."""
+        return asking.on_usb()
+
+    def operations(self) -> tuple[str, ...]:
+        """What libgphoto2's driver would try with this camera."""
+        return asking.operations(self._camera)
+
+    def storages(self) -> tuple[StorageSpace, ...]:
+        """The cards in the body."""
+        return asking.storages(self._camera)
+
+    def live_frame(self) -> bytes:
+        """The next frame of live view, JPEG; the first call begins live view."""
+        return asking.live_frame(self._camera)
 
     @staticmethod
     def _find(port: str | None, model: str | None) -> tuple[str, str]:
@@ -216,6 +237,17 @@ class GPhotoSession:
                 pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
         self._refuse_surplus(order, files)
         return files
+
+    def follow(self, order: FetchOrder) -> FetchedFile | None:
+        """The next file that the body tells of, whoever fired; None when none comes within the deadline."""
+        deadline = time.monotonic() + order.deadline_s
+        while True:
+            path = self._arrived.pop(0) if self._arrived else self._poll_file()
+            if path is not None:
+                return self._take(path, order, 0)
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(_FOLLOW_PAUSE_S)
 
     def leave(self) -> None:
         """Let go of the camera."""

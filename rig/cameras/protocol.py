@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Connected", "FetchOrder", "FetchedFile", "Request", "Response", "Trouble"]
+__all__ = [
+    "Connected",
+    "FetchOrder",
+    "FetchedFile",
+    "Request",
+    "Response",
+    "StorageSpace",
+    "Trouble",
+]
 
 
 @dataclass(frozen=True)
@@ -94,3 +102,12 @@ class FetchedFile:
     size_bytes: int
     sha256: str
     fields: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StorageSpace:
+    """A card in the body: its name, its size and the room left, None where the body does not say."""
+
+    label: str
+    capacity_bytes: int | None
+    free_bytes: int | None

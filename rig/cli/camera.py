@@ -1,0 +1,228 @@
+"""``rig camera …``: a body alone: what is connected, is it ready, one frame, what it sees, frames by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from rig.cli.options import ApertureOption, IsoOption, JsonOption, ShutterOption
+from rig.cli.shoot import SimulateOption, TimeScaleOption, stopping
+from rig.errors import CameraError, UserError
+
+if TYPE_CHECKING:
+    from rig.cameras.base import LockRequest
+    from rig.tether import Tether
+
+__all__ = ["register"]
+
+ConfigOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="The rig's TOML file. Else ./rig.toml, else your own, else the camera on USB.",
+    ),
+]
+PortOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--port",
+        metavar="PORT",
+        help="Where the camera is: usb:001,004 or ptpip:192.168.1.20:15740:15740.",
+    ),
+]
+WhiteBalanceOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--white-balance", metavar="NAME|KELVIN", help='As the body names it, or "5200 K".'),
+]
+FormatOption: TypeAlias = Annotated[
+    str | None, typer.Option("--format", metavar="NAME", help="Image format, as the body names it.")
+]
+OutOption: TypeAlias = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="Folder of the frames; made when it is not there.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    group = typer.Typer(
+        no_args_is_help=True,
+        help="A camera alone: what is connected, is it ready for a stack, set, look, take a frame.",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    group.command("list")(list_cameras)
+    group.command("info")(info)
+    group.command("check")(check)
+    group.command("set")(set_value)
+    group.command("shoot")(shoot)
+    group.command("watch")(watch)
+    app.add_typer(group, name="camera")
+
+
+def list_cameras(
+    addresses: Annotated[
+        list[str] | None,
+        typer.Option("--port", metavar="PORT", help="An address on the network to try; may be repeated."),
+    ] = None,
+    config: ConfigOption = None,
+    simulate: SimulateOption = False,
+    time_scale: TimeScaleOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Cameras on USB, at the configured address and at those given; exit code 3 when there is none."""
+    from rig.cameras import listing
+    from rig.cli import camera_output as output
+
+    tether = _tether(config, None, simulate=simulate, time_scale=time_scale)
+    with tether.bench() as port:
+        named = [port] if port and not port.startswith("usb:") else []
+        found = listing.list_cameras([*named, *(addresses or ())], tether.clock)
+    output.show_list(found, as_json=as_json)
+    if not any(not camera.trouble for camera in found):
+        raise CameraError("\n  ".join(["no camera was found:", *listing.WHAT_TO_CHECK]))
+
+
+def info(
+    config: ConfigOption = None,
+    port: PortOption = None,
+    settings: Annotated[
+        bool, typer.Option("--settings", help="Every setting with its value and choices, too.")
+    ] = False,
+    simulate: SimulateOption = False,
+    time_scale: TimeScaleOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Model, firmware, lens, battery, card, and what the body can be told from here; changes nothing."""
+    from rig.cameras.inquiry import inquire
+    from rig.cli import camera_output as output
+
+    with _tether(config, port, simulate=simulate, time_scale=time_scale).connect() as tethered:
+        facts = inquire(tethered.camera)
+    output.show_info(facts, settings=settings, as_json=as_json)
+
+
+def check(
+    config: ConfigOption = None,
+    port: PortOption = None,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Set what can be set, and leave it so. Else nothing is changed.")
+    ] = False,
+    shutter: ShutterOption = None,
+    aperture: ApertureOption = None,
+    iso: IsoOption = None,
+    white_balance: WhiteBalanceOption = None,
+    image_format: FormatOption = None,
+    simulate: SimulateOption = False,
+    time_scale: TimeScaleOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Everything that a stack needs of the body, with a verdict each; exit code 3 when one is refused."""
+    from rig.cameras import inquiry
+    from rig.cli import camera_output as output
+    from rig.tether import lock_request
+
+    tether = _tether(config, port, simulate=simulate, time_scale=time_scale)
+    request = lock_request(tether, _request(shutter, aperture, iso, white_balance, image_format))
+    with tether.connect() as tethered:
+        report = inquiry.check(tethered.camera, request, fix=fix)
+    output.show_check(report, fix=fix, as_json=as_json)
+    if report.refused:
+        names = ", ".join(setting.name for setting in report.refused)
+        raise CameraError(f"the camera is not ready for a stack: {names}")
+
+
+def set_value(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A setting: iso, shutterspeed, …")],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="As the body writes it: 100, 1/8, Daylight.")],
+    config: ConfigOption = None,
+    port: PortOption = None,
+    simulate: SimulateOption = False,
+    time_scale: TimeScaleOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Set one thing on the body and read it back; it stays so. A wrong value prints the choices."""
+    from rig.cameras import inquiry
+    from rig.cli import camera_output as output
+
+    with _tether(config, port, simulate=simulate, time_scale=time_scale).connect() as tethered:
+        report = inquiry.set_value(tethered.camera, name, value)
+    output.show_setting(report, as_json=as_json)
+
+
+def shoot(
+    out: OutOption = Path(),
+    config: ConfigOption = None,
+    port: PortOption = None,
+    shutter: ShutterOption = None,
+    aperture: ApertureOption = None,
+    iso: IsoOption = None,
+    white_balance: WhiteBalanceOption = None,
+    image_format: FormatOption = None,
+    exif: Annotated[bool, typer.Option("--exif", help="Print what the file says of itself, too.")] = False,
+    simulate: SimulateOption = False,
+    time_scale: TimeScaleOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take one frame without autofocus, check it, keep it, print where; the body is put back as it was."""
+    from rig import tether as tethers
+    from rig.cli import camera_output as output
+
+    tether = _tether(config, port, simulate=simulate, time_scale=time_scale)
+    request = tethers.lock_request(tether, _request(shutter, aperture, iso, white_balance, image_format))
+    with tether.connect() as tethered:
+        report, frames = tethers.shoot_one(tethered, request, out)
+    output.show_shot(report, frames, exif=exif, as_json=as_json)
+
+
+def watch(
+    out: OutOption = Path(),
+    frames: Annotated[
+        int | None, typer.Option("--frames", metavar="N", min=1, help="End after N frames.")
+    ] = None,
+    config: ConfigOption = None,
+    port: PortOption = None,
+    simulate: SimulateOption = False,
+    time_scale: TimeScaleOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fetch, check and file every frame that is fired on the body by hand, until Ctrl-C."""
+    from rig import tether as tethers
+    from rig.cli import camera_output as output
+
+    tether = _tether(config, port, simulate=simulate, time_scale=time_scale)
+    with stopping() as stopper, tether.connect() as tethered:
+        output.note(f"waiting for frames into {out}; fire on the body, end with Ctrl-C")
+        for frame in tethers.follow(tethered, out, stopped=stopper.event.is_set, frames=frames):
+            output.show_frame(frame, as_json=as_json)
+
+
+def _tether(config: Path | None, port: str | None, *, simulate: bool, time_scale: float | None) -> Tether:
+    from rig.cli.camera_output import note
+    from rig.tether import Tether
+
+    tether = Tether.find(config, port, simulate=simulate, time_scale=time_scale)
+    if tether.simulated:
+        note("SIMULATED bench", style="magenta")
+    return tether
+
+
+def _request(
+    shutter: str | None,
+    aperture: str | None,
+    iso: int | None,
+    white_balance: str | None,
+    image_format: str | None,
+) -> LockRequest:
+    from rig.cameras.base import LockRequest
+    from rig.units import parse_f_number, parse_time_s
+
+    shutter_s = None if shutter is None else parse_time_s(shutter, "--shutter", bare="accept")
+    if shutter_s is not None and not shutter_s > 0:
+        raise UserError(f'--shutter: "{shutter}" is not above 0; write a time such as 1/8s')
+    if iso is not None and iso < 1:
+        raise UserError(f"--iso: {iso} is not above 0; write a sensitivity such as 100")
+    marked = None if aperture is None else parse_f_number(aperture, "--aperture", as_marked=True)
+    return LockRequest(shutter_s, marked, iso, white_balance, image_format)
