@@ -29,6 +29,9 @@ _SECTIONS = (gp.GP_WIDGET_WINDOW, gp.GP_WIDGET_SECTION)
 _OTHER = "other"
 """The section that repeats the body's properties by number."""
 
+_IN_MEMORY = "/"
+"""The folder of pictures that were never on a card: libgphoto2 has fetched them when it tells of them."""
+
 _POLL_MS = 1
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.005
 """Between polls for a file: short, since half of it is a frame's overhead; longer when it takes its time."""
@@ -291,7 +294,7 @@ class GPhotoSession:
 
     def _forget(self, path: tuple[str, str]) -> None:
         """Drop libgphoto2's copy of a picture that was never on a card; it would stay in memory otherwise."""
-        if path[0] == "/":
+        if path[0] == _IN_MEMORY:
             with suppress(gp.GPhoto2Error):  # it is a copy only: nothing is lost when it stays
                 self._camera.file_delete(*path)
 
@@ -304,7 +307,7 @@ class GPhotoSession:
 
     def _take(self, path: tuple[str, str], order: FetchOrder, index: int) -> FetchedFile:
         try:
-            announced = self._camera.file_get_info(*path).file.size
+            announced = self._announced(path)
             # The CameraFile is kept while its bytes are used: they die with it.
             file = self._camera.file_get(*path, gp.GP_FILE_TYPE_NORMAL)
             data = memoryview(file.get_data_and_size())
@@ -314,6 +317,16 @@ class GPhotoSession:
                 data.release()
         finally:
             self._forget(path)
+
+    def _announced(self, path: tuple[str, str]) -> int | None:
+        """The size that the body named; None for a Nikon's memory, of which no record is kept."""
+        try:
+            size: int = self._camera.file_get_info(*path).file.size
+        except gp.GPhoto2Error as err:
+            if path[0] != _IN_MEMORY or err.code != gp.GP_ERROR:
+                raise
+            return None
+        return size
 
     def _refuse_surplus(self, order: FetchOrder, files: list[FetchedFile]) -> None:
         """After a lost release, a file too many means that one of them is not this release's."""
@@ -336,7 +349,7 @@ def _said(found: dict[str, SettingState], *names: str) -> str:
     return next((found[name].value or "" for name in names if name in found and found[name].value), "")
 
 
-def _write(data: bytes, announced: int, name: str, order: FetchOrder, index: int) -> FetchedFile:
+def _write(data: bytes, announced: int | None, name: str, order: FetchOrder, index: int) -> FetchedFile:
     """Check a file and put it on the disk, flushed; nothing half-written stays."""
     suffix = Path(name).suffix
     path = Path(order.directory) / f"{order.stem}{f'-{index}' if index else ''}{suffix}.part"

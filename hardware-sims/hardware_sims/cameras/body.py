@@ -253,8 +253,6 @@ class Body:
             files.append((f"{stem}.DNG", self.raw_format, picture.photo.raw))
         if picture.settings.jpeg:
             files.append((f"{stem}.JPG", JPEG, picture.photo.jpeg))
-        if self.faults.take_duplicate():
-            files += files
         return files
 
     def stored(

@@ -136,14 +136,15 @@ class CanonEos(Body):
         target = self._properties[values.CAPTURE_DESTINATION].value
         files = self.files_of(picture)
         self.note_size(files)
+        times = 2 if self.faults.take_duplicate() else 1
         for file in files:
             if target in (values.TO_CARD, values.TO_BOTH):
                 handle = self.objects.new_handle()
                 item = self.stored(picture, file, handle=handle, parent=self._folder)
                 self.objects.add(item)
-                if target == values.TO_CARD:
+                for _ in range(times if target == values.TO_CARD else 0):
                     self._events.object_added(item)
-            if target in (values.TO_HOST, values.TO_BOTH):
+            for _ in range(times if target in (values.TO_HOST, values.TO_BOTH) else 0):
                 item = self.stored(picture, file, handle=self.objects.new_handle(), storage=_MEMORY)
                 self.objects.add(item)
                 self._events.transfer_requested(item)
@@ -234,9 +235,17 @@ class CanonEos(Body):
             self.live.switch(bool(prop.value & values.ON_HOST))
         return Answer()
 
-    @operation(0x9151, 0x9152)
-    def _switch_viewfinder(self, _parameters: Sequence[int], _data: bytes) -> Answer:
-        return Answer()  # bodies that have the output device property are switched by it
+    @operation(0x9151)
+    def _start_viewfinder(self, _parameters: Sequence[int], _data: bytes) -> Answer:
+        self._change(values.OUTPUT_DEVICE, values.ON_HOST)
+        self.live.switch(on=True)
+        return Answer()
+
+    @operation(0x9152)
+    def _stop_viewfinder(self, _parameters: Sequence[int], _data: bytes) -> Answer:
+        self._change(values.OUTPUT_DEVICE, 0)
+        self.live.switch(on=False)
+        return Answer()
 
     @operation(0x9153)
     def _get_viewfinder(self, _parameters: Sequence[int], _data: bytes) -> Answer:

@@ -12,6 +12,8 @@ from hardware_sims.cameras.canon import CanonEos
 from hardware_sims.cameras.equipment import Equipment
 from hardware_sims.cameras.exposure import BodyTiming, World
 from hardware_sims.cameras.faults import Faults
+from hardware_sims.cameras.generic import GenericBody
+from hardware_sims.cameras.nikon import NikonBody
 from hardware_sims.cameras.schedule import Misbehaviour
 from hardware_sims.cameras.sony import SonyAlpha
 from hardware_sims.cameras.surroundings import Surroundings
@@ -22,6 +24,8 @@ __all__ = ["PERSONALITIES", "SimulatedCamera", "make_camera"]
 PERSONALITIES: Mapping[str, Callable[..., Body]] = {
     "canon": CanonEos,
     "canon-dslr": partial(CanonEos, model="Canon EOS 80D", mirror_um=6.0),
+    "generic": GenericBody,
+    "nikon": NikonBody,
     "sony": SonyAlpha,
     "sony-steps": partial(SonyAlpha, mode=2),
 }

@@ -124,20 +124,21 @@ class SonyAlpha(Body):
         self.note_size(files)
         target = self._properties[values.CAPTURE_TARGET].value
         late_s = self.faults.take_late_event_s()
+        times = 2 if self.faults.take_duplicate() else 1
         for file in files:
             if target in (values.TO_CARD, values.TO_BOTH):
                 handle = self.objects.new_handle()
                 self.objects.add(self.stored(picture, file, handle=handle, parent=self._folder))
-            if target in (values.TO_MEMORY, values.TO_BOTH):
+            for _ in range(times if target in (values.TO_MEMORY, values.TO_BOTH) else 0):
                 self._waiting.append(self.stored(picture, file, handle=_PICTURE, storage=_MEMORY))
         self.equipment_changed()
         if target == values.TO_CARD:
             return
         if late_s:
             self._count_memory()
-            threading.Timer(late_s, self._announce, (len(files),)).start()
+            threading.Timer(late_s, self._announce, (times * len(files),)).start()
         else:
-            self._announce(len(files))
+            self._announce(times * len(files))
             self._count_memory()
 
     def _announce(self, files: int) -> None:

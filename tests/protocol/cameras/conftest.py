@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -13,8 +16,10 @@ import cv2
 import numpy as np
 import pytest
 from hardware_sims.cameras import SimulatedCamera, make_camera
+from hardware_sims.cameras.equipment import Equipment, MountedLens
 from hardware_sims.clock import SimClock
 from hardware_sims.dng import dng
+from hardware_sims.focus_drive import FocusDrive, FocusTravel
 
 from rig.cameras.gphoto import GPhotoCamera
 from rig.cameras.registry import open_camera
@@ -135,3 +140,111 @@ def body() -> Iterator[Callable[..., CameraBench]]:
             return CameraBench(sim, world, ScaledClock(scale), stack)
 
         yield make
+
+
+@dataclass
+class WiredBody:
+    """A simulated body with libgphoto2, as it comes, connected to it."""
+
+    sim: SimulatedCamera
+    world: CountingWorld
+    clock: SimClock
+    drive: FocusDrive
+    library: Any
+    pictures: Path
+
+    def connect(self) -> None:
+        self.library.connect(self.sim.port_name)
+
+    def release(self) -> None:
+        """Release without autofocus."""
+        if self.sim.body.codes["release"] != 0x9128:
+            self.library("trigger")
+            return
+        self.library("write", "eosremoterelease", "Press Full MF")
+        self.library("write", "eosremoterelease", "Release")
+
+    def files(self, count: int, seconds: float = 3.0) -> list[tuple[str, Path]]:
+        """Names and fetched copies of the next files, as many as come within the time."""
+        found = []
+        for folder, name in self.library("files", count, seconds):
+            path = self.pictures / name
+            told = self.library("fetch", folder, name, str(path))
+            assert told["announced"] in (None, told["size"])
+            found.append((name, path))
+        return found
+
+    def shot(self, count: int = 1) -> list[tuple[str, Path]]:
+        self.release()
+        return self.files(count)
+
+    def value(self, name: str) -> Any:
+        """A configuration value past the library's cache."""
+        self.library("files", 1, 0.05)
+        return self.library("read", name)["value"]
+
+    @property
+    def extension_mm(self) -> float:
+        """Where the lens comes to rest."""
+        deadline = time.monotonic() + 5.0
+        while self.drive.is_turning():
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        return self.drive.extension_mm(self.clock.now())
+
+
+@pytest.fixture(scope="module")
+def bare_library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """libgphoto2 in one process for all the tests of a file: loading it takes longer than most of them."""
+    library = _library_module().BareLibrary(tmp_path_factory.mktemp("bare"))
+    yield library
+    library.close()
+
+
+@pytest.fixture
+def wired(bare_library: Any, tmp_path: Path) -> Iterator[Callable[..., WiredBody]]:
+    """Makes simulated bodies (arguments of `make_camera`) with a lens to drive; connects to them."""
+    with ExitStack() as stack:
+
+        def make(
+            personality: str, *, scale: float = SCALE, travel: FocusTravel | None = None, **options: Any
+        ) -> WiredBody:
+            world, clock = CountingWorld(), SimClock(scale)
+            drive = FocusDrive(travel or FocusTravel(), clock)
+            options.setdefault("equipment", Equipment(lens=MountedLens(drive=drive), live_fps=60.0))
+            options["equipment"].lens.drive = drive
+            timing = {"shutter_lag_s": LAG_S, "readout_s": READOUT_S, "processing_s": 0.05}
+            sim = stack.enter_context(make_camera(personality, world, clock, **{**timing, **options}))
+            stack.callback(bare_library.leave)
+            wired_body = WiredBody(sim, world, clock, drive, bare_library, tmp_path)
+            wired_body.connect()
+            if personality.startswith(("canon", "nikon")):  # libgphoto2 keeps this from test to test
+                bare_library("write", "capturetarget", "Internal RAM")
+            return wired_body
+
+        yield make
+
+
+@pytest.fixture
+def bare_error() -> type[Exception]:
+    """What the bare library raises."""
+    error: type[Exception] = _library_module().BareError
+    return error
+
+
+@pytest.fixture
+def new_library() -> Any:
+    """Makes bare libraries of a test's own."""
+    return _library_module().BareLibrary
+
+
+def _library_module() -> Any:
+    # Modules beside tests are not importable by name under importlib's import mode.
+    name = "tests_protocol_cameras_library"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name("library.py"))
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
