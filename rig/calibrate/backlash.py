@@ -118,9 +118,9 @@ def measure_backlash(
     )
 
 
-def _contrast(x: Array, total: Array) -> Array:
+def _contrast(x: Array, total: Array, floor: float | None = None) -> Array:
     """Contrast relative to the peak, noise floor subtracted."""
-    curve = curve_of(x, total, CONTRAST_KEPT)
+    curve = curve_of(x, total, CONTRAST_KEPT, floor)
     return np.asarray(np.sqrt(np.maximum(total - curve.floor, 0.0)) / curve.peak)
 
 
@@ -130,8 +130,10 @@ def _displacement(x: Array, first: Array, y: Array, second: Array, degree: int =
     One polynomial goes through the points of both, the second moved by b: the b that fits best needs no
     interpolation between coarse samples, and no assumption that the curve is symmetric.
     """
-    a, b = _contrast(x, first), _contrast(y, second)
     peak, moved = curve_of(x, first, CONTRAST_KEPT), curve_of(y, second, CONTRAST_KEPT)
+    # The noise is one; a curve that is displaced shows more of one side and less of its floor.
+    floor = min(peak.floor, moved.floor)
+    a, b = _contrast(x, first, floor), _contrast(y, second, floor)
     best = peak.peak_mm - moved.peak_mm
     reach = _NEAR * (peak.width_mm if math.isfinite(peak.width_mm) else float(np.ptp(x)))
     low, high = best - reach, best + reach

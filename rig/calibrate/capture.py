@@ -20,13 +20,14 @@ from rig.cameras.base import Camera, LockRequest
 from rig.clock import Clock, ScaledClock
 from rig.config import LoadedConfig
 from rig.connection import Connection
+from rig.equipment import equipped
 from rig.errors import CameraError, Interrupted, MotionError, RigError, UserError
 from rig.events import EventBus, FrameRejected, FrameSaved, Moved, Note, RunFinished, RunStarted, Subscriber
 from rig.inspect import frame_levels
 from rig.journal import read_journal
 from rig.operator import Operator
 from rig.plan import StackPlan
-from rig.preflight import check_levels, check_room, check_travel
+from rig.preflight import check_frame_size, check_levels, check_room, check_travel
 from rig.session import Session
 from rig.simulate import bench_order
 from rig.stopping import Stopper
@@ -253,6 +254,12 @@ class Capture:
             return
         levels = frame_levels(path)
         check_levels(levels, accept_clipping=self._config.capture.accept_clipping)
+        camera = equipped(self._config).camera
+        if camera.pixels is not None and not self._config.simulated:
+            size_px = (levels.width_px, levels.height_px)
+            told = check_frame_size(size_px, camera.pixels, camera.sensor_width_mm)
+            if told:
+                self._bus.publish(Note(told, "warning"))
         left = self._request.frames - 1
         check_room(self._session.folder, left, size, levels.width_px * levels.height_px)
 

@@ -194,7 +194,7 @@ def _draw_pupil(axes: Axes, measured: PupilMeasurement) -> None:
 
 def read_band(task: Task, frames: Sequence[TakenFrame], *, greys: bool = False) -> Sweep:
     """Read a sweep in the band by which the depth of field is defined."""
-    ne, sensor_mm = task.effective_f_number(), task.config.camera.sensor_width_mm
+    ne, sensor_mm = task.effective_f_number(), task.sensor_width_mm
 
     def frequency(width_px: int) -> float:
         pitch_mm = None if sensor_mm is None else sensor_mm / width_px

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_TOLERANCE_PX", "calibrate_backlash", "calibrate_settle"]
 
-_REACH, _STEPS = 1.1, 8
+_REACH, _STEPS = 1.4, 7
 """Depths of field to each side of focus, and frames in each: the flanks tell the place."""
 
 DEFAULT_TOLERANCE_PX = 0.2

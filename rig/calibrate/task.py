@@ -11,6 +11,7 @@ from rig.calibrate.capture import Capture, CaptureRequest, Focus, TakenFrame, se
 from rig.calibrate.records import FrameHash, SetUp, now
 from rig.calibrate.sweep import Region
 from rig.config import LoadedConfig, RigConfig
+from rig.equipment import equipped
 from rig.errors import DataError, LimitError, UserError
 from rig.events import Subscriber
 from rig.operator import Operator
@@ -132,6 +133,11 @@ class Task:
         optics = optical_setup(self.config, self.request, needed=False)
         return None if optics is None else optics.effective.f_number
 
+    @property
+    def sensor_width_mm(self) -> float | None:
+        """Of the sensor as configured, or as its model's name tells."""
+        return equipped(self.config).camera.sensor_width_mm
+
     def coc_px(self, pitch_mm: float | None) -> float:
         """Circle of confusion in pixels."""
         coc = self.request.coc or self.config.capture.coc
@@ -151,7 +157,7 @@ class Task:
         UserError
             When the sensor's width is not configured.
         """
-        width = self.config.camera.sensor_width_mm
+        width = self.sensor_width_mm
         if width is None:
             raise UserError("the sensor's width is not known: set sensor_width in [camera], such as 36 mm")
         return width / width_px
