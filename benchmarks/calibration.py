@@ -209,7 +209,7 @@ def _depths_of_field() -> Iterator[Row]:
                 1000.0,
                 "dof_sigma_mm",
                 ("--effective-aperture", f"{ne:.4f}"),
-                {"effective": ne, "aperture": f"{ne / 2:.4g}", "target": target, "iso": iso},
+                {"effective": ne, "target": target, "iso": iso},
             )
 
 

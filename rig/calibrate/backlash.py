@@ -26,6 +26,9 @@ _REFINED = 5
 _DEGREE = 8  # of the polynomial through a peak and its flanks
 _FLANK = 0.15  # of the peak's contrast: farther down there are side lobes
 _FEWEST_COMMON = 5
+_SHAPE_ERROR = 0.002
+"""Of the depth of field: on the bench, differences that parts of the frame and polynomials do not show."""
+
 _DRIFTED = 0.5  # of the play: what the two inward sweeps differ by, above which the value means little
 _RUN_UP_USED = 0.8
 
@@ -177,7 +180,8 @@ def _scatter(first: SidedSweep, second: SidedSweep) -> float:
         _displacement(first.positions_mm, first.total, second.positions_mm, second.total, degree)
         for degree in (_DEGREE - 2, _DEGREE, _DEGREE + 2)
     ]
-    return math.hypot(parts, float(np.std(shapes)))
+    width_mm = curve_of(first.positions_mm, first.total, CONTRAST_KEPT).width_mm
+    return math.hypot(parts, float(np.std(shapes)), _SHAPE_ERROR * width_mm)
 
 
 def _warnings(play: float, sigma: float, drift: float, run_up_mm: float | None) -> tuple[str, ...]:

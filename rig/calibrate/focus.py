@@ -26,10 +26,14 @@ def tile_size(width_px: int) -> int:
 
 
 def _ring(tile: int, frequency: float) -> Array:
-    """Weights of a tile's half spectrum: 1 within the octave around a frequency, each pair counted once."""
+    """Weights of a tile's half spectrum: the octave around a frequency, each pair counted once.
+
+    They rise with frequency, so that all frequencies of the octave count alike in a natural texture, whose
+    amplitude falls as 1/f; without that the soft end would rule, and the depth of field come out 3 % larger.
+    """
     fy, fx = np.fft.fftfreq(tile)[:, None], np.fft.rfftfreq(tile)[None, :]
-    octaves = np.abs(np.log2(np.maximum(np.hypot(fy, fx), 1e-9) / frequency))
-    inside = octaves <= 0.5
+    relative = np.hypot(fy, fx) / frequency
+    inside = relative * (np.abs(np.log2(np.maximum(relative, 1e-9))) <= 0.5)
     # Columns 0 and the last stand for themselves, the others for their mirror image too.
     twice = np.where((fx > 0) & (fx < 0.5), 2.0, 1.0)
     return np.asarray(inside * twice)

@@ -11,7 +11,7 @@ from rig.errors import DataError
 __all__ = ["Thumbnail", "check_still", "neighbour_shift", "thumbnail"]
 
 _WIDTH_PX = 512
-_MOST_PX = 1.5  # of a thumbnail that wide: a few pixels of the frame, and far above what blur does
+_MOST_PX = 2.5  # of a thumbnail that wide: half a per cent of the frame; a growing picture shifts by less
 
 Thumbnail = Array
 """A frame at reduced size, its brightness taken out; float32."""
