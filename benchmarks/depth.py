@@ -1,7 +1,8 @@
 """How right the depth index is: ``python -m benchmarks.depth [NAME...] [--width 750] [--seeds 1]``.
 
 Frames of rendered stacks (`benchmarks.stacks`) are laid on the view of the middle frame by their true
-transforms, so that nothing but the index is judged. Printed for each stack:
+transforms, so that nothing but the index is judged; the guide is made of the sharpest frame at each place,
+with its noise. Printed for each stack:
 
 - the root mean square error in slices on textured parts: detail of the truth above three times the noise,
   not within 12 px of a step of depth, not translucent, in reach of the stack;
@@ -61,14 +62,20 @@ def judge(stack: RenderedStack) -> DepthScore:
     sigma = estimate_noise(frames[stack.reference])
     tracker, window, truth = DepthTracker(sigma), Window(0, 0, width, height), stack.truth("middle") * 255
     tracker.cover(window)
+    picture, best = np.zeros((height, width, 3), np.float32), np.full((height, width), -1e9, np.float32)
+    score = np.empty((height // 2, width // 2), np.float32)
     spent = 0.0
     for index, (frame, transform) in enumerate(zip(frames, stack.transforms("middle"), strict=True)):
-        luma, reached = _laid(frame, transform, (width, height))
+        laid, reached = _laid(frame, transform, (width, height))
+        luma = half_luma(laid)
         started = time.process_time()
-        tracker.add(luma, reached, window, index)
+        tracker.add(luma, reached, window, index, score)
         spent += time.process_time() - started
+        sharp = score.repeat(2, axis=0).repeat(2, axis=1)
+        picture[sharp > best] = laid[sharp > best]
+        np.maximum(best, sharp, out=best)
     started = time.process_time()
-    found = tracker.finish(truth[:height, :width].astype(np.float32) / 255)
+    found = tracker.finish(picture / np.float32(255))
     ending = time.process_time() - started
     pixels = width * height
     return DepthScore(
@@ -82,7 +89,7 @@ def _laid(frame: Array, transform: Array, size: tuple[int, int]) -> tuple[Array,
     scaled = frame.astype(np.float32) * np.float32(255 / full_scale(frame.dtype))
     laid = cv2.warpAffine(scaled, transform[:2], size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
     inside = np.full(frame.shape[:2], 255, np.uint8)
-    return half_luma(laid), cv2.warpAffine(inside, transform[:2], size, flags=cv2.INTER_NEAREST)[::2, ::2]
+    return laid, cv2.warpAffine(inside, transform[:2], size, flags=cv2.INTER_NEAREST)[::2, ::2]
 
 
 def _errors(

@@ -122,6 +122,13 @@ class FocusMeasure:
         bright = np.log(np.maximum(cv2.blur(light, (3, 3)), 0) + np.float32(_DARK)) * np.float32(_SPILL)
         return self._wide(energy), bright
 
+    def raw(self, luma: Image) -> Image:
+        """Energy over that of noise, cell by cell, averaged over no window; float32, of the shape of
+        ``luma``, and overwritten by the next call."""
+        energy = self._energy(luma)
+        energy *= np.float32(self.norm * (1.0 + sum(share for _, share in _WIDE)))
+        return energy
+
     def release(self) -> None:
         """Give the memory of intermediate pictures back until the next frame."""
         self._scratch.release()

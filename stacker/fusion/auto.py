@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from stacker.frames import Image
-from stacker.fusion.base import DepthIndex, Fused
+from stacker.fusion.base import Fused
 from stacker.fusion.blending import Blocks, blend, compare, preference, sharpen
 from stacker.fusion.depth import Surface
 from stacker.fusion.depth_picture import depth_picture
@@ -85,9 +85,7 @@ class AutoFusion:
             self.method, self.reason = "pyramid", f"the scratch file cannot be read: {error.strerror}"
             return fused
         self.method, self.reason = _told(share)
-        seen = tracker.snapshot()
-        depth = DepthIndex.later(lambda: seen.spread(surface)).cropped(fused.extent.slices_in(canvas))
-        return Fused(fused.image, fused.reached, fused.extent, fused.shares, depth)
+        return fused
 
     def _improve(self, image: Image, surface: Surface, canvas: Window, extent: Window) -> float:
         """Blend the depth map's picture in where it is better; gives the share of it."""

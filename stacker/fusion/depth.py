@@ -11,7 +11,7 @@ import numpy as np
 from stacker.focus.measure import FocusMeasure, half_luma_of_samples
 from stacker.frames import Image
 from stacker.fusion.base import DepthIndex
-from stacker.fusion.depth_surface import confidence_of, filled, focus_width
+from stacker.fusion.depth_surface import confidence_of, filled, focus_width, reported_confidence
 from stacker.fusion.history import History
 from stacker.fusion.stages import Stages, choose_stages
 from stacker.fusion.window import Window
@@ -34,7 +34,8 @@ class Surface:
     index : ndarray of float32, shape (h, w)
         Index of the sharpest frame, between frames where it lies between them.
     confidence : ndarray of float32, shape (h, w)
-        0 (a guess from the surroundings) to 1.
+        0 (a guess from the surroundings) to 1: what pictures are chosen by. What is reported is
+        `stacker.fusion.depth_surface.reported_confidence`.
     peak : ndarray of float32, shape (h, w)
         Logarithm of 1 + the largest energy of detail over that of noise.
     focus_width : float
@@ -176,24 +177,65 @@ class DepthTracker:
         confidence[unseen] = 0
         return Surface(index, confidence, peak, focus_width(peak, variance, _CLEAR))
 
+    def later(self, image: Image, extent: Window) -> DepthIndex:
+        """The same as `finish` of what is known now, made when it is first looked at.
+
+        Parameters
+        ----------
+        image : ndarray, shape (H, W, 3)
+            The fused picture: the guide.
+        extent : Window
+            What it covers, and the index will; within the extent here.
+        """
+        canvas, seen = self.extent, self.snapshot()
+        assert canvas is not None, "add() comes first"
+        above, left = extent.y - canvas.y, extent.x - canvas.x
+        beyond = above, canvas.bottom - extent.bottom, left, canvas.right - extent.right
+
+        def make() -> DepthIndex:
+            return seen.finish(cv2.copyMakeBorder(image, *beyond, cv2.BORDER_REPLICATE))
+
+        return DepthIndex.later(make).cropped(extent.slices_in(canvas))
+
     def finish(self, guide: Image | None = None) -> DepthIndex:
         """Which frame is the sharpest at each pixel of the extent; more may be added afterwards.
 
         Parameters
         ----------
         guide : ndarray, shape (H, W, 3), optional
-            The fused picture over the extent, in any type: what is filled follows its edges.
+            The fused picture over the extent, in any type: what is filled follows its edges, and what has
+            detail of its own in it is believed.
         """
-        return self.spread(self.surface(None if guide is None else half_luma_of_samples(guide)))
+        luma = None if guide is None else half_luma_of_samples(guide)
+        return self.spread(self.surface(luma), luma)
 
-    def spread(self, surface: Surface) -> DepthIndex:
-        """A surface at full resolution."""
+    def spread(self, surface: Surface, guide: Image | None = None) -> DepthIndex:
+        """A surface at full resolution, with the confidence that is reported.
+
+        Parameters
+        ----------
+        surface : Surface
+            Of `surface`.
+        guide : ndarray of float32, shape (h, w), optional
+            As there: what has detail of its own in it is believed. Without one the frames' energy has to do,
+            into which that of strong edges around has leaked.
+        """
         assert self.extent is not None, "add() comes first"
         size = (self.extent.width, self.extent.height)
         index = cv2.resize(surface.index, size, interpolation=cv2.INTER_LINEAR)
-        confidence = cv2.resize(surface.confidence, size, interpolation=cv2.INTER_LINEAR)
+        confidence = cv2.resize(self._reported(surface, guide), size, interpolation=cv2.INTER_LINEAR)
         unseen = self.unseen
         if unseen.any():
             outside = cv2.resize(unseen, size, interpolation=cv2.INTER_NEAREST) > 0
             index[outside], confidence[outside] = np.nan, 0
         return DepthIndex(index, confidence)
+
+    def _reported(self, surface: Surface, guide: Image | None) -> Image:
+        _, mean, variance, peak = self._history.planes
+        unseen = ~self._history.seen
+        measured = confidence_of(mean, variance, peak)
+        measured[unseen] = 0
+        detail = np.expm1(peak) if guide is None else self._measure.raw(guide)
+        confidence = reported_confidence(surface.index, mean, measured, detail, surface.focus_width)
+        confidence[unseen] = 0
+        return confidence

@@ -10,7 +10,7 @@ import numpy as np
 
 from stacker.focus.measure import LUMA, half_luma
 from stacker.frames import Image
-from stacker.fusion.base import Fused
+from stacker.fusion.base import DepthIndex, Fused
 from stacker.fusion.depth import DepthTracker
 from stacker.fusion.depth_choice import Choice, glitter_of_cells
 from stacker.fusion.placing import Placed, place
@@ -76,11 +76,12 @@ class DepthMapFusion:
     def finish(self) -> Fused:
         """The picture of all frames so far, each looked at again; see `stacker.fusion.base.Fusion`."""
         extent = self._require_frames()
-        surface = self._depth.surface(self._sketch.luma())
+        guide = self._sketch.luma()
+        surface = self._depth.surface(guide)
         mean = SoftMean()
         mean.cover(extent)
         rows, columns = surface.index.shape
-        near_highlights = glitter_of_cells(glitter(self._sketch.luma()))
+        near_highlights = glitter_of_cells(glitter(guide))
         choice = Choice.of(surface, near_highlights, (0, rows), (0, columns))
         for index in sorted(self._added):
             window, placed = self._placed(self._look_again(index), *self._added[index])
@@ -89,10 +90,10 @@ class DepthMapFusion:
             here = choice.part(window.slices_in(extent, CELL_PX))
             mean.add(placed, here.log_weight(index, self._depth.score(luma), bright), window)
         image, reached = mean.picture(self._dtype), mean.reached > 0
-        # Let go of what is large before the depth is spread to every pixel.
-        del mean, choice
         self._scratch = Scratch()
-        return Fused(image, reached, extent, self._depth.shares(), self._depth.spread(surface))
+        seen = self._depth.snapshot()
+        depth = DepthIndex.later(lambda: seen.spread(surface, guide))
+        return Fused(image, reached, extent, self._depth.shares(), depth)
 
     def _placed(self, pixels: Image, transform: Matrix, levels: Levels) -> tuple[Window, Placed]:
         window = window_of(transform, self._size).aligned(CELL_PX)

@@ -11,7 +11,7 @@ import numpy as np
 
 from stacker.frames import Image, full_scale
 from stacker.fusion.bands import Bands, Gate, grown, level_windows, pyramid_levels
-from stacker.fusion.base import DepthIndex, Fused
+from stacker.fusion.base import Fused
 from stacker.fusion.burnt import burnt_cells
 from stacker.fusion.depth import DepthTracker
 from stacker.fusion.depth_choice import glitter_of_cells
@@ -179,9 +179,8 @@ class PyramidFusion:
         """The picture of all frames so far; see `stacker.fusion.base.Fusion`."""
         self._release()
         image = self._picture()
-        return Fused(
-            image, self._reached(self._reach, 1), self._reach, self._depth.shares(), self._depth_index()
-        )
+        depth = self._depth.later(image, self._reach)
+        return Fused(image, self._reached(self._reach, 1), self._reach, self._depth.shares(), depth)
 
     def _picture(self) -> Image:
         """The picture of all frames so far, over what they reach."""
@@ -195,11 +194,6 @@ class PyramidFusion:
             half, self._bands.finest, self._code, sides, self._source, self.crisp, corner, image
         )
         return image
-
-    def _depth_index(self) -> DepthIndex:
-        assert self._depth.extent is not None
-        depth = DepthIndex.later(self._depth.snapshot().finish)
-        return depth.cropped(self._reach.slices_in(self._depth.extent))
 
     def _release(self) -> None:
         """Give the memory of intermediate pictures back until the next frame."""

@@ -70,7 +70,8 @@ class WeightedFusion:
         extent = self._require_frames()
         self._scratch = Scratch()  # what it holds is as large as the picture and not needed here
         image = self._mean.picture(self._dtype)
-        return Fused(image, self._mean.reached > 0, extent, self._depth.shares(), self._depth.finish(image))
+        depth = self._depth.later(image, extent)
+        return Fused(image, self._mean.reached > 0, extent, self._depth.shares(), depth)
 
     def _require_frames(self) -> Window:
         assert self._mean.extent is not None, "add() comes first"
