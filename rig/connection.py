@@ -131,8 +131,9 @@ class Connection:
         """
         self._teardown.callback(camera.restore)
         report = lock_exposure(camera, request)
-        for setting in report.to_ask:
-            question = f"The camera cannot tell its {setting.name}: {setting.message}"
+        if report.to_ask:
+            told = "; ".join(f"{setting.name}: {setting.message}" for setting in report.to_ask)
+            question = f"The camera cannot tell everything. Is this so? {told}"
             if not self._config.simulated:
                 self._operator.confirm(question)
             else:

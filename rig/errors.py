@@ -11,6 +11,7 @@ __all__ = [
     "Interrupted",
     "LimitError",
     "MotionError",
+    "OperatorNeededError",
     "PositionUnknownError",
     "RigError",
     "UserError",
@@ -63,6 +64,10 @@ class PositionUnknownError(HardwareError):
 
 class CameraError(HardwareError):
     """A camera is absent, refused a setting, or lost a frame."""
+
+
+class OperatorNeededError(CameraError):
+    """Trying again is of no use: somebody has to do something at the camera. The run can be resumed then."""
 
 
 class DataError(RigError):

@@ -15,7 +15,7 @@ from typing import Any
 
 from rig.axes.base import FocusAxis, HandSignal, PositionTrust
 from rig.axes.motion import Approach, Approached, travel_envelope
-from rig.cameras.base import CapturedFile, LockRequest
+from rig.cameras.base import CameraHealth, CapturedFile, LockRequest
 from rig.clock import Clock, ScaledClock
 from rig.config import RigConfig
 from rig.connection import Connection
@@ -32,6 +32,7 @@ from rig.session import RunState, Session
 from rig.simulate import bench_order
 from rig.state import PositionCount
 from rig.stopping import Stopper
+from rig.supplies import SupplyWatch
 from rig.timing import critical_path_s
 
 __all__ = ["Operator", "Outcome", "SessionRun", "ShootOptions"]
@@ -168,7 +169,7 @@ class SessionRun:
         live = self._live(teardown, runner) if self._options.stack else None
         shot_any = runner.state.next_index() is not None
         if shot_any:
-            self._test_frame_taken(runner, locked)
+            self._test_frame_taken(runner, locked, camera.health())
             runner.run()
         if live:
             live.ask_for_image()
@@ -231,6 +232,9 @@ class SessionRun:
             iso=self._plan.iso,
             white_balance=capture.white_balance,
             image_format=capture.image_format,
+            keep_on_card=self._config.camera.keep_on_card,
+            flash=capture.flash,
+            flash_sync_s=capture.flash_sync_s,
         )
 
     def _run_settings(self) -> RunSettings:
@@ -241,6 +245,7 @@ class SessionRun:
             # Who turns a crank takes his time: the frame is safe before he is asked for the next turn.
             overlap_download=timing.overlap_download and not self._config.rail.by_hand,
             return_to_start=self._config.capture.return_to_start,
+            keeps_on_card=self._config.camera.keep_on_card,
         )
 
     def _live(self, teardown: ExitStack, runner: Runner) -> LiveStacker:
@@ -255,26 +260,31 @@ class SessionRun:
             live.add(index, self._session.folder / record.files[0].file, record.position_mm)
         return live
 
-    def _test_frame_taken(self, runner: Runner, settings: dict[str, str | None]) -> None:
+    def _test_frame_taken(
+        self, runner: Runner, settings: dict[str, str | None], health: CameraHealth
+    ) -> None:
         """Take the test frame, whatever the person at a crank has to say on the way to it."""
         while runner.state.next_index() is not None:
             try:
-                self._test_frame(runner, settings)
+                self._test_frame(runner, settings, health)
             except HandSignal as asked:
                 runner.heed(asked)
             else:
                 return
 
-    def _test_frame(self, runner: Runner, settings: dict[str, str | None]) -> None:
+    def _test_frame(self, runner: Runner, settings: dict[str, str | None], health: CameraHealth) -> None:
         """Take a frame at the start, and refuse what a whole stack would regret."""
         session = self._session
         index = runner.state.next_index()
         assert index is not None
+        watch = SupplyWatch(self._bus, keeps_on_card=self._config.camera.keep_on_card)
+        watch.check(health, self._plan.frames - len(runner.state.saved))
+        self._warm_up(runner, self._plan.positions_mm[index])
         files = runner.expose(self._plan.positions_mm[index], session.incoming)
         if Path(files[0].camera_name).suffix.lower() not in _READABLE:
             raise UserError(
-                f"the camera sends {files[0].camera_name} first, which cannot be checked or stacked yet: "
-                "set it to JPEG"
+                f"the camera sends only {files[0].camera_name}: RAW alone can be neither checked nor stacked "
+                'yet. Write image_format = "RAW+JPEG" in [capture]: the JPEG is stacked, the RAW is kept'
             )
         levels = frame_levels(files[0].path)
         try:
@@ -289,6 +299,15 @@ class SessionRun:
         left = runner.state.frames - len(runner.state.saved)
         check_room(session.folder, left, size, levels.width_px * levels.height_px)
         self._bus.publish(PreflightPassed(settings, levels.clipped_fraction, levels.mean))
+
+    def _warm_up(self, runner: Runner, position_mm: float) -> None:
+        """Fire frames that nobody keeps, until lamps and flashes are steady."""
+        frames = self._config.capture.warm_up_frames
+        for _ in range(frames):
+            for file in runner.expose(position_mm, self._session.incoming):
+                file.path.unlink()
+        if frames:
+            self._session.journal.append("warmed_up", frames=frames)
 
     def _check_pixels(self, frame_px: tuple[int, int], *, begun: bool) -> None:
         """The plan counts in pixels: those of the frames must be those configured."""

@@ -21,9 +21,10 @@ from typing import Any
 from rig.axes.base import AxisPosition, EndOfStack, FocusAxis, HandSignal
 from rig.cameras.base import Camera, CapturedFile, Shot
 from rig.clock import Clock
-from rig.errors import CameraError, Interrupted, MotionError
+from rig.errors import CameraError, Interrupted, MotionError, OperatorNeededError
 from rig.events import EventBus, FrameRejected, FrameSaved, Moved, Note
 from rig.session import Session
+from rig.supplies import SupplyWatch
 
 __all__ = ["RunSettings", "Runner"]
 
@@ -33,7 +34,7 @@ class RunSettings:
     """How frames are taken.
 
     ``flash_interval_s`` is None without a flash. ``attempts`` is how often one frame is fired before the run
-    gives up on it.
+    gives up on it. With ``keeps_on_card`` the card has to have room for every frame.
     """
 
     settle_s: float = 1.0
@@ -41,6 +42,7 @@ class RunSettings:
     overlap_download: bool = True
     return_to_start: bool = True
     attempts: int = 3
+    keeps_on_card: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ class Runner:
         self._axis, self._camera, self._approach = axis, camera, approach
         self._session, self._bus, self._clock = session, bus, clock
         self._settings, self._stop = settings, stop
+        self._supplies = SupplyWatch(bus, keeps_on_card=settings.keeps_on_card)
         self._last_fired_s: float | None = None
         self.state = session.state(len(positions_mm))
         self.run_s = 0.0
@@ -165,7 +168,14 @@ class Runner:
     def expose(self, target_mm: float, directory: Path) -> tuple[CapturedFile, ...]:
         """Take one frame outside the plan, e.g. the test frame; nothing is journaled."""
         self._move(target_mm)
-        return self._camera.collect(self._release(), directory)
+        for attempt in range(1, self._settings.attempts + 1):
+            try:
+                return self._camera.collect(self._release(), directory)
+            except CameraError as err:
+                if attempt == self._settings.attempts or isinstance(err, OperatorNeededError):
+                    raise
+                self._bus.publish(Note(f"{err}; trying again", "warning"))
+        raise AssertionError("a run makes at least one attempt")
 
     def _move(self, target_mm: float) -> AxisPosition:
         self._check_stop()
@@ -252,6 +262,7 @@ class Runner:
                 eta_s=self._eta.after_one_more(),
             )
         )
+        self._supplies.look(self._camera.health(), len(self._positions_mm) - len(self.state.saved))
 
     def _file_what_is_left(self, frame: _InHand) -> None:
         """File the frame in hand although the run is ending; its own failure must not hide the reason."""
@@ -265,6 +276,8 @@ class Runner:
         self.state = self.state.apply(entry)
         attempt = self.state.rejected[index]
         self._bus.publish(FrameRejected(index, reason, attempt))
+        if isinstance(err, OperatorNeededError):
+            raise err
         if attempt >= self._settings.attempts:
             raise CameraError(f"frame {index + 1} failed {attempt} times, last: {reason}") from err
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 __all__ = [
     "Camera",
+    "CameraHealth",
     "CameraInfo",
     "CapturedFile",
     "LockReport",
@@ -17,6 +18,10 @@ __all__ = [
     "SettingVerdict",
     "Shot",
 ]
+
+
+_LOW_PERCENT = 5.0
+"""What "Low" stands for: bodies blink then, and switch off within minutes."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +38,42 @@ class CameraInfo:
 
 
 @dataclass(frozen=True)
+class CameraHealth:
+    """What runs out in a body.
+
+    Parameters
+    ----------
+    battery : str or None
+        As the body writes it, e.g. ``"88%"`` or ``"Low"``; None when it does not say.
+    battery_percent : float or None
+        The number in it; a body that says "Low" has a few percent.
+    shots_left : int or None
+        Frames that fit on the card; bodies tell it while they write there.
+    """
+
+    battery: str | None = None
+    battery_percent: float | None = None
+    shots_left: int | None = None
+
+    @classmethod
+    def told(cls, battery: str | None, shots_left: str | None) -> CameraHealth:
+        """From what the body's entries say."""
+        text = (battery or "").strip().lower()
+        number = text.removesuffix("%").strip()
+        percent = _LOW_PERCENT if text == "low" else float(number) if number.isdigit() else None
+        left = (shots_left or "").strip()
+        return cls(battery or None, percent, int(left) if left.isdigit() else None)
+
+
+@dataclass(frozen=True)
 class LockRequest:
     """The settings that must not change between frames. ``None`` means: keep what is set, but fixed.
 
     ``aperture`` is the marked f-number; None also stands for a lens without electronic aperture.
+    ``shutter_s`` beyond the body's longest time is exposed by bulb.
     ``white_balance`` is a name as the body offers it (``"Daylight"``) or ``"5200 K"``.
+    ``keep_on_card`` has the frames on the body's card too. ``flash`` says that a flash lights the frames: a
+    silent shutter and times under ``flash_sync_s`` are refused then.
     """
 
     shutter_s: float | None = None
@@ -45,6 +81,9 @@ class LockRequest:
     iso: int | None = None
     white_balance: str | None = None
     image_format: str | None = None
+    keep_on_card: bool = False
+    flash: bool = False
+    flash_sync_s: float = 1 / 160  # the slowest sync time of current full-frame bodies
 
 
 class SettingVerdict(Enum):
@@ -70,13 +109,17 @@ class SettingReport:
 
 @dataclass(frozen=True)
 class LockReport:
-    """Everything that preflight looked at, and the exposure that is now in force."""
+    """Everything that preflight looked at, and the exposure that is now in force.
+
+    ``bulb`` says that the shutter is held open for ``shutter_s`` by us and not timed by the body.
+    """
 
     settings: tuple[SettingReport, ...]
     shutter_s: float | None
     aperture: float | None
     iso: int | None
     white_balance: str | None
+    bulb: bool = False
 
     @property
     def refused(self) -> tuple[SettingReport, ...]:
@@ -123,6 +166,10 @@ class Camera(Protocol):
 
     def lock(self, request: LockRequest) -> LockReport:
         """Make everything manual and fixed; set, read back past the library's cache, report."""
+        ...
+
+    def health(self) -> CameraHealth:
+        """What is left of battery and card, as last seen; asks nothing of the body."""
         ...
 
     def fire(self) -> Shot:

@@ -9,17 +9,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from rig.cameras.base import CameraInfo, CapturedFile, LockReport, LockRequest, Shot
+from rig.cameras.base import CameraHealth, CameraInfo, CapturedFile, LockReport, LockRequest, Shot
 from rig.cameras.bodies import BodyProfile, recognise
 from rig.cameras.bodies.profile import SettingState
 from rig.cameras.camera_process import CallFailedError, CameraProcess, ProcessLostError
+from rig.cameras.judging import FrameJudge, strayed
 from rig.cameras.locking import Locker
 from rig.cameras.messages import LinkLostError, explain, explain_connecting
-from rig.cameras.protocol import Connected, FetchedFile, FetchOrder
-from rig.cameras.sequence import FileSequence
+from rig.cameras.protocol import Connected, Fetched, FetchOrder
 from rig.cameras.settings import CameraSettings
 from rig.clock import Clock
-from rig.errors import CameraError
+from rig.errors import CameraError, OperatorNeededError
 
 __all__ = ["GPhotoCamera"]
 
@@ -31,7 +31,8 @@ _RELEASE_S = 45.0
 _LEAVE_S = 5.0
 _AFTER_RECONNECT_S = 5.0
 """A picture that survived a broken connection is there at once; one that did not never comes."""
-_RECONNECT_PAUSES_S = (0.0, 1.0, 3.0)
+_RECONNECT_PAUSES_S = (0.0, 1.0, 3.0, 6.0)
+"""Real seconds before each attempt: a body that restarts is back after some ten."""
 _SURPLUS_S = 2.0
 """After a lost release, so long a late file is looked for beside this release's."""
 
@@ -59,7 +60,8 @@ class GPhotoCamera:
         self._profile = recognise(self._connected.manufacturer, self._connected.model)
         self._locker = Locker(self, self._profile)
         self._report: LockReport | None = None
-        self._sequence = FileSequence()
+        self._judge = FrameJudge()
+        self._health, self._keeps = CameraHealth(), False
         self._pending: Shot | None = None
         self._shots = 0
         self._closed = False
@@ -78,6 +80,8 @@ class GPhotoCamera:
         """Who is connected."""
         states = self._guarded("reading its configuration", "read_all")
         battery = next((s.value for s in states.values() if s.label == "Battery Level"), None)
+        shots = states.get(self._profile.shots_left)
+        self._health = CameraHealth.told(battery, shots.value if shots else None)
         lens = next((states[name].value for name in self._profile.lens if name in states), None)
         found = self._connected
         return CameraInfo(
@@ -97,7 +101,13 @@ class GPhotoCamera:
         except LinkLostError as err:
             self._replace_process(err)
             self._report = self._locker.lock(request)
+        self._judge.times.forget()
+        self._keeps = request.keep_on_card
         return self._report
+
+    def health(self) -> CameraHealth:
+        """What is left of battery and card, as last seen: when described, and with every frame."""
+        return self._health
 
     def fire(self) -> Shot:
         """Release the shutter without autofocus; return when the exposure is surely over.
@@ -117,16 +127,28 @@ class GPhotoCamera:
             raise CameraError(
                 f"shot {self._pending.number} was not collected: bodies drop pending files at a release"
             )
+        bulb = self._report is not None and self._report.bulb
+        hold_s = shutter_s / self._clock.scale if bulb else 0.0
+        fired_wall = datetime.now().astimezone()
         try:
-            self._call("firing", "release", self._profile.release, deadline_s=_RELEASE_S)
+            self._call(
+                "firing",
+                "release",
+                self._profile.release,
+                hold_s,
+                self._keeps,
+                deadline_s=_RELEASE_S + hold_s,
+            )
         except LinkLostError as err:
-            self._sequence.lost()  # it may have fired all the same
+            self._judge.sequence.lost()  # it may have fired all the same
             self._reconnect(err)
             raise CameraError(f"{err}; connected again, but this frame was not taken") from err
         self._shots += 1
-        now = datetime.now().astimezone().isoformat(timespec="milliseconds")
-        self._pending = Shot(self._shots, self._clock.now(), now)
-        self._clock.sleep(self._settings.shutter_lag_s + shutter_s + self._settings.readout_s)
+        now_s = self._clock.now()
+        fired_s = now_s - (shutter_s if bulb else 0.0)
+        self._pending = Shot(self._shots, fired_s, fired_wall.isoformat(timespec="milliseconds"))
+        exposing_s = 0.0 if bulb else shutter_s
+        self._clock.sleep(self._settings.shutter_lag_s + exposing_s + self._settings.readout_s)
         return self._pending
 
     def collect(self, shot: Shot, directory: Path) -> tuple[CapturedFile, ...]:
@@ -142,14 +164,50 @@ class GPhotoCamera:
         if self._pending != shot:
             raise CameraError(f"shot {shot.number} is not the one that waits to be collected")
         try:
-            files = self._fetch(shot, directory)
+            fetched = self._fetch(shot, directory)
+            try:
+                self._check(shot, fetched)
+            except BaseException:
+                for file in fetched.files:
+                    Path(file.path).unlink(missing_ok=True)
+                raise
         finally:
             self._pending = None
         fields = self._fields()
+        taken_at = fetched.files[0].exif.taken_at
+        if taken_at is not None:
+            fields["taken_at"] = taken_at.isoformat(timespec="milliseconds")
         return tuple(
-            CapturedFile(Path(f.path), f.camera_name, f.size_bytes, f.sha256, {**fields, **f.fields})
-            for f in files
+            CapturedFile(Path(f.path), f.camera_name, f.size_bytes, f.sha256, fields) for f in fetched.files
         )
+
+    def _check(self, shot: Shot, fetched: Fetched) -> None:
+        """Refuse a frame that is not this release's, or was not taken as locked.
+
+        Raises
+        ------
+        CameraError
+            When it has to be shot again, on a body that is as locked again.
+        OperatorNeededError
+            When the body cannot be brought back from here.
+        """
+        self._judge.identify(shot, fetched)
+        profile, watched = self._profile, fetched.watched
+        if profile.battery in watched or profile.shots_left in watched:
+            self._health = CameraHealth.told(watched.get(profile.battery), watched.get(profile.shots_left))
+        if self._report is None:
+            return
+        raw_only = profile.is_raw_only(self._locker.image_format)
+        wrong = strayed(fetched, self._report, self._locker.held, raw_only=raw_only)
+        if not wrong:
+            return
+        told = f"{fetched.files[0].camera_name} was not taken as locked: {'; '.join(wrong)}"
+        left = self._locker.hold_again()
+        if left:
+            raise OperatorNeededError(
+                f"{told}. It cannot be set from here ({'; '.join(left)}): set it on the camera, then go on"
+            )
+        raise CameraError(f"{told}. The camera is as locked again, and the frame has to be shot again")
 
     def restore(self) -> None:
         """Put back the settings that `lock` changed.
@@ -273,54 +331,56 @@ class GPhotoCamera:
                 failure = err
                 continue
             if (found.model, found.serial) != (self._connected.model, self._connected.serial):
-                raise CameraError(f"another camera answers on {self._port} now: {found.model} {found.serial}")
+                raise OperatorNeededError(
+                    f"another camera answers on {self._port} now: {found.model} {found.serial}"
+                )
             return
-        raise CameraError(f"{cause}; connecting again failed: {failure}") from cause
+        charge = f" Its battery was last at {self._health.battery}." if self._health.battery else ""
+        raise OperatorNeededError(f"{cause}; connecting again failed: {failure}.{charge}") from cause
 
     def _reconnect(self, cause: Exception) -> None:
         """Connect again and bring the body back to the locked state."""
         self._replace_process(cause)
         changed = self._locker.hold_again()
         if changed:
-            raise CameraError(f"{cause}; after connecting again {'; '.join(changed)}") from cause
+            raise OperatorNeededError(f"{cause}; after connecting again {'; '.join(changed)}") from cause
 
-    def _fetch(self, shot: Shot, directory: Path) -> list[FetchedFile]:
+    def _fetch(self, shot: Shot, directory: Path) -> Fetched:
         wait_s = self._settings.image_wait_s
         try:
-            files = self._fetch_once(shot, directory, wait_s)
+            return self._fetch_once(shot, directory, wait_s)
         except LinkLostError as err:
             self._reconnect(err)
             try:
-                files = self._fetch_once(shot, directory, min(wait_s, _AFTER_RECONNECT_S))
+                return self._fetch_once(shot, directory, min(wait_s, _AFTER_RECONNECT_S))
             except CameraError as again:
-                self._sequence.lost()
+                self._judge.sequence.lost()
                 raise CameraError(f"shot {shot.number} is lost: {err}; connected again, but {again}") from err
-        self._sequence.taken(files[0].camera_name)
-        return files
 
-    def _fetch_once(self, shot: Shot, directory: Path, wait_s: float) -> list[FetchedFile]:
-        late = self._sequence.late_numbers
+    def _fetch_once(self, shot: Shot, directory: Path, wait_s: float) -> Fetched:
+        late = self._judge.sequence.late_numbers
         order = FetchOrder(
             directory=str(directory),
             stem=f"shot-{shot.number:05d}-{time.time_ns():x}",
             files=self._profile.files_per_shot(self._locker.image_format),
             deadline_s=wait_s,
-            quiet_s=0.0 if late or self._sequence.is_clean else _SURPLUS_S,
+            quiet_s=0.0 if late or self._judge.sequence.is_clean else _SURPLUS_S,
             late_numbers=late,
+            watched=(*self._locker.held, self._profile.battery, self._profile.shots_left),
         )
         try:
-            files: list[FetchedFile] = self._process.call(
+            fetched: Fetched = self._process.call(
                 "fetch", order, deadline_s=wait_s + order.quiet_s + self._settings.transfer_s
             )
         except CallFailedError as err:
             if err.trouble.kind == "missing":
-                self._sequence.lost()
+                self._judge.sequence.lost()
             elif err.trouble.kind == "surplus":
-                self._sequence = FileSequence()  # both have come: nothing is late any more
+                self._judge.start_anew()  # both have come: nothing is late any more
             raise explain(err.trouble, f"fetching shot {shot.number}", self._port) from err
         except ProcessLostError as err:
             raise LinkLostError(f"the camera on {self._port} was lost, fetching: {err}") from err
-        return files
+        return fetched
 
     def _fields(self) -> dict[str, str]:
         """The exposure in force, for the journal."""

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -17,12 +14,12 @@ import gphoto2 as gp
 from rig.cameras import gphoto_asking as asking
 from rig.cameras.bodies import recognise
 from rig.cameras.bodies.profile import Release, ReleaseKind, SettingState
+from rig.cameras.gphoto_files import UnusableFileError, write_checked
 from rig.cameras.gphoto_guards import keep_descriptor_0, peek_text, use_only_network_ports
-from rig.cameras.protocol import Connected, FetchedFile, FetchOrder, StorageSpace
-from rig.cameras.sequence import file_number
-from rig.cameras.verify import BrokenImageError, check_image
+from rig.cameras.protocol import Connected, Fetched, FetchedFile, FetchOrder, StorageSpace
+from rig.cameras.sequence import ShotFiles, file_number, is_raw_name
 
-__all__ = ["GPhotoSession", "StorageError", "UnusableFileError"]
+__all__ = ["GPhotoSession"]
 
 _TEXTS = (gp.GP_WIDGET_TEXT, gp.GP_WIDGET_RADIO, gp.GP_WIDGET_MENU)
 _SECTIONS = (gp.GP_WIDGET_WINDOW, gp.GP_WIDGET_SECTION)
@@ -43,22 +40,6 @@ _BUSY_FIRST_S, _BUSY_LONGEST_S, _BUSY_GIVE_UP_S = 0.02, 0.5, 10.0
 """A busy body is asked again after these pauses; writing a burst to a slow card takes seconds, not more."""
 
 _RETRY = gp.GP_ERROR_CAMERA_BUSY
-
-
-class UnusableFileError(Exception):
-    """No file came, or none that can be this release's, or a broken one: `kind` of `Trouble` says which."""
-
-    def __init__(self, kind: str, text: str) -> None:
-        super().__init__(text)
-        self.kind = kind
-
-
-class StorageError(Exception):
-    """A file could not be written."""
-
-    def __init__(self, cause: OSError, path: str, needed_bytes: int) -> None:
-        super().__init__(f"{path}: {cause.strerror or cause}")
-        self.errno, self.needed_bytes = cause.errno or 0, needed_bytes
 
 
 class GPhotoSession:
@@ -170,7 +151,7 @@ class GPhotoSession:
                     continue
                 raise
             if state is not None:
-                found[name] = state
+                found[name] = state  # not by its own name: libgphoto2 gives some entries none
         return found
 
     def write(self, name: str, value: str) -> None:
@@ -192,8 +173,28 @@ class GPhotoSession:
         time.sleep(cache_s)
         self._drain()
 
-    def release(self, how: Release) -> list[str]:
-        """Fire; returns the names of files that lay about from earlier releases and were put aside."""
+    def release(self, how: Release, hold_s: float = 0.0, to_card: bool = False) -> list[str]:
+        """Fire; returns the names of files that lay about from earlier releases and were put aside.
+
+        With `hold_s` the button is held for so many real seconds, which exposes as long where the shutter is
+        set to bulb. With `to_card` a release that fails is held against the room on the card.
+        """
+        try:
+            return self._release(how, hold_s)
+        except gp.GPhoto2Error as err:
+            if to_card and self._card_is_full():
+                raise UnusableFileError("card", "the card is full") from err
+            raise
+
+    def _card_is_full(self) -> bool:
+        """Whether every card is full; a body that does not tell has room."""
+        try:
+            free = [card.free_bytes for card in asking.storages(self._camera)]
+        except gp.GPhoto2Error:
+            return False
+        return bool(free) and all(room == 0 for room in free)
+
+    def _release(self, how: Release, hold_s: float) -> list[str]:
         time.sleep(max(0.0, self._ready_at - time.monotonic()))
         discarded: list[str] = []
 
@@ -206,7 +207,7 @@ class GPhotoSession:
 
         clear()
         if how.kind is ReleaseKind.TRIGGER:
-            self._patiently(self._camera.trigger_capture, clear)
+            self._trigger(clear, hold_s)
             return discarded
         offered = tuple(self._camera.get_single_config(how.name).get_choices())
         steps = how.choose(offered)
@@ -215,31 +216,74 @@ class GPhotoSession:
                 "release", f"{how.name} offers no release without autofocus, only {', '.join(offered)}"
             )
         between = clear
-        for value in steps:
-            widget = self._camera.get_single_config(how.name)
-            widget.set_value(value)
-            self._patiently(partial(self._camera.set_single_config, how.name, widget), between)
+        for number, value in enumerate(steps):
+            if number:
+                time.sleep(hold_s)
+            self._patiently(partial(self._choose, how.name, value), between)
             between = self._drain  # from the first step on, what comes is this release's
         return discarded
 
-    def fetch(self, order: FetchOrder) -> list[FetchedFile]:
-        """Wait for the files of a release, check them, write them."""
+    def _trigger(self, clear: Callable[[], None], hold_s: float) -> None:
+        if not hold_s:
+            self._patiently(self._camera.trigger_capture, clear)
+            return
+        self._patiently(partial(self._choose, "bulb", 1), clear)
+        try:
+            time.sleep(hold_s)
+        finally:
+            self._patiently(partial(self._choose, "bulb", 0), self._drain)
+
+    def _choose(self, name: str, value: str | int) -> None:
+        """Set an entry through a fresh widget: setting the same value twice on one does nothing."""
+        widget = self._camera.get_single_config(name)
+        widget.set_value(value)
+        self._camera.set_single_config(name, widget)
+
+    def fetch(self, order: FetchOrder) -> Fetched:
+        """Wait for the files of a release, check them, write them; nothing is left of an incomplete set."""
         files: list[FetchedFile] = []
+        try:
+            self._gather(order, files)
+            self._refuse_surplus(order, files)
+            watched = self._watch(order.watched)
+        except BaseException:
+            for file in files:
+                Path(file.path).unlink(missing_ok=True)
+            raise
+        return Fetched(tuple(sorted(files, key=lambda file: is_raw_name(file.camera_name))), watched)
+
+    def _gather(self, order: FetchOrder, files: list[FetchedFile]) -> None:
+        shot = ShotFiles(order.files)
         deadline, pause_s = time.monotonic() + order.deadline_s, _FIRST_PAUSE_S
-        while len(files) < order.files:
+        while not shot.complete:
             path = self._arrived.pop(0) if self._arrived else self._poll_file()
-            if path is not None and not self._is_late(path, order):
-                files.append(self._take(path, order, len(files)))
-            elif path is None:
+            if path is None:
                 if time.monotonic() > deadline:
-                    came = f"only {len(files)} of {order.files} files" if files else "no file"
+                    came = f"only {shot.names[0]} of {order.files} files" if files else "no file"
                     raise UnusableFileError(
                         "missing", f"{came} came from the camera within {order.deadline_s:.0f} s"
                     )
                 time.sleep(pause_s)
                 pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
-        self._refuse_surplus(order, files)
-        return files
+            elif path[1] in shot.names:
+                self._forget(path)  # some bodies announce a file twice
+            elif not self._is_late(path, order):
+                if not shot.fits(path[1]):
+                    self._forget(path)
+                    raise UnusableFileError(
+                        "surplus",
+                        f"{path[1]} came besides {shot.names[0]}: one of them is of an earlier release",
+                    )
+                shot.names.append(path[1])
+                files.append(self._take(path, order, len(files)))
+
+    def _watch(self, names: tuple[str, ...]) -> dict[str, str | None]:
+        """What these entries are now; nothing over a broken link: a new one is looked at anyway."""
+        try:
+            self._drain()
+            return {name: state.value for name, state in self.read(names).items()}
+        except gp.GPhoto2Error:
+            return {}
 
     def follow(self, order: FetchOrder) -> FetchedFile | None:
         """The next file that the body tells of, whoever fired; None when none comes within the deadline."""
@@ -312,7 +356,7 @@ class GPhotoSession:
             file = self._camera.file_get(*path, gp.GP_FILE_TYPE_NORMAL)
             data = memoryview(file.get_data_and_size())
             try:
-                return _write(bytes(data), announced, path[1], order, index)
+                return write_checked(bytes(data), announced, path[1], order, index)
             finally:
                 data.release()
         finally:
@@ -335,8 +379,8 @@ class GPhotoSession:
             path = self._poll_file()
             if path is not None:
                 self._forget(path)
-                for file in files:
-                    Path(file.path).unlink(missing_ok=True)
+                if any(path[1] == file.camera_name for file in files):
+                    continue  # some bodies announce a file twice
                 raise UnusableFileError(
                     "surplus",
                     f"{path[1]} came besides {files[0].camera_name}: one of them is of an earlier release",
@@ -347,31 +391,3 @@ class GPhotoSession:
 def _said(found: dict[str, SettingState], *names: str) -> str:
     """The value of the first of these entries that has one."""
     return next((found[name].value or "" for name in names if name in found and found[name].value), "")
-
-
-def _write(data: bytes, announced: int | None, name: str, order: FetchOrder, index: int) -> FetchedFile:
-    """Check a file and put it on the disk, flushed; nothing half-written stays."""
-    suffix = Path(name).suffix
-    path = Path(order.directory) / f"{order.stem}{f'-{index}' if index else ''}{suffix}.part"
-    try:
-        # The disk flushes while the processor decodes.
-        with ThreadPoolExecutor(1) as disk:
-            written = disk.submit(_write_flushed, path, data)
-            check_image(data, announced)
-            digest = hashlib.sha256(data).hexdigest()
-            written.result()
-    except BrokenImageError as err:
-        path.unlink(missing_ok=True)
-        raise UnusableFileError("broken", f"{name}: {err}") from err
-    except OSError as err:
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
-        raise StorageError(err, str(path), len(data)) from err
-    return FetchedFile(str(path), name, len(data), digest)
-
-
-def _write_flushed(path: Path, data: bytes) -> None:
-    with path.open("wb") as out:
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())

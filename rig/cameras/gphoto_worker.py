@@ -54,7 +54,7 @@ def _listen(
 def _answer(session: Any, request: Request) -> Response:
     import gphoto2 as gp
 
-    from rig.cameras.gphoto_session import StorageError, UnusableFileError
+    from rig.cameras.gphoto_files import StorageError, UnusableFileError
 
     try:
         return Response(getattr(session, request.method)(*request.arguments))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from rig.cameras.base import LockReport, LockRequest, SettingReport, SettingVerdict
 from rig.cameras.bodies import BodyProfile
-from rig.cameras.bodies.profile import AbsentMeans, FixedSetting, SettingState
+from rig.cameras.bodies.profile import AbsentMeans, FixedSetting, SettingState, image_kind
 from rig.cameras.bodies.values import nearest, parse_kelvin, same_f_number, same_iso, same_shutter
 
 __all__ = ["Configuration", "Locker"]
@@ -21,6 +22,10 @@ _OK, _SET, _REFUSED, _ASK = (
 )
 _VERDICTS = {AbsentMeans.ASK: _ASK, AbsentMeans.REFUSE: _REFUSED, AbsentMeans.NOTHING: _OK}
 _NO_APERTURE = "no electronic aperture"
+_KINDS = ("JPEG", "RAW", "RAW+JPEG")
+_ATTEMPTS = 3
+"""Bodies sometimes accept a setting and do not make it; what is refused three times is refused for good."""
+_PAUSE_S = 0.1
 
 
 class Configuration(Protocol):
@@ -81,22 +86,40 @@ class Locker:
         """Bring every setting to what a stack needs; the report tells of a body that would not."""
         self._states = self._configuration.read_all()
         self._held.clear()
-        reports = [self._fix(self._profile.exposure_mode)]
+        profile = self._profile
+        reports = [self._fix(profile.exposure_mode)]
         self._states = self._configuration.read_all()  # what may be set depends on the mode
-        reports += [self._fix(setting) for setting in (self._profile.focus_mode, *self._profile.fixed)]
+        fixed = (profile.focus_mode, *profile.fixed, *(profile.with_flash if request.flash else ()))
+        reports += [self._fix(setting) for setting in fixed]
+        target = profile.target_card if request.keep_on_card else profile.target_computer
+        reports += [self._fix(target)] if target else []
         reports.append(self._image_format(request.image_format))
         wanted = (request.iso, request.shutter_s, request.aperture)
         reports += [self._expose(what, value) for what, value in zip(self._exposures, wanted, strict=True)]
         reports += self._white_balance(request.white_balance)
         shutter_s, aperture, iso = self._exposure_in_force()
-        state = self._find(self._profile.white_balance)
+        bulb = shutter_s is None and self._held_by_bulb()
+        if bulb:
+            shutter_s = request.shutter_s
+        reports.append(_flash_sync(request, shutter_s))
+        reports += [
+            SettingReport(told.title, "off", None, None, _ASK, told.advice)
+            for told in profile.untold
+            if (shutter_s or 0.0) >= told.from_shutter_s
+        ]
+        state = self._find(profile.white_balance)
         return LockReport(
             tuple(report for report in reports if report is not None),
             shutter_s,
             aperture,
             None if iso is None else int(iso),
             state.value if state else None,
+            bulb,
         )
+
+    def _held_by_bulb(self) -> bool:
+        state = self._find(self._profile.shutter)
+        return state is not None and self._held.get(state.name, "").lower() == "bulb"
 
     @property
     def image_format(self) -> str | None:
@@ -104,30 +127,43 @@ class Locker:
         state = self._find(self._profile.image_format)
         return state.value if state else None
 
+    @property
+    def held(self) -> dict[str, str]:
+        """What is locked: values by the names of their entries."""
+        return dict(self._held)
+
     def hold_again(self) -> tuple[str, ...]:
-        """Bring a body that was away back to the locked state; returns what could not be, as sentences."""
-        lost = []
-        for name, value in self._held.items():
-            state = self._configuration.read(name)
-            if state is not None and state.value != value:
-                self._configuration.write(name, value)
-                state = self._configuration.read(name)
-            found = state.value if state else None
-            if found != value:
-                lost.append(f"{name} is {found!r} and not {value!r}")
-        return tuple(lost)
+        """Bring a body back to the locked state; returns what could not be, as sentences.
+
+        The mode comes first, as when locking: what else may be set depends on it.
+        """
+        lost = self._bring_all(self._held)
+        return tuple(f"{name} is {found!r} and not {self._held[name]!r}" for name, found in lost.items())
 
     def put_back(self) -> tuple[str, ...]:
         """Undo what was changed, last change first; returns what could not be, as sentences."""
-        left = []
-        for name, value in reversed(list(self._before.items())):
-            self._configuration.write(name, value)
-            state = self._configuration.read(name)
-            if state is None or state.value != value:
-                left.append(f"{name} should be {value!r} again")
-            else:
-                del self._before[name]
-        return tuple(left)
+        if not self._before:
+            return ()
+        left = self._bring_all(dict(reversed(self._before.items())))
+        self._before = {name: value for name, value in self._before.items() if name in left}
+        return tuple(f"{name} should be {self._before[name]!r} again" for name in left)
+
+    def _bring_all(self, wanted: dict[str, str]) -> dict[str, str | None]:
+        """Set every entry that is not at its value, in order; returns those that would not."""
+        strayed = self._strayed(wanted)
+        for _ in range(_ATTEMPTS):
+            if not strayed:
+                break
+            for name in strayed:
+                self._configuration.write(name, wanted[name])
+            strayed = self._strayed(wanted)
+        return strayed
+
+    def _strayed(self, wanted: dict[str, str]) -> dict[str, str | None]:
+        """Entries that are not at these values, and what they are at, in the same order."""
+        states = self._configuration.read_all()
+        found = {name: states[name].value if name in states else None for name in wanted}
+        return {name: value for name, value in found.items() if value != wanted[name]}
 
     def _find(self, names: tuple[str, ...]) -> SettingState | None:
         return next((self._states[name] for name in names if name in self._states), None)
@@ -142,11 +178,7 @@ class Locker:
             return SettingReport(title, wanted, state.value, state.value, _REFUSED, message)
         if state.value is not None:
             self._before.setdefault(state.name, state.value)
-        why = self._configuration.write(state.name, value)
-        after = self._configuration.read(state.name)
-        if after is not None:
-            self._states[state.name] = after
-        found = after.value if after else None
+        why, found = self._set(state.name, value)
         if found == value:
             self._held[state.name] = value
             return SettingReport(title, wanted, state.value, found, _SET)
@@ -154,6 +186,19 @@ class Locker:
         message += f" ({why})" if why else ""
         message += f": {hint}" if hint else ""
         return SettingReport(title, wanted, state.value, found, _REFUSED, message)
+
+    def _set(self, name: str, value: str) -> tuple[str | None, str | None]:
+        """Set an entry; returns why the body refused, and what it is at now."""
+        for attempt in range(_ATTEMPTS):
+            time.sleep(_PAUSE_S if attempt else 0.0)
+            why = self._configuration.write(name, value)
+            after = self._configuration.read(name)
+            if after is not None:
+                self._states[name] = after
+            found = after.value if after else None
+            if found == value or why is not None:
+                break
+        return why, found
 
     def _fix(self, setting: FixedSetting) -> SettingReport | None:
         state = self._find(setting.names)
@@ -186,9 +231,14 @@ class Locker:
             return None
         if wanted is None:
             return self._bring_to("image format", state, state.value or "", "as it is", "")
-        choice = _matching(wanted, state.choices)
-        if choice is None and wanted.upper() in ("JPEG", "JPG"):  # some bodies name only sizes: "L", "Fine"
-            choice = next((c for c in state.choices if "raw" not in c.lower()), None)
+        kind = image_kind(wanted)
+        if (
+            wanted.strip().upper().replace("JPG", "JPEG") in _KINDS
+        ):  # bodies name sizes and qualities: "RAW + L"
+            same = [choice for choice in state.choices if image_kind(choice) == kind]
+            choice = state.value if state.value in same else next(iter(same), None)
+        else:
+            choice = _matching(wanted, state.choices)
         if choice is None:
             return _not_offered("image format", wanted, state)
         return self._bring_to("image format", state, choice, wanted, "")
@@ -211,8 +261,18 @@ class Locker:
         else:
             best = nearest(wanted, state.choices, what.parse, what.same)
         if best is None:
+            best = self._bulb_for(what, wanted, state)
+        if best is None:
             return _not_offered(what.title, what.text(wanted), state)
         return self._bring_to(what.title, state, best, what.text(wanted), "")
+
+    def _bulb_for(self, what: _Exposure, wanted: float, state: SettingState) -> str | None:
+        """Bulb, when it is offered and the time is longer than any that the body times itself."""
+        if what.title != "shutter":
+            return None
+        longest_s = max((what.parse(choice) or 0.0 for choice in state.choices), default=0.0)
+        bulb = next((choice for choice in state.choices if choice.lower() == "bulb"), None)
+        return bulb if wanted > longest_s else None
 
     @staticmethod
     def _mechanical_aperture(state: SettingState | None, wanted: float | None) -> SettingReport:
@@ -266,6 +326,17 @@ class Locker:
             what.parse(state.value) if (state := self._find(what.names)) else None for what in self._exposures
         )
         return shutter, aperture, iso
+
+
+def _flash_sync(request: LockRequest, shutter_s: float | None) -> SettingReport | None:
+    """Refuse a time in which the shutter is never fully open, so that a flash lights a part of the frame."""
+    if not request.flash or shutter_s is None or same_shutter(shutter_s, request.flash_sync_s):
+        return None
+    if shutter_s > request.flash_sync_s:
+        return None
+    sync, time_ = round(1 / request.flash_sync_s), round(1 / shutter_s)
+    message = f"a flash lights only a part of a frame at 1/{time_} s: take 1/{sync} s or longer"
+    return SettingReport("flash sync", f"1/{sync} s", f"1/{time_} s", f"1/{time_} s", _REFUSED, message)
 
 
 def _matching(wanted: str, choices: tuple[str, ...]) -> str | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from rig.cameras.protocol import Trouble
-from rig.errors import CameraError, DataError, RigError
+from rig.errors import CameraError, DataError, OperatorNeededError, RigError
 
 __all__ = ["LinkLostError", "explain", "explain_connecting"]
 
 _ERROR, _BAD_PARAMETERS, _NOT_SUPPORTED, _IO, _TIMEOUT = -1, -2, -6, -7, -10
-_CLAIM, _MODEL_NOT_FOUND, _UNKNOWN_PORT, _BUSY = -53, -105, -5, -110
+_CLAIM, _MODEL_NOT_FOUND, _UNKNOWN_PORT, _BUSY, _NO_SPACE = -53, -105, -5, -110, -115
 
 _LINK_LOST = frozenset({_ERROR, _IO, _TIMEOUT})
 """Codes after which nothing that the connection says can be believed."""
@@ -33,6 +33,8 @@ def explain(trouble: Trouble, doing: str, port: str | None) -> RigError:
             f"the frame could not be written to {trouble.text}: {trouble.needed_bytes} bytes are needed "
             "for it; free some space and go on with `rig resume`"
         )
+    if trouble.kind == "card":
+        return _card_full(port or "USB", trouble.text)
     if trouble.kind != "gphoto2":
         return CameraError(f"{doing}: {trouble.text}")
     return _explain_code(trouble, doing, port or "USB")
@@ -74,12 +76,20 @@ def _held_by_another(port: str, said: str) -> CameraError:
     )
 
 
+def _card_full(port: str, said: str) -> OperatorNeededError:
+    return OperatorNeededError(f"the card in the camera on {port} is full: change it, then go on ({said})")
+
+
 def _explain_code(trouble: Trouble, doing: str, port: str) -> CameraError:
     said = f"libgphoto2 {trouble.code}, {trouble.text}"
     if trouble.code == _CLAIM:
         return _held_by_another(port, said)
     if trouble.code == _BUSY:
         return CameraError(f"the camera on {port} stayed busy, {doing} ({said})")
+    if trouble.code == _NO_SPACE:
+        return OperatorNeededError(
+            f"the card in the camera on {port} is full: change it, then go on ({said})"
+        )
     if trouble.code == _NOT_SUPPORTED:
         return CameraError(f"the camera on {port} does not support this, {doing} ({said})")
     if trouble.code in _LINK_LOST:

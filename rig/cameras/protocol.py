@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from rig.cameras.frame_exif import FrameExif
+
 __all__ = [
     "Connected",
     "FetchOrder",
+    "Fetched",
     "FetchedFile",
     "Request",
     "Response",
@@ -30,9 +33,10 @@ class Trouble:
 
     Parameters
     ----------
-    kind : {"gphoto2", "storage", "missing", "broken", "surplus", "release", "internal"}
+    kind : {"gphoto2", "storage", "missing", "broken", "surplus", "release", "card", "internal"}
         A code of libgphoto2; a file that could not be written; no file came; it is not whole; there are more
-        than there can be; the body has no release without autofocus; a mistake of the program.
+        than there can be; the body has no release without autofocus; the card is full; a mistake
+        of the program.
     code : int
         libgphoto2's result, or the operating system's errno.
     text : str
@@ -83,6 +87,8 @@ class FetchOrder:
         Real seconds to look for a surplus file afterwards; 0 only empties the queue.
     late_numbers : tuple of int
         Numbers in the names of files of earlier releases: put aside when they come.
+    watched : tuple of str
+        Configuration entries to be read afterwards: what is locked, and what runs out.
     """
 
     directory: str
@@ -91,17 +97,26 @@ class FetchOrder:
     deadline_s: float
     quiet_s: float = 0.0
     late_numbers: tuple[int, ...] = ()
+    watched: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class FetchedFile:
-    """A file that was fetched, checked, written and flushed."""
+    """A file that was fetched, checked, written and flushed, and what it says of its exposure."""
 
     path: str
     camera_name: str
     size_bytes: int
     sha256: str
-    fields: dict[str, str] = field(default_factory=dict)
+    exif: FrameExif = field(default_factory=FrameExif)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """The files of one release, the picture that everybody can open first, and the watched entries."""
+
+    files: tuple[FetchedFile, ...]
+    watched: dict[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

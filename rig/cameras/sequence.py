@@ -1,12 +1,22 @@
-"""Telling a late file of a lost release from this release's, by the numbers that bodies put in names."""
+"""Telling a late file of a lost release from this release's: by numbers in names and by the body's clock."""
 
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
+from pathlib import PurePath
 
-__all__ = ["FileSequence", "file_number"]
+__all__ = ["FileSequence", "ShotFiles", "TakenTimes", "file_number", "is_raw_name"]
+
+_READABLE = frozenset({".jpg", ".jpeg", ".hif", ".heif", ".heic", ".tif", ".tiff", ".png"})
+"""Suffixes of pictures that are developed; whatever else a body sends is RAW."""
+
+_EARLIER = timedelta(seconds=2)
+"""Clocks that tell whole seconds make a frame look up to 1 s early, a busy body another."""
 
 _NUMBER = re.compile(r"(\d{4,})\.\w+$")
+_MADE_UP = re.compile(r"^capt\d{4}\.")
+"""Files that a Canon body hands over from its memory are counted by libgphoto2, as they come."""
 _WRAPS = 10_000
 """Bodies number files with four digits, 9999 being followed by 0001; longer numbers end in the same four."""
 
@@ -15,13 +25,15 @@ _TRUSTED_AFTER = 1
 
 
 def file_number(name: str) -> int | None:
-    """The last four digits of a file's number; None when the name has none.
+    """The last four digits of a file's number; None when the name has none that the body gave it.
 
     Examples
     --------
-    >>> file_number("capt_DSC00012.JPG"), file_number("IMG_9999.CR3"), file_number("x.jpg")
+    >>> file_number("capt_DSC00012.JPG"), file_number("IMG_9999.CR3"), file_number("capt0007.jpg")
     (12, 9999, None)
     """
+    if _MADE_UP.match(name):
+        return None
     match = _NUMBER.search(name)
     return int(match[1]) % _WRAPS if match else None
 
@@ -71,3 +83,69 @@ class FileSequence:
     def lost(self) -> None:
         """A release's file was given up on."""
         self._lost += 1
+
+
+def is_raw_name(name: str) -> bool:
+    """Whether a file's name is a RAW file's."""
+    return PurePath(name).suffix.lower() not in _READABLE
+
+
+class ShotFiles:
+    """The names of one release's files as they come: a picture, or a picture and its RAW of one stem.
+
+    Parameters
+    ----------
+    files : int
+        How many one release gives.
+    """
+
+    def __init__(self, files: int) -> None:
+        self._wanted = files
+        self.names: list[str] = []
+
+    @property
+    def complete(self) -> bool:
+        """Whether all have come."""
+        return len(self.names) >= self._wanted
+
+    def fits(self, name: str) -> bool:
+        """Whether a file can be of the same release as those that have come: same number, other kind."""
+        return all(
+            file_number(have) == file_number(name) and is_raw_name(have) != is_raw_name(name)
+            for have in self.names
+        )
+
+
+class TakenTimes:
+    """When frames were taken, by the body's clock and by ours: a file of an earlier release is too early.
+
+    Both clocks run alike; how far they are apart is learnt from the frames that were accepted.
+    """
+
+    def __init__(self) -> None:
+        self._ahead: timedelta | None = None
+
+    def is_earlier(self, taken_at: datetime | None, fired_at: datetime) -> bool:
+        """Whether a frame was taken before the release that it is offered for.
+
+        Parameters
+        ----------
+        taken_at : datetime or None
+            By the body's clock; None says nothing.
+        fired_at : datetime
+            When the release was sent, by ours; without time zone.
+        """
+        if taken_at is None or self._ahead is None:
+            return False
+        return taken_at - fired_at < self._ahead - _EARLIER
+
+    def accepted(self, taken_at: datetime | None, fired_at: datetime) -> None:
+        """Learn from a frame that was accepted."""
+        if taken_at is not None:
+            apart = taken_at - fired_at
+            # Being late says nothing of the clocks, so the smallest difference counts.
+            self._ahead = apart if self._ahead is None else min(self._ahead, apart)
+
+    def forget(self) -> None:
+        """Learn anew: the body's clock may have been set."""
+        self._ahead = None

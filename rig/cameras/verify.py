@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import io
 import re
+import struct
+from typing import TYPE_CHECKING
 
 from PIL.JpegImagePlugin import JpegImageFile
+
+if TYPE_CHECKING:
+    from tifffile import TiffPage
 
 __all__ = ["BrokenImageError", "check_image", "is_jpeg"]
 
 _START_OF_IMAGE, _START_OF_SCAN, _END_OF_IMAGE = 0xD8, 0xDA, 0xD9
+_TIFF_STARTS = (b"II*\0", b"MM\0*")
 _MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 """Inside a scan a 0xFF is data when a zero or a restart number follows; anything else ends the scan."""
 
@@ -27,7 +33,9 @@ def check_image(data: bytes, announced_size: int | None = None) -> None:
     """Refuse a picture that is cut short or does not decode.
 
     A JPEG is walked through to its end marker and then decoded, grey and at an eighth of its size: every bit
-    of its scans is read, at a third of the work. Of other formats only the size is checked.
+    of its scans is read, at a third of the work. Of a RAW file built like TIFF (ARW, CR2, NEF, DNG) every
+    strip and tile has to lie within the bytes, of one built of boxes (CR3, HEIF) every box; what neither is
+    like is checked for its size only.
 
     Parameters
     ----------
@@ -48,6 +56,10 @@ def check_image(data: bytes, announced_size: int | None = None) -> None:
     if is_jpeg(data):
         _walk_jpeg(data)
         _decode_jpeg(data)
+    elif data[:4] in _TIFF_STARTS:
+        _walk_tiff(data)
+    elif data[4:8] == b"ftyp":
+        _walk_boxes(data)
 
 
 def _walk_jpeg(data: bytes) -> None:
@@ -79,3 +91,42 @@ def _decode_jpeg(data: bytes) -> None:
             image.load()
     except (OSError, SyntaxError, ValueError) as err:  # what Pillow raises for damaged files
         raise BrokenImageError(f"the JPEG does not decode: {err}") from err
+
+
+def _walk_tiff(data: bytes) -> None:
+    from tifffile import TiffFile, TiffFileError, TiffPage
+
+    try:
+        with TiffFile(io.BytesIO(data)) as file:
+            pages = [page.aspage() for page in file.pages]
+            pages += [sub.aspage() for page in pages for sub in page.pages or ()]
+            end = max((_end_of(page) for page in pages if isinstance(page, TiffPage)), default=0)
+    except (TiffFileError, ValueError, IndexError, KeyError, struct.error) as err:
+        raise BrokenImageError(f"the RAW file's tables cannot be read: {err}") from err
+    if end > len(data):
+        raise BrokenImageError(f"the RAW file ends before its picture, after {len(data)} of {end} bytes")
+
+
+def _end_of(page: TiffPage) -> int:
+    """Where the last strip or tile of a picture ends, bytes."""
+    return max(
+        (at + size for at, size in zip(page.dataoffsets, page.databytecounts, strict=False)), default=0
+    )
+
+
+def _walk_boxes(data: bytes) -> None:
+    """Boxes of ISO base media: a size in four bytes, or in eight after the type, 0 reaching to the end."""
+    position = 0
+    while position < len(data):
+        if position + 8 > len(data):
+            raise BrokenImageError(f"the RAW file ends before its picture, after {len(data)} bytes")
+        size = int.from_bytes(data[position : position + 4], "big")
+        if size == 1:
+            size = int.from_bytes(data[position + 8 : position + 16], "big")
+        elif size == 0:
+            return
+        if size < 8:
+            raise BrokenImageError(f"the RAW file has a box of {size} bytes at byte {position}")
+        position += size
+    if position > len(data):
+        raise BrokenImageError(f"the RAW file ends before its picture, after {len(data)} of {position} bytes")

@@ -212,7 +212,8 @@ class CameraConfig(_Table):
     ``shutter_lag`` runs from the command to the opening of the shutter, ``readout`` from its closing until
     the carriage may move (a rolling electronic shutter still reads then), ``download`` from then until the
     file is here. ``frame_size`` is the size of a frame's files, estimated when absent; ``card_space`` the
-    room on the camera's card, when the frames go there.
+    room on the camera's card. ``keep_on_card`` has the frames there too. ``image_wait`` is how long a body
+    may take from the end of an exposure to offering its file, in real time even on a simulated bench.
     """
 
     driver: str = "gphoto2"
@@ -226,6 +227,8 @@ class CameraConfig(_Table):
     overlap_download: bool = True
     frame_bytes: Bytes | None = Field(default=None, alias="frame_size")
     card_bytes: Bytes | None = Field(default=None, alias="card_space")
+    keep_on_card: bool = False
+    image_wait_s: PositiveTime = Field(default=30.0, alias="image_wait")
     reports_effective_f_number: bool = False
 
     @field_validator("driver")
@@ -253,6 +256,7 @@ class CameraConfig(_Table):
             model=self.model if port is None else None,
             shutter_lag_s=self.shutter_lag_s,
             readout_s=self.readout_s,
+            image_wait_s=self.image_wait_s,
         )
 
 
@@ -318,6 +322,8 @@ class LensConfig(_Table):
 class CaptureConfig(_Table):
     """``[capture]``: exposure and rhythm. No ``aperture`` means: the lens has none that the body knows of.
 
+    ``flash_sync`` is the shortest time in which the whole shutter is open; ``warm_up_frames`` are fired
+    before the test frame and thrown away, for lamps and flashes that are not yet steady.
     ``deliver`` is the width of the picture to be delivered; ``coc`` counts its pixels then. ``max_frames``
     and ``max_duration`` refuse longer plans.
     """
@@ -330,6 +336,8 @@ class CaptureConfig(_Table):
     settle_s: Time = Field(default=1.0, alias="settle")
     flash: bool = False
     flash_interval_s: PositiveTime = Field(default=2.0, alias="flash_interval")
+    flash_sync_s: ShutterTime = Field(default=1 / 160, alias="flash_sync")
+    warm_up_frames: int = Field(default=0, ge=0, le=100)
     overlap: Share | None = None
     coc: Coc = CircleOfConfusion(2.0, "px")
     deliver_px: Pixels | None = Field(default=None, alias="deliver")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rig.cameras.bodies.profile import AbsentMeans, BodyProfile, FixedSetting, Release, ReleaseKind
+from rig.cameras.bodies.profile import AbsentMeans, BodyProfile, FixedSetting, Release, ReleaseKind, Untold
 
 __all__ = ["profile"]
 
@@ -44,7 +44,20 @@ _CANON = BodyProfile(
             ("Off", "x3", "disabled", "0"),
             otherwise=AbsentMeans.ASK,
         ),
-        FixedSetting("capture target", ("capturetarget",), ("Internal RAM",)),
+    ),
+    target_computer=FixedSetting("capture target", ("capturetarget",), ("Internal RAM",)),
+    target_card=FixedSetting("capture target", ("capturetarget",), ("Memory card",)),
+    with_flash=(
+        FixedSetting(
+            "drive mode", ("drivemode",), ("Single",), advice="no flash fires with a silent release"
+        ),
+    ),
+    untold=(
+        Untold(
+            "image stabiliser", "switch it off on the lens, or in the menu: on a stand it moves the picture"
+        ),
+        Untold("focus bracketing", "switch it off in the menu: it would take many frames a release"),
+        Untold("long-exposure noise reduction", "switch it off in the menu: it doubles every exposure", 1.0),
     ),
     aperture=("aperture",),
     image_format=("imageformat",),

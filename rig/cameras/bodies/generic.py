@@ -29,7 +29,12 @@ _GENERIC = BodyProfile(
     fixed=(
         FixedSetting("drive mode", ("capturemode", "drivemode"), ("Single Shot", "Single"), AbsentMeans.ASK),
         FixedSetting("autofocus at release", ("autofocus",), ("Off",), otherwise=AbsentMeans.ASK),
-        FixedSetting("capture target", ("capturetarget",), ("Internal RAM", "sdram"), AbsentMeans.NOTHING),
+    ),
+    target_computer=FixedSetting(
+        "capture target", ("capturetarget",), ("Internal RAM", "sdram"), AbsentMeans.NOTHING
+    ),
+    target_card=FixedSetting(
+        "capture target", ("capturetarget",), ("Memory card", "card+sdram", "card"), AbsentMeans.NOTHING
     ),
     read_cache_s=_READ_CACHE_S,
     kelvin_white_balance=("Color Temperature", "Choose Color Temperature"),

@@ -36,8 +36,9 @@ _NIKON = BodyProfile(
         FixedSetting(
             "long-exposure noise reduction", ("longexpnr",), ("Off", "0"), otherwise=AbsentMeans.ASK
         ),
-        FixedSetting("capture target", ("capturetarget",), ("Internal RAM",)),
     ),
+    target_computer=FixedSetting("capture target", ("capturetarget",), ("Internal RAM",)),
+    target_card=FixedSetting("capture target", ("capturetarget",), ("Memory card",)),
     aperture=("f-number", "aperture"),
     read_cache_s=_READ_CACHE_S,
     kelvin_white_balance=("Color Temperature",),

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
 from rig.cameras.bodies.values import parse_f_number, parse_iso, parse_shutter_s
 
-__all__ = ["AbsentMeans", "BodyProfile", "Detour", "FixedSetting", "Release", "ReleaseKind", "SettingState"]
+__all__ = [
+    "AbsentMeans",
+    "BodyProfile",
+    "Detour",
+    "FixedSetting",
+    "ImageKind",
+    "Release",
+    "ReleaseKind",
+    "SettingState",
+    "Untold",
+    "image_kind",
+]
 
 
 @dataclass(frozen=True)
@@ -61,6 +73,48 @@ class FixedSetting:
     otherwise: AbsentMeans = AbsentMeans.REFUSE
     absent: AbsentMeans = AbsentMeans.NOTHING
     advice: str = ""
+
+
+@dataclass(frozen=True)
+class Untold:
+    """What a body cannot tell of and the operator is asked.
+
+    Parameters
+    ----------
+    title, advice : str
+        What it is called, and what to do about it.
+    from_shutter_s : float
+        It matters from this exposure time on, s.
+    """
+
+    title: str
+    advice: str
+    from_shutter_s: float = 0.0
+
+
+class ImageKind(Enum):
+    """Which files a release gives."""
+
+    JPEG = "JPEG"
+    RAW = "RAW"
+    BOTH = "RAW+JPEG"
+
+
+_RAW_WORD = re.compile(r"\b[cms]?raw|\bnef\b|\barw\b|\bdng\b", re.IGNORECASE)
+
+
+def image_kind(image_format: str | None) -> ImageKind:
+    """What an image format gives, by what bodies call it.
+
+    Examples
+    --------
+    >>> [image_kind(f).value for f in ("RAW + L", "cRAW", "NEF+Fine", "NEF (Raw)", "Large Fine JPEG")]
+    ['RAW+JPEG', 'RAW', 'RAW+JPEG', 'RAW', 'JPEG']
+    """
+    text = image_format or ""
+    if not _RAW_WORD.search(text):
+        return ImageKind.JPEG
+    return ImageKind.BOTH if "+" in text else ImageKind.RAW
 
 
 @dataclass(frozen=True)
@@ -120,15 +174,22 @@ class Release:
 class BodyProfile:
     """A make of bodies.
 
-    ``detours`` are other ways to set an entry, by its name. ``settle_after_connect_s`` is how long a body
-    needs from connection to its first release, ``read_cache_s`` how long libgphoto2 answers from memory
-    when no event of the body's tells it better; both in real seconds.
+    ``with_flash`` is fixed besides when a flash is used, ``target_computer`` and ``target_card`` are where
+    frames go, alone or also to the card. ``untold`` is what only the operator knows. ``battery`` and
+    ``shots_left`` are entries that say what runs out. ``detours`` are other ways to set an entry, by its
+    name. ``settle_after_connect_s`` is how long a body needs from connection to its first release,
+    ``read_cache_s`` how long libgphoto2 answers from memory when no event of the body's tells it better;
+    both in real seconds.
     """
 
     make: str
     exposure_mode: FixedSetting
     focus_mode: FixedSetting
     fixed: tuple[FixedSetting, ...]
+    target_computer: FixedSetting | None = None
+    target_card: FixedSetting | None = None
+    with_flash: tuple[FixedSetting, ...] = ()
+    untold: tuple[Untold, ...] = ()
     iso: tuple[str, ...] = ("iso",)
     shutter: tuple[str, ...] = ("shutterspeed",)
     aperture: tuple[str, ...] = ("f-number", "aperture")
@@ -138,6 +199,8 @@ class BodyProfile:
     color_temperature: tuple[str, ...] = ("colortemperature",)
     image_format: tuple[str, ...] = ("imagequality", "imageformat")
     lens: tuple[str, ...] = ("lensname",)
+    battery: str = "batterylevel"
+    shots_left: str = "availableshots"
     release: Release = field(default_factory=Release)
     detours: Mapping[str, Detour] = field(default_factory=dict)
     settle_after_connect_s: float = 0.0
@@ -166,10 +229,9 @@ class BodyProfile:
     @staticmethod
     def files_per_shot(image_format: str | None) -> int:
         """How many files one release gives with this image format: two for RAW and JPEG together."""
-        return 2 if image_format and "+" in image_format else 1
+        return 2 if image_kind(image_format) is ImageKind.BOTH else 1
 
     @staticmethod
     def is_raw_only(image_format: str | None) -> bool:
         """Whether no JPEG is made, so that white balance can be chosen afterwards."""
-        text = (image_format or "").lower()
-        return "raw" in text and "+" not in text and "jp" not in text
+        return image_kind(image_format) is ImageKind.RAW

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rig.cameras.bodies.profile import AbsentMeans, BodyProfile, Detour, FixedSetting
+from rig.cameras.bodies.profile import AbsentMeans, BodyProfile, Detour, FixedSetting, Untold
 
 __all__ = ["profile"]
 
@@ -41,13 +41,40 @@ _SONY = BodyProfile(
             advice="set the drive mode to single shot",
         ),
         FixedSetting("dynamic range optimiser", ("dro",), ("Off",), otherwise=AbsentMeans.ASK),
-        FixedSetting(
-            "capture target",
-            ("capturetarget",),
-            ("sdram", "card+sdram"),
-            advice="set PC Remote to save to the computer",
-        ),
         FixedSetting("flash mode", ("flashmode",), ("Flash off", "Fill flash"), otherwise=AbsentMeans.ASK),
+        FixedSetting(
+            "image stabiliser",
+            ("imagestabilization",),
+            ("Off",),
+            otherwise=AbsentMeans.ASK,
+            advice="switch SteadyShot off: on a stand it moves the picture by itself",
+        ),
+    ),
+    target_computer=FixedSetting(
+        "capture target",
+        ("capturetarget",),
+        ("sdram", "card+sdram"),
+        advice="set PC Remote to save to the computer",
+    ),
+    target_card=FixedSetting(
+        "capture target",
+        ("capturetarget",),
+        ("card+sdram",),  # "card" alone gives the computer nothing to check
+        advice="set PC Remote to save to computer and camera",
+    ),
+    with_flash=(
+        FixedSetting(
+            "silent mode", ("silentmode",), ("Off",), advice="switch it off: no flash fires in silent mode"
+        ),
+        FixedSetting(
+            "shutter type",
+            ("shuttertype",),
+            ("Mechanical", "Auto"),
+            advice="set a mechanical shutter: an electronic one reads too slowly for a flash",
+        ),
+    ),
+    untold=(
+        Untold("long-exposure noise reduction", "switch it off in the menu: it doubles every exposure", 1.0),
     ),
     kelvin_white_balance=("Choose Color Temperature",),
     # libgphoto2 2.5.34 sends no value when the capture target is set by name; by number it does.

@@ -19,6 +19,7 @@ from hardware_sims.cameras import SimulatedCamera, make_camera
 from hardware_sims.cameras.equipment import Equipment, MountedLens
 from hardware_sims.clock import SimClock
 from hardware_sims.dng import dng
+from hardware_sims.exif import ExposureRecord, with_exif
 from hardware_sims.focus_drive import FocusDrive, FocusTravel
 
 from rig.cameras.gphoto import GPhotoCamera
@@ -75,9 +76,12 @@ class CountingWorld:
         image = self.image(number)
         done, data = cv2.imencode(".jpg", image)
         assert done
-        jpeg = data.tobytes()
+        plain = data.tobytes()
+        record = ExposureRecord(shutter_s, f_number, iso, 100.0, flash, f"number {number}")
+        jpeg = with_exif(plain, record, {"number": number})
         mosaic = 512 + 60 * image.astype(np.uint16)
-        return NumberedPhoto(jpeg, image.shape[1], image.shape[0], dng(mosaic, jpeg) if raw else None)
+        negative = with_exif(dng(mosaic, plain), record, {"number": number}) if raw else None
+        return NumberedPhoto(jpeg, image.shape[1], image.shape[0], negative)
 
     @staticmethod
     def image(number: int) -> np.ndarray:

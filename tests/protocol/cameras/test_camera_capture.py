@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -116,8 +117,7 @@ def test_settings_are_put_back_after_frames(
 def test_pictures_for_the_card_are_fetched_and_stay_there(body: Callable[..., Any], tmp_path: Path) -> None:
     bench = body("canon")
     camera = bench.connect()
-    camera.lock(REQUEST)
-    camera.write("capturetarget", "Memory card")
+    camera.lock(replace(REQUEST, keep_on_card=True))
     (file,) = camera.collect(camera.fire(), tmp_path)
     assert file.camera_name == "IMG_0001.JPG"
     assert bench.number_shown(file.path) == 1

@@ -10,6 +10,8 @@ import pytest
 from rig.cameras.base import LockReport, LockRequest, SettingReport, SettingVerdict
 
 REQUEST = LockRequest(shutter_s=0.125, aperture=5.6, iso=100, white_balance="Daylight")
+UNTOLD: dict[str, list[str]] = {"canon": ["image stabiliser", "focus bracketing"], "sony": []}
+"""What these bodies cannot tell, and the operator is asked."""
 WRONG = {
     "exposure_mode": "A",
     "drive_mode": "continuous",
@@ -27,7 +29,9 @@ def setting(report: LockReport, name: str) -> SettingReport:
 
 def test_a_body_that_is_right_is_left_alone(body: Callable[..., Any], personality: str) -> None:
     report = body(personality).connect().lock(REQUEST)
-    assert {s.verdict for s in report.settings} == {SettingVerdict.OK}
+    told = [s for s in report.settings if s.name not in UNTOLD[personality]]
+    assert {s.verdict for s in told} == {SettingVerdict.OK}
+    assert [s.name for s in report.to_ask] == UNTOLD[personality]
     assert (report.shutter_s, report.aperture, report.iso) == (0.125, 5.6, 100)
     assert report.white_balance == "Daylight"
 
@@ -48,7 +52,7 @@ def test_wrong_settings_are_set_and_put_back(body: Callable[..., Any], personali
     before = camera.read_all()
     report = camera.lock(REQUEST)
     assert not report.refused
-    assert not report.to_ask
+    assert [s.name for s in report.to_ask] == UNTOLD[personality]
     names = ("exposure mode", "focus mode", "drive mode", "ISO", "shutter", "aperture", "white balance")
     assert {setting(report, name).verdict for name in names} == {SettingVerdict.SET}
     used = bench.sim.body.exposure_settings()
@@ -113,7 +117,7 @@ def test_a_white_balance_in_kelvin(body: Callable[..., Any], personality: str) -
     ("request_", "name", "offered"),
     [
         (LockRequest(iso=7), "ISO", "100"),
-        (LockRequest(shutter_s=1000.0), "shutter", "1/8"),
+        (LockRequest(shutter_s=1e-5), "shutter", "1/8"),
         (LockRequest(aperture=64.0), "aperture", "5.6"),
         (LockRequest(white_balance="Moonlight"), "white balance", "Daylight"),
         (LockRequest(image_format="PNG"), "image format", ""),
@@ -145,14 +149,15 @@ def test_a_lens_without_contacts_is_legal(body: Callable[..., Any], personality:
     assert setting(report, "aperture").message == "no electronic aperture"
 
     report = camera.lock(LockRequest(aperture=8.0))
-    (asked,) = report.to_ask
+    asked = setting(report, "aperture")
+    assert asked.verdict is SettingVerdict.ASK
     assert asked.message == "no electronic aperture: set f/8 on the lens"
 
 
 def test_a_body_without_manual_focus_to_choose_asks_the_operator(body: Callable[..., Any]) -> None:
     report = body("canon", offers_manual_focus=False).connect().lock(REQUEST)
-    (asked,) = report.to_ask
-    assert asked.name == "focus mode"
+    asked = setting(report, "focus mode")
+    assert asked.verdict is SettingVerdict.ASK
     assert "MF" in asked.message
 
 
@@ -161,3 +166,54 @@ def test_bulb_is_no_fixed_time(body: Callable[..., Any]) -> None:
     camera.write("shutterspeed", "bulb")
     (refused,) = camera.lock(LockRequest()).refused
     assert refused.name == "shutter"
+
+
+def test_a_time_beyond_the_longest_is_held_open_by_us(body: Callable[..., Any]) -> None:
+    report = body("canon").connect().lock(LockRequest(shutter_s=90.0))
+    assert not report.refused
+    assert (report.shutter_s, report.bulb) == (90.0, True)
+    assert "long-exposure noise reduction" in [s.name for s in report.to_ask]
+
+
+@pytest.mark.parametrize(("wanted", "raw", "jpeg"), [("RAW+JPEG", True, True), ("RAW", True, False)])
+def test_the_image_format_is_chosen_by_what_it_gives(
+    body: Callable[..., Any], personality: str, wanted: str, raw: bool, jpeg: bool
+) -> None:
+    bench = body(personality)
+    report = bench.connect().lock(LockRequest(image_format=wanted))
+    assert not report.refused
+    used = bench.sim.body.exposure_settings()
+    assert (used.raw, used.jpeg) == (raw, jpeg)
+
+
+@pytest.mark.parametrize(("keeps", "target"), [(False, "card"), (True, "sdram")])
+def test_frames_go_to_the_card_when_asked_and_the_target_is_put_back(
+    body: Callable[..., Any], personality: str, keeps: bool, target: str
+) -> None:
+    bench = body(personality, initial={"capture_target": target})
+    camera = bench.connect()
+    before = camera.read("capturetarget").value
+    report = camera.lock(LockRequest(keep_on_card=keeps))
+    assert setting(report, "capture target").verdict is not SettingVerdict.REFUSED
+    assert bench.sim.body.writes_to_card is keeps
+    camera.restore()
+    assert camera.read("capturetarget").value == before
+
+
+def test_a_setting_that_is_accepted_and_not_made_is_made_again(
+    body: Callable[..., Any], personality: str
+) -> None:
+    bench = body(personality, initial=WRONG)
+    bench.sim.faults.ignored_sets = 2
+    report = bench.connect().lock(REQUEST)
+    assert not report.refused
+    assert bench.sim.body.exposure_settings().iso == 100
+
+
+def test_a_time_too_short_for_the_flash_is_refused(body: Callable[..., Any], personality: str) -> None:
+    camera = body(personality).connect()
+    (refused,) = camera.lock(LockRequest(shutter_s=1 / 500, flash=True)).refused
+    assert refused.name == "flash sync"
+    assert "1/160 s or longer" in refused.message
+    assert not camera.lock(LockRequest(shutter_s=1 / 500)).refused
+    assert not camera.lock(LockRequest(shutter_s=1 / 125, flash=True)).refused

@@ -1,0 +1,83 @@
+"""Whether a frame is the one that was released, and was taken as locked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from rig.cameras.base import LockReport, Shot
+from rig.cameras.frame_exif import FrameExif, differences
+from rig.cameras.protocol import Fetched
+from rig.cameras.sequence import FileSequence, TakenTimes
+from rig.errors import CameraError
+
+__all__ = ["FrameJudge", "strayed"]
+
+_PAIR_APART_S = 1.0
+"""The two files of a pair are of one exposure; bodies without subseconds may round them apart."""
+
+
+class FrameJudge:
+    """Knows the frames of one connection by their numbers and their times.
+
+    Attributes
+    ----------
+    sequence : FileSequence
+        The numbers in their names.
+    times : TakenTimes
+        When they were taken.
+    """
+
+    def __init__(self) -> None:
+        self.sequence, self.times = FileSequence(), TakenTimes()
+
+    def start_anew(self) -> None:
+        """Nothing is late any more."""
+        self.sequence = FileSequence()
+
+    def identify(self, shot: Shot, fetched: Fetched) -> None:
+        """Accept files as this release's, and learn from them.
+
+        Raises
+        ------
+        CameraError
+            When they are of an earlier release, or of two.
+        """
+        first = fetched.files[0]
+        fired_at = datetime.fromisoformat(shot.fired_wall).replace(tzinfo=None)
+        early = self.times.is_earlier(first.exif.taken_at, fired_at)
+        self.sequence.taken(first.camera_name)
+        if early:
+            self.times.forget()
+            self.sequence.lost()  # this release's own file is still to come
+            raise CameraError(
+                f"{first.camera_name} was taken at {first.exif.taken_at} by the camera's clock, before shot "
+                f"{shot.number}: it is of an earlier release"
+            )
+        if any(_apart_s(first.exif, other.exif) > _PAIR_APART_S for other in fetched.files[1:]):
+            names = " and ".join(file.camera_name for file in fetched.files)
+            raise CameraError(f"{names} were taken at different times: they are no pair")
+        self.times.accepted(first.exif.taken_at, fired_at)
+
+
+def strayed(
+    fetched: Fetched, locked: LockReport, held: Mapping[str, str], *, raw_only: bool
+) -> tuple[str, ...]:
+    """Where a frame, or the body straight after it, is not as locked; a sentence part each.
+
+    Parameters
+    ----------
+    held : mapping
+        What is locked: values by the names of their entries.
+    raw_only : bool
+        There is no JPEG, so that the white balance is chosen afterwards.
+    """
+    seen = fetched.watched
+    turned = (f"{k} is {seen[k]!r} and not {v!r}" for k, v in held.items() if k in seen and seen[k] != v)
+    return (*differences(fetched.files[0].exif, locked, raw_only=raw_only), *turned)
+
+
+def _apart_s(first: FrameExif, second: FrameExif) -> float:
+    if first.taken_at is None or second.taken_at is None:
+        return 0.0
+    return abs((first.taken_at - second.taken_at).total_seconds())

@@ -1,0 +1,127 @@
+"""Every frame is held against what is locked, and is complete, before it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rig.cameras.base import LockRequest
+from rig.errors import CameraError, OperatorNeededError
+
+REQUEST = LockRequest(shutter_s=0.125, aperture=5.6, iso=100, white_balance="Daylight")
+
+
+def locked(bench: Any, **changes: Any) -> Any:
+    camera = bench.connect(image_wait_s=1.5)
+    camera.lock(replace(REQUEST, **changes))
+    return camera
+
+
+@pytest.mark.parametrize(
+    ("control", "value", "said"),
+    [
+        ("iso", 800, "ISO 800 and not ISO 100"),
+        ("shutter_s", 1 / 60, "s and not 1/8 s"),
+        ("white_balance", "cloudy", "whitebalance is 'Cloudy' and not 'Daylight'"),
+    ],
+)
+def test_a_dial_turned_by_hand_is_found_at_the_next_frame(
+    body: Callable[..., Any], personality: str, tmp_path: Path, control: str, value: Any, said: str
+) -> None:
+    """Where the body lets us it is set back, and the frame is shot again."""
+    bench = body(personality)
+    camera = locked(bench)
+    camera.collect(camera.fire(), tmp_path)
+    bench.sim.body.turn(control, value)
+    with pytest.raises(CameraError, match="as locked again") as caught:
+        camera.collect(camera.fire(), tmp_path)
+    assert said in str(caught.value)
+    assert not isinstance(caught.value, OperatorNeededError)
+    assert len(list(tmp_path.iterdir())) == 1
+    (file,) = camera.collect(camera.fire(), tmp_path)
+    assert bench.number_shown(file.path) == 3
+    assert bench.world.exposures[-1].iso == 100
+
+
+def test_a_mode_dial_turned_by_hand_needs_the_operator(
+    body: Callable[..., Any], personality: str, tmp_path: Path
+) -> None:
+    bench = body(personality, physical_dial=True)
+    camera = locked(bench)
+    camera.collect(camera.fire(), tmp_path)
+    bench.sim.body.turn("exposure_mode", "A")
+    with pytest.raises(OperatorNeededError, match="set it on the camera, then go on"):
+        camera.collect(camera.fire(), tmp_path)
+    bench.sim.body.turn("exposure_mode", "M")
+    camera.collect(camera.fire(), tmp_path)
+
+
+def test_a_pair_is_complete_and_the_picture_comes_first(
+    body: Callable[..., Any], personality: str, tmp_path: Path
+) -> None:
+    bench = body(personality)
+    camera = locked(bench, image_format="RAW+JPEG")
+    for number in (1, 2):
+        picture, raw = camera.collect(camera.fire(), tmp_path)
+        assert picture.camera_name.lower().endswith(".jpg")
+        assert raw.camera_name.lower().endswith({"canon": ".cr3", "sony": ".dng"}[personality])
+        assert raw.path.read_bytes()[:4] == b"II*\0"
+        assert bench.number_shown(picture.path) == number
+
+
+def test_a_truncated_raw_of_a_pair_is_refused_with_its_picture(
+    body: Callable[..., Any], personality: str, tmp_path: Path
+) -> None:
+    bench = body(personality)
+    camera = locked(bench, image_format="RAW+JPEG")
+    bench.sim.faults.truncate_images(1, keep=0.7)  # the RAW comes first
+    with pytest.raises(CameraError, match="ends before"):
+        camera.collect(camera.fire(), tmp_path)
+    assert not list(tmp_path.iterdir())
+    assert len(camera.collect(camera.fire(), tmp_path)) == 2
+
+
+def test_a_file_that_is_announced_twice_is_taken_once(
+    body: Callable[..., Any], personality: str, tmp_path: Path
+) -> None:
+    bench = body(personality)
+    camera = locked(bench)
+    bench.sim.faults.duplicates = 1
+    shown = [bench.number_shown(camera.collect(camera.fire(), tmp_path)[0].path) for _ in range(3)]
+    assert shown == [1, 2, 3]
+
+
+def test_a_full_card_needs_the_operator(body: Callable[..., Any], personality: str, tmp_path: Path) -> None:
+    bench = body(personality)
+    camera = locked(bench, keep_on_card=True)
+    camera.collect(camera.fire(), tmp_path)
+    bench.sim.body.turn("card", "full")
+    with pytest.raises(OperatorNeededError, match="card"):
+        camera.collect(camera.fire(), tmp_path)
+    bench.sim.body.turn("card", "empty")
+    (file,) = camera.collect(camera.fire(), tmp_path)
+    assert bench.number_shown(file.path) == 2
+
+
+def test_the_battery_is_watched_with_every_frame(
+    body: Callable[..., Any], personality: str, tmp_path: Path
+) -> None:
+    bench = body(personality)
+    camera = locked(bench)
+    bench.sim.body.turn("battery", 20)
+    camera.collect(camera.fire(), tmp_path)
+    percent = camera.health().battery_percent
+    assert percent in (20.0, 25.0)  # Canon bodies tell quarters
+
+
+def test_a_battery_that_dies_needs_the_operator(body: Callable[..., Any], tmp_path: Path) -> None:
+    bench = body("sony")
+    camera = locked(bench)
+    camera.collect(camera.fire(), tmp_path)
+    bench.sim.body.turn("battery", 0)
+    with pytest.raises(OperatorNeededError, match=r"connecting again failed.*battery was last at 88"):
+        camera.fire()
