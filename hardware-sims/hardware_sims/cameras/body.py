@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
 
 from hardware_sims.cameras.datasets import DeviceInfo, pack_object_info, pack_storage_info
 from hardware_sims.cameras.exposure import (
     ExposureSettings,
-    Mishap,
     Picture,
     Shutter,
     true_f_number,
@@ -54,11 +54,14 @@ class Body:
         Object format of a RAW file.
     stem : str
         Of file names, with the number to be formatted in.
+    mirror_um : float
+        How far the mirror's knock moves the picture in the subject plane; 0 without mirror.
     """
 
     codes: ClassVar[dict[str, int]] = {}
     raw_format: ClassVar[int] = 0x3000
     stem: ClassVar[str] = "SIM_{:04d}"
+    mirror_um: float = 0.0
 
     def __init__(self, info: DeviceInfo, surroundings: Surroundings) -> None:
         self._info = info
@@ -74,7 +77,6 @@ class Body:
         self.shutter = Shutter(self._world, self._clock, surroundings.timing, self._deliver)
         self.live = LiveView(self._look, self.equipment.live_fps)
         self._bytes_per_shot = 0
-        self._knock_um = 0.0
 
     def _collect_operations(self) -> dict[int, Operation]:
         found: dict[int, Operation] = {}
@@ -222,11 +224,14 @@ class Body:
         self.schedule.count()
         self.equipment.battery.spend_frame()
         mishap = self.faults.take_mishap()
-        if self._knock_um and not self.live.is_on:  # in live view the mirror is up
-            knock_um = mishap.shake_um + self._knock_um
-            mishap = Mishap(mishap.late_s, mishap.lost, knock_um, mishap.light_share)
-        self.shutter.release(self.exposure_settings(), mishap)
+        knock_um, delay_s = (0.0, 0.0) if self.live.is_on else self.mirror()  # in live view it is up
+        mishap = replace(mishap, shake_um=mishap.shake_um + knock_um)
+        self.shutter.release(self.exposure_settings(), mishap, delay_s)
         return True
+
+    def mirror(self) -> tuple[float, float]:
+        """What the mirror does to a release outside live view: knock in µm, and delay in bench seconds."""
+        return self.mirror_um, 0.0
 
     def _look(self) -> bytes | None:
         """A frame of live view."""

@@ -73,6 +73,8 @@ class CanonEos(Body):
             physical_dial=physical_dial,
             now=int(time.time()),
         )
+        if mirror_um:
+            values.fit_mirror(self._properties)
         values.apply_initial(self._properties, initial or {})
         self._manual_f_number = manual_lens_f_number
         if manual_lens_f_number is not None:
@@ -91,7 +93,7 @@ class CanonEos(Body):
             image_formats=(0x3801, self.raw_format),
         )
         super().__init__(info, surroundings)
-        self._knock_um = mirror_um
+        self.mirror_um, self._mirror_is_up = mirror_um, False
         self._hunt = random.Random(0)
         if self.equipment.lens.name is not None:
             self._properties[values.LENS_NAME].value = self.equipment.lens.name
@@ -102,6 +104,19 @@ class CanonEos(Body):
     def exposure_settings(self) -> ExposureSettings:
         """What the next exposure will use."""
         return values.exposure_settings(self._properties, self._manual_f_number)
+
+    def mirror(self) -> tuple[float, float]:
+        """No knock when the mirror was raised by a release of its own."""
+        return (0.0 if self._mirror_is_up else self.mirror_um), 0.0
+
+    def _raises_mirror(self) -> bool:
+        """With mirror lock the first release raises the mirror and the next one exposes; whether it did."""
+        lock = self._properties.get(values.MIRROR_LOCK)
+        if lock is None or not lock.value or self._mirror_is_up or self.live.is_on:
+            return False
+        self._mirror_is_up = True
+        self._change(values.MIRROR_LOCK_STATE, 1)
+        return True
 
     @property
     def writes_to_card(self) -> bool:
@@ -151,6 +166,8 @@ class CanonEos(Body):
         counter = self._properties[values.SHUTTER_COUNTER].value
         assert isinstance(counter, int)
         self._change(values.SHUTTER_COUNTER, counter + 1)
+        self._mirror_is_up = False
+        self._change(values.MIRROR_LOCK_STATE, 0)
         self.equipment_changed()
         self._events.camera_status(IDLE)
 
@@ -280,7 +297,7 @@ class CanonEos(Body):
     def _press(self, parameters: Sequence[int], _data: bytes) -> Answer:
         if parameters[0] & _HALF and not (len(parameters) > 1 and parameters[1]):
             self._autofocus()
-        if parameters[0] & _FULL:
+        if parameters[0] & _FULL and not self._raises_mirror():
             answer = self._fire()
             if answer.code != ResponseCode.OK:
                 return answer

@@ -22,6 +22,8 @@ __all__ = [
     "INITIAL",
     "LENS_NAME",
     "MANUAL_FOCUS",
+    "MIRROR_LOCK",
+    "MIRROR_LOCK_STATE",
     "ON_HOST",
     "OUTPUT_DEVICE",
     "SHUTTER_COUNTER",
@@ -33,6 +35,7 @@ __all__ = [
     "apply_initial",
     "battery_code",
     "exposure_settings",
+    "fit_mirror",
     "mount_manual_lens",
     "properties",
     "put",
@@ -46,7 +49,7 @@ OWNER, MODEL_ID, PTP_VERSION, AVAILABLE_SHOTS = 0xD115, 0xD116, 0xD119, 0xD11B
 CAPTURE_DESTINATION, STORAGE, IMAGE_FORMAT = 0xD11C, 0xD11E, 0xD120
 UTC_TIME, OLC_VERSION, SHUTTER_COUNTER, SERIAL = 0xD17C, 0xD199, 0xD1AC, 0xD1AF
 OUTPUT_DEVICE, LENS_NAME = 0xD1B0, 0xD1D8
-TONE_OPTIMIZER, BRACKETING, MIRROR_LOCK_STATE = 0xD1C1, 0xD1D9, 0xD1BF
+TONE_OPTIMIZER, BRACKETING, MIRROR_LOCK, MIRROR_LOCK_STATE = 0xD1C1, 0xD1D9, 0xD13A, 0xD1BF
 
 TO_CARD, TO_HOST, TO_BOTH = 2, 4, 6
 """Where pictures go (`CAPTURE_DESTINATION`)."""
@@ -112,6 +115,7 @@ INITIAL: Mapping[str, tuple[int, Mapping[Any, EosValue] | None]] = {
     "image_format": (IMAGE_FORMAT, _FORMATS),
     "tone_optimizer": (TONE_OPTIMIZER, {"standard": 0, "low": 1, "high": 2, "off": 3}),
     "bracketing": (BRACKETING, {"off": 0, "1": 8}),
+    "mirror_lock": (MIRROR_LOCK, {"off": 0, "on": 1}),
 }
 """Keys of `initial`: the property behind each, and the words for its values where words are used."""
 
@@ -225,6 +229,8 @@ def put(found: dict[int, EosProperty], key: str, value: Any) -> tuple[int, ...]:
     if key not in INITIAL:
         raise ValueError(f"a Canon body has no {key!r} to set; it has: {', '.join(INITIAL)}")
     code, words = INITIAL[key]
+    if code not in found:
+        raise ValueError(f"this Canon body has no {key!r}")
     raw: EosValue
     if words is not None and value in words:
         raw = words[value]
@@ -271,6 +277,11 @@ def _iso_speed(code: int) -> float:
 def mount_manual_lens(found: dict[int, EosProperty]) -> None:
     """Take away the f-number: a lens without contacts leaves the body with none to show or to choose."""
     found[APERTURE].value, found[APERTURE].choices = 0, ()
+
+
+def fit_mirror(found: dict[int, EosProperty]) -> None:
+    """Add what only a body with a mirror has."""
+    found[MIRROR_LOCK] = EosProperty(0, (0, 1))
 
 
 def exposure_settings(

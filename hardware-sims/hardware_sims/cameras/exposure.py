@@ -209,9 +209,9 @@ class Shutter:
         """Whether an exposure or its read-out is under way, so that a release would be refused."""
         return self._clock.now() < self._busy_until_s
 
-    def release(self, settings: ExposureSettings, mishap: Mishap = FAULTLESS) -> int:
-        """Begin an exposure; returns its number."""
-        start_s = self._clock.now() + self._timing.shutter_lag_s
+    def release(self, settings: ExposureSettings, mishap: Mishap = FAULTLESS, delay_s: float = 0.0) -> int:
+        """Begin an exposure, after a delay of bench seconds beyond the body's own lag; returns its number."""
+        start_s = self._clock.now() + self._timing.shutter_lag_s + delay_s
         self._busy_until_s = start_s + settings.shutter_s + self._timing.readout_s
         number = next(self._numbers)
         self._queue.put(_Release(number, settings, start_s, time.time(), mishap))

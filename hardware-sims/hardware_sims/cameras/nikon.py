@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from hardware_sims.cameras import standard_values as values
 from hardware_sims.cameras.body import operation
-from hardware_sims.cameras.datasets import DeviceInfo, Property
+from hardware_sims.cameras.datasets import DeviceInfo, Property, Range
 from hardware_sims.cameras.exposure import ExposureSettings, Picture
 from hardware_sims.cameras.generic import GenericBody
 from hardware_sims.cameras.objects import StoredObject
@@ -43,6 +43,9 @@ _MANUAL, _SINGLE_AF = 4, 0
 _WITH_AUTOFOCUS = 0xFFFFFFFE
 _AUTO_ISO_SPEED = 400
 """What the simulated meter picks; any fixed number shows that the set ISO is not the one in use."""
+_MIRROR_UM, _EXPOSURE_DELAY_S = 6.0, 1.0
+_ON_OFF = Range(0, 1, 1)
+"""What is only on or off has a range: libgphoto2 does not know it from a list."""
 _EVENTS_KEPT = 256
 """A host that never polls is not to fill the memory."""
 _FRACTIONS = (
@@ -64,10 +67,11 @@ class NikonBody(GenericBody):
     codes: ClassVar[dict[str, int]] = {"release": 0x9207, "set": 0x1016, "fetch": 0x1009, "drive": 0x9204}
     raw_format: ClassVar[int] = 0x3000
     stem: ClassVar[str] = "DSC_{:04d}"
-    folder: ClassVar[str] = "100NZ_SM"
+    folder: ClassVar[str] = "100ND850"
 
     def __init__(self, surroundings: Surroundings, *, model: str = "D850", **options: Any) -> None:
         self._waiting: deque[StoredObject] = deque()
+        self.mirror_um = 0.0 if model.startswith("Z") else _MIRROR_UM
         self._told: deque[tuple[int, int]] = deque(maxlen=_EVENTS_KEPT)
         self._drive_came_to: int | None = None
         self._hunt = random.Random(0)
@@ -84,10 +88,10 @@ class NikonBody(GenericBody):
         found[values.STILL_MODE] = Property(DataType.UINT16, 1, (1, 2, 0x8011, 0x8012))
         found[values.EXPOSURE_TIME].writable = True
         found |= {
-            _ISO_AUTO: Property(DataType.UINT8, 0, (0, 1)),
-            _EXPOSURE_DELAY: Property(DataType.UINT8, 0, (0, 1)),
-            _LONG_EXPOSURE_NR: Property(DataType.UINT8, 0, (0, 1)),
-            _BRACKETING: Property(DataType.UINT8, 0, (0, 1)),
+            _ISO_AUTO: Property(DataType.UINT8, 0, _ON_OFF),
+            _EXPOSURE_DELAY: Property(DataType.UINT8, 0, _ON_OFF),
+            _LONG_EXPOSURE_NR: Property(DataType.UINT8, 0, _ON_OFF),
+            _BRACKETING: Property(DataType.UINT8, 0, _ON_OFF),
             _SHUTTER: Property(DataType.UINT32, _fraction(1, 8), _SHUTTERS),
             _RECORDING_MEDIA: Property(DataType.UINT8, _TO_CARD, (_TO_CARD, _TO_MEMORY)),
             _D_LIGHTING: Property(DataType.UINT8, 4, (0, 1, 2, 3, 4, 5)),
@@ -100,6 +104,7 @@ class NikonBody(GenericBody):
         controls["drive_mode"] = Control(values.STILL_MODE, {"single": 1, "continuous": 2, "timer": 0x8011})
         controls["iso_auto"] = Control(_ISO_AUTO, {"off": 0, "on": 1})
         controls["tone_optimizer"] = Control(_D_LIGHTING, {"off": 4, "high": 1, "normal": 2, "auto": 5})
+        controls["exposure_delay"] = Control(_EXPOSURE_DELAY, {"off": 0, "on": 1})
         controls["bracketing"] = Control(_BRACKETING, {"off": 0, "on": 1})
         controls["capture_target"] = Control(_RECORDING_MEDIA, {"card": _TO_CARD, "sdram": _TO_MEMORY})
         return found, controls
@@ -164,6 +169,12 @@ class NikonBody(GenericBody):
         answer = super()._set_property(parameters, data)
         self._follow(parameters[0])
         return answer
+
+    def mirror(self) -> tuple[float, float]:
+        """Exposure delay raises the mirror and waits until it is still; mirrorless bodies have none."""
+        if self._properties[_EXPOSURE_DELAY].value:
+            return 0.0, _EXPOSURE_DELAY_S
+        return self.mirror_um, 0.0
 
     # --- Nikon's own operations ---
 

@@ -42,6 +42,7 @@ FOCUS_FOUND, OBJECTS_IN_MEMORY, BATTERY, ISO = 0xD213, 0xD215, 0xD218, 0xD21E
 LIVE_VIEW_STATUS, CAPTURE_TARGET, FOCUS_AREA = 0xD221, 0xD222, 0xD22C
 JPEG_QUALITY, FILE_FORMAT, PRIORITY = 0xD252, 0xD253, 0xD25A
 HALF_RELEASE, FULL_RELEASE, FOCUS_DRIVE = 0xD2C1, 0xD2C2, 0xD2D1
+FLASH_MODE, STABILIZER, SILENT_MODE, SHUTTER_KIND = 0x500C, 0xD0D9, 0xD0DB, 0xD0DF
 FOCUS_ENABLED, FOCUS_POSITION = 0xD235, 0xD24C
 TO_MEMORY, TO_CARD, TO_BOTH = 1, 0x10, 0x11
 """Where pictures go (`CAPTURE_TARGET`)."""
@@ -116,6 +117,7 @@ _WHITE_BALANCES = {
 }
 _FOCUS = {"MF": 1, "AF": 2, "AF-C": 0x8004}
 _KELVIN_MODE = 0x8012
+_OFF_ON = {"off": 1, "on": 2}
 _FORMATS_3 = {"raw": 1, "raw+jpeg": 2, "jpeg": 3}
 _FORMATS_2 = {"raw": 0x10, "raw+jpeg": 0x13, "jpeg": 2}
 
@@ -130,6 +132,10 @@ INITIAL: Mapping[str, tuple[int, Mapping[Any, int] | None]] = {
     "tone_optimizer": (DYNAMIC_RANGE, {"off": 1, "auto": 0x1F}),
     "capture_target": (CAPTURE_TARGET, {"sdram": TO_MEMORY, "card": TO_CARD, "card+sdram": TO_BOTH}),
     "image_format": (FILE_FORMAT, None),
+    "flash": (FLASH_MODE, {"off": 2, "fill": 3}),
+    "stabilizer": (STABILIZER, _OFF_ON),
+    "silent": (SILENT_MODE, _OFF_ON),
+    "shutter_kind": (SHUTTER_KIND, {"auto": 1, "mechanical": 2, "electronic": 3}),
 }
 """Keys of `initial`: the property behind each, and the words for its values where words are used."""
 
@@ -164,6 +170,7 @@ def properties(mode: int, *, physical_dial: bool) -> dict[int, Property]:
         LIVE_VIEW_STATUS: Property(DataType.UINT8, 1, (0, 1), writable=False),
         CAPTURE_TARGET: Property(DataType.UINT16, 1, (1, 0x10, 0x11)),
         FOCUS_AREA: Property(DataType.UINT16, 1, (1, 2, 3)),
+        FLASH_MODE: Property(DataType.UINT16, 2, (2, 3)),
     }
     if mode == 3:
         found[JPEG_QUALITY] = Property(DataType.UINT8, 2, (1, 2, 3, 4))
@@ -171,6 +178,9 @@ def properties(mode: int, *, physical_dial: bool) -> dict[int, Property]:
         found[FOCUS_ENABLED] = Property(DataType.UINT8, 1, (0, 1), writable=False)
         found[FOCUS_POSITION] = Property(DataType.UINT8, 50, Range(0, 100, 1), writable=False)
         found[PRIORITY] = Property(DataType.UINT8, 0, (0, 1))
+        found[STABILIZER] = Property(DataType.UINT8, 1, (1, 2))
+        found[SILENT_MODE] = Property(DataType.UINT8, 1, (1, 2))
+        found[SHUTTER_KIND] = Property(DataType.UINT8, 2, (1, 2, 3))
     else:
         found[COMPRESSION] = Property(DataType.UINT8, 2, (2, 3, 0x10, 0x13))
     return found
@@ -206,6 +216,8 @@ def put(found: dict[int, Property], key: str, value: Any) -> int:
         words = _MODES_2 if is_older else _MODES_3
     elif key == "drive_mode":
         words = _DRIVES_2 if is_older else _DRIVES_3
+    if code not in found:
+        raise ValueError(f"a Sony body of the older protocol has no {key!r}")
     raw = _raw_value(key, value, words)
     if not found[code].allows(raw):
         raise ValueError(f"a Sony body cannot have {key} = {value!r}")

@@ -16,11 +16,21 @@ CANON = COMMON | {
     "aperture", "autoexposuremode", "imageformat", "capturetarget", "manualfocusdrive", "viewfinder",
     "eosremoterelease", "drivemode", "aeb", "alomode", "batterylevel", "lensname", "availableshots",
 }  # fmt: skip
-SONY = COMMON | {"f-number", "expprogram", "imagequality", "capturetarget", "manualfocus", "capturemode"}
+SONY = COMMON | {
+    "dro",
+    "flashmode",
+    "f-number",
+    "expprogram",
+    "imagequality",
+    "capturetarget",
+    "manualfocus",
+    "capturemode",
+}
 NAMES = {
     "canon": CANON,
     "canon-dslr": CANON,
-    "sony": SONY | {"focalposition", "prioritymode", "jpegquality"},
+    "sony": SONY
+    | {"focalposition", "prioritymode", "jpegquality", "imagestabilization", "shuttertype", "silentmode"},
     "sony-steps": SONY,
     "nikon": COMMON
     | {
@@ -38,6 +48,10 @@ NAMES = {
         "batterylevel",
         "liveviewprohibit",
         "shutterspeed2",
+        "autoiso",
+        "longexpnr",
+        "bracketing",
+        "exposuredelaymode",
     },
     "generic": COMMON | {"f-number", "expprogram", "imagequality", "capturemode", "batterylevel"},
 }
@@ -299,3 +313,33 @@ def test_a_mirror_knocks_outside_live_view(made: Callable[..., Any]) -> None:
     body.library("write", "viewfinder", 1)
     body.shot()
     assert [exposure.shake_um for exposure in body.world.exposures] == [6.0, 0.0]
+
+
+def test_with_mirror_lock_the_second_release_exposes_without_a_knock(made: Callable[..., Any]) -> None:
+    body = made("canon-dslr")
+    body.library("write", "mirrorlock", "1")
+    body.release()
+    assert body.value("mirrorlockstatus") == "1"
+    assert not body.world.exposures
+    body.shot()
+    assert [exposure.shake_um for exposure in body.world.exposures] == [0.0]
+    assert body.value("mirrorlockstatus") == "0"
+
+
+@pytest.mark.parametrize(("delay", "knock_um"), [("off", 6.0), ("on", 0.0)])
+def test_exposure_delay_waits_for_a_nikons_mirror(
+    made: Callable[..., Any], delay: str, knock_um: float
+) -> None:
+    body = made("nikon", initial={"exposure_delay": delay})
+    started_s = body.clock.now()
+    body.shot()
+    (exposure,) = body.world.exposures
+    assert exposure.shake_um == knock_um
+    assert (exposure.start_s - started_s > 1.0) or delay == "off"
+
+
+def test_a_nikon_without_mirror(made: Callable[..., Any]) -> None:
+    body = made("nikon", model="Z 6")
+    body.shot()
+    assert body.world.exposures[0].shake_um == 0.0
+    assert body.library("tree")["cameramodel"]["value"] == "Z 6"
