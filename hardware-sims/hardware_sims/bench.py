@@ -28,7 +28,7 @@ from hardware_sims.scenes.targets import TARGETS, make_target
 from hardware_sims.sensor import Sensor
 from hardware_sims.world import World
 
-__all__ = ["Bench", "Order", "OrderError"]
+__all__ = ["Bench", "Order", "OrderError", "personality_of"]
 
 _SCENE_WIDTH_MM, _SCENE_DEPTH_MM = 36.0, 32.0
 """The scenes' own proportions: as wide as the frame at 1:1 on a 36 mm sensor, and 32 mm deep."""
@@ -263,7 +263,7 @@ class Bench:
             # Only personalities with a mechanical dial know the word; without it they all turn it themselves.
             dial: dict[str, Any] = {"physical_dial": True} if sim.physical_dial else {}
             self.camera = make_camera(
-                sim.personality or _personality(order.camera.model),
+                sim.personality or personality_of(order.camera.model),
                 self.world,
                 clock,
                 model=order.camera.model,
@@ -351,9 +351,11 @@ def _rail(order: RailOrder, carriage: Carriage, clock: SimClock) -> GrblSimulato
     )
 
 
-def _personality(model: str | None) -> str:
+def personality_of(model: str | None) -> str:
     """What a model speaks; the one that most readers of this have when it is not known."""
     name = (model or "").lower()
     if "canon" in name or "eos" in name:
-        return "canon" if " r" in name or not name else "canon-dslr"
+        return "canon" if "eos r" in name or "eos" not in name else "canon-dslr"
+    if "nikon" in name:
+        return "nikon"
     return "sony"
