@@ -9,13 +9,13 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Any
 
-from rig.axes.base import FocusAxis, PositionTrust
+from rig.axes.base import FocusAxis, HasShutterOutput, PositionTrust
 from rig.axes.registry import ByHand, open_axis
-from rig.cameras.base import Camera, LockRequest
+from rig.cameras.base import Camera, Firing, LockRequest
 from rig.cameras.registry import open_camera
 from rig.clock import Clock
 from rig.config import RigConfig
-from rig.errors import MotionError, PositionUnknownError
+from rig.errors import Interrupted, MotionError, PositionUnknownError, UserError
 from rig.events import EventBus, Note
 from rig.operator import Operator
 from rig.preflight import lock_exposure
@@ -61,6 +61,7 @@ class Connection:
         self._config, self._session, self._operator = config, session, operator
         self._stopper, self._bus, self._clock = stopper, bus, clock
         self._teardown = teardown
+        self._axis: FocusAxis | None = None
 
     def ports(self, order: dict[str, Any]) -> tuple[str | None, str | None]:
         """Port names of a bench that plays the order; None for the configured ones, now held for us alone."""
@@ -83,6 +84,7 @@ class Connection:
         axis = open_axis(rail.settings(port), self._clock, ByHand(self._operator, tally))
         self._teardown.callback(axis.close)
         self._teardown.callback(self._stopper.release)
+        self._axis = axis
         self._stopper.guard(axis)
         self._stopper.check()
         for warning in axis.warnings:
@@ -91,9 +93,27 @@ class Connection:
 
     def open_camera(self, port: str | None) -> Camera:
         """Connect the camera."""
-        camera = open_camera(self._config.camera.settings(port), self._clock)
+        camera = open_camera(self._config.camera.settings(port), self._clock, self._firing())
         self._teardown.callback(camera.close)
         return camera
+
+    def _firing(self) -> Firing:
+        """How a body without a tether is fired: through the rail when it is configured so, else by a person."""
+        stopped = self._stopper.event.is_set
+        press = None
+        if self._config.rail.shutter is not None:
+            if not isinstance(self._axis, HasShutterOutput):
+                raise UserError(
+                    f"the driver {self._config.rail.driver} has no shutter output: [rail.shutter]"
+                )
+            press = self._axis.press_shutter
+
+        def ask(question: str) -> None:
+            self._operator.check_present()
+            if self._operator.answer(f"{question}, press Enter", stopped) is None:
+                raise Interrupted("stopped by the operator")
+
+        return Firing(press, lambda text: self._bus.publish(Note(text)), ask, stopped)
 
     def reference(self, axis: FocusAxis, here_is_mm: float) -> None:
         """Let the axis know where it stands.

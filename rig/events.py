@@ -72,7 +72,10 @@ class Moved(Event):
 
 @dataclass(frozen=True)
 class FrameSaved(Event):
-    """A frame's bytes are checked, on disk and in the journal."""
+    """A frame's bytes are checked, on disk and in the journal.
+
+    ``file`` is empty when the frame stays on the body's card.
+    """
 
     index: int
     frames: int

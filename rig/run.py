@@ -166,7 +166,8 @@ class SessionRun:
             self._critical_path_s = critical_path_s(left, 0.0, self._plan.timing)
         for warning in self._plan.warnings:
             self._bus.publish(Note(warning, "warning"))
-        live = self._live(teardown, runner) if self._options.stack else None
+        stacks = self._options.stack and self._config.camera.collected
+        live = self._live(teardown, runner) if stacks else None
         shot_any = runner.state.next_index() is not None
         if shot_any:
             self._test_frame_taken(runner, locked, camera.health())
@@ -264,6 +265,9 @@ class SessionRun:
         self, runner: Runner, settings: dict[str, str | None], health: CameraHealth
     ) -> None:
         """Take the test frame, whatever the person at a crank has to say on the way to it."""
+        if not self._config.camera.collected:
+            self._bus.publish(Note("no test frame: the frames stay on the camera's card", "warning"))
+            return
         while runner.state.next_index() is not None:
             try:
                 self._test_frame(runner, settings, health)

@@ -249,14 +249,14 @@ class Runner:
             fired_at=frame.shot.fired_wall,
             files=entries,
             camera_names=[f.camera_name for f in files],
-            settings=files[0].fields,
+            settings=files[0].fields if files else {},
         )
         self.state = self.state.apply(entry)
         self._bus.publish(
             FrameSaved(
                 index=frame.index,
                 frames=self.state.frames,
-                file=str(self._session.folder / entries[0]["file"]),
+                file=str(self._session.folder / entries[0]["file"]) if entries else "",
                 position_mm=commanded_mm,
                 size_bytes=sum(f.size_bytes for f in files),
                 eta_s=self._eta.after_one_more(),

@@ -19,6 +19,7 @@ __all__ = [
     "Hand",
     "HandAnswer",
     "HandSignal",
+    "HasShutterOutput",
     "MovesAlong",
     "PositionTrust",
     "PositionWasWrong",
@@ -138,6 +139,21 @@ class FocusDrive(Protocol):
 
     def drive_focus(self, steps: int) -> None:
         """Move the focus by that many drive units; positive is towards the subject's far side."""
+        ...
+
+
+@runtime_checkable
+class HasShutterOutput(Protocol):
+    """An axis whose controller can press a camera's release."""
+
+    def press_shutter(self) -> None:
+        """Close the contact for the configured pulse, then leave it open for the configured time.
+
+        Raises
+        ------
+        HardwareError
+            When the controller does not obey; the contact is then open as far as can be told.
+        """
         ...
 
 

@@ -33,6 +33,8 @@ _ARRIVE_S = 1.0
 """Real seconds from the end of the dwell to a report of Idle on target; milliseconds on a working rail."""
 _SLOW = 1.5
 """A controller's own clock and ramp rounding: moves may take that much longer than computed."""
+_OUTPUTS = {"coolant": ("M8", "M9"), "spindle": ("M3", "M5")}
+"""Lines that switch an output on and off; a reset switches all of them off by itself."""
 _HOME_PASSES = 4
 """A homing cycle crosses the travel once at the seek rate; switches are tried twice and slowly."""
 
@@ -79,6 +81,7 @@ class GrblAxis:
         self._offset_mm: float | None = None  # rail position of MPos 0; None while unknown
         self._lost = "it was not told where it stands since the connection was made"
         self._modal_sent = False
+        self._may_press_s = 0.0  # bench time before which the release is not pressed again
         self._link = GrblLink(Port(settings.port, settings.baud, _HOLD), self._stop.is_set)
         try:
             self._link.connect()
@@ -137,6 +140,12 @@ class GrblAxis:
         missing = [f"${n}" for n in (100, 110, 120) if not self._controller.get(n)]
         if missing:
             raise HardwareError(f"the {self.name} did not tell its settings {', '.join(missing)}")
+        shutter = self._settings.shutter
+        if shutter is not None and shutter.output == "spindle" and self._controller.get(32):
+            raise HardwareError(
+                f"the {self.name} is in laser mode ($32=1), where the spindle output stays off at rest; "
+                "send $32=0, or use the coolant output"
+            )
         if self._controller.get(13):
             raise HardwareError(f"the {self.name} reports in inches ($13=1); send $13=0")
         steps = self._controller[100]
@@ -340,6 +349,26 @@ class GrblAxis:
             self._send_modal()
         except HardwareError as err:
             self._forget(str(err))  # the port or the controller is gone: nothing is known any more
+
+    # --- the shutter output ---------------------------------------------------------------------------
+
+    def press_shutter(self) -> None:
+        """Press the camera's release through the configured output, and let go."""
+        shutter = self._settings.shutter
+        if shutter is None:
+            raise UserError(f"the {self.name} has no shutter output configured: [rail.shutter]")
+        self._check_open()
+        self._notice_faults()
+        press, let_go = _OUTPUTS[shutter.output]
+        if shutter.output == "spindle":
+            press = f"{press}S{self._controller.get(30, 1000):g}"  # all of it, or the pin would be chopped
+        self._clock.sleep(self._may_press_s - self._clock.now())
+        try:
+            self._link.command(press)  # carried out when all motion has ended
+            self._clock.sleep(shutter.pulse_s)
+        finally:
+            self._link.command(let_go)
+        self._may_press_s = self._clock.now() + shutter.off_s
 
     # --- the state of the controller ------------------------------------------------------------------
 

@@ -15,7 +15,15 @@ from rig.axes.base import AxisLimits, FocusAxis, Hand, Tally
 from rig.clock import Clock
 from rig.errors import UserError
 
-__all__ = ["AxisFactory", "ByHand", "CrankSettings", "RailSettings", "drivers", "open_axis"]
+__all__ = [
+    "AxisFactory",
+    "ByHand",
+    "CrankSettings",
+    "RailSettings",
+    "ShutterSettings",
+    "drivers",
+    "open_axis",
+]
 
 AxisFactory = Callable[["RailSettings", Clock], FocusAxis]
 
@@ -44,6 +52,23 @@ class CrankSettings:
     closer: Literal["clockwise", "counter-clockwise"]
     parts: int = 4
     run_up_mm: float = 0.0
+
+
+@dataclass(frozen=True)
+class ShutterSettings:
+    """An output of a rail's controller that presses a camera's release through an opto-coupler or relay.
+
+    Parameters
+    ----------
+    output : {"coolant", "spindle"}
+        Which one: flood coolant (M8, M9) or spindle enable (M3, M5).
+    pulse_s, off_s : float
+        How long it is pressed, and how long at least it is let go of before it is pressed again, bench s.
+    """
+
+    output: Literal["coolant", "spindle"]
+    pulse_s: float
+    off_s: float
 
 
 @dataclass(frozen=True)
@@ -78,6 +103,8 @@ class RailSettings:
         Position at which the rail stands after the controller's own homing cycle.
     crank : CrankSettings, optional
         Of a rail without a motor.
+    shutter : ShutterSettings, optional
+        Of a controller that fires the camera.
     """
 
     driver: str
@@ -91,6 +118,7 @@ class RailSettings:
     baud: int = 115200
     home_mm: float | None = None
     crank: CrankSettings | None = None
+    shutter: ShutterSettings | None = None
 
     def __post_init__(self) -> None:
         for name in ("steps_per_mm", "speed_mm_s", "acceleration_mm_s2"):

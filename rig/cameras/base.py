@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -12,6 +13,7 @@ __all__ = [
     "CameraHealth",
     "CameraInfo",
     "CapturedFile",
+    "Firing",
     "LockReport",
     "LockRequest",
     "SettingReport",
@@ -152,6 +154,37 @@ class CapturedFile:
     size_bytes: int
     sha256: str
     fields: dict[str, str] = field(default_factory=dict)
+
+
+def _say_nothing(_text: str) -> None:
+    """Nobody listens."""
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Firing:
+    """How a body without a tether is fired, and how a wait for it ends.
+
+    Parameters
+    ----------
+    press : callable, optional
+        Presses the release through something else, such as a rail's shutter output, and returns when it is
+        pressed; None when a person fires.
+    tell : callable
+        Takes a sentence for the person at the rig.
+    ask : callable, optional
+        Takes a question and returns when the person has answered; None when nobody can be asked.
+    stopped : callable
+        Whether the run is being stopped.
+    """
+
+    press: Callable[[], None] | None = None
+    tell: Callable[[str], None] = _say_nothing
+    ask: Callable[[str], None] | None = None
+    stopped: Callable[[], bool] = _never
 
 
 class Camera(Protocol):

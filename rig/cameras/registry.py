@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rig.cameras.base import Camera
+from rig.cameras.base import Camera, Firing
 from rig.cameras.settings import CameraSettings
 from rig.clock import Clock
 from rig.errors import UserError
@@ -10,8 +10,13 @@ from rig.errors import UserError
 __all__ = ["open_camera"]
 
 
-def open_camera(settings: CameraSettings, clock: Clock) -> Camera:
+def open_camera(settings: CameraSettings, clock: Clock, firing: Firing | None = None) -> Camera:
     """Connect to a camera.
+
+    Parameters
+    ----------
+    firing : Firing, optional
+        How a body without a tether is fired; a person who is told on nothing, when absent.
 
     Raises
     ------
@@ -24,4 +29,9 @@ def open_camera(settings: CameraSettings, clock: Clock) -> Camera:
         from rig.cameras.gphoto import GPhotoCamera
 
         return GPhotoCamera(settings, clock)
-    raise UserError(f'there is no camera driver "{settings.driver}"; there is: gphoto2')
+    if settings.driver in ("folder", "none"):
+        from rig.cameras.folder import FolderCamera, UncollectedCamera
+
+        kind = FolderCamera if settings.driver == "folder" else UncollectedCamera
+        return kind(settings, clock, firing or Firing())
+    raise UserError(f'there is no camera driver "{settings.driver}"; there are: gphoto2, folder, none')

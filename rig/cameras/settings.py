@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 __all__ = ["CameraSettings"]
 
@@ -14,7 +15,7 @@ class CameraSettings:
     Parameters
     ----------
     driver : str
-        ``"gphoto2"``.
+        ``"gphoto2"``, ``"folder"`` or ``"none"``.
     port : str, optional
         ``"usb:001,004"`` or ``"ptpip:192.168.1.2:15740:15740"``; None takes the camera found on USB.
     model : str, optional
@@ -27,6 +28,10 @@ class CameraSettings:
         Real seconds that a body may take from the end of the exposure to offering its file.
     transfer_s : float
         Real seconds that the transfer of a shot's files may take: a large RAW over a slow network.
+    watch : Path, optional
+        The folder into which another program puts the frames.
+    files_per_frame : int
+        2 when it puts RAW and JPEG there.
     """
 
     driver: str = "gphoto2"
@@ -36,3 +41,5 @@ class CameraSettings:
     readout_s: float = 0.1
     image_wait_s: float = 30.0
     transfer_s: float = 60.0
+    watch: Path | None = None
+    files_per_frame: int = 1

@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from rig.axes.registry import CrankSettings, RailSettings, drivers
+from rig.axes.registry import CrankSettings, RailSettings, ShutterSettings, drivers
 from rig.cameras.settings import CameraSettings
 from rig.errors import UserError
 from rig.fields import (
@@ -51,8 +51,11 @@ __all__ = [
     "SessionConfig",
 ]
 
-CAMERA_DRIVERS = ("gphoto2",)
+CAMERA_DRIVERS = ("gphoto2", "folder", "none")
 """Names that ``[camera] driver`` can have."""
+
+_IMAGE_WAIT_S = {"gphoto2": 30.0, "folder": 120.0, "none": 30.0}
+"""A tethered body offers its file within seconds; who fires by hand, and copies, takes his time."""
 
 CRANK = "crank"
 """The driver of a rail that a person turns."""
@@ -73,6 +76,18 @@ def _known(name: str, names: tuple[str, ...]) -> str:
         guess = f' (did you mean "{near[0]}"?)' if near else ""
         raise ValueError(f'"{name}" is no driver that focusrig has; write one of {", ".join(names)}{guess}')
     return name
+
+
+class ShutterConfig(_Table):
+    """``[rail.shutter]``: an output of the rail's controller presses the camera's release.
+
+    ``output`` is ``"coolant"`` (GRBL's M8 and M9) or ``"spindle"`` (M3 and M5), ``pulse`` how long it is
+    pressed, ``off`` how long it is let go of at least before the next time. Never used unless it is here.
+    """
+
+    output: Literal["coolant", "spindle"]
+    pulse_s: PositiveTime = Field(default=0.2, alias="pulse")
+    off_s: Time = Field(default=0.3, alias="off")
 
 
 class RailConfig(_Table):
@@ -102,6 +117,7 @@ class RailConfig(_Table):
     towards_subject: Literal["+", "-"] | None = None
     reference: Literal["here", "home"] = "here"
     home_position_mm: Length = Field(default=0.0, alias="home_position")
+    shutter: ShutterConfig | None = None
 
     @field_validator("driver")
     @classmethod
@@ -185,6 +201,8 @@ class RailConfig(_Table):
             towards_subject=direction or "+",
             baud=self.baud,
             home_mm=self.home_position_mm if self.reference == "home" else None,
+            shutter=self.shutter
+            and ShutterSettings(self.shutter.output, self.shutter.pulse_s, self.shutter.off_s),
         )
 
     def _crank_settings(self, port: str | None) -> RailSettings:
@@ -214,6 +232,10 @@ class CameraConfig(_Table):
     file is here. ``frame_size`` is the size of a frame's files, estimated when absent; ``card_space`` the
     room on the camera's card. ``keep_on_card`` has the frames there too. ``image_wait`` is how long a body
     may take from the end of an exposure to offering its file, in real time even on a simulated bench.
+
+    With ``driver = "folder"`` another program puts the frames into the folder ``watch``, ``files_per_frame`` of
+    them for each (2 for RAW and JPEG), within ``image_wait``. With ``"none"`` they stay on the card, and
+    ``rig match`` brings them into the session afterwards.
     """
 
     driver: str = "gphoto2"
@@ -228,8 +250,10 @@ class CameraConfig(_Table):
     frame_bytes: Bytes | None = Field(default=None, alias="frame_size")
     card_bytes: Bytes | None = Field(default=None, alias="card_space")
     keep_on_card: bool = False
-    image_wait_s: PositiveTime = Field(default=30.0, alias="image_wait")
     reports_effective_f_number: bool = False
+    watch: Path | None = None
+    files_per_frame: Annotated[int, Field(ge=1, le=2, strict=True)] = 1
+    image_wait_s: PositiveTime | None = Field(default=None, alias="image_wait")
 
     @field_validator("driver")
     @classmethod
@@ -240,6 +264,11 @@ class CameraConfig(_Table):
     def aspect(self) -> float | None:
         """Height over width of a frame, or None when the pixels are not given."""
         return None if self.pixels is None else self.pixels[1] / self.pixels[0]
+
+    @property
+    def collected(self) -> bool:
+        """Whether frames come here while shooting; with the driver ``"none"`` they stay on the card."""
+        return self.driver != "none"
 
     @property
     def pixel_pitch_mm(self) -> float | None:
@@ -256,7 +285,9 @@ class CameraConfig(_Table):
             model=self.model if port is None else None,
             shutter_lag_s=self.shutter_lag_s,
             readout_s=self.readout_s,
-            image_wait_s=self.image_wait_s,
+            image_wait_s=self.image_wait_s or _IMAGE_WAIT_S[self.driver],
+            watch=self.watch,
+            files_per_frame=self.files_per_frame,
         )
 
 
@@ -432,3 +463,7 @@ class RigConfig(_Table):
         """
         if not self.simulated:
             self.rail.settings()
+        if self.camera.driver == "folder" and self.camera.watch is None:
+            raise UserError(
+                'camera.watch is missing: write watch = "/path/of/the/folder" where the other program saves'
+            )
