@@ -71,10 +71,13 @@ class Connection:
             assert what is not None  # check_real_hardware has seen to it
             self._teardown.enter_context(RigLock(what, f"session {session.folder.name}"))
             return None, None
+        untethered = config.camera.driver != "gphoto2"
+        if untethered:
+            order["simulator"].setdefault("folder", str(session.folder.absolute() / "SIMULATED_card"))
         bench = Bench(order)
         session.journal.append("bench_started", order=order, about=bench.about)
         self._teardown.callback(lambda: session.journal.append("bench_closed", **bench.close()))
-        return bench.rail_port, bench.camera_port
+        return bench.rail_port, order["simulator"]["folder"] if untethered else bench.camera_port
 
     def open_axis(self, port: str | None) -> FocusAxis:
         """Connect the rail, and guard it."""
@@ -98,7 +101,7 @@ class Connection:
         return camera
 
     def _firing(self) -> Firing:
-        """How a body without a tether is fired: through the rail when it is configured so, else by a person."""
+        """How a body without a tether is fired: through the rail when it is configured, else by a person."""
         stopped = self._stopper.event.is_set
         press = None
         if self._config.rail.shutter is not None:
@@ -107,6 +110,11 @@ class Connection:
                     f"the driver {self._config.rail.driver} has no shutter output: [rail.shutter]"
                 )
             press = self._axis.press_shutter
+        elif self._config.simulated and self._config.camera.driver != "gphoto2":
+            raise UserError(
+                "nobody can press the simulated camera's button: a rehearsal of a body without a tether "
+                'needs [rail.shutter], or driver = "gphoto2"'
+            )
 
         def ask(question: str) -> None:
             self._operator.check_present()

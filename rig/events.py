@@ -80,7 +80,7 @@ class FrameSaved(Event):
     index: int
     frames: int
     file: str
-    position_mm: float
+    position_mm: float | None
     size_bytes: int
     eta_s: float
 

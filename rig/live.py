@@ -83,7 +83,7 @@ class LiveStacker:
     def __init__(self, bus: EventBus, geometry: LiveGeometry, preview: Path, result: Path) -> None:
         self._bus, self._result = bus, result
         self._geometry, self._preview = geometry, preview
-        self._frames: list[tuple[int, str, float]] = []
+        self._frames: list[tuple[int, str, float | None]] = []
         self._last_saved_s = time.monotonic()
         self._spoiled = False
         self._worker = _Worker(bus, geometry, preview)
@@ -98,7 +98,7 @@ class LiveStacker:
             self._last_saved_s = time.monotonic()
             self.add(event.index, Path(event.file), event.position_mm)
 
-    def add(self, index: int, file: Path, position_mm: float) -> None:
+    def add(self, index: int, file: Path, position_mm: float | None) -> None:
         """Queue a frame; never waits for the stacker."""
         self._frames.append((index, str(file), position_mm))
         if not self._spoiled:

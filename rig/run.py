@@ -266,7 +266,11 @@ class SessionRun:
     ) -> None:
         """Take the test frame, whatever the person at a crank has to say on the way to it."""
         if not self._config.camera.collected:
-            self._bus.publish(Note("no test frame: the frames stay on the camera's card", "warning"))
+            self._bus.publish(
+                Note(
+                    f"frames stay on the card, no test frame: rig match {self._session.folder} brings them in"
+                )
+            )
             return
         while runner.state.next_index() is not None:
             try:

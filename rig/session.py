@@ -66,7 +66,7 @@ class FrameRecord:
     """A saved frame as the journal has it."""
 
     index: int
-    position_mm: float
+    position_mm: float | None
     files: tuple[FrameFile, ...]
 
 

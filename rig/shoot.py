@@ -150,6 +150,11 @@ def _still_there_mm(config: RigConfig, operator: Operator) -> float:
 
 def _planned(first: Entry, folder: Path) -> tuple[RigConfig, StackPlan]:
     """Configuration and plan of a session, from its first journal line."""
+    if first.get("collected"):
+        raise UserError(
+            f"{folder} was collected by rig watch, nothing is left to shoot; to stack it: "
+            f"stacker fuse {folder}"
+        )
     try:
         return config_from_table(first["config"], f"{folder}: journal"), StackPlan.model_validate(
             first["plan"]

@@ -5,7 +5,9 @@ What to play comes as one JSON object (`Order`); the answer tells the port names
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
@@ -13,7 +15,9 @@ from pydantic import BeforeValidator, Field, ValidationError
 from hardware_sims.cameras import PERSONALITIES, make_camera
 from hardware_sims.cameras.control import ControlServer
 from hardware_sims.cameras.equipment import Equipment
+from hardware_sims.cameras.exposure import BodyTiming, ExposureSettings
 from hardware_sims.cameras.schedule import Misbehaviour
+from hardware_sims.cameras.untethered import UntetheredBody
 from hardware_sims.carriage import Carriage, Vibration
 from hardware_sims.clock import SimClock
 from hardware_sims.focus_drive import FocusDrive
@@ -106,6 +110,9 @@ class Simulator(OrderModel):
         Position of the carriage at which the target is in focus; text with a unit.
     lens : LensTruth
         What the lens truly is.
+    folder : str, optional
+        A second body, on no tether, has its release wired to the rail's coolant and spindle outputs (or to
+        the hand on the crank), and its files turn up in this folder.
     vibration : VibrationOrder, optional
         How the camera rings after a stop; by default as after a motor's, or after a hand at a crank.
     focus : FocusOrder, optional
@@ -120,6 +127,7 @@ class Simulator(OrderModel):
         What goes wrong, and when.
     """
 
+    folder: str | None = None
     scene: Annotated[str, BeforeValidator(_known_scene)] = "insect"
     seed: int = 1
     time_scale: float = Field(1.0, gt=0, le=1000)
@@ -257,7 +265,9 @@ class Bench:
         self._order = order
         self._open = ExitStack()
         try:
-            self.rail = _rail(order.rail, carriage, clock)
+            self.untethered = self._untethered(clock, f_number)
+            wired = None if self.untethered is None else self.untethered.contact
+            self.rail = _rail(order.rail, carriage, clock, wired)
             self._open.callback(self.rail.close)
             self.rail.start()
             # Only personalities with a mechanical dial know the word; without it they all turn it themselves.
@@ -288,6 +298,17 @@ class Bench:
         except BaseException:
             self._open.close()
             raise
+
+    def _untethered(self, clock: SimClock, f_number: float) -> UntetheredBody | None:
+        """The second body in front of the same scene, whose files turn up in a folder."""
+        camera, exposure, folder = self._order.camera, self._order.exposure, self._order.simulator.folder
+        if folder is None:
+            return None
+        timing = BodyTiming(camera.shutter_lag_s, camera.readout_s, camera.processing_s)
+        settings = ExposureSettings(exposure.shutter_s, f_number, exposure.iso)
+        body = UntetheredBody(self.world, clock, timing, settings, Path(folder))
+        self._open.callback(body.close)
+        return body
 
     def _scene(self, sim: Simulator, width_mm: float) -> Scene:
         if sim.target is not None:
@@ -334,10 +355,17 @@ def _vibration(order: Order) -> Vibration:
     return Vibration(**(wanted or VibrationOrder()).model_dump())
 
 
-def _rail(order: RailOrder, carriage: Carriage, clock: SimClock) -> GrblSimulator | CrankSimulator:
+def _rail(
+    order: RailOrder, carriage: Carriage, clock: SimClock, contact: Callable[[bool], None] | None
+) -> GrblSimulator | CrankSimulator:
     if order.driver == "crank":
         return CrankSimulator(
-            carriage, clock, pitch_mm=order.pitch_mm, closer=order.turn_closer, start_mm=order.start_mm
+            carriage,
+            clock,
+            pitch_mm=order.pitch_mm,
+            closer=order.turn_closer,
+            start_mm=order.start_mm,
+            contact=contact,
         )
     return GrblSimulator(
         carriage,
@@ -348,6 +376,7 @@ def _rail(order: RailOrder, carriage: Carriage, clock: SimClock) -> GrblSimulato
         towards_subject=order.towards_subject,
         travel_mm=(order.low_mm, order.high_mm),
         start_mm=order.start_mm,
+        contact=contact,
     )
 
 

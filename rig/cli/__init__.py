@@ -34,7 +34,7 @@ def _program(
 
 def build_app() -> typer.Typer:
     """Assemble the program from its commands."""
-    from rig.cli import calibrate, camera, dof, plan, shoot
+    from rig.cli import calibrate, camera, collect, dof, plan, shoot
 
     app = typer.Typer(
         no_args_is_help=True,
@@ -45,6 +45,7 @@ def build_app() -> typer.Typer:
     dof.register(app)
     plan.register(app)
     shoot.register(app)
+    collect.register(app)
     calibrate.register(app)
     camera.register(app)
     return app

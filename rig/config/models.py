@@ -89,6 +89,10 @@ class ShutterConfig(_Table):
     pulse_s: PositiveTime = Field(default=0.2, alias="pulse")
     off_s: Time = Field(default=0.3, alias="off")
 
+    def settings(self) -> ShutterSettings:
+        """Return what the rail's driver needs."""
+        return ShutterSettings(self.output, self.pulse_s, self.off_s)
+
 
 class RailConfig(_Table):
     """``[rail]``: the carriage that moves the camera.
@@ -201,8 +205,7 @@ class RailConfig(_Table):
             towards_subject=direction or "+",
             baud=self.baud,
             home_mm=self.home_position_mm if self.reference == "home" else None,
-            shutter=self.shutter
-            and ShutterSettings(self.shutter.output, self.shutter.pulse_s, self.shutter.off_s),
+            shutter=None if self.shutter is None else self.shutter.settings(),
         )
 
     def _crank_settings(self, port: str | None) -> RailSettings:
@@ -233,9 +236,9 @@ class CameraConfig(_Table):
     room on the camera's card. ``keep_on_card`` has the frames there too. ``image_wait`` is how long a body
     may take from the end of an exposure to offering its file, in real time even on a simulated bench.
 
-    With ``driver = "folder"`` another program puts the frames into the folder ``watch``, ``files_per_frame`` of
-    them for each (2 for RAW and JPEG), within ``image_wait``. With ``"none"`` they stay on the card, and
-    ``rig match`` brings them into the session afterwards.
+    With ``driver = "folder"`` another program puts the frames into the folder ``watch``, each within
+    ``image_wait`` in ``files_per_frame`` files (2 for RAW and JPEG). With ``"none"`` they stay on the card,
+    and ``rig match`` brings them into the session afterwards.
     """
 
     driver: str = "gphoto2"
@@ -286,7 +289,7 @@ class CameraConfig(_Table):
             shutter_lag_s=self.shutter_lag_s,
             readout_s=self.readout_s,
             image_wait_s=self.image_wait_s or _IMAGE_WAIT_S[self.driver],
-            watch=self.watch,
+            watch=self.watch if port is None else Path(port),
             files_per_frame=self.files_per_frame,
         )
 

@@ -2,12 +2,14 @@
 
 The channel is a pty and a TCP port that take lines of text: ``turn 2`` turns twice clockwise, ``turn -0.5``
 half a turn back; ``ok`` and the sum of all turns come when the hand is at rest. What is turned there is where
-the camera really goes, whatever anybody has told the rig.
+the camera really goes, whatever anybody has told the rig. ``press`` presses the release of the bench's body
+without a tether.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 from hardware_sims.carriage import Carriage, Segment, Vibration
@@ -40,6 +42,8 @@ class CrankSimulator:
         The way to turn that moves the carriage towards the subject.
     start_mm : float
         Where the carriage stands.
+    contact : callable, optional
+        The release of a body that the same hand presses.
 
     Attributes
     ----------
@@ -55,8 +59,10 @@ class CrankSimulator:
         pitch_mm: float,
         closer: Literal["clockwise", "counter-clockwise"],
         start_mm: float,
+        contact: Callable[[bool], None] | None = None,
     ) -> None:
-        self._hand = _Hand(carriage, pitch_mm if closer == "clockwise" else -pitch_mm, start_mm)
+        mm_per_turn = pitch_mm if closer == "clockwise" else -pitch_mm
+        self._hand = _Hand(carriage, mm_per_turn, start_mm, contact)
         self._server = Server(self._hand, clock, "crank")
         self.pty_path, self.tcp_url = self._server.pty_path, self._server.tcp_url
 
@@ -72,7 +78,14 @@ class CrankSimulator:
 class _Hand:
     """Turns one order after the other; a `transport.Device`."""
 
-    def __init__(self, carriage: Carriage, mm_per_turn: float, start_mm: float) -> None:
+    def __init__(
+        self,
+        carriage: Carriage,
+        mm_per_turn: float,
+        start_mm: float,
+        contact: Callable[[bool], None] | None,
+    ) -> None:
+        self._contact = contact
         self._carriage, self._mm_per_turn = carriage, mm_per_turn
         self._at_mm = start_mm
         self._turned = 0.0
@@ -93,6 +106,11 @@ class _Hand:
                 self._line.clear()
 
     def _order(self, words: list[str], now: float) -> None:
+        if words == ["press"] and self._contact is not None:
+            self._contact(True)
+            self._contact(False)
+            self._due.append((now, b"ok\n"))
+            return
         try:
             name, text = words
             turns = float(text)

@@ -4,13 +4,14 @@ It follows the firmware's structure: an interrupt picks real-time characters out
 rest into a 128-byte ring (what does not fit is lost); a main loop reads lines from the ring and may block in
 one (planner full, ``G4``, homing, feed hold), while real-time characters are still served.
 
-Not simulated: overrides, safety door, probing, arcs, check mode, spindle and coolant (accepted, without
-effect), limit switches other than for homing, start-up lines. A move ends at rest (see `planner`).
+Not simulated: overrides, safety door, probing, arcs, check mode, limit switches other than for homing,
+start-up lines. Spindle and coolant are one contact, on or off. A move ends at rest (see `planner`).
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from hardware_sims.carriage import Carriage
 from hardware_sims.rails.drive import Drive
@@ -42,6 +43,8 @@ class GrblFirmware:
         Where the carriage's motor stands at power-up, mm towards the subject; X is 0 there.
     travel_mm : (float, float)
         Where the rail mechanically ends, mm towards the subject: homing finds these ends.
+    contact : callable, optional
+        Told whenever coolant or spindle is switched on or off.
     """
 
     def __init__(
@@ -52,8 +55,10 @@ class GrblFirmware:
         sign: int = 1,
         start_mm: float = 0.0,
         travel_mm: tuple[float, float] = (-20.0, 120.0),
+        contact: Callable[[bool], None] | None = None,
     ) -> None:
         self._m = Machine(settings, Drive(carriage, settings, sign, start_mm))
+        self._m.contact = contact
         self._interpreter = Interpreter(self._m, travel_mm)
         self._ring: deque[int] = deque()
         self._line = bytearray()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from hardware_sims.carriage import Carriage
@@ -75,6 +75,8 @@ class GrblSimulator:
         Other `$` settings; they win over the arguments above.
     dtr_reset, tcp_reset : bool
         Whether opening the pty, or a TCP connection, resets the board.
+    contact : callable, optional
+        Told whenever coolant or spindle is switched on or off: a camera's release may be wired to it.
 
     Attributes
     ----------
@@ -96,6 +98,7 @@ class GrblSimulator:
         settings: Mapping[int, float] | None = None,
         dtr_reset: bool = True,
         tcp_reset: bool = False,
+        contact: Callable[[bool], None] | None = None,
     ) -> None:
         self.carriage, self._clock = carriage, clock
         eeprom = GrblSettings(
@@ -113,6 +116,7 @@ class GrblSimulator:
             sign=1 if towards_subject == "+" else -1,
             start_mm=start_mm,
             travel_mm=travel_mm,
+            contact=contact,
         )
         self._board = _Board(firmware, clock, {"pty": dtr_reset, "tcp": tcp_reset})
         firmware.power_on(clock.now())

@@ -90,7 +90,10 @@ class Interpreter:
 
     def _gcode(self, block: Block) -> Job:
         m = self._m
+        if (block.modal.spindle, block.modal.coolant) != (m.modal.spindle, m.modal.coolant):
+            yield m.until_idle()  # the firmware empties the planner before it switches
         m.modal = block.modal
+        m.switch()
         started_s = m.now
         if block.action is not None:
             yield m.until_idle()
@@ -115,6 +118,7 @@ class Interpreter:
         if block.ends:
             yield m.until_idle()
             m.modal = Modal(inches=m.modal.inches, feed=m.modal.feed, tool=m.modal.tool)
+            m.switch()
             m.say("[MSG:Pgm End]")
 
     def _target(self, block: Block) -> list[float]:

@@ -43,6 +43,9 @@ class Machine:
         self.now = 0.0
         self.idle_since = 0.0
         """When the last motion ended."""
+        self.contact: Callable[[bool], None] | None = None
+        """Told when coolant or spindle, to which a release may be wired, is switched on or off."""
+        self._on = False
         self.pending: tuple[float, Callable[[], None]] | None = None
         """Deaf until that time, then do this."""
         self.clear()
@@ -50,6 +53,7 @@ class Machine:
     def clear(self) -> None:
         """What every reset clears."""
         self.modal = Modal()
+        self.switch()
         self.coordinates.shift = [0.0] * 3
         self.reporter = Reporter(self.settings)
         self.hold_complete = False
@@ -61,6 +65,14 @@ class Machine:
         """Until a reset."""
         self.wake_s: float | None = None
         """When a dwell ends."""
+
+    def switch(self) -> None:
+        """Let the outputs follow the modal state."""
+        on = self.modal.spindle != 5 or self.modal.coolant != 9
+        if on != self._on:
+            self._on = on
+            if self.contact is not None:
+                self.contact(on)
 
     def say(self, *lines: str) -> None:
         """Send these lines."""

@@ -1,0 +1,380 @@
+"""Bodies that another program tethers, or none: frames appear in a folder, or are collected later.
+
+Nothing in the watched folder is ever moved, changed or deleted; frames are copied out of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from rig.cameras.arrivals import LOOK_EVERY_S, ArrivedFrame, FolderWatch
+from rig.cameras.base import (
+    CameraInfo,
+    CapturedFile,
+    Firing,
+    LockReport,
+    LockRequest,
+    SettingReport,
+    SettingVerdict,
+    Shot,
+)
+from rig.cameras.exif import ExposureRecord, read_exposure
+from rig.cameras.sequence import FileSequence
+from rig.cameras.settings import CameraSettings
+from rig.clock import Clock
+from rig.errors import CameraError, Interrupted, UserError
+
+__all__ = ["FolderCamera", "UncollectedCamera", "body_clock_window"]
+
+_SURPLUS_S = 0.5
+"""After a frame is complete it is looked that long whether a second one belongs to the same release."""
+
+_SAME_SHUTTER = 0.12
+"""Relative: bodies write 1/125 s as 0.008 s or as its true 1/128 s, and third of stops lie 26 % apart."""
+
+
+class UncollectedCamera:
+    """A body that is fired and not heard of again: its frames are matched afterwards (``driver = "none"``).
+
+    Parameters
+    ----------
+    settings : CameraSettings
+    clock : Clock
+    firing : Firing
+        Its `press`, or a person who is asked.
+
+    Raises
+    ------
+    UserError
+        When nothing and nobody can fire the body.
+    """
+
+    def __init__(self, settings: CameraSettings, clock: Clock, firing: Firing) -> None:
+        if firing.press is None and firing.ask is None:
+            raise UserError(
+                "nobody can fire the camera: configure the rail's shutter output ([rail.shutter]), or run "
+                "this in a terminal"
+            )
+        self._settings, self._clock, self._firing = settings, clock, firing
+        self._shutter_s = 0.0
+        self._shots = 0
+
+    def describe(self) -> CameraInfo:
+        """What the configuration calls it."""
+        return CameraInfo("", self._settings.model or "a camera without a tether", "", "none")
+
+    def lock(self, request: LockRequest) -> LockReport:
+        """Nothing can be set: the person is asked."""
+        self._shutter_s = request.shutter_s or 0.0
+        return _by_hand(request)
+
+    def fire(self) -> Shot:
+        """Press the release, or have it pressed, and wait until the exposure is surely over."""
+        self._shots += 1
+        shot = Shot(
+            self._shots, self._clock.now(), datetime.now().astimezone().isoformat("T", "milliseconds")
+        )
+        if self._firing.press is not None:
+            self._firing.press()
+            self._clock.sleep(self._settings.shutter_lag_s + self._shutter_s + self._settings.readout_s)
+        elif self._firing.ask is not None:
+            self._firing.ask("fire the camera; when the exposure is over")
+        return shot
+
+    def collect(self, shot: Shot, directory: Path) -> tuple[CapturedFile, ...]:  # noqa: ARG002  (a Camera)
+        """No file comes; the frame counts as taken."""
+        return ()
+
+    def restore(self) -> None:
+        """Nothing was changed."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+@dataclass(frozen=True)
+class _Release:
+    """A release that a frame is waited for: wall time, s since the epoch."""
+
+    fired_s: float
+    shot: Shot
+
+
+class FolderCamera:
+    """A body whose frames another program puts into a folder (`rig.cameras.base.Camera`).
+
+    A frame counts for the release after which it was taken: by its coming, and, where it carries EXIF, by the
+    body's own clock, whose distance from ours is narrowed down frame by frame, and by the body's numbering.
+    A frame that was taken before the release is left alone. Two frames for one release are both refused.
+
+    Parameters
+    ----------
+    settings : CameraSettings
+        `watch` names the folder.
+    clock : Clock
+    firing : Firing
+        Without `press` a person or another program fires, and `fire` waits until the frame is here: only then
+        is the exposure surely over.
+
+    Raises
+    ------
+    UserError
+        When the folder is not there.
+    """
+
+    def __init__(self, settings: CameraSettings, clock: Clock, firing: Firing) -> None:
+        if settings.watch is None:
+            raise UserError(
+                'camera.watch is missing: write watch = "/path/of/the/folder" where the other program saves'
+            )
+        self._settings, self._clock, self._firing = settings, clock, firing
+        self._watch = FolderWatch(settings.watch, settings.files_per_frame)
+        if self._watch.old:
+            firing.tell(
+                f"{_pictures(self._watch.old)} in {self._watch.folder} already: left alone, only new ones "
+                "count"
+            )
+        self._request = LockRequest()
+        self._first: ExposureRecord | None = None
+        self._offset_s = (-float("inf"), float("inf"))
+        self._sequence = FileSequence()
+        self._shots = 0
+        self._release: _Release | None = None
+        self._arrived: ArrivedFrame | None = None
+
+    def describe(self) -> CameraInfo:
+        """The body as the frames name it, once there is one."""
+        body = self._first.body if self._first else None
+        return CameraInfo(
+            "", body or self._settings.model or "another program's camera", "", str(self._watch.folder)
+        )
+
+    def lock(self, request: LockRequest) -> LockReport:
+        """Nothing can be set from here: the person is asked, and every frame's EXIF is compared."""
+        self._request = request
+        return _by_hand(request)
+
+    def restore(self) -> None:
+        """Nothing was changed."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    # --- one frame ------------------------------------------------------------------------------------
+
+    def fire(self) -> Shot:
+        """Press the release; without one say that it is time, and wait for the frame."""
+        self._leave_alone(self._settled())
+        self._shots += 1
+        wall = datetime.now().astimezone()
+        shot = Shot(self._shots, self._clock.now(), wall.isoformat("T", "milliseconds"))
+        self._release, self._arrived = _Release(wall.timestamp(), shot), None
+        if self._firing.press is not None:
+            self._firing.press()
+            shutter_s = self._request.shutter_s or 0.0
+            self._clock.sleep(self._settings.shutter_lag_s + shutter_s + self._settings.readout_s)
+        else:
+            self._firing.tell(f"fire the camera now: a new picture in {self._watch.folder} is waited for")
+            self._arrived = self._await(self._release)
+        return shot
+
+    def collect(self, shot: Shot, directory: Path) -> tuple[CapturedFile, ...]:
+        """Copy the frame's files out of the folder, flushed."""
+        if self._release is None or self._release.shot != shot:
+            raise CameraError(
+                f"release {shot.number} was not the last one; its frame cannot be told any more"
+            )
+        frame = self._arrived or self._await(self._release)
+        self._arrived = None
+        record = read_exposure(frame.files[0])
+        try:
+            captured = tuple(self._copy(path, directory, record) for path in frame.files)
+        except OSError as err:
+            raise CameraError(f"{frame.name} could not be copied: {err.strerror or err}") from err
+        self._sequence.taken(frame.name)
+        self._watch.take(frame)
+        return captured
+
+    def _copy(self, source: Path, directory: Path, record: ExposureRecord) -> CapturedFile:
+        data = source.read_bytes()
+        part = directory / f"shot_{self._shots}_{source.name}"
+        with part.open("wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        return CapturedFile(part, source.name, len(data), hashlib.sha256(data).hexdigest(), record.settings)
+
+    def _settled(self) -> list[ArrivedFrame]:
+        """What has come unasked; files that are still being written are waited for."""
+        frames = self._watch.look()
+        deadline = time.monotonic() + self._settings.image_wait_s
+        while self._watch.pending and time.monotonic() < deadline:
+            self._pause()
+            frames = self._watch.look()
+            for broken in self._watch.broken():
+                self._firing.tell(f"{broken}; it is given up on")
+        return frames
+
+    def _leave_alone(self, frames: Iterable[ArrivedFrame]) -> None:
+        for frame in frames:
+            self._watch.take(frame)
+            self._sequence.taken(frame.name)
+            self._firing.tell(f"{frame.name} came unasked, before the release: it is left alone")
+
+    def _await(self, release: _Release) -> ArrivedFrame:
+        """The one frame of a release."""
+        deadline = time.monotonic() + self._settings.image_wait_s
+        while True:
+            mine = [frame for frame in self._watch.look() if self._belongs(frame, release)]
+            if mine:
+                return self._only(mine, release)
+            for stray in self._watch.strays():
+                self._firing.tell(
+                    f"{stray} belongs to a frame that was taken without it: write files_per_frame = 2 in "
+                    "[camera] when RAW and JPEG come in pairs"
+                )
+            if time.monotonic() > deadline:
+                raise CameraError(self._nothing_came())
+            self._pause()
+
+    def _only(self, mine: list[ArrivedFrame], release: _Release) -> ArrivedFrame:
+        """Make sure that no second frame belongs to the release, and that the first was exposed as agreed."""
+        arrived_s = time.time()
+        until = time.monotonic() + _SURPLUS_S
+        while time.monotonic() < until:
+            self._pause()
+            mine = [frame for frame in self._watch.look() if self._belongs(frame, release)]
+        if len(mine) != 1:
+            for frame in mine:
+                self._watch.take(frame)
+            raise CameraError(
+                f"{len(mine)} pictures came for one release ({', '.join(f.name for f in mine)}): none is "
+                "used. Set the body to single shots without bracketing, and see that no other program writes "
+                "there"
+            )
+        frame = mine[0]
+        record = read_exposure(frame.files[0])
+        trouble = self._changed(record)
+        if trouble:
+            self._watch.take(frame)
+            raise CameraError(f"{frame.name}: {trouble}")
+        self._first = self._first or record
+        self._learn(record, release, arrived_s)
+        return frame
+
+    def _belongs(self, frame: ArrivedFrame, release: _Release) -> bool:
+        """Whether a frame can be this release's; one that cannot is left alone, and said."""
+        record = read_exposure(frame.files[0])
+        why = None
+        if self._first and record.body and self._first.body and record.body != self._first.body:
+            why = f"was taken by another body ({record.body})"
+        elif record.taken_s is not None:
+            earliest_s, latest_s = body_clock_window(record.taken_s, record.resolution_s, self._offset_s)
+            if latest_s < release.fired_s:
+                why = f"was taken {release.fired_s - latest_s:.1f} s or more before the release, by its EXIF"
+            elif earliest_s > time.time() + record.resolution_s:
+                why = "carries a time after now: the body's clock was changed"
+        if why is None:
+            return True
+        self._watch.take(frame)
+        self._firing.tell(f"{frame.name} {why}: it is left alone")
+        return False
+
+    def _learn(self, record: ExposureRecord, release: _Release, arrived_s: float) -> None:
+        """Narrow down how far the body's clock is from ours: it was taken between release and arrival."""
+        if record.taken_s is None:
+            return
+        low = record.taken_s - arrived_s
+        high = record.taken_s + record.resolution_s - release.fired_s
+        narrower = (max(self._offset_s[0], low), min(self._offset_s[1], high))
+        # A body that was set to another time in between starts anew.
+        self._offset_s = narrower if narrower[0] <= narrower[1] else (low, high)
+
+    def _changed(self, record: ExposureRecord) -> str | None:
+        """What of the exposure is not as agreed, or not as in the first frame."""
+        first = self._first or ExposureRecord()
+        wanted = [
+            (
+                "shutter",
+                record.shutter_s,
+                self._request.shutter_s or first.shutter_s,
+                _SAME_SHUTTER,
+                "{:g} s",
+            ),
+            ("ISO", record.iso, self._request.iso or first.iso, 0.0, "{:g}"),
+            ("aperture", record.f_number, first.f_number, 0.05, "f/{:g}"),
+        ]
+        for name, found, right, tolerance, text in wanted:
+            if found is None or right is None:
+                continue
+            if abs(found - right) > tolerance * right + 1e-9:
+                return (
+                    f"its {name} is {text.format(found)} instead of {text.format(right)}; set it back on the "
+                    "body, the frame is taken again"
+                )
+        return None
+
+    def _nothing_came(self) -> str:
+        waited = f"no new picture came into {self._watch.folder} within {self._settings.image_wait_s:g} s"
+        unfinished = self._watch.unfinished
+        if unfinished:
+            return f"{waited} that is complete; there are {'; '.join(unfinished)}"
+        return (
+            f"{waited}: did the camera fire, and does the other program save there? A body that takes longer "
+            "needs a longer image_wait in [camera]"
+        )
+
+    def _pause(self) -> None:
+        if self._firing.stopped():
+            raise Interrupted("stopped by the operator")
+        time.sleep(LOOK_EVERY_S)
+
+
+def body_clock_window(
+    taken_s: float, resolution_s: float, offset_s: tuple[float, float]
+) -> tuple[float, float]:
+    """When a frame was taken by our clock, as an interval.
+
+    Parameters
+    ----------
+    taken_s, resolution_s : float
+        The body's clock, which cuts off what is finer than its resolution.
+    offset_s : tuple of float
+        Between which bounds the body's clock is ahead of ours.
+
+    Returns
+    -------
+    tuple of float
+        Earliest and latest, s since the epoch.
+
+    Examples
+    --------
+    >>> body_clock_window(103.0, 1.0, (2.5, 3.0))
+    (100.0, 101.5)
+    """
+    return taken_s - offset_s[1], taken_s + resolution_s - offset_s[0]
+
+
+def _pictures(number: int) -> str:
+    return "1 picture is" if number == 1 else f"{number} pictures are"
+
+
+def _by_hand(request: LockRequest) -> LockReport:
+    """The report of a body on which everything is set by hand."""
+    parts = ["exposure mode M"]
+    if request.shutter_s:
+        parts.append(f"{request.shutter_s:g} s")
+    if request.aperture:
+        parts.append(f"f/{request.aperture:g}")
+    if request.iso:
+        parts.append(f"ISO {request.iso}")
+    parts += ["a fixed white balance", "manual focus", "single shots"]
+    message = f"set it by hand to {', '.join(parts)}"
+    setting = SettingReport("settings", None, None, None, SettingVerdict.ASK, message)
+    return LockReport((setting,), request.shutter_s, request.aperture, request.iso, request.white_balance)
