@@ -14,6 +14,7 @@ from pathlib import Path
 
 from rig import __version__
 from rig.cameras.arrivals import LOOK_EVERY_S, FolderWatch
+from rig.cameras.body_clock import resolution_s
 from rig.events import EventBus, FrameSaved, Note, StackReady, Subscriber
 from rig.filing import TimedFrame, file_frame, timed
 from rig.live import LiveGeometry, LiveStacker
@@ -229,7 +230,7 @@ class _Collector:
         last = self._open.last
         if self._grouping.count is not None or last is None or last.by_exif != frame.by_exif:
             return False
-        return frame.time_s - last.time_s > self._grouping.gap_s + frame.record.resolution_s
+        return frame.time_s - last.time_s > self._grouping.gap_s + resolution_s(frame.record)
 
     def _warn_of_a_torn_stack(self, frame: TimedFrame) -> None:
         last = self._last

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from rig.atomic import storage_error
 from rig.cameras.arrivals import ArrivedFrame
-from rig.cameras.exif import ExposureRecord, read_exposure
+from rig.cameras.body_clock import exposure_fields, read_frame_exif, taken_s
+from rig.cameras.frame_exif import FrameExif
 from rig.journal import Entry
 from rig.session import Session
 
@@ -22,7 +23,7 @@ class TimedFrame:
     Attributes
     ----------
     frame : ArrivedFrame
-    record : ExposureRecord
+    record : FrameExif
         What its EXIF says.
     time_s : float
         The body's clock, or, without EXIF, when the file was last written; only differences mean something.
@@ -31,11 +32,10 @@ class TimedFrame:
     """
 
     def __init__(self, frame: ArrivedFrame) -> None:
-        self.frame, self.record = frame, read_exposure(frame.files[0])
-        self.by_exif = self.record.taken_s is not None
-        self.time_s = (
-            self.record.taken_s if self.record.taken_s is not None else frame.files[0].stat().st_mtime
-        )
+        self.frame, self.record = frame, read_frame_exif(frame.files[0])
+        own_s = taken_s(self.record)
+        self.by_exif = own_s is not None
+        self.time_s = frame.files[0].stat().st_mtime if own_s is None else own_s
 
 
 def timed(frames: list[ArrivedFrame]) -> list[TimedFrame]:
@@ -44,7 +44,7 @@ def timed(frames: list[ArrivedFrame]) -> list[TimedFrame]:
 
 
 def file_frame(
-    session: Session, frame: ArrivedFrame, record: ExposureRecord, *, index: int, **fields: Any
+    session: Session, frame: ArrivedFrame, record: FrameExif, *, index: int, **fields: Any
 ) -> Entry:
     """Copy the files of a frame into a session; they stay where they are, too.
 
@@ -60,12 +60,8 @@ def file_frame(
     DataError
         When the disk is full, or a frame of that name is there already.
     """
-    moment = record.taken_s
-    if moment is None:
-        moment = frame.files[0].stat().st_mtime
-        taken = datetime.fromtimestamp(moment).astimezone()
-    else:
-        taken = datetime.fromtimestamp(moment, UTC)  # the body's own wall clock, whatever its zone
+    # The body's own wall clock, whatever its zone; without EXIF, when the file was written.
+    taken = record.taken_at or datetime.fromtimestamp(frame.files[0].stat().st_mtime).astimezone()
     entries = []
     for path in frame.files:
         part = session.incoming / path.name
@@ -85,7 +81,7 @@ def file_frame(
         index=index,
         files=entries,
         camera_names=[path.name for path in frame.files],
-        settings=record.settings,
-        taken=taken.isoformat() if record.taken_s is None else taken.replace(tzinfo=None).isoformat(),
+        settings=exposure_fields(record),
+        taken=taken.isoformat(),
         **fields,
     )

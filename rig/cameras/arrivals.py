@@ -152,7 +152,7 @@ class FolderWatch:
 
     @property
     def pending(self) -> bool:
-        """Whether something is new that may still become a frame: not given up on, nor long without its pair."""
+        """Whether something is new that may still become a frame: not given up, nor long without its pair."""
         now = self._now()
         for name, candidate in self._candidates.items():
             alone = self._per_frame > 1 and now - candidate.since_s < _BROKEN_S

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from rig.cameras.arrivals import LOOK_EVERY_S, ArrivedFrame, FolderWatch
 from rig.cameras.base import (
+    CameraHealth,
     CameraInfo,
     CapturedFile,
     Firing,
@@ -24,19 +25,21 @@ from rig.cameras.base import (
     SettingVerdict,
     Shot,
 )
-from rig.cameras.exif import ExposureRecord, read_exposure
+from rig.cameras.body_clock import BodyClock, exposure_fields, read_frame_exif
+from rig.cameras.frame_exif import FrameExif, differences
 from rig.cameras.sequence import FileSequence
 from rig.cameras.settings import CameraSettings
 from rig.clock import Clock
 from rig.errors import CameraError, Interrupted, UserError
 
-__all__ = ["FolderCamera", "UncollectedCamera", "body_clock_window"]
+__all__ = ["FolderCamera", "UncollectedCamera"]
 
 _SURPLUS_S = 0.5
 """After a frame is complete it is looked that long whether a second one belongs to the same release."""
 
-_SAME_SHUTTER = 0.12
-"""Relative: bodies write 1/125 s as 0.008 s or as its true 1/128 s, and third of stops lie 26 % apart."""
+
+_AFTER_NOW_S = 1.0
+"""A clock that counts whole seconds may be that much ahead of a time."""
 
 
 class UncollectedCamera:
@@ -73,6 +76,10 @@ class UncollectedCamera:
         """Nothing can be set: the person is asked."""
         self._shutter_s = request.shutter_s or 0.0
         return _by_hand(request)
+
+    def health(self) -> CameraHealth:
+        """Nothing is known of it."""
+        return CameraHealth()
 
     def fire(self) -> Shot:
         """Press the release, or have it pressed, and wait until the exposure is surely over."""
@@ -141,8 +148,8 @@ class FolderCamera:
                 "count"
             )
         self._request = LockRequest()
-        self._first: ExposureRecord | None = None
-        self._offset_s = (-float("inf"), float("inf"))
+        self._first: FrameExif | None = None
+        self._body_clock = BodyClock()
         self._sequence = FileSequence()
         self._shots = 0
         self._release: _Release | None = None
@@ -159,6 +166,10 @@ class FolderCamera:
         """Nothing can be set from here: the person is asked, and every frame's EXIF is compared."""
         self._request = request
         return _by_hand(request)
+
+    def health(self) -> CameraHealth:
+        """Nothing is known of it."""
+        return CameraHealth()
 
     def restore(self) -> None:
         """Nothing was changed."""
@@ -192,7 +203,7 @@ class FolderCamera:
             )
         frame = self._arrived or self._await(self._release)
         self._arrived = None
-        record = read_exposure(frame.files[0])
+        record = read_frame_exif(frame.files[0])
         try:
             captured = tuple(self._copy(path, directory, record) for path in frame.files)
         except OSError as err:
@@ -201,14 +212,16 @@ class FolderCamera:
         self._watch.take(frame)
         return captured
 
-    def _copy(self, source: Path, directory: Path, record: ExposureRecord) -> CapturedFile:
+    def _copy(self, source: Path, directory: Path, record: FrameExif) -> CapturedFile:
         data = source.read_bytes()
         part = directory / f"shot_{self._shots}_{source.name}"
         with part.open("wb") as out:
             out.write(data)
             out.flush()
             os.fsync(out.fileno())
-        return CapturedFile(part, source.name, len(data), hashlib.sha256(data).hexdigest(), record.settings)
+        return CapturedFile(
+            part, source.name, len(data), hashlib.sha256(data).hexdigest(), exposure_fields(record)
+        )
 
     def _settled(self) -> list[ArrivedFrame]:
         """What has come unasked; files that are still being written are waited for."""
@@ -259,26 +272,27 @@ class FolderCamera:
                 "there"
             )
         frame = mine[0]
-        record = read_exposure(frame.files[0])
+        record = read_frame_exif(frame.files[0])
         trouble = self._changed(record)
         if trouble:
             self._watch.take(frame)
-            raise CameraError(f"{frame.name}: {trouble}")
+            raise CameraError(f"{frame.name} is not as agreed: {trouble}. Set it back on the body")
         self._first = self._first or record
-        self._learn(record, release, arrived_s)
+        self._body_clock.learn(record, release.fired_s, arrived_s)
         return frame
 
     def _belongs(self, frame: ArrivedFrame, release: _Release) -> bool:
         """Whether a frame can be this release's; one that cannot is left alone, and said."""
-        record = read_exposure(frame.files[0])
+        record = read_frame_exif(frame.files[0])
         why = None
         if self._first and record.body and self._first.body and record.body != self._first.body:
             why = f"was taken by another body ({record.body})"
-        elif record.taken_s is not None:
-            earliest_s, latest_s = body_clock_window(record.taken_s, record.resolution_s, self._offset_s)
+        window = self._body_clock.window(record)
+        if why is None and window is not None:
+            earliest_s, latest_s = window
             if latest_s < release.fired_s:
                 why = f"was taken {release.fired_s - latest_s:.1f} s or more before the release, by its EXIF"
-            elif earliest_s > time.time() + record.resolution_s:
+            elif earliest_s > time.time() + _AFTER_NOW_S:
                 why = "carries a time after now: the body's clock was changed"
         if why is None:
             return True
@@ -286,39 +300,17 @@ class FolderCamera:
         self._firing.tell(f"{frame.name} {why}: it is left alone")
         return False
 
-    def _learn(self, record: ExposureRecord, release: _Release, arrived_s: float) -> None:
-        """Narrow down how far the body's clock is from ours: it was taken between release and arrival."""
-        if record.taken_s is None:
-            return
-        low = record.taken_s - arrived_s
-        high = record.taken_s + record.resolution_s - release.fired_s
-        narrower = (max(self._offset_s[0], low), min(self._offset_s[1], high))
-        # A body that was set to another time in between starts anew.
-        self._offset_s = narrower if narrower[0] <= narrower[1] else (low, high)
-
-    def _changed(self, record: ExposureRecord) -> str | None:
-        """What of the exposure is not as agreed, or not as in the first frame."""
-        first = self._first or ExposureRecord()
-        wanted = [
-            (
-                "shutter",
-                record.shutter_s,
-                self._request.shutter_s or first.shutter_s,
-                _SAME_SHUTTER,
-                "{:g} s",
-            ),
-            ("ISO", record.iso, self._request.iso or first.iso, 0.0, "{:g}"),
-            ("aperture", record.f_number, first.f_number, 0.05, "f/{:g}"),
-        ]
-        for name, found, right, tolerance, text in wanted:
-            if found is None or right is None:
-                continue
-            if abs(found - right) > tolerance * right + 1e-9:
-                return (
-                    f"its {name} is {text.format(found)} instead of {text.format(right)}; set it back on the "
-                    "body, the frame is taken again"
-                )
-        return None
+    def _changed(self, record: FrameExif) -> str:
+        """What of the exposure is not as agreed, or, where nothing was agreed, not as in the first frame."""
+        first, wanted = self._first or FrameExif(), self._request
+        agreed = LockReport(
+            (),
+            wanted.shutter_s or first.shutter_s,
+            wanted.aperture or first.f_number,
+            wanted.iso or first.iso,
+            wanted.white_balance,
+        )
+        return ", ".join(differences(record, agreed))
 
     def _nothing_came(self) -> str:
         waited = f"no new picture came into {self._watch.folder} within {self._settings.image_wait_s:g} s"
@@ -334,31 +326,6 @@ class FolderCamera:
         if self._firing.stopped():
             raise Interrupted("stopped by the operator")
         time.sleep(LOOK_EVERY_S)
-
-
-def body_clock_window(
-    taken_s: float, resolution_s: float, offset_s: tuple[float, float]
-) -> tuple[float, float]:
-    """When a frame was taken by our clock, as an interval.
-
-    Parameters
-    ----------
-    taken_s, resolution_s : float
-        The body's clock, which cuts off what is finer than its resolution.
-    offset_s : tuple of float
-        Between which bounds the body's clock is ahead of ours.
-
-    Returns
-    -------
-    tuple of float
-        Earliest and latest, s since the epoch.
-
-    Examples
-    --------
-    >>> body_clock_window(103.0, 1.0, (2.5, 3.0))
-    (100.0, 101.5)
-    """
-    return taken_s - offset_s[1], taken_s + resolution_s - offset_s[0]
 
 
 def _pictures(number: int) -> str:

@@ -43,6 +43,8 @@ class FrameExif:
         Whether a flash that the body knows of fired.
     taken_at : datetime or None
         By the body's own clock, which may be wrong; without time zone.
+    body : str or None
+        Maker, model and serial number, as far as they are there.
     """
 
     shutter_s: float | None = None
@@ -53,6 +55,7 @@ class FrameExif:
     white_balance: int | None = None
     flash_fired: bool | None = None
     taken_at: datetime | None = None
+    body: str | None = None
 
 
 def read_exif(data: bytes) -> FrameExif:
@@ -73,6 +76,7 @@ def read_exif(data: bytes) -> FrameExif:
         white_balance=_whole(found, "Exif.Photo.WhiteBalance"),
         flash_fired=None if flash is None else bool(flash & 1),
         taken_at=_moment(found),
+        body=_body(found),
     )
 
 
@@ -93,6 +97,12 @@ def _number(found: exiv2.ExifData, key: str) -> float | None:
 def _whole(found: exiv2.ExifData, key: str) -> int | None:
     place = _value(found, key)
     return None if place is None else int(place.toInt64(0))
+
+
+def _body(found: exiv2.ExifData) -> str | None:
+    keys = ("Exif.Image.Make", "Exif.Image.Model", "Exif.Photo.BodySerialNumber")
+    texts = (place.toString().strip() for key in keys if (place := _value(found, key)) is not None)
+    return " ".join(filter(None, texts)) or None
 
 
 def _moment(found: exiv2.ExifData) -> datetime | None:

@@ -29,7 +29,7 @@ def _saved(session: Path) -> list[dict[str, Any]]:
 
 
 def test_stacks_are_told_apart_by_their_times(workshop: Any) -> None:
-    """Two bracketing runs, copied over all at once: EXIF tells them apart. An old picture and a broken one."""
+    """Two bracketing runs, copied over at once: EXIF tells them apart. An old picture and a broken one."""
     dropper = _dropper(workshop)
     (workshop.folder / "watched" / "DSC00001.JPG").write_bytes(jpeg())
     noon = 1.7e9
