@@ -16,6 +16,7 @@ __all__ = [
     "EndOfStack",
     "FocusAxis",
     "FocusDrive",
+    "FocusWatch",
     "Hand",
     "HandAnswer",
     "HandSignal",
@@ -137,8 +138,42 @@ class FocusAxis(Protocol):
 class FocusDrive(Protocol):
     """The focus motor of a lens, as a camera offers it: relative steps, direction only."""
 
-    def drive_focus(self, steps: int) -> None:
-        """Move the focus by that many drive units; positive is towards the subject's far side."""
+    @property
+    def units_per_command(self) -> int:
+        """How many units one command drives at most."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages."""
+        ...
+
+    def drive_focus(self, steps: int) -> bool:
+        """Give one command: by that many drive units, positive towards the subject's far side.
+
+        False when the body says that the lens is at the end of its travel. True says nothing: a body may
+        take a command and not drive.
+        """
+        ...
+
+    def at_end(self, direction: int) -> bool | None:
+        """Whether the lens says that it stands at its far (1) or near (-1) end; None when it says nothing."""
+        ...
+
+
+class FocusWatch(Protocol):
+    """Sees by pictures whether a lens has moved."""
+
+    def settle(self) -> None:
+        """Wait until the picture stands still, and remember it; raises MotionError when it never does."""
+        ...
+
+    def has_moved(self) -> bool:
+        """Wait until the picture stands still: is it another than the one remembered? Remembers the new."""
+        ...
+
+    def motion_s(self, within_s: float) -> float | None:
+        """Look on for so long: real seconds until the picture changed for the last time; None for never."""
         ...
 
 

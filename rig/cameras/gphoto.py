@@ -58,6 +58,8 @@ class GPhotoCamera:
         self._process = CameraProcess()
         self._connected = self._connect()
         self._profile = recognise(self._connected.manufacturer, self._connected.model)
+        if settings.drives_lens:
+            self._profile = self._profile.driven()
         self._locker = Locker(self, self._profile)
         self._report: LockReport | None = None
         self._judge = FrameJudge()
@@ -233,6 +235,33 @@ class GPhotoCamera:
         with suppress(CallFailedError, ProcessLostError):  # what is being left need not say goodbye
             self._process.call("leave", deadline_s=_LEAVE_S)
         self._process.close()
+
+    # --- Live view and the lens's motor ---
+
+    def live_frame(self) -> bytes:
+        """The next frame of live view, as JPEG; the first call begins live view.
+
+        Raises
+        ------
+        CameraError
+            When the body shows none.
+        """
+        data: bytes = self._call("reading live view", "live_frame", deadline_s=_CALL_S)
+        return data
+
+    def drive_focus(self, value: str) -> bool:
+        """Give the lens's motor one command of the profile's; False when the body tells of an end of travel.
+
+        Raises
+        ------
+        CameraError
+            When the body refuses, or has no such drive. It is not repeated: it may have driven all the same.
+        """
+        entry = self._profile.focus_drive
+        if entry is None:
+            raise CameraError(f"no way is known to drive the lens on a {self._connected.model}")
+        doing = f"driving the focus, {entry.name} {value!r}"
+        return bool(self._call(doing, "drive_focus", entry.name, value, deadline_s=_CALL_S))
 
     # --- Configuration, for the locker ---
 

@@ -41,6 +41,9 @@ _BUSY_FIRST_S, _BUSY_LONGEST_S, _BUSY_GIVE_UP_S = 0.02, 0.5, 10.0
 
 _RETRY = gp.GP_ERROR_CAMERA_BUSY
 
+_OUT_OF_FOCUS = -113
+"""GP_ERROR_OUT_OF_FOCUS: Nikon bodies at an end of travel, and for a step that is too small for the motor."""
+
 
 class GPhotoSession:
     """One connection to one camera.
@@ -167,6 +170,19 @@ class GPhotoSession:
         else:
             widget.set_value(value)
         self._patiently(lambda: self._camera.set_single_config(name, widget), self._drain)
+
+    def drive_focus(self, name: str, value: str) -> bool:
+        """Give one command to the lens's motor; whether the body took it, and not told of an end of travel.
+
+        A body may take it and not drive: only the picture can tell.
+        """
+        try:
+            self.write(name, value)  # a fresh widget each time: setting one twice to the same does nothing
+        except gp.GPhoto2Error as err:
+            if err.code == _OUT_OF_FOCUS:
+                return False
+            raise
+        return True
 
     def refresh(self, cache_s: float) -> None:
         """Make the next read come from the body: by draining a body's events, or by waiting for its cache."""

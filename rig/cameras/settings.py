@@ -32,6 +32,8 @@ class CameraSettings:
         The folder into which another program puts the frames.
     files_per_frame : int
         2 when it puts RAW and JPEG there.
+    drives_lens : bool
+        The rig focuses by the motor of the lens: the focus mode is made what that needs.
     """
 
     driver: str = "gphoto2"
@@ -43,3 +45,4 @@ class CameraSettings:
     transfer_s: float = 60.0
     watch: Path | None = None
     files_per_frame: int = 1
+    drives_lens: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rig.cameras.bodies.focus_drive import DriveEntry
 from rig.cameras.bodies.profile import AbsentMeans, BodyProfile, FixedSetting, Release, ReleaseKind, Untold
 
 __all__ = ["profile"]
@@ -15,6 +16,25 @@ _RELEASE = Release(
         # There, "Release Full" leaves the button half pressed and "Release" lets go of it.
         ("Release", "Release Full"),
     ),
+)
+
+_DRIVE = DriveEntry(
+    name="manualfocusdrive",
+    nearer=("Near 1", "Near 2", "Near 3"),
+    farther=("Far 1", "Far 2", "Far 3"),
+    # The motor is out of reach in MF. Nothing focuses all the same: releases are without autofocus.
+    focus_mode=FixedSetting(
+        "focus mode",
+        ("focusmode",),
+        ("One Shot", "AI Focus", "AI Servo"),
+        absent=AbsentMeans.ASK,
+        advice="put the switch of the lens to AF: on MF its motor is out of reach",
+    ),
+    also=(
+        FixedSetting("continuous autofocus", ("continuousaf",), ("Off", "0"), otherwise=AbsentMeans.ASK),
+        FixedSetting("movie servo autofocus", ("movieservoaf",), ("Off", "0"), otherwise=AbsentMeans.ASK),
+    ),
+    live_view=("viewfinder", "1", "0"),
 )
 
 _CANON = BodyProfile(
@@ -63,6 +83,7 @@ _CANON = BodyProfile(
     image_format=("imageformat",),
     kelvin_white_balance=("Color Temperature",),
     release=_RELEASE,
+    focus_drive=_DRIVE,
 )
 
 

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from rig.cameras.bodies.focus_drive import DriveEntry
 from rig.cameras.bodies.profile import AbsentMeans, BodyProfile, FixedSetting
 
 __all__ = ["profile"]
 
 _READ_CACHE_S = 2.1
 """libgphoto2 keeps a value for 2 s."""
+
+_DRIVE = DriveEntry(
+    name="manualfocusdrive",
+    most_steps=32767,
+    focus_mode=FixedSetting(
+        "focus mode",
+        ("focusmode", "focusmode2"),
+        ("AF-S", "AF-A", "AF-F", "AF-C"),
+        otherwise=AbsentMeans.ASK,
+        absent=AbsentMeans.ASK,
+        advice="put the focus switches of body and lens to AF: on M the motor is out of reach",
+    ),
+    live_view=("viewfinder", "1", "0"),
+)
 
 _NIKON = BodyProfile(
     make="Nikon",
@@ -42,6 +57,7 @@ _NIKON = BodyProfile(
     aperture=("f-number", "aperture"),
     read_cache_s=_READ_CACHE_S,
     kelvin_white_balance=("Color Temperature",),
+    focus_drive=_DRIVE,
 )
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from rig.cameras.bodies.values import parse_f_number, parse_iso, parse_shutter_s
+
+if TYPE_CHECKING:
+    from rig.cameras.bodies.focus_drive import DriveEntry
 
 __all__ = [
     "AbsentMeans",
@@ -205,6 +209,14 @@ class BodyProfile:
     detours: Mapping[str, Detour] = field(default_factory=dict)
     settle_after_connect_s: float = 0.0
     read_cache_s: float = 0.0
+    focus_drive: DriveEntry | None = None
+
+    def driven(self) -> BodyProfile:
+        """The same with the focus modes that a lens needs to be driven by the rig."""
+        drive = self.focus_drive
+        if drive is None:
+            return self
+        return replace(self, focus_mode=drive.focus_mode, fixed=(*self.fixed, *drive.also))
 
     def is_automatic_white_balance(self, value: str | None) -> bool:
         """Whether a white balance would change from frame to frame."""

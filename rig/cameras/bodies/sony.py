@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from rig.cameras.bodies.focus_drive import DriveEntry
 from rig.cameras.bodies.profile import AbsentMeans, BodyProfile, Detour, FixedSetting, Untold
 
 __all__ = ["profile"]
@@ -16,6 +17,20 @@ _SLOW_STARTERS = frozenset(
 )  # fmt: skip
 """Bodies for which libgphoto2 waits 3 s from connection to first capture; before a trigger it does not."""
 _SLOW_START_S = 3.0
+
+_DRIVE = DriveEntry(
+    name="manualfocus",
+    nearer=tuple(str(-size) for size in range(1, 8)),
+    farther=tuple(str(size) for size in range(1, 8)),
+    focus_mode=FixedSetting(
+        "focus mode",
+        ("focusmode",),
+        ("Manual",),
+        absent=AbsentMeans.ASK,
+        advice="set the body to MF and leave the switch of the lens on AF",
+    ),
+    position="focalposition",
+)
 
 _SONY = BodyProfile(
     make="Sony",
@@ -79,6 +94,7 @@ _SONY = BodyProfile(
     kelvin_white_balance=("Choose Color Temperature",),
     # libgphoto2 2.5.34 sends no value when the capture target is set by name; by number it does.
     detours={"capturetarget": Detour("d222", {"sdram": "1", "card": "16", "card+sdram": "17"})},
+    focus_drive=_DRIVE,
 )
 
 

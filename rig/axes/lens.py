@@ -1,0 +1,219 @@
+"""The focus of a lens as an axis: units of its drive, counted by us, every move looked at.
+
+A body takes a command whether the lens can follow or not, and tells of no end of travel, or roughly. So no
+move is believed before the picture has changed. Steps are not the same forth and back: who wants frames
+evenly apart drives one way, with a run-up after every reversal (`rig.axes.motion.Approached`).
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import threading
+
+from rig.axes.base import (
+    AxisCapabilities,
+    AxisLimits,
+    AxisPosition,
+    FocusDrive,
+    FocusWatch,
+    PositionTrust,
+)
+from rig.errors import LimitError, MotionError, PositionUnknownError, UserError
+
+__all__ = ["EndOfTravelError", "LensAxis"]
+
+_LEARNING_S = 1.0
+"""Real seconds to look on after a command whose motion has not been timed yet: scripts that cannot look pause
+0.5 to 1 s a step."""
+_LESSONS = 3
+"""Commands whose motion is timed; the middle one counts, since one frame of live view may come late."""
+_SPARE = 1.5
+"""A pause is that much longer than the motion seen: motors are slower when cold, and the other way."""
+_SHORTEST_S = 0.02
+"""Between commands at the least, however fast the motor: bodies drop what comes in the same breath."""
+
+
+class EndOfTravelError(MotionError):
+    """The lens has reached an end of its travel and says so."""
+
+
+class LensAxis:
+    """The focus drive of a lens (`rig.axes.base.FocusAxis`).
+
+    Parameters
+    ----------
+    drive : FocusDrive
+        Moves the lens.
+    watch : FocusWatch
+        Sees whether it has moved.
+
+    Notes
+    -----
+    Positions are whole units, growing towards far. They are host-counted, and unknown until a reference is
+    set and after every move that cannot be accounted for.
+    """
+
+    def __init__(self, drive: FocusDrive, watch: FocusWatch) -> None:
+        self._drive, self._watch = drive, watch
+        self._count: int | None = None
+        self._lost = "nobody has said where the focus stands since the connection was made"
+        self._stop = threading.Event()
+        self._learnt_s: list[float] = []
+
+    @property
+    def name(self) -> str:
+        """E.g. ``"focus drive manualfocus size 1 of the ILCE-7RM5"``."""
+        return self._drive.name
+
+    @property
+    def capabilities(self) -> AxisCapabilities:
+        """Relative steps, counted here."""
+        return AxisCapabilities("steps", 1.0, True, False, False)
+
+    @property
+    def limits(self) -> AxisLimits:
+        """None are known: an end of travel is found by running into it."""
+        return AxisLimits(-math.inf, math.inf)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Nothing that should be changed."""
+        return ()
+
+    @property
+    def pause_s(self) -> float:
+        """Real seconds between commands: measured, as soon as motions have been seen."""
+        return max(_SHORTEST_S, _SPARE * statistics.median(self._learnt_s)) if self._learnt_s else _LEARNING_S
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether `pause_s` was measured."""
+        return bool(self._learnt_s)
+
+    def position(self) -> AxisPosition:
+        """The count."""
+        if self._count is None:
+            return AxisPosition(0.0, PositionTrust.UNKNOWN)
+        return AxisPosition(float(self._count), PositionTrust.HOST_COUNTED)
+
+    def set_reference(self, position: float) -> None:
+        """Declare that the focus now stands at that unit."""
+        self._count = round(position)
+
+    def home(self) -> None:
+        """Raise UserError: a lens has no switch to find; mark where it stands instead."""
+        raise UserError("a lens cannot find a zero by itself: focus on the nearest point and mark it")
+
+    def move_to(self, position: float) -> AxisPosition:
+        """Drive to a unit, and return when the picture stands still and is another one than before.
+
+        Raises
+        ------
+        PositionUnknownError
+            When it is not known where the focus stands.
+        EndOfTravelError
+            When the lens is at its end and says so.
+        MotionError
+            When the drive had no effect, the picture never comes to rest, or `stop` was called. The position
+            is unknown then, but after a stop.
+        """
+        if self._count is None:
+            raise PositionUnknownError(f"{self.name} does not know where the focus stands: {self._lost}")
+        if not math.isfinite(position):
+            raise LimitError(position, -math.inf, math.inf)
+        units = round(position) - self._count
+        if units:
+            self._drive_by(units)
+        return self.position()
+
+    def _drive_by(self, units: int) -> None:
+        assert self._count is not None
+        began, direction = self._count, 1 if units > 0 else -1
+        self._watch.settle()
+        self._count, self._lost = None, "a move was not finished"
+        done, reported = self._give_commands(units)
+        moved = self._watch.has_moved()
+        if moved and not reported:
+            self._count = began + done
+        if self._stop.is_set():
+            raise MotionError(f"{self.name} was stopped after {abs(done)} of {abs(units)} units")
+        if moved and not reported:
+            return
+        end = "far" if direction > 0 else "near"
+        self._lost = "the last move cannot be accounted for"
+        if reported or self._drive.at_end(direction):
+            raise EndOfTravelError(
+                f"{self.name}: the lens is at its {end} end, it says, {abs(done)} of {abs(units)} units into "
+                f"a move from {began}"
+            )
+        raise MotionError(
+            f"{self.name} had no effect: the picture is the same after {abs(done)} units towards {end} "
+            f"(from {began}). The lens may be at its {end} end, its switch on MF, or the steps too small "
+            "to see"
+        )
+
+    def _give_commands(self, units: int) -> tuple[int, bool]:
+        """Drive command by command; units done, and whether the body told of an end of travel."""
+        sign, done = (1 if units > 0 else -1), 0
+        while done != units and not self._stop.is_set():
+            chunk = sign * min(self._drive.units_per_command, abs(units - done))
+            if not self._drive.drive_focus(chunk):
+                return done, True
+            done += chunk
+            self._pause()
+        return done, False
+
+    def _pause(self) -> None:
+        if len(self._learnt_s) < _LESSONS:
+            took_s = self._watch.motion_s(_LEARNING_S)
+            if took_s is not None:  # play that is taken up moves nothing, and teaches nothing
+                self._learnt_s.append(took_s)
+            return
+        self._stop.wait(self.pause_s)
+
+    def run_to_end(self, direction: int, units: int, most_units: int) -> int:
+        """Drive on until the lens says that it is at its end, or the picture changes no more.
+
+        Parameters
+        ----------
+        direction : {1, -1}
+            Far or near.
+        units : int
+            How many between two looks: enough to be seen.
+        most_units : int
+            Give up after so many.
+
+        Returns
+        -------
+        int
+            Units driven, those that had no effect included; the position is the end's, and has to be named.
+
+        Raises
+        ------
+        MotionError
+            When there is no end within `most_units`.
+        """
+        driven = 0
+        self._count, self._lost = None, "it was run to its end, which has not been named"
+        self._watch.settle()
+        idle = 0
+        while driven < most_units and not self._stop.is_set():
+            done, reported = self._give_commands(direction * units)
+            driven += abs(done)
+            idle = 0 if self._watch.has_moved() else idle + 1
+            if reported or idle == 2:
+                return driven
+        raise MotionError(f"{self.name} came to no end within {driven} units")
+
+    def move_time_s(self, distance: float) -> float:
+        """Real seconds for so many units, by the pauses measured."""
+        return math.ceil(abs(distance) / self._drive.units_per_command) * self.pause_s
+
+    def stop(self) -> None:
+        """Give no further command; the move in hand raises MotionError. A command cannot be taken back."""
+        self._stop.set()
+
+    def close(self) -> None:
+        """Stop; the drive is the camera's to let go of."""
+        self._stop.set()

@@ -1,0 +1,236 @@
+"""The focus of a lens as an axis: counted, looked at, one way only; and what a picture tells of motion."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+import pytest
+
+from rig.axes.base import PositionTrust
+from rig.axes.lens import EndOfTravelError, LensAxis
+from rig.axes.motion import Approach, Approached
+from rig.cameras.bodies import recognise
+from rig.errors import MotionError, PositionUnknownError, UserError
+from rig.focus_watch import LiveWatch, focus_change
+
+
+@dataclass
+class Motor:
+    """A lens with play and two ends; `stuck` takes commands and does nothing."""
+
+    play: int = 3
+    ends: tuple[int, int] = (-100, 100)
+    units_per_command: int = 1
+    tells: bool = False
+    stuck: bool = False
+    motor: int = 0
+    group: int = 0
+    commands: list[int] = field(default_factory=list)
+    name: str = "focus drive"
+
+    def drive_focus(self, steps: int) -> bool:
+        self.commands.append(steps)
+        there = min(max(self.motor + steps, self.ends[0]), self.ends[1])
+        reports = self.tells and there == self.motor
+        if not self.stuck:
+            self.motor = there
+            self.group = min(max(self.group, there - self.play), there)
+        return not reports
+
+    def at_end(self, direction: int) -> bool | None:
+        return self.motor == self.ends[direction > 0] if self.tells else None
+
+
+@dataclass
+class Eye:
+    """Sees the motor's group."""
+
+    motor: Motor
+    took_s: float = 0.004
+    known: int | None = None
+    looks: int = 0
+
+    def settle(self) -> None:
+        self.known = self.motor.group
+
+    def has_moved(self) -> bool:
+        moved, self.known = self.known != self.motor.group, self.motor.group
+        return moved
+
+    def motion_s(self, within_s: float) -> float | None:
+        assert within_s > 0
+        self.looks += 1
+        return self.took_s
+
+
+def axis(motor: Motor, *, at: int | None = 0) -> LensAxis:
+    made = LensAxis(motor, Eye(motor))
+    if at is not None:
+        made.set_reference(at)
+    return made
+
+
+def test_a_lens_moves_only_when_its_place_has_been_named() -> None:
+    lens = axis(Motor(), at=None)
+    assert lens.position().trust is PositionTrust.UNKNOWN
+    with pytest.raises(PositionUnknownError, match="nobody has said"):
+        lens.move_to(5)
+    lens.set_reference(10)
+    reached = lens.move_to(15)
+    assert (reached.value, reached.trust) == (15, PositionTrust.HOST_COUNTED)
+    assert lens.capabilities.unit == "steps"
+    with pytest.raises(UserError, match="mark"):
+        lens.home()
+
+
+def test_every_position_is_reached_from_the_same_side_so_that_play_does_not_count() -> None:
+    motor = Motor(play=3)
+    approached = Approached(axis(motor), Approach(1, 5))
+    places = []
+    for target in (0, 4, 8, 12, 4, 8):
+        approached.move_to(target)
+        places.append(motor.group)
+    assert places == [-3, 1, 5, 9, 1, 5]  # the same places for the same targets
+    forward = motor.commands[5 : 5 + 5 + 12]
+    assert set(forward) == {1}, "within a run the drive goes one way"
+
+
+def test_a_drive_without_effect_is_an_error_and_the_place_is_unknown_after_it() -> None:
+    motor = Motor(play=0)
+    lens = axis(motor)
+    lens.move_to(2)
+    motor.stuck = True
+    with pytest.raises(MotionError, match=r"had no effect.*after 4 units towards far.*switch on MF"):
+        lens.move_to(6)
+    assert lens.position().trust is PositionTrust.UNKNOWN
+
+
+def test_an_end_of_travel_is_told_from_a_dead_drive_where_the_lens_says_so() -> None:
+    lens = axis(Motor(play=0, ends=(-10, 6), tells=True))
+    lens.move_to(6)
+    with pytest.raises(EndOfTravelError, match="far end"):
+        lens.move_to(8)
+
+
+def test_an_end_is_found_where_the_picture_changes_no_more() -> None:
+    for tells in (False, True):
+        motor = Motor(play=2, ends=(-20, 30), tells=tells)
+        lens = axis(motor)
+        lens.run_to_end(-1, 4, 200)
+        assert motor.motor == -20
+        assert lens.position().trust is PositionTrust.UNKNOWN, "it has to be named"
+    with pytest.raises(MotionError, match="no end within 40"):
+        axis(Motor(ends=(-1000, 1000))).run_to_end(1, 4, 40)
+
+
+def test_pauses_are_measured_on_the_first_motions() -> None:
+    motor = Motor(play=0)
+    eye = Eye(motor, took_s=0.05)
+    lens = LensAxis(motor, eye)
+    lens.set_reference(0)
+    assert not lens.is_measured
+    lens.move_to(5)
+    assert lens.is_measured
+    assert lens.pause_s == pytest.approx(0.075)
+    assert eye.looks == 3, "the rest of the move goes by what was learnt"
+    assert lens.move_time_s(10) == pytest.approx(0.75)
+
+
+def test_a_body_that_takes_numbers_gets_one_command_a_move() -> None:
+    motor = Motor(play=0, units_per_command=32767)
+    axis(motor).move_to(57)
+    assert motor.commands == [57]
+
+
+def test_a_stop_ends_a_move_between_two_commands_and_the_count_holds() -> None:
+    motor = Motor(play=0)
+    lens = axis(motor)
+    lens.move_to(3)  # the pause has been learnt: 20 ms
+    threading.Timer(0.1, lens.stop).start()
+    with pytest.raises(MotionError, match="stopped after"):
+        lens.move_to(99)
+    assert lens.position().value == motor.motor < 99
+
+
+@pytest.mark.parametrize(
+    ("make", "model", "size", "units", "value"),
+    [
+        ("Canon.Inc", "Canon EOS R5", 1, 1, "Far 1"),
+        ("Canon.Inc", "Canon EOS 80D", 3, -1, "Near 3"),
+        ("Sony Corporation", "ILCE-7RM5", 1, 1, "1"),
+        ("Sony Corporation", "ILCE-7RM2", 7, -1, "-7"),
+        ("Nikon Corporation", "Z 6", 1, -250, "-250"),
+    ],
+)
+def test_the_command_of_each_make(make: str, model: str, size: int, units: int, value: str) -> None:
+    drive = recognise(make, model).focus_drive
+    assert drive is not None
+    assert drive.command(units, size) == value
+    with pytest.raises(ValueError, match="one command drives"):
+        drive.command(0, size)
+
+
+def scene(
+    growth: float = 0.0, blur: float = 0.6, *, seed: int, light: float = 1.0, shift: float = 0.0
+) -> bytes:
+    """A frame of live view of a texture, with noise of 2 levels."""
+    rng = np.random.default_rng(5)
+    texture = cv2.GaussianBlur(rng.normal(0, 1, (400, 600)).astype(np.float32), (0, 0), 2.0)
+    texture = 110 + 40 * texture / texture.std()
+    scale = 1 + growth
+    # Shifted in the spectrum: interpolation would blur it, and a blur is what is looked for.
+    turns = np.exp(-2j * np.pi * shift * np.fft.rfftfreq(600))[None, :]
+    texture = np.fft.irfft2(np.fft.rfft2(texture) * turns, s=texture.shape).astype(np.float32)
+    matrix = np.array([[scale, 0, 300 * (1 - scale)], [0, scale, 200 * (1 - scale)]], np.float64)
+    seen = cv2.warpAffine(texture, matrix, (600, 400), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    seen = light * cv2.GaussianBlur(seen, (0, 0), blur) + np.random.default_rng(seed).normal(0, 2, seen.shape)
+    done, data = cv2.imencode(".jpg", np.clip(seen, 0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 85])
+    assert done
+    return bytes(data)
+
+
+class Feed:
+    """Frames of live view, each with noise of its own."""
+
+    def __init__(self) -> None:
+        self.how: dict[str, float] = {}
+        self.taken = 0
+
+    def __call__(self) -> bytes:
+        self.taken += 1
+        return scene(seed=self.taken, **self.how)
+
+
+def test_focusing_is_seen_through_noise_and_light_and_shake_are_not_taken_for_it() -> None:
+    feed = Feed()
+    watch = LiveWatch(feed)
+    watch.settle()
+    assert not watch.has_moved()
+    feed.how = {"light": 1.06}
+    assert not watch.has_moved(), "the light changed"
+    feed.how = {"light": 1.06, "shift": 0.4}
+    assert not watch.has_moved(), "the camera shook"
+    feed.how = {"light": 1.06, "shift": 0.4, "growth": 3e-4}
+    assert watch.has_moved(), "0.08 px at the edge is focus breathing"
+    feed.how = {"light": 1.06, "shift": 0.4, "growth": 3e-4, "blur": 0.7}
+    assert watch.has_moved(), "a little blur is another focus"
+    feed.how = {"growth": 0.02, "blur": 3.0}
+    assert watch.has_moved(), "so is quite another picture"
+    assert not watch.has_moved()
+
+
+def test_growth_is_measured_in_pixels() -> None:
+    from rig.focus_watch import grey_frame
+
+    change = focus_change(grey_frame(scene(seed=1)), grey_frame(scene(growth=1e-3, seed=2)))
+    assert change.growth_px == pytest.approx(-256 * 1e-3, rel=0.4)  # derivatives of fine detail are short
+
+
+def test_an_empty_picture_is_refused() -> None:
+    done, black = cv2.imencode(".jpg", np.zeros((400, 600), np.uint8))
+    assert done
+    with pytest.raises(MotionError, match="lens cap"):
+        LiveWatch(lambda: bytes(black)).settle()
