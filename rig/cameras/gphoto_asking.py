@@ -5,6 +5,7 @@ Runs in the process that owns a camera.
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -20,6 +21,8 @@ _OPERATIONS = {
     "live view": gp.GP_OPERATION_CAPTURE_PREVIEW,
     "configuration": gp.GP_OPERATION_CONFIG,
 }
+_NOT_YET = (gp.GP_ERROR, gp.GP_ERROR_CAMERA_BUSY)
+_NOT_YET_PAUSE_S = 0.05
 _KB = 1024
 """libgphoto2 counts storage in these."""
 
@@ -57,11 +60,26 @@ def storages(camera: Any) -> tuple[StorageSpace, ...]:
     return tuple(told)
 
 
-def live_frame(camera: Any) -> bytes:
-    """The next frame of live view as the body sends it, a JPEG; the first call begins live view."""
-    file = camera.capture_preview()  # kept while its bytes are used: they die with it
-    data = memoryview(file.get_data_and_size())
-    try:
-        return bytes(data)
-    finally:
-        data.release()
+def live_frame(camera: Any, patience_s: float) -> bytes:
+    """The next frame of live view as the body sends it, a JPEG; the first call begins live view.
+
+    Parameters
+    ----------
+    patience_s : float
+        Real seconds for which "busy" and "no frame yet" are answers to be waited out: libgphoto2 gives up
+        after 3 s where a body raises its mirror and wakes its sensor.
+    """
+    give_up = time.monotonic() + patience_s
+    while True:
+        try:
+            file = camera.capture_preview()  # kept while its bytes are used: they die with it
+        except gp.GPhoto2Error as err:
+            if err.code not in _NOT_YET or time.monotonic() > give_up:
+                raise
+            time.sleep(_NOT_YET_PAUSE_S)
+            continue
+        data = memoryview(file.get_data_and_size())
+        try:
+            return bytes(data)
+        finally:
+            data.release()

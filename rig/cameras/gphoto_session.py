@@ -101,9 +101,9 @@ class GPhotoSession:
         """The cards in the body."""
         return asking.storages(self._camera)
 
-    def live_frame(self) -> bytes:
+    def live_frame(self, patience_s: float) -> bytes:
         """The next frame of live view, JPEG; the first call begins live view."""
-        return asking.live_frame(self._camera)
+        return asking.live_frame(self._camera, patience_s)
 
     @staticmethod
     def _find(port: str | None, model: str | None) -> tuple[str, str]:

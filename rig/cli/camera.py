@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -13,6 +14,7 @@ from rig.errors import CameraError, UserError
 
 if TYPE_CHECKING:
     from rig.cameras.base import LockRequest
+    from rig.liveview.looks import Looks
     from rig.tether import Tether
 
 __all__ = ["register"]
@@ -44,6 +46,14 @@ FormatOption: TypeAlias = Annotated[
 OutOption: TypeAlias = Annotated[
     Path, typer.Option("--out", metavar="DIR", help="Folder of the frames; made when it is not there.")
 ]
+AddressOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="[127.0.0.1:]PORT",
+        help="Serve MJPEG there, for a browser or any program; port 0 takes a free one.",
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -57,6 +67,7 @@ def register(app: typer.Typer) -> None:
     group.command("info")(info)
     group.command("check")(check)
     group.command("set")(set_value)
+    group.command("preview")(preview)
     group.command("shoot")(shoot)
     group.command("watch")(watch)
     app.add_typer(group, name="camera")
@@ -199,11 +210,93 @@ def watch(
             output.show_frame(frame, as_json=as_json)
 
 
-def _tether(config: Path | None, port: str | None, *, simulate: bool, time_scale: float | None) -> Tether:
+def preview(
+    address: AddressOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="File the frames there; one without --frames.")
+    ] = None,
+    frames: Annotated[
+        int | None, typer.Option("--frames", metavar="N", min=1, help="End after N frames.")
+    ] = None,
+    peaking: Annotated[
+        bool, typer.Option("--peaking", help="Draw edges that are in focus in a colour.")
+    ] = False,
+    colour: Annotated[
+        str,
+        typer.Option("--peaking-colour", metavar="NAME", help="red, yellow, green, cyan, magenta or blue."),
+    ] = "red",
+    magnify: Annotated[
+        str | None,
+        typer.Option(
+            "--magnify",
+            metavar="X,Y[,ZOOM]",
+            help="Show a part larger in a corner: shares of width and height, 0.5,0.5,4.",
+        ),
+    ] = None,
+    histogram: Annotated[
+        bool,
+        typer.Option("--histogram", help="Draw the histogram, and stripes where light or shadow is lost."),
+    ] = False,
+    config: ConfigOption = None,
+    port: PortOption = None,
+    here_is: Annotated[
+        str | None,
+        typer.Option(
+            "--here-is", metavar="LENGTH", help="Where the carriage of a simulated bench stands: 12mm."
+        ),
+    ] = None,
+    simulate: SimulateOption = False,
+    time_scale: TimeScaleOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Live view, as an address on this computer (any free port when neither --address nor --out is given)
+    or as files, until Ctrl-C; the body is put back afterwards, and rests while nobody looks on.
+    """
+    from rig.cameras.preview import BodyLiveView
+    from rig.cli import camera_output as output
+    from rig.liveview.run import Preview, live_folder, served
+    from rig.units import parse_length_mm
+
+    looks = _looks(colour if peaking else None, magnify, histogram=histogram)
+    here_is_mm = 0.0 if here_is is None else parse_length_mm(here_is, "--here-is", bare="accept")
+    tether = _tether(config, port, simulate=simulate, time_scale=time_scale, here_is_mm=here_is_mm)
+    if out is not None and address is None and frames is None:
+        frames = 1
+    with (
+        stopping() as stopper,
+        served(address if out is not None else address or "0") as (feed, server),
+        tether.connect() as tethered,
+        output.PreviewDisplay(as_json=as_json) as display,
+    ):
+        looks = replace(looks, simulated=tethered.simulated or tethered.camera.describe().simulated)
+        view = Preview(BodyLiveView(tethered.camera), looks, feed=feed, folder=live_folder(out))
+        if server is not None:
+            display.address(server.address, server.stream)
+        for frame in view.frames(stopper.event.is_set, frames):
+            display.frame(frame)
+
+
+def _looks(colour: str | None, magnify: str | None, *, histogram: bool) -> Looks:
+    from rig.liveview.looks import Looks
+    from rig.liveview.overlay import COLOURS, Magnify
+
+    if colour is not None and colour not in COLOURS:
+        raise UserError(f'--peaking-colour: there is no "{colour}"; there is {", ".join(COLOURS)}')
+    return Looks(colour, Magnify.from_text(magnify) if magnify else None, histogram)
+
+
+def _tether(
+    config: Path | None,
+    port: str | None,
+    *,
+    simulate: bool,
+    time_scale: float | None,
+    here_is_mm: float = 0.0,
+) -> Tether:
     from rig.cli.camera_output import note
     from rig.tether import Tether
 
-    tether = Tether.find(config, port, simulate=simulate, time_scale=time_scale)
+    tether = Tether.find(config, port, simulate=simulate, time_scale=time_scale, here_is_mm=here_is_mm)
     if tether.simulated:
         note("SIMULATED bench", style="magenta")
     return tether

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from typing import Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -18,7 +20,11 @@ from rig.cameras.listing import ListedCamera
 from rig.cameras.protocol import StorageSpace
 from rig.tether import FiledFrame
 
+if TYPE_CHECKING:
+    from rig.liveview.run import PreviewFrame
+
 __all__ = [
+    "PreviewDisplay",
     "note",
     "show_check",
     "show_frame",
@@ -227,3 +233,66 @@ def show_frame(frame: FiledFrame, *, as_json: bool) -> None:
         sys.stdout.write(f"{frame.path}\n")
         sys.stdout.flush()
     _say_levels(frame)
+
+
+class PreviewDisplay:
+    """Tells of live view: a line of JSON for every frame, or the paths of files and a line that is renewed.
+
+    Parameters
+    ----------
+    as_json : bool
+        JSON lines on standard output.
+    """
+
+    _EVERY_S = 0.5
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._console = Console(stderr=True, highlight=False)
+        self._began_s: float | None = None
+        self._said_s = 0.0
+        self._frames = 0
+
+    def __enter__(self) -> PreviewDisplay:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._console.is_terminal and self._frames:
+            self._console.print()
+
+    def address(self, page: str, stream: str) -> None:
+        """Say where live view can be seen."""
+        if self._as_json:
+            write_json({"address": page, "stream": stream}, line=True)
+        else:
+            sys.stdout.write(f"{page}\n")
+            sys.stdout.flush()
+            note(f"open it in a browser; programs read {stream}; end with Ctrl-C")
+
+    def frame(self, frame: PreviewFrame) -> None:
+        """Tell of a frame."""
+        self._frames += 1
+        now_s = time.monotonic()
+        self._began_s = self._began_s or now_s
+        if self._as_json:
+            told = {name: value for name, value in asdict(frame.shown).items() if name != "jpeg"}
+            path = None if frame.path is None else str(frame.path)
+            write_json({"frame": frame.number, **told, "path": path}, line=True)
+            return
+        if frame.path is not None:
+            sys.stdout.write(f"{frame.path}\n")
+            sys.stdout.flush()
+        if self._console.is_terminal and now_s - self._said_s > self._EVERY_S:
+            self._said_s = now_s
+            self._console.print(self._line(frame, now_s - self._began_s), end="\r")
+
+    def _line(self, frame: PreviewFrame, seconds: float) -> Text:
+        shown = frame.shown
+        rate = f"{(self._frames - 1) / seconds:.0f} a second, " if seconds > 0 else ""
+        peaked = "" if shown.peaked is None else f", {shown.peaked:.1%} peaked"
+        return Text(
+            f"{self._frames} frames, {rate}sharpness {shown.sharpness:.2f}{peaked}, "
+            f"{shown.clipped_white:.1%} white, {shown.clipped_black:.1%} black   "
+        )
