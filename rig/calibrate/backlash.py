@@ -19,9 +19,9 @@ from rig.errors import UserError
 
 __all__ = ["BacklashMeasurement", "SidedSweep", "measure_backlash"]
 
-_GROUPS = 6
+_GROUPS = 5
 _NEAR = 0.3  # of the width: the peaks themselves are that near the truth
-_SEARCH = 31
+_SEARCH = 21
 _REFINED = 5
 _DEGREE = 8  # of the polynomial through a peak and its flanks
 _FLANK = 0.15  # of the peak's contrast: farther down there are side lobes

@@ -6,7 +6,7 @@ the same frames later.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +35,7 @@ from rig.stopping import Stopper
 __all__ = ["Capture", "CaptureRequest", "Focus", "TakenFrame", "session_frames"]
 
 _ATTEMPTS = 3
+_READABLE = {".jpg", ".jpeg", ".png", ".tif", ".tiff"}
 _JOB = "calibration_started"
 
 Focus = Literal["working", "far"]
@@ -124,6 +125,7 @@ class Capture:
         self._axis: FocusAxis | None = None
         self._sides: dict[int, Approached] = {}
         self._moved_s: float | None = None
+        self._fired_s: float | None = None
         self._taken = 0
         self.clock: Clock = ScaledClock(self._config.time_scale)
         self._started_s = self.clock.now()
@@ -204,8 +206,10 @@ class Capture:
         index, session = self._taken, self._session
         for attempt in range(1, _ATTEMPTS + 1):
             self._stopper.check()
+            self._wait_for_flash()
             try:
                 shot = self._camera.fire()
+                self._fired_s = shot.fired_at_s
                 files = self._camera.collect(shot, session.incoming)
                 break
             except CameraError as err:
@@ -223,7 +227,7 @@ class Capture:
             name = session.frame_name(index, position_mm or 0.0, suffix, shot.fired_wall)
             final = session.publish(file.path, name)
             entries.append(session.file_entry(final, file.size_bytes, file.sha256))
-        path = session.folder / entries[0]["file"]
+        path = session.folder / _readable(entries)
         self._check(path, index, sum(f.size_bytes for f in files))
         tags = {**tags, "delay_s": delay_s}
         session.journal.append(
@@ -247,6 +251,11 @@ class Capture:
             )
         )
         return TakenFrame(path, position_mm, delay_s, tags)
+
+    def _wait_for_flash(self) -> None:
+        interval_s = self._request.plan.timing.flash_interval_s
+        if interval_s is not None and self._fired_s is not None:
+            self.wait(max(0.0, self._fired_s + interval_s - self.clock.now()))
 
     def _check(self, path: Path, index: int, size: int) -> None:
         """Refuse at the first frame what all would regret."""
@@ -350,6 +359,23 @@ class Capture:
         self._bus.publish(RunFinished(reason, self._taken, self._request.frames, run_s, 0.0, message))
 
 
+def _readable(files: Sequence[Mapping[str, Any]]) -> str:
+    """The file of a frame that can be decoded: the JPEG beside a RAW file.
+
+    Raises
+    ------
+    UserError
+        When the camera sends none.
+    """
+    names = [str(f["file"]) for f in files]
+    found = next((name for name in names if Path(name).suffix.lower() in _READABLE), None)
+    if found is None:
+        raise UserError(
+            f"the camera sends {names[0]}, which cannot be measured: set it to JPEG, or RAW + JPEG"
+        )
+    return found
+
+
 def session_frames(folder: Path) -> list[TakenFrame]:
     """Return the frames of a session, of a calibration or a stack, with positions and tags, in order.
 
@@ -365,7 +391,7 @@ def session_frames(folder: Path) -> list[TakenFrame]:
         if entry["event"] == "frame_saved":
             known = {"n", "event", "at", "index", "position_mm", "reported_mm", "files", "settings"}
             tags = {k: v for k, v in entry.items() if k not in known}
-            path = folder / entry["files"][0]["file"]
+            path = folder / _readable(entry["files"])
             frames[entry["index"]] = TakenFrame(path, entry["position_mm"], entry.get("delay_s"), tags)
         elif entry["event"] == "frame_rejected":
             frames.pop(entry["index"], None)

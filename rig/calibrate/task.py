@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from rig.calibrate.capture import Capture, CaptureRequest, Focus, TakenFrame, session_frames
-from rig.calibrate.records import FrameHash, SetUp, now
+from rig.calibrate.measured import measured_setup
+from rig.calibrate.records import (
+    ApertureRecord,
+    Calibration,
+    FrameHash,
+    ScaleRecord,
+    SetUp,
+    now,
+    read_calibration,
+)
 from rig.calibrate.sweep import Region
 from rig.config import LoadedConfig, RigConfig
 from rig.equipment import equipped
@@ -112,6 +121,19 @@ class Task:
         asked = replace(self.request, start_mm=here_mm, end_mm=here_mm, step_mm=1.0)
         return build_plan(self.config.model_copy(update={"rail": rail}), asked)
 
+    @property
+    def _known(self) -> RigConfig:
+        """The configuration with magnification and aperture as measured before on this set-up."""
+        path = self.loaded.calibration_path
+        file = None if path is None else read_calibration(path)
+        if file is None:
+            return self.config
+        optics = tuple(r for r in file.records if isinstance(r, ScaleRecord | ApertureRecord))
+        try:
+            return measured_setup(self.config, Calibration(records=optics), self.setup, str(path)).config
+        except UserError:  # of another set-up: this one is about to be measured
+            return self.config
+
     def predicted_dof_mm(self) -> float:
         """Depth of field that the optics predict.
 
@@ -120,7 +142,7 @@ class Task:
         UserError
             When too little is known of them.
         """
-        optics = optical_setup(self.config, self.request, needed=False)
+        optics = optical_setup(self._known, self.request, needed=False)
         if optics is None:
             raise UserError(
                 "how far to go cannot be worked out without the magnification, aperture and pixels: give "
@@ -130,7 +152,7 @@ class Task:
 
     def effective_f_number(self) -> float | None:
         """Effective f-number, if anything is known of it."""
-        optics = optical_setup(self.config, self.request, needed=False)
+        optics = optical_setup(self._known, self.request, needed=False)
         return None if optics is None else optics.effective.f_number
 
     @property

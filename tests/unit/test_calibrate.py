@@ -143,8 +143,7 @@ def tracks_of(v_mm, *, noise_px=0.02, outliers=0, positions=None):
     return positions, Tracks(*columns)
 
 
-@pytest.mark.parametrize("v_mm", [97.0, 300.0, -250.0])
-@pytest.mark.parametrize("outliers", [0, 6])
+@pytest.mark.parametrize(("v_mm", "outliers"), [(97.0, 0), (300.0, 6), (-250.0, 0)])
 def test_the_pupil_is_where_the_growth_puts_it(v_mm, outliers):
     measured = fit_pupil(*tracks_of(v_mm, outliers=outliers))
     assert measured.pupil_distance_mm == pytest.approx(v_mm, rel=0.01)
@@ -187,8 +186,8 @@ def test_a_ruler_tells_the_scale_to_a_small_part_of_a_pixel():
 
 
 def test_longer_lines_and_tilt_do_not_confuse_the_ruler():
-    x = np.arange(500)
-    rows = np.full((300, 500), 0.8, np.float32)
+    x = np.arange(400)
+    rows = np.full((240, 400), 0.8, np.float32)
     at = (x - 7) / 23.456
     dark = np.abs(at - np.round(at)) < 0.1
     rows[100:160, dark] = 0.1
@@ -272,7 +271,7 @@ def sided(displaced_mm, *, seed, centre=0.0, step=0.03):
     return SidedSweep(x, energy)
 
 
-@pytest.mark.parametrize("play_mm", [0.0, 0.004, 0.02, 0.11])
+@pytest.mark.parametrize("play_mm", [0.0, 0.02, 0.11])
 def test_play_displaces_the_focus_curve(play_mm):
     measured = measure_backlash(sided(0, seed=1), sided(play_mm, seed=2), sided(0, seed=3))
     assert measured.backlash_mm == pytest.approx(play_mm, abs=0.001)
