@@ -28,6 +28,8 @@ _MEMORY = 0
 """Storage id of pictures that wait for the host."""
 _PICTURE_BLOB = 1
 """Kind of the part of a viewfinder answer that is a JPEG."""
+_FRAME_WAIT_S = 0.1
+"""Real seconds that the body takes to say that there is no fresh frame yet."""
 _FARTHER = 0x8000
 _STEP_UNITS = (6, 40, 240)
 """Motor units of the steps 1 to 3; from one size to the next it is some seven times on real lenses."""
@@ -266,7 +268,10 @@ class CanonEos(Body):
 
     @operation(0x9153)
     def _get_viewfinder(self, _parameters: Sequence[int], _data: bytes) -> Answer:
-        frame = self.live.take() if self.live.is_on else None
+        return Answer(later=self._viewfinder_frame)
+
+    def _viewfinder_frame(self) -> Answer:
+        frame = self.live.take(_FRAME_WAIT_S) if self.live.is_on else None
         if frame is None:
             return Answer(ResponseCode.CANON_NOT_READY)
         return Answer(data=u32(8 + len(frame)) + u32(_PICTURE_BLOB) + frame + u32(8) + u32(0))

@@ -286,6 +286,9 @@ class NikonBody(GenericBody):
     def _get_live_image(self, _parameters: Sequence[int], _data: bytes) -> Answer:
         if not self.live.is_on:
             return Answer(ResponseCode.NIKON_NOT_LIVE_VIEW)
+        return Answer(later=self._live_frame)
+
+    def _live_frame(self) -> Answer:
         frame = self.live.take(_FRAME_WAIT_S)
         if frame is None:
             return Answer(ResponseCode.DEVICE_BUSY)

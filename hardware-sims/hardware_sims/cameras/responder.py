@@ -46,11 +46,16 @@ class ResponseCode(IntEnum):
 
 @dataclass(frozen=True)
 class Answer:
-    """What an operation comes to. With `data` there is a data phase, which only an OK may have."""
+    """What an operation comes to. With `data` there is a data phase, which only an OK may have.
+
+    `later`, if given, is called without the responder's lock and gives the answer instead: for what a body
+    waits for while everything else goes on.
+    """
 
     code: int = ResponseCode.OK
     data: bytes | None = None
     parameters: tuple[int, ...] = ()
+    later: Callable[[], Answer] | None = None
 
 
 Operation = Callable[[Sequence[int], bytes], Answer]
@@ -237,7 +242,8 @@ class Responder:
             self.unknown[code] += 1
             return Answer(ResponseCode.OPERATION_NOT_SUPPORTED)
         with self.lock:
-            return operation(parameters, data)
+            answer = operation(parameters, data)
+        return answer if answer.later is None else answer.later()
 
     def _send_answer(self, peer: socket.socket, transaction: int, answer: Answer, cut_at: int | None) -> None:
         if answer.code == ResponseCode.OK and answer.data is not None:

@@ -156,11 +156,18 @@ class SonyAlpha(Body):
     def _get_object_info(self, parameters: Sequence[int], data: bytes) -> Answer:
         if parameters[0] != _LIVE_VIEW:
             return super()._get_object_info(parameters, data)
+        return Answer(later=self._live_info)
+
+    def _live_info(self) -> Answer:
         item = self._live_view()
         if item is None:
             return Answer(ResponseCode.ACCESS_DENIED)
         self._shown = item.data[_FRAME_AT:]
         return Answer(data=pack_object_info(item))
+
+    def _live_object(self) -> Answer:
+        item = self._live_view()
+        return Answer(ResponseCode.ACCESS_DENIED) if item is None else Answer(data=item.data)
 
     def _live_view(self) -> StoredObject | None:
         if not self.live.is_on:  # nobody switches it on: it is there when it is asked for
@@ -179,8 +186,7 @@ class SonyAlpha(Body):
     @operation(0x1009)
     def _get_object(self, parameters: Sequence[int], data: bytes) -> Answer:
         if parameters[0] == _LIVE_VIEW:
-            frame = self._live_view()
-            return Answer(ResponseCode.ACCESS_DENIED) if frame is None else Answer(data=frame.data)
+            return Answer(later=self._live_object)
         answer = super()._get_object(parameters, data)
         if parameters[0] == _PICTURE and self._waiting:
             self._waiting.popleft()
