@@ -15,10 +15,10 @@ _FIRST_PATIENCE_S, _NEXT_PATIENCE_S = 20.0, 4.0
 _ATTEMPT_S = 30.0
 """Real seconds that one attempt may take beyond that: the longest time-out on USB is 20 s."""
 
-_SWITCHES = ("output", "viewfinder")
+_SWITCHES = ("viewfinder", "output")
 """Where bodies switch live view, in the order in which they are put back. Canon: libgphoto2 begins it by the
-first and ends it by the second, after which the first would still send the picture here. Nikon: the second.
-Sony bodies have neither, and show live view whenever they are asked."""
+second, ends it by the first, and then the second may still send the picture here. Nikon: the first. Sony
+bodies have neither, and show live view whenever they are asked."""
 
 
 class BodyLiveView:
