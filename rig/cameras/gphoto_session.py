@@ -101,7 +101,7 @@ class GPhotoSession:
         """The cards in the body."""
         return asking.storages(self._camera)
 
-    def live_frame(self, patience_s: float) -> bytes:
+    def live_frame(self, patience_s: float = 0.0) -> bytes:
         """The next frame of live view, JPEG; the first call begins live view."""
         return asking.live_frame(self._camera, patience_s)
 
