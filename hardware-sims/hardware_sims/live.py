@@ -21,7 +21,7 @@ from hardware_sims.sensor import srgb_encode
 __all__ = ["LiveRenderer", "Sight"]
 
 _RUNGS_PX = (0.0, 1.2, 2.0, 3.0, 4.5, 6.5, 9.0, 13.0, 19.0, 28.0, 40.0, 60.0)
-"""Widths of the blur layers: between two of them pixels are dealt to both, so steps are not seen."""
+"""Widths of the blur layers; between two of them they are mixed, so that steps are not seen."""
 _WORK_SMALL_FROM_PX = 12.0  # wider discs are blurred at a quarter of the resolution
 _DEPTHS = 4096
 _HEADROOM, _GAMMA = 4.0, 2.2  # two stops above white are kept: a darker setting brings them back
@@ -130,8 +130,7 @@ class LiveRenderer:
         size = (self.width_px, self.height_px)
         sharp = cv2.resize(sharp, size, interpolation=cv2.INTER_AREA)
         depth = cv2.resize(depth, size, interpolation=cv2.INTER_NEAREST)
-        dither = np.random.default_rng(0).integers(0, 256, sharp.shape[:2]).astype(np.uint8)
-        layers = _Layers.of(sharp, depth, dither, carriage_mm)
+        layers = _Layers.of(sharp, depth, carriage_mm)
         with self._lock:
             self._layers = layers
 
@@ -177,12 +176,11 @@ class _Layers:
     packed: Array  # (rungs · pixels) uint32
     depths_mm: Array  # (_DEPTHS)
     depth_index: Array  # (pixels) uint16
-    dither: Array  # (pixels) uint8
     here: Array  # (pixels) int32
     coarse_depth_mm: Array
 
     @classmethod
-    def of(cls, sharp: Array, depth: Array, dither: Array, carriage_mm: float) -> _Layers:
+    def of(cls, sharp: Array, depth: Array, carriage_mm: float) -> _Layers:
         """From linear light (h, w, 3) and depths in mm (h, w)."""
         low, high = float(depth.min()), float(depth.max())
         step = max((high - low) / (_DEPTHS - 1), 1e-6)
@@ -195,7 +193,6 @@ class _Layers:
             np.concatenate([_packed(_disc_blurred(sharp, rung)) for rung in _RUNGS_PX]),
             low + step * np.arange(_DEPTHS),
             np.round((depth.ravel() - low) / step).astype(np.uint16),
-            dither.ravel(),
             np.arange(rows * columns, dtype=np.int32),
             cv2.resize(padded, coarse, interpolation=cv2.INTER_AREA),
         )
@@ -203,14 +200,15 @@ class _Layers:
     def blurred(self, blur_px: Array) -> Array:
         """(h, w, 4) uint8 with the blur of each pixel's depth; `blur_px` belongs to `depths_mm`."""
         place = np.interp(blur_px, _RUNGS_PX, np.arange(len(_RUNGS_PX)))
-        rung = np.minimum(place.astype(np.uint8), len(_RUNGS_PX) - 2)
-        share = np.clip((place - rung) * 256.0, 0, 255).astype(np.uint8)
-        layer = rung[self.depth_index]
-        layer += share[self.depth_index] > self.dither
-        index = layer.astype(np.int32)
-        index *= len(self.here)
+        rung = np.minimum(place.astype(np.int32), len(_RUNGS_PX) - 2)
+        share = (place - rung).astype(np.float32)
+        index = (rung * len(self.here)).astype(np.int32)[self.depth_index]
         index += self.here
-        return np.asarray(self.packed[index].view(np.uint8).reshape(*self.shape, 4))
+        sharper = self.packed[index].view(np.uint8).reshape(*self.shape, 4)
+        index += len(self.here)
+        wider = self.packed[index].view(np.uint8).reshape(*self.shape, 4)
+        weight = share[self.depth_index].reshape(self.shape)
+        return np.asarray(cv2.blendLinear(sharper, wider, 1.0 - weight, weight))
 
 
 def _disc_blurred(image: Array, diameter_px: float) -> Array:
