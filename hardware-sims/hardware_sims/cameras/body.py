@@ -307,9 +307,18 @@ class Body:
     def _get_device_info(self, _parameters: Sequence[int], _data: bytes) -> Answer:
         return Answer(data=self._info.pack(sorted(self._operations)))
 
-    @operation(0x1002, 0x1003)
-    def _open_or_close_session(self, _parameters: Sequence[int], _data: bytes) -> Answer:
+    @operation(0x1002)
+    def _open_session(self, _parameters: Sequence[int], _data: bytes) -> Answer:
         return Answer()
+
+    @operation(0x1003)
+    def _close_session(self, _parameters: Sequence[int], _data: bytes) -> Answer:
+        self.end_live_view()
+        return Answer()
+
+    def end_live_view(self) -> None:
+        """Show no live view any more; called with the responder's lock held."""
+        self.live.switch(on=False)
 
     @operation(0x1004)
     def _get_storage_ids(self, _parameters: Sequence[int], _data: bytes) -> Answer:

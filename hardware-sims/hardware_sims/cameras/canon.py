@@ -262,9 +262,13 @@ class CanonEos(Body):
 
     @operation(0x9152)
     def _stop_viewfinder(self, _parameters: Sequence[int], _data: bytes) -> Answer:
-        self._change(values.OUTPUT_DEVICE, 0)
-        self.live.switch(on=False)
+        self.end_live_view()
         return Answer()
+
+    def end_live_view(self) -> None:
+        """Show no live view any more; called with the responder's lock held."""
+        self._change(values.OUTPUT_DEVICE, 0)
+        super().end_live_view()
 
     @operation(0x9153)
     def _get_viewfinder(self, _parameters: Sequence[int], _data: bytes) -> Answer:

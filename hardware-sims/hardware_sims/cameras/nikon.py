@@ -278,9 +278,13 @@ class NikonBody(GenericBody):
 
     @operation(0x9202)
     def _end_live_view(self, _parameters: Sequence[int], _data: bytes) -> Answer:
-        self.live.switch(on=False)
-        self._properties[_LIVE_VIEW_STATUS].value = 0
+        self.end_live_view()
         return Answer()
+
+    def end_live_view(self) -> None:
+        """Show no live view any more; called with the responder's lock held."""
+        super().end_live_view()
+        self._properties[_LIVE_VIEW_STATUS].value = 0
 
     @operation(0x9203)
     def _get_live_image(self, _parameters: Sequence[int], _data: bytes) -> Answer:

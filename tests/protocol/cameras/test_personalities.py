@@ -157,6 +157,8 @@ def test_live_view(made: Callable[..., Any], bare_error: type[Exception], name: 
     if name != "sony-steps":
         assert body.shot()  # a release in the middle of it
         assert body.library("previews", 2)["good"] == 2
+    body.library.leave()
+    assert not body.sim.body.live.is_on
 
 
 # ---- the lens ----
