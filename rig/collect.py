@@ -182,6 +182,7 @@ class _Collector:
         self._came_s = time.monotonic()
         self._longest_wait_s = 0.0
         self._last: TimedFrame | None = None
+        self._trouble: str | None = None
         self.collected: list[Collected] = []
         old = "" if grouping.existing or not watch.old else f"; {watch.old} in it already are left alone"
         bus.publish(Note(f"watching {watch.folder}{old}"))
@@ -197,9 +198,12 @@ class _Collector:
             if self.done:
                 return
             self._take(frame)
+        if self._watch.trouble != self._trouble:
+            self._trouble = self._watch.trouble
+            self._bus.publish(Note(self._trouble or f"{self._watch.folder} is there again", "warning"))
         for text in (*self._watch.broken(), *(f"{s} came after its frame" for s in self._watch.strays())):
             self._bus.publish(Note(f"left out: {text}", "warning"))
-        if self._open is None or self._watch.pending:
+        if self._open is None or self._watch.pending or self._trouble:
             return
         patience_s = self._grouping.gap_s + _PATIENCE * self._longest_wait_s
         if time.monotonic() - self._came_s > patience_s:

@@ -77,6 +77,8 @@ class FolderWatch:
     ----------
     old : int
         How many pictures were there already.
+    trouble : str or None
+        Why the last look saw nothing, as when a network share is away for a while.
 
     Raises
     ------
@@ -99,6 +101,7 @@ class FolderWatch:
         self._reported: set[str] = set()
         self._taken_stems: set[str] = set()
         self._strays: list[str] = []
+        self.trouble: str | None = None
         if not self.folder.is_dir():
             raise UserError(f"there is no folder {self.folder} to watch: make it, or correct its path")
         there = self._listing()
@@ -109,7 +112,12 @@ class FolderWatch:
     def look(self) -> list[ArrivedFrame]:
         """The frames that have become complete since the last look, in the natural order of their names."""
         now = self._now()
-        there = self._listing()
+        try:
+            there = self._listing()
+            self.trouble = None
+        except UserError as err:
+            self.trouble = str(err)
+            return []
         for gone in self._candidates.keys() - there.keys():
             del self._candidates[gone]
         for name, signature in there.items():

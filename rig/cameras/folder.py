@@ -314,6 +314,8 @@ class FolderCamera:
 
     def _nothing_came(self) -> str:
         waited = f"no new picture came into {self._watch.folder} within {self._settings.image_wait_s:g} s"
+        if self._watch.trouble:
+            return f"{waited}: {self._watch.trouble}"
         unfinished = self._watch.unfinished
         if unfinished:
             return f"{waited} that is complete; there are {'; '.join(unfinished)}"

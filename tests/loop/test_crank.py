@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,16 +52,20 @@ class Hand:
             self._socket.sendall(f"turn {-number}\n".encode())
             assert self._answers.readline().startswith("ok")
 
+    def press(self) -> None:
+        self._socket.sendall(b"press\n")
+        assert self._answers.readline() == "ok\n"
+
     def close(self) -> None:
         self._answers.close()
         self._socket.close()
 
 
 @contextmanager
-def _crank(workshop: Any) -> Iterator[Hand]:
+def _crank(workshop: Any, **simulator: Any) -> Iterator[Hand]:
     """A bench, 15 times as fast: its camera is real hardware to the rig, its crank turns by the hand only."""
     rail = {"driver": "crank", "pitch_mm": 1.0, "turn_closer": "counter-clockwise"}
-    with workshop.bench(time_scale=15, rail=rail, backlash="100 um") as bench:
+    with workshop.bench(time_scale=15, rail=rail, backlash="100 um", **simulator) as bench:
         (workshop.folder / "rig.toml").write_text(CRANK.format(camera=bench["camera_port"]))
         hand = Hand(bench["rail_port"])
         try:
@@ -122,7 +125,7 @@ def test_wrong_turns_are_undone_and_the_operator_ends_the_stack(workshop: Any) -
     assert (_counted(workshop)["position_mm"], _counted(workshop)["turning_to_mm"]) == (4.0, None)
 
 
-@pytest.mark.parametrize("how", ["^D", "^C", "SIGTERM"])
+@pytest.mark.parametrize("how", ["^D", "^C"])
 def test_stopped_while_it_asks_and_gone_on_with(workshop: Any, how: str) -> None:
     """The count of a turn that nobody finished is not believed; the operator says where the crank stands."""
     with _crank(workshop) as hand:
@@ -131,10 +134,7 @@ def test_stopped_while_it_asks_and_gone_on_with(workshop: Any, how: str) -> None
             hand.closer(-1, 1)
             at.type("\n")
             at.expect("frame 2 of 2", "then Enter")
-            if how == "SIGTERM":
-                at.process.send_signal(signal.SIGTERM)
-            else:
-                at.type({"^D": "\x04", "^C": "\x03"}[how])
+            at.type({"^D": "\x04", "^C": "\x03"}[how])
             assert at.wait() == 130, at.text
             assert "rig resume" in at.text
             assert "Traceback" not in at.text
@@ -188,6 +188,27 @@ def test_a_rehearsal_turns_the_simulated_crank(workshop: Any) -> None:
     assert positions == pytest.approx([0.0, 2.0, 4.0, 6.0], abs=0.001)
     assert len(list(workshop.session().glob("SIMULATED_stack.tif"))) == 1
     assert not (workshop.folder / "state" / "focusrig" / "positions").exists()
+
+
+def test_turned_and_fired_by_hand_frames_from_a_folder(workshop: Any) -> None:
+    card = workshop.folder / "card"
+    with _crank(workshop, folder=str(card)) as hand:
+        rig = workshop.folder / "rig.toml"
+        rig.write_text(rig.read_text().replace("[camera]", '[camera]\ndriver = "folder"\nwatch = "card"'))
+        with workshop.terminal("rig", *SHOOT, "--end", "2mm") as at:
+            at.expect("1 turn clockwise", "then Enter")
+            hand.closer(-1, 1)
+            at.type("\n")
+            for _ in range(2):  # the test frame, and the first
+                at.expect("fire the camera now")
+                hand.press()
+            at.expect("frame 2 of 2", "then Enter")
+            hand.closer(2)
+            at.type("\n")
+            at.expect("fire the camera now")
+            hand.press()
+            assert at.wait() == 0, at.text
+    assert _true_positions(workshop.session()) == pytest.approx([0.0, 2.0], abs=0.001)
 
 
 def test_nobody_at_a_terminal_cannot_turn_a_crank(workshop: Any) -> None:
