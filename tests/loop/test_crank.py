@@ -125,22 +125,29 @@ def test_wrong_turns_are_undone_and_the_operator_ends_the_stack(workshop: Any) -
     assert (_counted(workshop)["position_mm"], _counted(workshop)["turning_to_mm"]) == (4.0, None)
 
 
-@pytest.mark.parametrize("how", ["^D", "^C"])
-def test_stopped_while_it_asks_and_gone_on_with(workshop: Any, how: str) -> None:
-    """The count of a turn that nobody finished is not believed; the operator says where the crank stands."""
+def test_killed_ended_and_gone_on_with(workshop: Any) -> None:
+    """Between two turns the count is believed, if nobody has turned since; within one, it is asked for."""
+    count = workshop.folder / "state" / "focusrig" / "positions" / "crank.json"
     with _crank(workshop) as hand:
         with workshop.terminal("rig", *SHOOT, "--end", "2mm") as at:
             at.expect("1 turn clockwise", "then Enter")
             hand.closer(-1, 1)
             at.type("\n")
             at.expect("frame 2 of 2", "then Enter")
-            at.type({"^D": "\x04", "^C": "\x03"}[how])
+            assert (_counted(workshop)["position_mm"], _counted(workshop)["turning_to_mm"]) == (0.0, 2.0)
+            at.process.kill()
+            at.process.wait()
+        count.write_text(json.dumps(_counted(workshop) | {"turning_to_mm": None}))  # a moment earlier
+        with workshop.terminal("rig", "resume", workshop.session(), "--no-stack") as at:
+            at.expect("The crank was last left at 0 mm", "Go on?")
+            at.type("y\n")
+            at.expect("the first move goes to 2 mm", "Go on?")
+            at.type("y\n")
+            at.expect("frame 2 of 2", "then Enter")
+            at.type("\x04")  # ^D
             assert at.wait() == 130, at.text
             assert "rig resume" in at.text
             assert "Traceback" not in at.text
-        assert (_counted(workshop)["position_mm"], _counted(workshop)["turning_to_mm"]) == (0.0, 2.0)
-        if how != "^D":
-            return
         with workshop.terminal("rig", "resume", workshop.session(), "--yes", "--no-stack") as at:
             at.expect("between 0 mm and 2 mm, in a turn not finished", "Where does it stand")
             at.type("0\n")
@@ -149,25 +156,6 @@ def test_stopped_while_it_asks_and_gone_on_with(workshop: Any, how: str) -> None
             at.type("\n")
             assert at.wait() == 0, at.text
     assert _true_positions(workshop.session()) == pytest.approx([0.0, 2.0], abs=0.001)
-
-
-def test_killed_between_two_turns_it_still_knows_where_it_stands(workshop: Any) -> None:
-    with _crank(workshop) as hand:
-        with workshop.terminal("rig", *SHOOT, "--end", "2mm") as at:
-            at.expect("1 turn clockwise", "then Enter")
-            hand.closer(-1, 1)
-            at.type("\n")
-            workshop.wait_for_frames(1)
-            at.process.kill()
-        state = workshop.folder / "state" / "focusrig" / "positions" / "crank.json"
-        counted = json.loads(state.read_text())
-        state.write_text(json.dumps(counted | {"turning_to_mm": None}))  # as killed before the question came
-        with workshop.terminal("rig", "resume", workshop.session(), "--no-stack") as at:
-            at.expect("The crank was last left at 0 mm", "Go on?")
-            at.type("y\n")
-            at.expect("the first move goes to", "Go on?")
-            at.type("n\n")
-            assert at.wait() == 2, at.text
 
 
 def test_a_rehearsal_turns_the_simulated_crank(workshop: Any) -> None:
@@ -195,19 +183,23 @@ def test_turned_and_fired_by_hand_frames_from_a_folder(workshop: Any) -> None:
     with _crank(workshop, folder=str(card)) as hand:
         rig = workshop.folder / "rig.toml"
         rig.write_text(rig.read_text().replace("[camera]", '[camera]\ndriver = "folder"\nwatch = "card"'))
-        with workshop.terminal("rig", *SHOOT, "--end", "2mm") as at:
+        with workshop.terminal("rig", *SHOOT, "--end", "4mm") as at:
             at.expect("1 turn clockwise", "then Enter")
             hand.closer(-1, 1)
             at.type("\n")
             for _ in range(2):  # the test frame, and the first
                 at.expect("fire the camera now")
                 hand.press()
-            at.expect("frame 2 of 2", "then Enter")
+            at.expect("frame 2 of 3", "then Enter")
             hand.closer(2)
             at.type("\n")
             at.expect("fire the camera now")
             hand.press()
-            assert at.wait() == 0, at.text
+            at.expect("frame 3 of 3", "then Enter")
+            at.type("\x03")  # ^C
+            assert at.wait() == 130, at.text
+            assert "rig resume" in at.text
+            assert "Traceback" not in at.text
     assert _true_positions(workshop.session()) == pytest.approx([0.0, 2.0], abs=0.001)
 
 
