@@ -246,6 +246,7 @@ class SessionRun:
             # Who turns a crank takes his time: the frame is safe before he is asked for the next turn.
             overlap_download=timing.overlap_download and not self._config.rail.by_hand,
             return_to_start=self._config.capture.return_to_start,
+            attempts=self._config.capture.attempts,
             keeps_on_card=self._config.camera.keep_on_card,
         )
 

@@ -13,10 +13,10 @@ from rig.cameras.base import CameraHealth, CameraInfo, CapturedFile, LockReport,
 from rig.cameras.bodies import BodyProfile, recognise
 from rig.cameras.bodies.profile import SettingState
 from rig.cameras.camera_process import CallFailedError, CameraProcess, ProcessLostError
-from rig.cameras.judging import FrameJudge, strayed
+from rig.cameras.judging import SETTLE_S, FrameJudge, strayed
 from rig.cameras.locking import Locker
 from rig.cameras.messages import LinkLostError, explain, explain_connecting
-from rig.cameras.protocol import Connected, Fetched, FetchOrder
+from rig.cameras.protocol import Connected, Fetched, FetchOrder, Fired, Firing
 from rig.cameras.settings import CameraSettings
 from rig.clock import Clock
 from rig.errors import CameraError, OperatorNeededError
@@ -33,8 +33,6 @@ _AFTER_RECONNECT_S = 5.0
 """A picture that survived a broken connection is there at once; one that did not never comes."""
 _RECONNECT_PAUSES_S = (0.0, 1.0, 3.0, 6.0)
 """Real seconds before each attempt: a body that restarts is back after some ten."""
-_SURPLUS_S = 2.0
-"""After a lost release, so long a late file is looked for beside this release's."""
 
 
 class GPhotoCamera:
@@ -65,6 +63,7 @@ class GPhotoCamera:
         self._judge = FrameJudge()
         self._health, self._keeps = CameraHealth(), False
         self._pending: Shot | None = None
+        self._doubtful = False
         self._shots = 0
         self._closed = False
 
@@ -130,25 +129,19 @@ class GPhotoCamera:
                 f"shot {self._pending.number} was not collected: bodies drop pending files at a release"
             )
         bulb = self._report is not None and self._report.bulb
-        hold_s = shutter_s / self._clock.scale if bulb else 0.0
-        fired_wall = datetime.now().astimezone()
+        exposure_s = shutter_s / self._clock.scale
+        hold_s = exposure_s if bulb else 0.0
+        order = Firing(self._profile.release, exposure_s, hold_s, self._keeps, self._judge.settle_s)
         try:
-            self._call(
-                "firing",
-                "release",
-                self._profile.release,
-                hold_s,
-                self._keeps,
-                deadline_s=_RELEASE_S + hold_s,
-            )
+            fired: Fired = self._call("firing", "release", order, deadline_s=_RELEASE_S + 2 * exposure_s)
         except LinkLostError as err:
             self._judge.sequence.lost()  # it may have fired all the same
             self._reconnect(err)
             raise CameraError(f"{err}; connected again, but this frame was not taken") from err
         self._shots += 1
-        now_s = self._clock.now()
-        fired_s = now_s - (shutter_s if bulb else 0.0)
-        self._pending = Shot(self._shots, fired_s, fired_wall.isoformat(timespec="milliseconds"))
+        self._doubtful = fired.doubtful
+        wall = datetime.fromtimestamp(fired.at_s).astimezone().isoformat(timespec="milliseconds")
+        self._pending = Shot(self._shots, self._clock.now() - (shutter_s if bulb else 0.0), wall)
         exposing_s = 0.0 if bulb else shutter_s
         self._clock.sleep(self._settings.shutter_lag_s + exposing_s + self._settings.readout_s)
         return self._pending
@@ -387,14 +380,13 @@ class GPhotoCamera:
                 raise CameraError(f"shot {shot.number} is lost: {err}; connected again, but {again}") from err
 
     def _fetch_once(self, shot: Shot, directory: Path, wait_s: float) -> Fetched:
-        late = self._judge.sequence.late_numbers
         order = FetchOrder(
             directory=str(directory),
             stem=f"shot-{shot.number:05d}-{time.time_ns():x}",
             files=self._profile.files_per_shot(self._locker.image_format),
             deadline_s=wait_s,
-            quiet_s=0.0 if late or self._judge.sequence.is_clean else _SURPLUS_S,
-            late_numbers=late,
+            quiet_s=max(self._judge.quiet_s, SETTLE_S if self._doubtful else 0.0),
+            old_numbers=self._judge.sequence.old_numbers,
             watched=(*self._locker.held, self._profile.battery, self._profile.shots_left),
         )
         try:

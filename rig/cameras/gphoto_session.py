@@ -13,10 +13,10 @@ import gphoto2 as gp
 
 from rig.cameras import gphoto_asking as asking
 from rig.cameras.bodies import recognise
-from rig.cameras.bodies.profile import Release, ReleaseKind, SettingState
+from rig.cameras.bodies.profile import ReleaseKind, SettingState
 from rig.cameras.gphoto_files import UnusableFileError, write_checked
 from rig.cameras.gphoto_guards import keep_descriptor_0, peek_text, use_only_network_ports
-from rig.cameras.protocol import Connected, Fetched, FetchedFile, FetchOrder, StorageSpace
+from rig.cameras.protocol import Connected, Fetched, FetchedFile, FetchOrder, Fired, Firing, StorageSpace
 from rig.cameras.sequence import ShotFiles, file_number, is_raw_name
 
 __all__ = ["GPhotoSession"]
@@ -38,6 +38,9 @@ _FOLLOW_PAUSE_S = 0.03
 
 _BUSY_FIRST_S, _BUSY_LONGEST_S, _BUSY_GIVE_UP_S = 0.02, 0.5, 10.0
 """A busy body is asked again after these pauses; writing a burst to a slow card takes seconds, not more."""
+
+_OFFERED_S = 1.0
+"""From the end of an exposure until a body offers its file, when nothing else keeps it busy."""
 
 _RETRY = gp.GP_ERROR_CAMERA_BUSY
 
@@ -189,16 +192,18 @@ class GPhotoSession:
         time.sleep(cache_s)
         self._drain()
 
-    def release(self, how: Release, hold_s: float = 0.0, to_card: bool = False) -> list[str]:
-        """Fire; returns the names of files that lay about from earlier releases and were put aside.
-
-        With `hold_s` the button is held for so many real seconds, which exposes as long where the shutter is
-        set to bulb. With `to_card` a release that fails is held against the room on the card.
-        """
+    def release(self, order: Firing) -> Fired:
+        """Fire; what lies about from earlier releases is put aside."""
+        settled = time.monotonic() + order.settle_s
+        while time.monotonic() < settled:
+            self._drain()
+            time.sleep(_LONGEST_PAUSE_S)
+        time.sleep(max(0.0, self._ready_at - time.monotonic()))
+        self._clear()
         try:
-            return self._release(how, hold_s)
+            return self._trigger(order) if order.how.kind is ReleaseKind.TRIGGER else self._press(order)
         except gp.GPhoto2Error as err:
-            if to_card and self._card_is_full():
+            if order.to_card and self._card_is_full():
                 raise UnusableFileError("card", "the card is full") from err
             raise
 
@@ -210,44 +215,61 @@ class GPhotoSession:
             return False
         return bool(free) and all(room == 0 for room in free)
 
-    def _release(self, how: Release, hold_s: float) -> list[str]:
-        time.sleep(max(0.0, self._ready_at - time.monotonic()))
-        discarded: list[str] = []
+    def _clear(self) -> None:
+        self._drain()
+        for path in self._arrived:
+            self._forget(path)
+        self._arrived.clear()
 
-        def clear() -> None:
-            self._drain()
-            discarded.extend(name for _, name in self._arrived)
-            for path in self._arrived:
-                self._forget(path)
-            self._arrived.clear()
-
-        clear()
-        if how.kind is ReleaseKind.TRIGGER:
-            self._trigger(clear, hold_s)
-            return discarded
-        offered = tuple(self._camera.get_single_config(how.name).get_choices())
-        steps = how.choose(offered)
+    def _press(self, order: Firing) -> Fired:
+        """Press and let go, each asked for again by itself while the body is busy."""
+        offered = tuple(self._camera.get_single_config(order.how.name).get_choices())
+        steps = order.how.choose(offered)
         if steps is None:
             raise UnusableFileError(
-                "release", f"{how.name} offers no release without autofocus, only {', '.join(offered)}"
+                "release", f"{order.how.name} offers no release without autofocus, only {', '.join(offered)}"
             )
-        between = clear
+        between = self._clear
         for number, value in enumerate(steps):
             if number:
-                time.sleep(hold_s)
-            self._patiently(partial(self._choose, how.name, value), between)
+                time.sleep(order.hold_s)
+            self._patiently(partial(self._choose, order.how.name, value), between)
+            if not number:
+                fired = Fired(time.time())
             between = self._drain  # from the first step on, what comes is this release's
-        return discarded
+        return fired
 
-    def _trigger(self, clear: Callable[[], None], hold_s: float) -> None:
-        if not hold_s:
-            self._patiently(self._camera.trigger_capture, clear)
-            return
-        self._patiently(partial(self._choose, "bulb", 1), clear)
-        try:
-            time.sleep(hold_s)
-        finally:
-            self._patiently(partial(self._choose, "bulb", 0), self._drain)
+    def _trigger(self, order: Firing) -> Fired:
+        if order.hold_s:
+            self._patiently(partial(self._choose, "bulb", 1), self._clear)
+            fired = Fired(time.time())
+            try:
+                time.sleep(order.hold_s)
+            finally:
+                self._patiently(partial(self._choose, "bulb", 0), self._drain)
+            return fired
+        doubts = 0
+
+        def fire() -> None:
+            # A body may be busy for the press of the button or for letting go of it: then it has fired.
+            if not (doubts and self._has_fired(order.exposure_s + _OFFERED_S)):
+                self._camera.trigger_capture()
+
+        def doubt() -> None:
+            nonlocal doubts
+            doubts += 1
+
+        at_s = time.time()
+        self._patiently(fire, doubt)
+        return Fired(at_s, doubtful=doubts > 0)
+
+    def _has_fired(self, wait_s: float) -> bool:
+        """Whether a file comes of a release of which it is not known whether it was one."""
+        until = time.monotonic() + wait_s
+        while not self._arrived and time.monotonic() < until:
+            self._drain()
+            time.sleep(_LONGEST_PAUSE_S)
+        return bool(self._arrived)
 
     def _choose(self, name: str, value: str | int) -> None:
         """Set an entry through a fresh widget: setting the same value twice on one does nothing."""
@@ -283,7 +305,7 @@ class GPhotoSession:
                 pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
             elif path[1] in shot.names:
                 self._forget(path)  # some bodies announce a file twice
-            elif not self._is_late(path, order):
+            elif not self._is_old(path, order):
                 if not shot.fits(path[1]):
                     self._forget(path)
                     raise UnusableFileError(
@@ -358,9 +380,9 @@ class GPhotoSession:
             with suppress(gp.GPhoto2Error):  # it is a copy only: nothing is lost when it stays
                 self._camera.file_delete(*path)
 
-    def _is_late(self, path: tuple[str, str], order: FetchOrder) -> bool:
+    def _is_old(self, path: tuple[str, str], order: FetchOrder) -> bool:
         number = file_number(path[1])
-        if number is None or number not in order.late_numbers:
+        if number is None or number not in order.old_numbers:
             return False
         self._forget(path)
         return True

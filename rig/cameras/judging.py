@@ -11,10 +11,13 @@ from rig.cameras.protocol import Fetched
 from rig.cameras.sequence import FileSequence, TakenTimes
 from rig.errors import CameraError
 
-__all__ = ["FrameJudge", "strayed"]
+__all__ = ["SETTLE_S", "FrameJudge", "strayed"]
 
 _PAIR_APART_S = 1.0
 """The two files of a pair are of one exposure; bodies without subseconds may round them apart."""
+
+SETTLE_S = 2.5
+"""Real seconds. A picture that is late by more has its time to give it away."""
 
 
 class FrameJudge:
@@ -35,6 +38,19 @@ class FrameJudge:
         """Nothing is late any more."""
         self.sequence = FileSequence()
 
+    @property
+    def settle_s(self) -> float:
+        """How long a file of an earlier release is to be waited for before the next one, real seconds.
+
+        Longer than what the times of two frames can be told apart by.
+        """
+        return 0.0 if self.sequence.is_clean else SETTLE_S
+
+    @property
+    def quiet_s(self) -> float:
+        """How long a surplus file is looked for beside this release's, where no clock can tell them apart."""
+        return 0.0 if self.sequence.is_clean or self.times.is_known else SETTLE_S
+
     def identify(self, shot: Shot, fetched: Fetched) -> None:
         """Accept files as this release's, and learn from them.
 
@@ -48,7 +64,7 @@ class FrameJudge:
         early = self.times.is_earlier(first.exif.taken_at, fired_at)
         self.sequence.taken(first.camera_name)
         if early:
-            self.times.forget()
+            self.times.refused()
             self.sequence.lost()  # this release's own file is still to come
             raise CameraError(
                 f"{first.camera_name} was taken at {first.exif.taken_at} by the camera's clock, before shot "

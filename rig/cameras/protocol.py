@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from rig.cameras.bodies.profile import Release
 from rig.cameras.frame_exif import FrameExif
 
 __all__ = [
@@ -12,6 +13,8 @@ __all__ = [
     "FetchOrder",
     "Fetched",
     "FetchedFile",
+    "Fired",
+    "Firing",
     "Request",
     "Response",
     "StorageSpace",
@@ -70,6 +73,39 @@ class Connected:
 
 
 @dataclass(frozen=True)
+class Firing:
+    """How to fire; all in real seconds.
+
+    Parameters
+    ----------
+    how : Release
+        What the body's release is called.
+    exposure_s : float
+        What the exposure takes.
+    hold_s : float
+        The button is held as long, which exposes as long where the shutter is set to bulb.
+    to_card : bool
+        Frames go to the card: a release that fails is held against the room there.
+    settle_s : float
+        So long files of earlier releases are waited for, and put aside, before.
+    """
+
+    how: Release
+    exposure_s: float
+    hold_s: float = 0.0
+    to_card: bool = False
+    settle_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Fired:
+    """When the release was sent, s since the epoch, and whether the body may have fired twice."""
+
+    at_s: float
+    doubtful: bool = False
+
+
+@dataclass(frozen=True)
 class FetchOrder:
     """Which files to wait for, and where to put them.
 
@@ -85,8 +121,8 @@ class FetchOrder:
         Real seconds to wait for them.
     quiet_s : float
         Real seconds to look for a surplus file afterwards; 0 only empties the queue.
-    late_numbers : tuple of int
-        Numbers in the names of files of earlier releases: put aside when they come.
+    old_numbers : tuple of int
+        Numbers in the names of files that have come already: put aside when they come again.
     watched : tuple of str
         Configuration entries to be read afterwards: what is locked, and what runs out.
     """
@@ -96,7 +132,7 @@ class FetchOrder:
     files: int
     deadline_s: float
     quiet_s: float = 0.0
-    late_numbers: tuple[int, ...] = ()
+    old_numbers: tuple[int, ...] = ()
     watched: tuple[str, ...] = ()
 
 

@@ -11,8 +11,10 @@ __all__ = ["FileSequence", "ShotFiles", "TakenTimes", "file_number", "is_raw_nam
 _READABLE = frozenset({".jpg", ".jpeg", ".hif", ".heif", ".heic", ".tif", ".tiff", ".png"})
 """Suffixes of pictures that are developed; whatever else a body sends is RAW."""
 
-_EARLIER = timedelta(seconds=2)
-"""Clocks that tell whole seconds make a frame look up to 1 s early, a busy body another."""
+_EARLIER = timedelta(seconds=1.5)
+"""A clock that tells whole seconds makes a frame look up to 1 s early."""
+_CLOCK_WAS_SET = 2
+"""So many frames in a row that are too early were taken rightly, by a clock that somebody set back."""
 
 _NUMBER = re.compile(r"(\d{4,})\.\w+$")
 _MADE_UP = re.compile(r"^capt\d{4}\.")
@@ -45,44 +47,33 @@ def _step(first: int, second: int) -> int:
 
 
 class FileSequence:
-    """The numbers of the files of one connection.
-
-    As long as no release is lost nothing is concluded from them. After a loss, a body that is known to count
-    gives the late file away by its number; with any other one a surplus file has to be looked for.
-    """
+    """The numbers of the files of one connection, and whether a file of an earlier release can still come."""
 
     def __init__(self) -> None:
         self._last: int | None = None
         self._steps = 0
-        self._lost = 0
+        self._lost = False
 
     @property
     def is_clean(self) -> bool:
         """Whether no file of an earlier release can still come."""
-        return self._lost == 0
+        return not self._lost
 
     @property
-    def late_numbers(self) -> tuple[int, ...]:
-        """The numbers of the files that were given up on; empty when the body is not known to count."""
-        if self._last is None or self._steps < _TRUSTED_AFTER:
-            return ()
-        numbers = []
-        number = self._last
-        for _ in range(self._lost):
-            number = 1 if number == _WRAPS - 1 else number + 1
-            numbers.append(number)
-        return tuple(numbers)
+    def old_numbers(self) -> tuple[int, ...]:
+        """Numbers that no new file has; empty when the body is not known to count."""
+        return () if self._last is None or self._steps < _TRUSTED_AFTER else (self._last,)
 
     def taken(self, name: str) -> None:
         """A file was accepted as this release's."""
         number = file_number(name)
-        if number is not None and self._last is not None and self._lost == 0:
+        if number is not None and self._last is not None and self.is_clean:
             self._steps = self._steps + 1 if _step(self._last, number) == 1 else 0
-        self._last, self._lost = number, 0
+        self._last, self._lost = number, False
 
     def lost(self) -> None:
-        """A release's file was given up on."""
-        self._lost += 1
+        """A release's file was given up on: the body may have fired, or not, and it may still come."""
+        self._lost = True
 
 
 def is_raw_name(name: str) -> bool:
@@ -124,6 +115,18 @@ class TakenTimes:
 
     def __init__(self) -> None:
         self._ahead: timedelta | None = None
+        self._refused = 0
+
+    @property
+    def is_known(self) -> bool:
+        """Whether a frame's time can tell anything."""
+        return self._ahead is not None
+
+    def refused(self) -> None:
+        """A frame was too early; after some of them the clock is learnt anew."""
+        self._refused += 1
+        if self._refused >= _CLOCK_WAS_SET:
+            self.forget()
 
     def is_earlier(self, taken_at: datetime | None, fired_at: datetime) -> bool:
         """Whether a frame was taken before the release that it is offered for.
@@ -141,6 +144,7 @@ class TakenTimes:
 
     def accepted(self, taken_at: datetime | None, fired_at: datetime) -> None:
         """Learn from a frame that was accepted."""
+        self._refused = 0
         if taken_at is not None:
             apart = taken_at - fired_at
             # Being late says nothing of the clocks, so the smallest difference counts.
@@ -148,4 +152,4 @@ class TakenTimes:
 
     def forget(self) -> None:
         """Learn anew: the body's clock may have been set."""
-        self._ahead = None
+        self._ahead, self._refused = None, 0

@@ -234,7 +234,8 @@ class CameraConfig(_Table):
     the carriage may move (a rolling electronic shutter still reads then), ``download`` from then until the
     file is here. ``frame_size`` is the size of a frame's files, estimated when absent; ``card_space`` the
     room on the camera's card. ``keep_on_card`` has the frames there too. ``image_wait`` is how long a body
-    may take from the end of an exposure to offering its file, in real time even on a simulated bench.
+    may take from the end of an exposure to offering its file, and ``transfer`` how long its files may take to
+    come over, both in real time even on a simulated bench.
 
     With ``driver = "folder"`` another program puts the frames into the folder ``watch``, each within
     ``image_wait`` in ``files_per_frame`` files (2 for RAW and JPEG). With ``"none"`` they stay on the card,
@@ -253,6 +254,7 @@ class CameraConfig(_Table):
     frame_bytes: Bytes | None = Field(default=None, alias="frame_size")
     card_bytes: Bytes | None = Field(default=None, alias="card_space")
     keep_on_card: bool = False
+    transfer_s: PositiveTime = Field(default=60.0, alias="transfer")
     reports_effective_f_number: bool = False
     watch: Path | None = None
     files_per_frame: Annotated[int, Field(ge=1, le=2, strict=True)] = 1
@@ -291,6 +293,7 @@ class CameraConfig(_Table):
             image_wait_s=self.image_wait_s or _IMAGE_WAIT_S[self.driver],
             watch=self.watch if port is None else Path(port),
             files_per_frame=self.files_per_frame,
+            transfer_s=self.transfer_s,
         )
 
 
@@ -357,7 +360,8 @@ class CaptureConfig(_Table):
     """``[capture]``: exposure and rhythm. No ``aperture`` means: the lens has none that the body knows of.
 
     ``flash_sync`` is the shortest time in which the whole shutter is open; ``warm_up_frames`` are fired
-    before the test frame and thrown away, for lamps and flashes that are not yet steady.
+    before the test frame and thrown away, for lamps and flashes that are not yet steady. ``attempts`` is how
+    often one frame is fired before the run gives up on it.
     ``deliver`` is the width of the picture to be delivered; ``coc`` counts its pixels then. ``max_frames``
     and ``max_duration`` refuse longer plans.
     """
@@ -372,6 +376,7 @@ class CaptureConfig(_Table):
     flash_interval_s: PositiveTime = Field(default=2.0, alias="flash_interval")
     flash_sync_s: ShutterTime = Field(default=1 / 160, alias="flash_sync")
     warm_up_frames: int = Field(default=0, ge=0, le=100)
+    attempts: int = Field(default=3, ge=1, le=20)
     overlap: Share | None = None
     coc: Coc = CircleOfConfusion(2.0, "px")
     deliver_px: Pixels | None = Field(default=None, alias="deliver")

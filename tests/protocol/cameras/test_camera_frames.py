@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hardware_sims.cameras.equipment import Equipment, MountedLens
+from hardware_sims.cameras.faults import WireFault
+from hardware_sims.clock import SimClock
+from hardware_sims.focus_drive import FocusDrive, FocusTravel
 
 from rig.cameras.base import LockRequest
 from rig.errors import CameraError, OperatorNeededError
@@ -125,3 +130,49 @@ def test_a_battery_that_dies_needs_the_operator(body: Callable[..., Any], tmp_pa
     bench.sim.body.turn("battery", 0)
     with pytest.raises(OperatorNeededError, match=r"connecting again failed.*battery was last at 88"):
         camera.fire()
+
+
+def test_a_release_does_not_focus(body: Callable[..., Any], tmp_path: Path) -> None:
+    """The lens stands on AF, as driving it needs: every release with autofocus would move it."""
+    drive = FocusDrive(FocusTravel(), SimClock(4.0))
+    bench = body("canon", initial={"focus_mode": "AF"}, equipment=Equipment(lens=MountedLens(drive=drive)))
+    camera = bench.connect()
+    camera.lock(REQUEST)
+    bench.sim.body.turn("focus_mode", "AF")
+    before_mm = bench.sim.body.state()["lens_extension_mm"]
+    with pytest.raises(CameraError, match="focusmode"):  # it is put back to manual by the check
+        camera.collect(camera.fire(), tmp_path)
+    assert bench.sim.body.state()["lens_extension_mm"] == before_mm
+
+
+def test_two_cameras_at_once_do_not_interfere(body: Callable[..., Any], tmp_path: Path) -> None:
+    """Each has a process; calls for one from several threads are done one after the other."""
+    shown: dict[str, list[int]] = {}
+
+    def shoot(who: str) -> None:
+        bench = body(who)
+        camera = locked(bench)
+        reader = threading.Thread(target=lambda: [camera.read("iso") for _ in range(5)])
+        reader.start()
+        folder = tmp_path / who
+        folder.mkdir()
+        files = [camera.collect(camera.fire(), folder)[0] for _ in range(4)]
+        reader.join()
+        shown[who] = [bench.number_shown(file.path) for file in files]
+
+    threads = [threading.Thread(target=shoot, args=(who,)) for who in ("canon", "sony")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert shown == {"canon": [1, 2, 3, 4], "sony": [1, 2, 3, 4]}
+
+
+def test_a_body_that_is_busy_with_letting_go_has_fired_once(body: Callable[..., Any], tmp_path: Path) -> None:
+    """Half press, full press, then a busy answer: asked again at once, a Sony body would fire twice."""
+    bench = body("sony")
+    camera = locked(bench)
+    bench.sim.faults.on_operation(0x9207, WireFault(response=0x2019), count=2, skip=2)
+    shown = [bench.number_shown(camera.collect(camera.fire(), tmp_path)[0].path) for _ in range(3)]
+    assert shown == [1, 2, 3]
+    assert len(bench.world.exposures) == 3
