@@ -86,8 +86,8 @@ class Looks:
             seen.mean,
             sharpness(seen, window),
             peaked,
-            float(clipped.over.mean()),
-            float(clipped.under.mean()),
+            clipped.over_share,
+            clipped.under_share,
         )
 
     def _draw(self, picture: Picture, seen: Gradients, clipped: overlay.Clipping) -> float | None:
@@ -98,7 +98,7 @@ class Looks:
             overlay.draw_stripes(picture, clipped)
         if self.peaking is not None:
             mask = in_focus(seen)
-            peaked = float(mask.mean())
+            peaked = cv2.countNonZero(mask) / mask.size
             overlay.paint(picture, mask, COLOURS[self.peaking])
         if self.magnify is not None:
             overlay.draw_inset(picture, self.magnify)

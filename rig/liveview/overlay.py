@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import cv2
@@ -23,7 +24,7 @@ __all__ = [
 ]
 
 Picture: TypeAlias = NDArray[np.uint8]
-Mask: TypeAlias = NDArray[np.bool_]
+Mask: TypeAlias = NDArray[np.uint8]
 
 COLOURS = {
     "red": (40, 40, 255),
@@ -101,30 +102,50 @@ class Magnify:
 
 @dataclass(frozen=True)
 class Clipping:
-    """Where light or shadow is lost: masks (h, w) of white in any channel, and of black in all."""
+    """Where light or shadow is lost: masks (h, w), 255 at white in any channel, and at black in all."""
 
     over: Mask
     under: Mask
+
+    @property
+    def over_share(self) -> float:
+        """Share of the frame that is white."""
+        return cv2.countNonZero(self.over) / self.over.size
+
+    @property
+    def under_share(self) -> float:
+        """Share of the frame that is black."""
+        return cv2.countNonZero(self.under) / self.under.size
 
 
 def clipping(picture: Picture) -> Clipping:
     """Find what is clipped in a picture, (h, w, 3) uint8."""
     blue, green, red = cv2.split(picture)
     brightest = cv2.max(cv2.max(blue, green), red)
-    return Clipping(np.asarray(brightest >= _WHITE_FROM), np.asarray(brightest <= _BLACK_TO))
+    over = cv2.threshold(brightest, _WHITE_FROM - 1, 255, cv2.THRESH_BINARY)[1]
+    under = cv2.threshold(brightest, _BLACK_TO, 255, cv2.THRESH_BINARY_INV)[1]
+    return Clipping(np.asarray(over, np.uint8), np.asarray(under, np.uint8))
 
 
 def paint(picture: Picture, mask: Mask, colour: tuple[int, int, int]) -> None:
     """Give the pixels of a mask a colour, in place."""
-    picture[mask] = colour
+    ink = np.empty_like(picture)
+    ink[:] = colour
+    cv2.copyTo(ink, mask, picture)
 
 
 def draw_stripes(picture: Picture, clipped: Clipping) -> None:
     """Stripe what is clipped, in place: black over white, blue over black."""
-    rows, columns = picture.shape[:2]
-    diagonal = np.add.outer(np.arange(rows), np.arange(columns)) // _STRIPE_PX % 2 == 0
-    paint(picture, clipped.over & diagonal, _OVER)
-    paint(picture, clipped.under & diagonal, _UNDER)
+    diagonal = _diagonal(*picture.shape[:2])
+    for mask, colour in ((clipped.over, _OVER), (clipped.under, _UNDER)):
+        if cv2.countNonZero(mask):
+            paint(picture, np.asarray(cv2.bitwise_and(mask, diagonal), np.uint8), colour)
+
+
+@lru_cache(maxsize=2)
+def _diagonal(rows: int, columns: int) -> Mask:
+    stripes = np.add.outer(np.arange(rows), np.arange(columns)) // _STRIPE_PX % 2
+    return (255 * stripes).astype(np.uint8)
 
 
 def histograms(picture: Picture) -> NDArray[np.float32]:
@@ -151,7 +172,7 @@ def draw_histogram(picture: Picture, shares: NDArray[np.float32], clipped: Clipp
     reach = np.minimum(tall / full, 1.0) * (height - 1)
     up = np.arange(height - 1, -1, -1)[:, None, None]  # the panel's rows, counted from its foot
     np.maximum(panel, np.where(up < reach[None], 210, 0).astype(np.uint8), out=panel)
-    words = f"white {clipped.over.mean():.1%}  black {clipped.under.mean():.1%}"
+    words = f"white {clipped.over_share:.1%}  black {clipped.under_share:.1%}"
     _write(picture, words, (left + _TEXT_EDGE_PX, top - 8), 0.45, _WHITE)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeAlias
 
 import cv2
@@ -14,7 +15,7 @@ __all__ = ["Gradients", "in_focus", "measure", "sharpness"]
 
 Gray: TypeAlias = NDArray[np.uint8]
 Floats: TypeAlias = NDArray[np.float32]
-Mask: TypeAlias = NDArray[np.bool_]
+Mask: TypeAlias = NDArray[np.uint8]
 
 _FINE_PX, _COARSE_PX = 0.7, 1.6
 """Widths (standard deviations) of the two smoothings. The finer one takes the worst of a JPEG's noise away;
@@ -51,14 +52,14 @@ _COMPANY = 3
 
 @dataclass(frozen=True)
 class Gradients:
-    """What is measured once and used by all: slopes of brightness, codes a px, and how much of it is noise.
+    """What is measured once and used by all: slopes of brightness, and how much of them is noise.
 
-    ``fine`` is (h, w), after the finer smoothing; ``noise`` the RMS slope of noise by brightness, (256,);
-    ``mean`` the mean brightness of 255.
+    ``power`` is the squared slope after the finer smoothing, (h, w), in (codes a px)²; ``noise`` the RMS
+    slope of noise by brightness, (256,); ``mean`` the mean brightness of 255.
     """
 
     gray: Gray
-    fine: Floats
+    power: Floats
     noise: Floats
     mean: float
 
@@ -71,31 +72,39 @@ def measure(gray: Gray) -> Gradients:
     gray : (h, w) uint8
         Brightness as the picture codes it; at least 32 px each way.
     """
-    fine = _slope(gray, _FINE_PX)
-    return Gradients(gray, fine, _noise(gray, fine), float(gray.mean()))
+    power = _slope_power(gray, _FINE_PX)
+    return Gradients(gray, power, _noise(gray, power), float(cv2.mean(gray)[0]))
 
 
-def _slope(gray: Gray, width_px: float) -> Floats:
-    """Length of the gradient after smoothing, codes a px: central differences."""
-    size = 2 * math.ceil(2.5 * width_px) + 1
-    smooth = cv2.GaussianBlur(gray.astype(np.float32), (size, size), width_px)
-    along = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=1, scale=0.5)
-    across = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=1, scale=0.5)
-    return np.asarray(cv2.magnitude(along, across), np.float32)
+@cache
+def _kernels(width_px: float) -> tuple[Floats, Floats]:
+    """A Gaussian, and the central differences of it, codes a px."""
+    smooth = cv2.getGaussianKernel(2 * math.ceil(2.5 * width_px) + 1, width_px).ravel()
+    slope = np.convolve(smooth, (-0.5, 0.0, 0.5))
+    return smooth.astype(np.float32), slope.astype(np.float32)
 
 
-def _noise(gray: Gray, fine: Floats) -> Floats:
+def _slope_power(gray: Gray, width_px: float) -> Floats:
+    """Squared length of the gradient after smoothing, (codes a px)²."""
+    smooth, slope = _kernels(width_px)
+    along = cv2.sepFilter2D(gray, cv2.CV_32F, slope, smooth)
+    across = cv2.sepFilter2D(gray, cv2.CV_32F, smooth, slope)
+    cv2.multiply(along, along, along)
+    return np.asarray(cv2.accumulateSquare(across, along), np.float32)
+
+
+def _noise(gray: Gray, power: Floats) -> Floats:
     """RMS slope of noise at every brightness, (256,)."""
     rows, columns = (max(1, n // _BLOCK_PX) for n in gray.shape)
     window = (slice(0, rows * _BLOCK_PX), slice(0, columns * _BLOCK_PX))
     size = (columns, rows)
-    power = cv2.resize(cv2.multiply(fine, fine)[window], size, interpolation=cv2.INTER_AREA).ravel()
+    block_power = cv2.resize(power[window], size, interpolation=cv2.INTER_AREA).ravel()
     level = cv2.resize(gray[window], size, interpolation=cv2.INTER_AREA).ravel()
     # Neither white nor black has noise: it is cut off there.
-    usable = (level > 4) & (level < 250)
+    usable = (level > 4) & (level < _WHITE_FROM)
     if not usable.any():
         return np.full(256, _LEAST_NOISE, np.float32)
-    rms, level = np.sqrt(power[usable]), level[usable].astype(np.intp)
+    rms, level = np.sqrt(block_power[usable]), level[usable].astype(np.intp)
     whole = float(np.clip(np.quantile(rms, _QUIET_SHARE), _LEAST_NOISE, _MOST_NOISE))
     at, noise = [], []
     for step in range(_BINS):
@@ -118,19 +127,24 @@ def in_focus(seen: Gradients) -> Mask:
 
     Returns
     -------
-    (h, w) bool
+    (h, w) uint8
+        255 where it is in focus, else 0.
 
     References
     ----------
     S. Zhuo and T. Sim, "Defocus map estimation from a single image", Pattern Recognition 44 (2011), 3.
     """
-    narrow = math.sqrt((_SHARP_EDGE_PX**2 + _COARSE_PX**2) / (_SHARP_EDGE_PX**2 + _FINE_PX**2))
-    threshold = cv2.LUT(seen.gray, _ABOVE_NOISE * seen.noise)
-    peaked = (seen.fine > threshold) & (seen.fine > narrow * _slope(seen.gray, _COARSE_PX))
+    narrow = (_SHARP_EDGE_PX**2 + _COARSE_PX**2) / (_SHARP_EDGE_PX**2 + _FINE_PX**2)
+    threshold = cv2.LUT(seen.gray, (_ABOVE_NOISE * seen.noise) ** 2)
+    coarse = _slope_power(seen.gray, _COARSE_PX)
+    peaked = cv2.compare(seen.power, cv2.max(threshold, narrow * coarse), cv2.CMP_GT)
     # Where light is cut off at white there is an edge as sharp as can be, and it is none of the subject's.
-    peaked &= cv2.dilate(seen.gray, _NEIGHBOURS) < _WHITE_FROM
-    company = cv2.boxFilter(peaked.astype(np.uint8), cv2.CV_8U, (3, 3), normalize=False)
-    return np.asarray(peaked & (company >= _COMPANY))
+    brightest = cv2.dilate(seen.gray, _NEIGHBOURS)
+    lit = cv2.threshold(brightest, _WHITE_FROM - 1, 255, cv2.THRESH_BINARY_INV)[1]
+    peaked = cv2.bitwise_and(peaked, lit)
+    # The mean of nine of 0 and 255, rounded.
+    company = cv2.threshold(cv2.blur(peaked, (3, 3)), 255 * _COMPANY // 9 - 1, 255, cv2.THRESH_BINARY)[1]
+    return np.asarray(cv2.bitwise_and(peaked, company), np.uint8)
 
 
 def sharpness(seen: Gradients, window: tuple[slice, slice] | None = None) -> float:
@@ -144,7 +158,7 @@ def sharpness(seen: Gradients, window: tuple[slice, slice] | None = None) -> flo
         Rows and columns to look at.
     """
     part = (slice(None), slice(None)) if window is None else window
-    fine, gray = seen.fine[part], seen.gray[part]
-    noise = cv2.LUT(gray, seen.noise)
-    power = float(np.mean(fine * fine)) - float(np.mean(noise * noise))
-    return 100.0 * math.sqrt(max(0.0, power)) / max(float(gray.mean()), 1.0)
+    power, gray = seen.power[part], np.ascontiguousarray(seen.gray[part])
+    shares = cv2.calcHist([gray], [0], None, [256], [0, 256]).ravel() / gray.size
+    left = float(cv2.mean(power)[0]) - float(shares @ (seen.noise * seen.noise))
+    return 100.0 * math.sqrt(max(0.0, left)) / max(float(cv2.mean(gray)[0]), 1.0)

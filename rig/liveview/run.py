@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
+
 from rig.atomic import storage_error
 from rig.liveview.feed import Feed, Grabber, Source
 from rig.liveview.looks import Looks, Shown
@@ -95,6 +97,7 @@ class Preview:
     ) -> None:
         self._looks, self._feed, self._folder, self._idle_s = looks, feed, folder, idle_s
         self._seen_s = time.monotonic()
+        cv2.setNumThreads(1)  # a frame is small: handing parts of it to threads costs more than it brings
         self.grabber = Grabber(source)
 
     @property
