@@ -48,7 +48,7 @@ class FaultOrder(BaseModel):
     on : {"release", "set", "fetch", "drive"}
         Which operation is busy or late.
     at_s : float, optional
-        Bench time at which it is due.
+        When it is due, bench seconds after the body was switched on.
     after : int, optional
         How many operations are to go well first.
     """
@@ -195,7 +195,7 @@ class Schedule:
     Attributes
     ----------
     happened : list
-        Operation number, bench time and order of every fault, as they fell due.
+        Operation number, bench seconds since the body was switched on, and order, of every fault.
     """
 
     def __init__(self, body: Misbehaved, clock: SimClock, plan: Misbehaviour | None = None) -> None:
@@ -206,6 +206,7 @@ class Schedule:
         self._waiting: list[tuple[FaultOrder, int]] = []
         self._timers: list[threading.Timer] = []
         self._next = self._draw()
+        self._on_since_s = clock.now()
         self.happened: list[tuple[int, float, FaultOrder]] = []
 
     @property
@@ -214,7 +215,8 @@ class Schedule:
         return self._operations
 
     def start(self) -> None:
-        """Let the plan run from now on."""
+        """Let the plan run from now on: the body is switched on."""
+        self._on_since_s = self._clock.now()
         for order in self._plan.fixed:
             self.add(order)
 
@@ -227,7 +229,7 @@ class Schedule:
             When the body cannot suffer it.
         """
         if order.at_s is not None:
-            wait_s = max(0.0, order.at_s - self._clock.now()) / self._clock.scale
+            wait_s = max(0.0, order.at_s - self._on_for_s) / self._clock.scale
             timer = threading.Timer(wait_s, self._apply, (order,))
             timer.daemon = True
             self._timers.append(timer)
@@ -262,6 +264,10 @@ class Schedule:
         for timer in self._timers:
             timer.cancel()
 
+    @property
+    def _on_for_s(self) -> float:
+        return self._clock.now() - self._on_since_s
+
     def _draw(self) -> float:
         """Operations until the next random fault."""
         every = self._plan.every
@@ -271,4 +277,4 @@ class Schedule:
 
     def _apply(self, order: FaultOrder) -> None:
         FAULTS[order.kind](self._body, order)
-        self.happened.append((self._operations, self._clock.now(), order))
+        self.happened.append((self._operations, self._on_for_s, order))
