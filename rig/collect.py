@@ -6,6 +6,7 @@ tells where a stack ends.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Sequence
@@ -15,12 +16,16 @@ from pathlib import Path
 from rig import __version__
 from rig.cameras.arrivals import LOOK_EVERY_S, FolderWatch
 from rig.cameras.body_clock import resolution_s
+from rig.errors import UserError
 from rig.events import EventBus, FrameSaved, Note, StackReady, Subscriber
 from rig.filing import TimedFrame, file_frame, timed
 from rig.live import LiveGeometry, LiveStacker
 from rig.session import DEFAULT_TEMPLATE, Session
 
 __all__ = ["Collected", "Grouping", "collect"]
+
+_DEFAULT_GAP_S = 5.0
+"""Bodies that bracket by themselves take frames a fraction of a second apart, with a flash some seconds."""
 
 _PATIENCE = 2.0
 """A stack is over when nothing has come for the gap and that many times the longest wait so far: transfers of
@@ -33,10 +38,11 @@ class Grouping:
 
     Parameters
     ----------
-    gap_s : float
-        A longer pause between two exposures begins a new stack.
+    gap_s : float, optional
+        A longer pause between two exposures begins a new stack. None when only their number tells, and 5 s
+        when nothing does.
     count : int, optional
-        So many frames make a stack, whatever their times.
+        So many frames make a stack; with a gap, fewer after such a pause, which is said.
     files_per_frame : int
         2 for RAW and JPEG.
     existing : bool
@@ -45,11 +51,18 @@ class Grouping:
         End after so many stacks.
     """
 
-    gap_s: float = 5.0
+    gap_s: float | None = None
     count: int | None = None
     files_per_frame: int = 1
     existing: bool = False
     stacks: int | None = None
+
+    @property
+    def pause_s(self) -> float:
+        """The pause that ends a stack; infinite when none does."""
+        if self.gap_s is None:
+            return _DEFAULT_GAP_S if self.count is None else math.inf
+        return self.gap_s
 
 
 @dataclass(frozen=True)
@@ -154,10 +167,12 @@ def collect(
     Raises
     ------
     UserError
-        When the folder is not there.
+        When the folder is not there, or a pause is no time above 0.
     DataError
         When the disk is full; the frames stay where they are.
     """
+    if grouping.gap_s is not None and not grouping.gap_s > 0:
+        raise UserError(f"--gap: {grouping.gap_s:g} s is not above 0; write a time such as 5s")
     watch = FolderWatch(folder, grouping.files_per_frame, ignore_existing=not grouping.existing)
     collector = _Collector(watch, grouping, root, name, EventBus(*subscribers), stack)
     try:
@@ -205,7 +220,7 @@ class _Collector:
             self._bus.publish(Note(f"left out: {text}", "warning"))
         if self._open is None or self._watch.pending or self._trouble:
             return
-        patience_s = self._grouping.gap_s + _PATIENCE * self._longest_wait_s
+        patience_s = self._grouping.pause_s + _PATIENCE * self._longest_wait_s
         if time.monotonic() - self._came_s > patience_s:
             self.end("finished")
 
@@ -232,15 +247,15 @@ class _Collector:
         """Whether a frame begins the next stack."""
         assert self._open is not None
         last = self._open.last
-        if self._grouping.count is not None or last is None or last.by_exif != frame.by_exif:
+        if last is None or last.by_exif != frame.by_exif:
             return False
-        return frame.time_s - last.time_s > self._grouping.gap_s + resolution_s(frame.record)
+        return frame.time_s - last.time_s > self._grouping.pause_s + resolution_s(frame.record)
 
     def _warn_of_a_torn_stack(self, frame: TimedFrame) -> None:
         last = self._last
         if last is None or self._grouping.count is not None or last.by_exif != frame.by_exif:
             return
-        if 0 <= frame.time_s - last.time_s <= self._grouping.gap_s:
+        if 0 <= frame.time_s - last.time_s <= self._grouping.pause_s:
             self._bus.publish(
                 Note(
                     f"{frame.frame.name} was taken {frame.time_s - last.time_s:.1f} s after the last frame "
@@ -255,6 +270,9 @@ class _Collector:
             open_, self._open = self._open, None
             self.collected.append(open_.finish(reason))
             done = self.collected[-1]
+            count = self._grouping.count
+            if count is not None and done.frames < count:
+                self._bus.publish(Note(f"only {done.frames} of {count} frames came", "warning"))
             self._bus.publish(Note(f"a stack of {done.frames} frames: {done.image or done.session}"))
 
     def close(self) -> None:

@@ -154,7 +154,7 @@ class SessionRun:
                 frames=runner.state.frames,
                 frames_done=len(runner.state.saved),
                 simulated=self._config.simulated,
-                camera=f"{info.manufacturer} {info.model}",
+                camera=f"{info.manufacturer} {info.model}".strip(),
                 axis=axis.name,
                 predicted_s=self._plan.duration_s,
             )

@@ -16,12 +16,18 @@ WatchedArgument = Annotated[
     Path, typer.Argument(metavar="FOLDER", help="Where frames appear; nothing in it is moved or changed.")
 ]
 GapOption = Annotated[
-    str,
-    typer.Option("--gap", metavar="TIME", help="A longer pause between two exposures begins a new stack."),
+    str | None,
+    typer.Option(
+        "--gap",
+        metavar="TIME",
+        help="A longer pause between two exposures begins a new stack: 5s without --count.",
+    ),
 ]
 CountOption = Annotated[
     int | None,
-    typer.Option("--count", metavar="N", min=1, help="N frames make a stack, whatever the pauses."),
+    typer.Option(
+        "--count", metavar="N", min=1, help="N frames make a stack; with --gap, fewer before such a pause."
+    ),
 ]
 PairsOption = Annotated[
     bool, typer.Option("--pairs", help="Each frame is a RAW and a JPEG with one name, and waits for both.")
@@ -47,7 +53,7 @@ def register(app: typer.Typer) -> None:
 
 def watch(
     folder: WatchedArgument,
-    gap: GapOption = "5s",
+    gap: GapOption = None,
     count: CountOption = None,
     pairs: PairsOption = False,
     existing: ExistingOption = False,
@@ -67,7 +73,7 @@ def watch(
     from rig.units import parse_time_s
 
     grouping = Grouping(
-        gap_s=parse_time_s(gap, "--gap", bare="accept"),
+        gap_s=None if gap is None else parse_time_s(gap, "--gap", bare="accept"),
         count=count,
         files_per_frame=2 if pairs else 1,
         existing=existing,
