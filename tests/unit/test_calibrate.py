@@ -44,7 +44,7 @@ def seen(target, lens, positions_mm, *, seed=1):
 # ---- depth of field ----
 
 
-@pytest.mark.parametrize(("ne", "target"), [(4.0, "texture"), (11.31, "speckle"), (32.0, "texture")])
+@pytest.mark.parametrize(("ne", "target"), [(4.0, "texture"), (32.0, "speckle")])
 def test_the_measured_depth_of_field_is_the_lens_s_own(ne, target):
     lens = SimLens(1.0, ne, ne / 2, 300.0)
     truth = sum(depth_of_field_mm(lens, PITCH_MM))

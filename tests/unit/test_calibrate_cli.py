@@ -10,7 +10,7 @@ import pytest
 
 from rig.calibrate.records import read_calibration
 from rig.cli import build_app
-from rig.errors import DataError, RigError, UserError
+from rig.errors import DataError, LimitError, RigError, UserError
 
 CONFIG = """\
 [rail]
@@ -112,6 +112,11 @@ def test_a_sweep_of_files_needs_their_distance(shop, capsys):
     assert not (shop / "measured.json").exists()
 
 
+def rehearsed(folder):
+    (folder / "bench.toml").write_text(CONFIG + "[simulator]\n")
+    return folder / "bench.toml"
+
+
 def files(folder):
     return sorted(p for p in folder.iterdir())
 
@@ -201,6 +206,23 @@ BAD = {
         lambda shop: ["settle", "--images", photo(shop / "a.png", noisy(0.5))],
         UserError,
         "not pairs",
+    ),
+    "a sweep beyond the rail": (
+        lambda shop: [
+            "dof",
+            "--config",
+            rehearsed(shop),
+            "--start",
+            "-6mm",
+            "--end",
+            "6mm",
+            "--step",
+            "1mm",
+            "--here-is",
+            "0",
+        ],
+        LimitError,
+        "-2 mm to 60 mm",
     ),
     "a region outside": (
         lambda shop: ["dof", "--region", "0.5,0.5,1,1", "--images", photo(shop / "a.png", noisy(0.5))],
