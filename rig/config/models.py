@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from rig.axes.registry import CrankSettings, RailSettings, ShutterSettings, drivers
 from rig.cameras.settings import CameraSettings
+from rig.config.rail import CRANK, RailConfig
+from rig.config.table import Table, known_driver
 from rig.errors import UserError
 from rig.fields import (
-    Acceleration,
     AnyTable,
     Bytes,
     Coc,
     Count,
     FNumber,
-    Length,
-    LengthOrZero,
     Magnification,
-    PartOfTurn,
     Pixels,
     PositiveLength,
     PositiveTime,
     PupilDistance,
     Share,
     ShutterTime,
-    Speed,
     Time,
 )
 from rig.focus_calibration import FocusCalibration
@@ -37,7 +32,6 @@ from rig.optics.stops import true_stop
 from rig.optics.tables.rows import Tables
 from rig.session import DEFAULT_TEMPLATE, check_template
 from rig.spacing import MAX_FRAMES
-from rig.turns import parts_name
 from rig.units import CircleOfConfusion
 
 __all__ = [
@@ -57,177 +51,8 @@ CAMERA_DRIVERS = ("gphoto2", "folder", "none")
 _IMAGE_WAIT_S = {"gphoto2": 30.0, "folder": 120.0, "none": 30.0}
 """A tethered body offers its file within seconds; who fires by hand, and copies, takes his time."""
 
-CRANK = "crank"
-"""The driver of a rail that a person turns."""
 
-_WHOLE = 1e-6
-"""In parts of a turn: so near to a whole number is one."""
-
-
-class _Table(BaseModel):
-    """One table: frozen, and every key in it must be known."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-def _known(name: str, names: tuple[str, ...]) -> str:
-    if name not in names:
-        near = difflib.get_close_matches(name, names, 1)
-        guess = f' (did you mean "{near[0]}"?)' if near else ""
-        raise ValueError(f'"{name}" is no driver that focusrig has; write one of {", ".join(names)}{guess}')
-    return name
-
-
-class ShutterConfig(_Table):
-    """``[rail.shutter]``: an output of the rail's controller presses the camera's release.
-
-    ``output`` is ``"coolant"`` (GRBL's M8 and M9) or ``"spindle"`` (M3 and M5), ``pulse`` how long it is
-    pressed, ``off`` how long it is let go of at least before the next time. Never used unless it is here.
-    """
-
-    output: Literal["coolant", "spindle"]
-    pulse_s: PositiveTime = Field(default=0.2, alias="pulse")
-    off_s: Time = Field(default=0.3, alias="off")
-
-    def settings(self) -> ShutterSettings:
-        """Return what the rail's driver needs."""
-        return ShutterSettings(self.output, self.pulse_s, self.off_s)
-
-
-class RailConfig(_Table):
-    """``[rail]``: the carriage that moves the camera.
-
-    ``backlash`` is how far the carriage backs off before it approaches the first position, so that every
-    position is approached from one side; it must exceed the play of the screw.
-
-    ``driver = "crank"`` is turned by hand: ``turn_closer`` is the direction that moves the camera towards the
-    subject, ``part_of_turn`` what a hand can tell apart (``"1/4"``), ``name`` what its count is kept under.
-    Its backlash is a turn unless said otherwise, and ``speed`` only predicts how long a stack takes.
-    """
-
-    driver: str
-    name: str = CRANK
-    turn_closer: Literal["clockwise", "counter-clockwise"] | None = None
-    part_of_turn: PartOfTurn = 4
-    port: str | None = None
-    baud: Count = 115200
-    pitch_mm: PositiveLength = Field(alias="pitch")
-    full_steps: Count = 200
-    microsteps: Count = 16
-    speed_mm_s: Speed = Field(default=2.0, alias="speed")
-    acceleration_mm_s2: Acceleration = Field(default=50.0, alias="acceleration")
-    limits_mm: tuple[Length, Length] = Field(alias="limits")
-    backlash_mm: LengthOrZero = Field(default=0.2, alias="backlash")
-    towards_subject: Literal["+", "-"] | None = None
-    reference: Literal["here", "home"] = "here"
-    home_position_mm: Length = Field(default=0.0, alias="home_position")
-    shutter: ShutterConfig | None = None
-
-    @field_validator("driver")
-    @classmethod
-    def _driver_known(cls, value: str) -> str:
-        return _known(value, tuple(sorted(drivers())))
-
-    @field_validator("limits_mm")
-    @classmethod
-    def _limits_ordered(cls, value: tuple[float, float]) -> tuple[float, float]:
-        if not value[0] < value[1]:
-            raise ValueError(f'{value[0]:g} mm is not below {value[1]:g} mm; write ["low", "high"]')
-        return value
-
-    @model_validator(mode="before")
-    @classmethod
-    def _crank_backs_off_a_turn(cls, table: Any) -> Any:
-        if isinstance(table, Mapping) and table.get("driver") == CRANK and "pitch" in table:
-            return {"backlash": table["pitch"], **table}
-        return table
-
-    @model_validator(mode="after")
-    def _crank_turns_whole_parts(self) -> RailConfig:
-        if not self.by_hand:
-            return self
-        if self.reference == "home":
-            raise ValueError('a crank finds no home position by itself; write reference = "here"')
-        parts = self.backlash_mm * self.steps_per_mm
-        if abs(parts - round(parts)) > _WHOLE:
-            part_mm = 1 / self.steps_per_mm
-            raise ValueError(
-                f"backlash = {self.backlash_mm:g} mm is no whole number of {parts_name(self.part_of_turn)} "
-                f'({part_mm:g} mm each), which is what a hand turns; write backlash = "{self.pitch_mm:g} mm"'
-            )
-        return self
-
-    @property
-    def by_hand(self) -> bool:
-        """Whether a person turns it."""
-        return self.driver == CRANK
-
-    @property
-    def steps_per_mm(self) -> float:
-        """Microsteps of the motor per mm of travel; of a crank, the parts of a turn that a hand turns."""
-        if self.by_hand:
-            return self.part_of_turn / self.pitch_mm
-        return self.full_steps * self.microsteps / self.pitch_mm
-
-    def settings(self, port: str | None = None) -> RailSettings:
-        """Return what the rail's driver needs.
-
-        Parameters
-        ----------
-        port : str, optional
-            Overrides the configured port: that of a simulated rail, where an unset `towards_subject` is
-            ``"+"``.
-
-        Raises
-        ------
-        UserError
-            When port or direction of real hardware are not configured.
-        """
-        direction = self.towards_subject
-        if self.by_hand:
-            return self._crank_settings(port)
-        if port is None:
-            if self.port is None:
-                raise UserError('rail.port is missing: write for instance port = "/dev/ttyUSB0"')
-            if direction is None:
-                raise UserError(
-                    'rail.towards_subject is missing: write towards_subject = "+" when the controller moves '
-                    'the camera towards the subject for positive positions, "-" when away from it'
-                )
-        return RailSettings(
-            driver=self.driver,
-            port=port or self.port or "",
-            steps_per_mm=self.steps_per_mm,
-            speed_mm_s=self.speed_mm_s,
-            acceleration_mm_s2=self.acceleration_mm_s2,
-            low_mm=self.limits_mm[0],
-            high_mm=self.limits_mm[1],
-            towards_subject=direction or "+",
-            baud=self.baud,
-            home_mm=self.home_position_mm if self.reference == "home" else None,
-            shutter=None if self.shutter is None else self.shutter.settings(),
-        )
-
-    def _crank_settings(self, port: str | None) -> RailSettings:
-        if self.turn_closer is None:
-            raise UserError(
-                'rail.turn_closer is missing: write turn_closer = "counter-clockwise" or "clockwise", the '
-                "way to turn the crank, seen by whoever turns it, that moves the camera towards the subject"
-            )
-        return RailSettings(
-            driver=self.driver,
-            port=port or "",
-            steps_per_mm=self.steps_per_mm,
-            speed_mm_s=self.speed_mm_s,
-            acceleration_mm_s2=self.acceleration_mm_s2,
-            low_mm=self.limits_mm[0],
-            high_mm=self.limits_mm[1],
-            towards_subject="+",
-            crank=CrankSettings(self.pitch_mm, self.turn_closer, self.part_of_turn, self.backlash_mm),
-        )
-
-
-class CameraConfig(_Table):
+class CameraConfig(Table):
     """``[camera]``: the body, its sensor, and how long it takes.
 
     ``shutter_lag`` runs from the command to the opening of the shutter, ``readout`` from its closing until
@@ -262,8 +87,8 @@ class CameraConfig(_Table):
 
     @field_validator("driver")
     @classmethod
-    def _driver_known(cls, value: str) -> str:
-        return _known(value, CAMERA_DRIVERS)
+    def _driverknown_driver(cls, value: str) -> str:
+        return known_driver(value, CAMERA_DRIVERS)
 
     @property
     def aspect(self) -> float | None:
@@ -297,7 +122,7 @@ class CameraConfig(_Table):
         )
 
 
-class EffectiveFNumberConfig(_Table):
+class EffectiveFNumberConfig(Table):
     """One known effective f-number: ``value`` with the ring at ``at``, at that magnification."""
 
     value: float = Field(gt=0)
@@ -305,7 +130,7 @@ class EffectiveFNumberConfig(_Table):
     magnification: Magnification | None = None
 
 
-class LensConfig(_Table):
+class LensConfig(Table):
     """``[lens]``: how large it draws, and what is known of its aperture.
 
     ``effective_f_number`` is a measurement on this lens, ``effective_f_numbers`` the maker's table;
@@ -356,7 +181,7 @@ class LensConfig(_Table):
         return self
 
 
-class CaptureConfig(_Table):
+class CaptureConfig(Table):
     """``[capture]``: exposure and rhythm. No ``aperture`` means: the lens has none that the body knows of.
 
     ``flash_sync`` is the shortest time in which the whole shutter is open; ``warm_up_frames`` are fired
@@ -400,7 +225,7 @@ class CaptureConfig(_Table):
         return None if self.aperture is None else float(true_stop(self.aperture))
 
 
-class SessionConfig(_Table):
+class SessionConfig(Table):
     """``[session]``: where the frames go and what they are called."""
 
     folder: Path = Path("sessions")
@@ -416,7 +241,7 @@ class SessionConfig(_Table):
             raise ValueError(str(err)) from err
 
 
-class RigConfig(_Table):
+class RigConfig(Table):
     """A whole rig. ``simulator`` is handed on unread; only its ``time_scale`` concerns ``rig`` too.
 
     With a crank, settling takes 2 s and the carriage stays where the stack ends, unless ``[capture]`` says

@@ -1,0 +1,181 @@
+"""``[rail]``: the carriage that moves the camera, by a motor or by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from rig.axes.registry import CrankSettings, RailSettings, ShutterSettings, drivers
+from rig.config.table import Table, known_driver
+from rig.errors import UserError
+from rig.fields import (
+    Acceleration,
+    Count,
+    Length,
+    LengthOrZero,
+    PartOfTurn,
+    PositiveLength,
+    PositiveTime,
+    Speed,
+    Time,
+)
+from rig.turns import parts_name
+
+__all__ = ["CRANK", "RailConfig", "ShutterConfig"]
+
+CRANK = "crank"
+"""The driver of a rail that a person turns."""
+
+_WHOLE = 1e-6
+"""In parts of a turn: so near to a whole number is one."""
+
+
+class ShutterConfig(Table):
+    """``[rail.shutter]``: an output of the rail's controller presses the camera's release.
+
+    ``output`` is ``"coolant"`` (GRBL's M8 and M9) or ``"spindle"`` (M3 and M5), ``pulse`` how long it is
+    pressed, ``off`` how long it is let go of at least before the next time. Never used unless it is here.
+    """
+
+    output: Literal["coolant", "spindle"]
+    pulse_s: PositiveTime = Field(default=0.2, alias="pulse")
+    off_s: Time = Field(default=0.3, alias="off")
+
+    def settings(self) -> ShutterSettings:
+        """Return what the rail's driver needs."""
+        return ShutterSettings(self.output, self.pulse_s, self.off_s)
+
+
+class RailConfig(Table):
+    """``[rail]``: the carriage that moves the camera.
+
+    ``backlash`` is how far the carriage backs off before it approaches the first position, so that every
+    position is approached from one side; it must exceed the play of the screw.
+
+    ``driver = "crank"`` is turned by hand: ``turn_closer`` is the direction that moves the camera towards the
+    subject, ``part_of_turn`` what a hand can tell apart (``"1/4"``), ``name`` what its count is kept under.
+    Its backlash is a turn unless said otherwise, and ``speed`` only predicts how long a stack takes.
+    """
+
+    driver: str
+    name: str = CRANK
+    turn_closer: Literal["clockwise", "counter-clockwise"] | None = None
+    part_of_turn: PartOfTurn = 4
+    port: str | None = None
+    baud: Count = 115200
+    pitch_mm: PositiveLength = Field(alias="pitch")
+    full_steps: Count = 200
+    microsteps: Count = 16
+    speed_mm_s: Speed = Field(default=2.0, alias="speed")
+    acceleration_mm_s2: Acceleration = Field(default=50.0, alias="acceleration")
+    limits_mm: tuple[Length, Length] = Field(alias="limits")
+    backlash_mm: LengthOrZero = Field(default=0.2, alias="backlash")
+    towards_subject: Literal["+", "-"] | None = None
+    reference: Literal["here", "home"] = "here"
+    home_position_mm: Length = Field(default=0.0, alias="home_position")
+    shutter: ShutterConfig | None = None
+
+    @field_validator("driver")
+    @classmethod
+    def _driverknown_driver(cls, value: str) -> str:
+        return known_driver(value, tuple(sorted(drivers())))
+
+    @field_validator("limits_mm")
+    @classmethod
+    def _limits_ordered(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not value[0] < value[1]:
+            raise ValueError(f'{value[0]:g} mm is not below {value[1]:g} mm; write ["low", "high"]')
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _crank_backs_off_a_turn(cls, table: Any) -> Any:
+        if isinstance(table, Mapping) and table.get("driver") == CRANK and "pitch" in table:
+            return {"backlash": table["pitch"], **table}
+        return table
+
+    @model_validator(mode="after")
+    def _crank_turns_whole_parts(self) -> RailConfig:
+        if not self.by_hand:
+            return self
+        if self.reference == "home":
+            raise ValueError('a crank finds no home position by itself; write reference = "here"')
+        parts = self.backlash_mm * self.steps_per_mm
+        if abs(parts - round(parts)) > _WHOLE:
+            part_mm = 1 / self.steps_per_mm
+            raise ValueError(
+                f"backlash = {self.backlash_mm:g} mm is no whole number of {parts_name(self.part_of_turn)} "
+                f'({part_mm:g} mm each), which is what a hand turns; write backlash = "{self.pitch_mm:g} mm"'
+            )
+        return self
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person turns it."""
+        return self.driver == CRANK
+
+    @property
+    def steps_per_mm(self) -> float:
+        """Microsteps of the motor per mm of travel; of a crank, the parts of a turn that a hand turns."""
+        if self.by_hand:
+            return self.part_of_turn / self.pitch_mm
+        return self.full_steps * self.microsteps / self.pitch_mm
+
+    def settings(self, port: str | None = None) -> RailSettings:
+        """Return what the rail's driver needs.
+
+        Parameters
+        ----------
+        port : str, optional
+            Overrides the configured port: that of a simulated rail, where an unset `towards_subject` is
+            ``"+"``.
+
+        Raises
+        ------
+        UserError
+            When port or direction of real hardware are not configured.
+        """
+        direction = self.towards_subject
+        if self.by_hand:
+            return self._crank_settings(port)
+        if port is None:
+            if self.port is None:
+                raise UserError('rail.port is missing: write for instance port = "/dev/ttyUSB0"')
+            if direction is None:
+                raise UserError(
+                    'rail.towards_subject is missing: write towards_subject = "+" when the controller moves '
+                    'the camera towards the subject for positive positions, "-" when away from it'
+                )
+        return RailSettings(
+            driver=self.driver,
+            port=port or self.port or "",
+            steps_per_mm=self.steps_per_mm,
+            speed_mm_s=self.speed_mm_s,
+            acceleration_mm_s2=self.acceleration_mm_s2,
+            low_mm=self.limits_mm[0],
+            high_mm=self.limits_mm[1],
+            towards_subject=direction or "+",
+            baud=self.baud,
+            home_mm=self.home_position_mm if self.reference == "home" else None,
+            shutter=None if self.shutter is None else self.shutter.settings(),
+        )
+
+    def _crank_settings(self, port: str | None) -> RailSettings:
+        if self.turn_closer is None:
+            raise UserError(
+                'rail.turn_closer is missing: write turn_closer = "counter-clockwise" or "clockwise", the '
+                "way to turn the crank, seen by whoever turns it, that moves the camera towards the subject"
+            )
+        return RailSettings(
+            driver=self.driver,
+            port=port or "",
+            steps_per_mm=self.steps_per_mm,
+            speed_mm_s=self.speed_mm_s,
+            acceleration_mm_s2=self.acceleration_mm_s2,
+            low_mm=self.limits_mm[0],
+            high_mm=self.limits_mm[1],
+            towards_subject="+",
+            crank=CrankSettings(self.pitch_mm, self.turn_closer, self.part_of_turn, self.backlash_mm),
+        )
