@@ -145,7 +145,7 @@ class Capture:
     ) -> None:
         try:
             if err is None and self._axis is not None:
-                self._axis.move_to(self._request.here_is_mm)
+                self._axis.move_to(self._back_mm)
         finally:
             self._teardown.close()
             reason = "interrupted" if isinstance(err, Interrupted) else "failed" if err else "finished"
@@ -252,6 +252,15 @@ class Capture:
         )
         return TakenFrame(path, position_mm, delay_s, tags)
 
+    @property
+    def _homes(self) -> bool:
+        return self._config.rail.reference == "home"
+
+    @property
+    def _back_mm(self) -> float:
+        """Where the carriage is left: where it stood, or at the first position when it had homed itself."""
+        return self._request.plan.positions_mm[0] if self._homes else self._request.here_is_mm
+
     def _wait_for_flash(self) -> None:
         interval_s = self._request.plan.timing.flash_interval_s
         if interval_s is not None and self._fired_s is not None:
@@ -335,11 +344,16 @@ class Capture:
         directions: tuple[Literal[1, -1], ...] = (1, -1) if request.both_sides else (1,)
         approaches = {d: Approach(d, run_up_mm) for d in directions}
         reach = [travel_envelope(request.plan.positions_mm, a) for a in approaches.values()]
-        envelope = AxisLimits(min(r.low for r in reach), max(r.high for r in reach))
+        envelope = AxisLimits(
+            min(self._back_mm, *(r.low for r in reach)), max(self._back_mm, *(r.high for r in reach))
+        )
         check_travel(envelope, axis.limits)
         if not self._config.simulated:
-            homes = self._config.rail.reference == "home"
-            begins = "the rail homes itself" if homes else f"the carriage stands at {request.here_is_mm:g} mm"
+            begins = (
+                "the rail homes itself"
+                if self._homes
+                else f"the carriage stands at {request.here_is_mm:g} mm"
+            )
             self._operator.confirm(
                 f"{axis.name}: {begins}; it will then move between {envelope.low:g} mm and "
                 f"{envelope.high:g} mm. Positive is towards the subject "
