@@ -30,7 +30,7 @@ from rig.journal import read_journal
 from rig.planning import PlanRequest, plan_for
 from rig.shoot import ShootOptions, Stopper, resume, shoot
 
-__all__ = ["SoakReport", "main", "soak"]
+__all__ = ["Nobody", "SoakReport", "main", "soak", "soak_table"]
 
 MODELS = {"sony": "ILCE-7RM5", "canon": "Canon EOS R5"}
 STEP_MM = 0.02
@@ -97,7 +97,7 @@ class _Usage:
                 self.said(f"{len(self.rss)} frames")
 
 
-class _Nobody:
+class Nobody:
     """Nobody is asked on a simulated bench."""
 
     def confirm(self, question: str) -> None:
@@ -138,14 +138,14 @@ def soak(
     said : callable, optional
         Is told how far it is.
     """
-    table = _table(personality, every, seed, time_scale, image_format)
+    table = soak_table(personality, every, seed, time_scale, image_format)
     loaded = LoadedConfig(config_from_table(table, "soak"), Path("soak.toml"), table)
     request = PlanRequest.from_text(start="0", end=f"{STEP_MM * (frames - 1):.4f}mm", frames=frames)
     plan = plan_for(loaded, request)
     usage, report, began = _Usage(said=said), SoakReport(personality, frames), time.monotonic()
     options = ShootOptions(stack=False)
     try:
-        shoot(loaded, plan, options, _Nobody(), Stopper(), [usage], folder=folder)
+        shoot(loaded, plan, options, Nobody(), Stopper(), [usage], folder=folder)
     except HardwareError as err:
         report.reasons[_short(err)] += 1
         _go_on(folder, options, usage, report)
@@ -163,7 +163,7 @@ def _go_on(folder: Path, options: ShootOptions, usage: _Usage, report: SoakRepor
     for _ in range(_RESUMES):
         report.resumed += 1
         try:
-            resume(session, options, _Nobody(), Stopper(), [usage])
+            resume(session, options, Nobody(), Stopper(), [usage])
         except HardwareError as err:
             report.reasons[_short(err)] += 1
         else:
@@ -174,7 +174,10 @@ def _short(err: Exception) -> str:
     return str(err)[:160]
 
 
-def _table(personality: str, every: float, seed: int, time_scale: float, image_format: str) -> dict[str, Any]:
+def soak_table(
+    personality: str, every: float, seed: int, time_scale: float, image_format: str
+) -> dict[str, Any]:
+    """The configuration of a soak: a small fast bench, and what goes wrong on it."""
     pixels = [96, 64]
     return {
         "rail": {
