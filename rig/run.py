@@ -234,6 +234,7 @@ class SessionRun:
             white_balance=capture.white_balance,
             image_format=capture.image_format,
             keep_on_card=self._config.camera.keep_on_card,
+            mirror_up=self._config.camera.mirror_up,
             flash=capture.flash,
             flash_sync_s=capture.flash_sync_s,
         )

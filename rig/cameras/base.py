@@ -74,8 +74,9 @@ class LockRequest:
     ``aperture`` is the marked f-number; None also stands for a lens without electronic aperture.
     ``shutter_s`` beyond the body's longest time is exposed by bulb.
     ``white_balance`` is a name as the body offers it (``"Daylight"``) or ``"5200 K"``.
-    ``keep_on_card`` has the frames on the body's card too. ``flash`` says that a flash lights the frames: a
-    silent shutter and times under ``flash_sync_s`` are refused then.
+    ``mirror_up`` has the mirror out of the way before each release, ``keep_on_card`` the frames on the body's
+    card too. ``flash`` says that a flash lights the frames: a silent shutter and times under
+    ``flash_sync_s`` are refused then.
     """
 
     shutter_s: float | None = None
@@ -84,6 +85,7 @@ class LockRequest:
     white_balance: str | None = None
     image_format: str | None = None
     keep_on_card: bool = False
+    mirror_up: bool = False
     flash: bool = False
     flash_sync_s: float = 1 / 160  # the slowest sync time of current full-frame bodies
 

@@ -93,6 +93,7 @@ class Locker:
         reports += [self._fix(setting) for setting in fixed]
         target = profile.target_card if request.keep_on_card else profile.target_computer
         reports += [self._fix(target)] if target else []
+        reports += [self._fix(profile.mirror_up)] if request.mirror_up and profile.mirror_up else []
         reports.append(self._image_format(request.image_format))
         wanted = (request.iso, request.shutter_s, request.aperture)
         reports += [self._expose(what, value) for what, value in zip(self._exposures, wanted, strict=True)]

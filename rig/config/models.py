@@ -58,7 +58,8 @@ class CameraConfig(Table):
     ``shutter_lag`` runs from the command to the opening of the shutter, ``readout`` from its closing until
     the carriage may move (a rolling electronic shutter still reads then), ``download`` from then until the
     file is here. ``frame_size`` is the size of a frame's files, estimated when absent; ``card_space`` the
-    room on the camera's card. ``keep_on_card`` has the frames there too. ``image_wait`` is how long a body
+    room on the camera's card. ``keep_on_card`` has the frames there too. ``mirror_up`` keeps
+    a mirror out of the way of every release. ``image_wait`` is how long a body
     may take from the end of an exposure to offering its file, and ``transfer`` how long its files may take to
     come over, both in real time even on a simulated bench.
 
@@ -79,6 +80,7 @@ class CameraConfig(Table):
     frame_bytes: Bytes | None = Field(default=None, alias="frame_size")
     card_bytes: Bytes | None = Field(default=None, alias="card_space")
     keep_on_card: bool = False
+    mirror_up: bool = False
     transfer_s: PositiveTime = Field(default=60.0, alias="transfer")
     reports_effective_f_number: bool = False
     watch: Path | None = None

@@ -67,6 +67,12 @@ _CANON = BodyProfile(
     ),
     target_computer=FixedSetting("capture target", ("capturetarget",), ("Internal RAM",)),
     target_card=FixedSetting("capture target", ("capturetarget",), ("Memory card",)),
+    mirror_up=FixedSetting(
+        "mirror up in live view",
+        ("output",),
+        ("PC", "TFT + PC"),
+        advice="switch live view on: the mirror stays up, and most bodies open the shutter electronically",
+    ),
     with_flash=(
         FixedSetting(
             "drive mode", ("drivemode",), ("Single",), advice="no flash fires with a silent release"

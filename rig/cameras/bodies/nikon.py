@@ -52,6 +52,14 @@ _NIKON = BodyProfile(
             "long-exposure noise reduction", ("longexpnr",), ("Off", "0"), otherwise=AbsentMeans.ASK
         ),
     ),
+    mirror_up=FixedSetting(
+        "exposure delay",
+        ("exposuredelaymode",),
+        ("On", "1 second", "1", "2 seconds", "3 seconds"),
+        otherwise=AbsentMeans.ASK,
+        absent=AbsentMeans.ASK,
+        advice="switch exposure delay mode on, and add the delay to shutter_lag",
+    ),
     target_computer=FixedSetting("capture target", ("capturetarget",), ("Internal RAM",)),
     target_card=FixedSetting("capture target", ("capturetarget",), ("Memory card",)),
     aperture=("f-number", "aperture"),

@@ -178,7 +178,8 @@ class Release:
 class BodyProfile:
     """A make of bodies.
 
-    ``with_flash`` is fixed besides when a flash is used, ``target_computer`` and ``target_card`` are where
+    ``mirror_up`` takes the mirror out of the way, on bodies that have one. ``with_flash`` is fixed besides
+    when a flash is used, ``target_computer`` and ``target_card`` are where
     frames go, alone or also to the card. ``untold`` is what only the operator knows. ``battery`` and
     ``shots_left`` are entries that say what runs out. ``detours`` are other ways to set an entry, by its
     name. ``settle_after_connect_s`` is how long a body needs from connection to its first release,
@@ -192,6 +193,7 @@ class BodyProfile:
     fixed: tuple[FixedSetting, ...]
     target_computer: FixedSetting | None = None
     target_card: FixedSetting | None = None
+    mirror_up: FixedSetting | None = None
     with_flash: tuple[FixedSetting, ...] = ()
     untold: tuple[Untold, ...] = ()
     iso: tuple[str, ...] = ("iso",)

@@ -176,3 +176,13 @@ def test_a_body_that_is_busy_with_letting_go_has_fired_once(body: Callable[..., 
     shown = [bench.number_shown(camera.collect(camera.fire(), tmp_path)[0].path) for _ in range(3)]
     assert shown == [1, 2, 3]
     assert len(bench.world.exposures) == 3
+
+
+@pytest.mark.parametrize("up", [False, True])
+def test_a_mirror_that_is_up_does_not_knock(body: Callable[..., Any], tmp_path: Path, up: bool) -> None:
+    bench = body("canon", model="Canon EOS 90D", mirror_um=30.0)
+    camera = locked(bench, mirror_up=up)
+    camera.collect(camera.fire(), tmp_path)
+    assert bench.world.exposures[-1].shake_um == (0.0 if up else 30.0)
+    camera.restore()
+    assert camera.read("output").value == "Off"
