@@ -12,6 +12,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hardware_sims.bench import Bench, Order
+from hardware_sims.live import LiveRenderer, Sight
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -306,3 +308,25 @@ def test_a_taken_address_is_said(shown: Shown) -> None:
 
 def test_every_colour_has_a_name_of_its_own() -> None:
     assert len(set(COLOURS.values())) == len(COLOURS)
+
+
+def test_on_the_bench_the_peaked_share_is_highest_where_the_target_is_in_focus() -> None:
+    """The body's own live view of a textured card that is in focus at 10 mm, at f/5.6."""
+    simulator = {"target": "texture", "target_at": 10.0, "pixels": [480, 320]}
+    bench = Bench(Order.read({"simulator": simulator}))
+    try:
+        world = bench.world
+        live = LiveRenderer(world.renderer, world.lens, 480, seed=1)
+        assert live.frame(Sight(10.0, world.lens, 1.0)) is None  # it is being painted
+        live.close()
+        places = np.arange(6.0, 14.1, 1.0)
+        frames = [live.frame(Sight(float(x), world.lens.stopped_to(5.6), 1.0)) for x in places]
+        looks = Looks("red")
+        shown = [looks.show(frame) for frame in frames if frame is not None]
+    finally:
+        bench.close()
+    shares = [s.peaked or 0.0 for s in shown]
+    assert len(shares) == len(places)
+    assert int(np.argmax(shares)) == int(np.argmax([s.sharpness for s in shown])) == 4
+    assert shares[4] > 0.05
+    assert max(shares[:2] + shares[-2:]) < shares[4] / 20  # nothing floods where nothing is in focus
