@@ -17,7 +17,7 @@ from rig.session import Session
 from rig.state import PositionCount
 from rig.stopping import Stopper
 
-__all__ = ["Operator", "Outcome", "ShootOptions", "Stopper", "resume", "shoot"]
+__all__ = ["Operator", "Outcome", "ShootOptions", "Stopper", "last_counted_mm", "resume", "shoot"]
 
 
 def shoot(
@@ -68,7 +68,7 @@ def shoot(
         )
         here_is_mm = 0.0 if options.here_is_mm is None else options.here_is_mm
         if options.here_is_last:
-            here_is_mm = _last_counted_mm(config)
+            here_is_mm = last_counted_mm(config)
         return SessionRun(session, config, plan, options, operator, stopper, subscribers).go(here_is_mm)
 
 
@@ -100,7 +100,7 @@ def resume(
         )
         here_is_mm = options.here_is_mm
         if options.here_is_last:
-            here_is_mm = _last_counted_mm(config)
+            here_is_mm = last_counted_mm(config)
         if here_is_mm is None and config.rail.by_hand and not config.simulated:
             here_is_mm = _still_there_mm(config, operator)
         elif here_is_mm is None:
@@ -119,8 +119,14 @@ def resume(
         )
 
 
-def _last_counted_mm(config: RigConfig) -> float:
-    """Where the count of a crank says that it stands."""
+def last_counted_mm(config: RigConfig) -> float:
+    """Return where the count of a crank says that it stands, mm.
+
+    Raises
+    ------
+    UserError
+        When it is no crank, has no count yet, or a turn was not finished.
+    """
     if not config.rail.by_hand:
         raise UserError("--here-is last is for a crank, whose count is kept; say a position")
     counted = PositionCount(config.rail.name).read()

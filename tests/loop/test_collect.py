@@ -109,9 +109,3 @@ def test_a_watched_stack_is_stacked(workshop: Any) -> None:
     assert Path(done.out.strip()) == Path("found") / session.name / "stack.tif"
     stacked = cv2.imread(str(session / "stack.tif"))
     assert cv2.Laplacian(stacked, cv2.CV_64F).std() > 0.8 * cv2.Laplacian(sharp, cv2.CV_64F).std()
-
-
-def test_no_folder_to_watch(workshop: Any) -> None:
-    done = workshop.run("rig", "watch", "nowhere")
-    assert done.code == 2, done
-    assert "there is no folder nowhere to watch" in done.err

@@ -201,11 +201,3 @@ def test_turned_and_fired_by_hand_frames_from_a_folder(workshop: Any) -> None:
             assert "rig resume" in at.text
             assert "Traceback" not in at.text
     assert _true_positions(workshop.session()) == pytest.approx([0.0, 2.0], abs=0.001)
-
-
-def test_nobody_at_a_terminal_cannot_turn_a_crank(workshop: Any) -> None:
-    (workshop.folder / "rig.toml").write_text(CRANK.format(camera="ptpip:127.0.0.1:9:9"))
-    done = workshop.run("rig", *SHOOT, "--end", "4mm")
-    assert done.code == 2, done
-    assert "run this in a terminal (--yes cannot turn a crank)" in done.err
-    assert "Traceback" not in done.err

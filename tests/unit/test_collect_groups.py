@@ -56,3 +56,9 @@ def test_what_ends_a_stack_when_nothing_is_said() -> None:
 def test_a_pause_is_a_time_above_0(brackets: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--gap: 0 s is not above 0"):
         collect(brackets, Grouping(gap_s=0.0), tmp_path, "x", threading.Event())
+
+
+def test_no_folder_to_watch(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"there is no folder .*nowhere to watch"):
+        collect(tmp_path / "nowhere", Grouping(), tmp_path, "x", threading.Event())
+    assert not list(tmp_path.iterdir())

@@ -15,11 +15,13 @@ from rig.axes.base import EndOfStack, HandAnswer, PositionTrust, PositionWasWron
 from rig.axes.crank import CrankAxis
 from rig.axes.motion import Approach, Approached
 from rig.axes.registry import ByHand, CrankSettings, RailSettings, open_axis
+from rig.cli.terminal import Terminal
 from rig.clock import ScaledClock
 from rig.config import config_from_table
 from rig.errors import Interrupted, LimitError, PositionUnknownError, UserError
 from rig.planning import PlanRequest, build_plan
-from rig.state import PositionCount
+from rig.shoot import last_counted_mm
+from rig.state import NoCount, PositionCount
 from rig.turns import format_turns, parse_turns
 
 DONE, MISTAKE, WRONG, END, STOP = (
@@ -288,3 +290,27 @@ def test_an_asked_end_is_planned_up_to_the_limit() -> None:
     motor = {**RIG, "rail": {"driver": "grbl", "pitch": "1 mm", "limits": ["0 mm", "9 mm"]}}
     with pytest.raises(UserError, match="crank"):
         build_plan(config_from_table(motor, "rig.toml"), PlanRequest.from_text(start="1", end="ask"))
+
+
+def test_yes_cannot_turn_a_crank() -> None:
+    """Nobody is at a terminal here; the run ends before anything is connected."""
+    with pytest.raises(UserError, match="run this in a terminal"):
+        Terminal(yes=True).check_present()
+    crank = RailSettings("crank", "", 4.0, 1.0, 50.0, -2.0, 10.0, "+", crank=CrankSettings(1.0, "clockwise"))
+    with pytest.raises(UserError, match="--yes cannot turn a crank"):
+        open_axis(crank, ScaledClock(), ByHand(Terminal(yes=True), NoCount()))
+    with pytest.raises(UserError, match="nobody to ask"):
+        open_axis(crank, ScaledClock())
+
+
+def test_a_new_run_may_go_on_counting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    config = config_from_table(_rig(), "rig.toml")
+    with pytest.raises(UserError, match="no count of this crank yet"):
+        last_counted_mm(config)
+    count = PositionCount(config.rail.name)
+    count.at(7.5)
+    assert last_counted_mm(config) == 7.5
+    count.turning(7.5, 9.0)
+    with pytest.raises(UserError, match=r"between 7\.5 mm and 9 mm"):
+        last_counted_mm(config)
