@@ -37,6 +37,9 @@ __all__ = ["Bench", "Order", "OrderError", "personality_of"]
 _SCENE_WIDTH_MM, _SCENE_DEPTH_MM = 36.0, 32.0
 """The scenes' own proportions: as wide as the frame at 1:1 on a 36 mm sensor, and 32 mm deep."""
 
+_SWITCHED_ON_AT = 2**2.5
+"""The true stop behind f/5.6, which the simulated bodies are set to when nobody sets them."""
+
 
 class OrderError(ValueError):
     """The order cannot be played; the message says which key and why."""
@@ -230,8 +233,8 @@ class Bench:
             proportion = 1.0
         self.depth_mm = sim.depth_mm or _SCENE_DEPTH_MM * proportion
         clock = SimClock(sim.time_scale)
-        # A lens without an electronic aperture has one stop only; any number then stands for it.
-        f_number = lens.f_number or lens.effective_f_number
+        # A lens without an electronic aperture has one stop only: the number that the body has stands for it.
+        f_number = lens.f_number or _SWITCHED_ON_AT
         brighter = (lens.effective_f_number / f_number) ** 2 if lens.focus == "far" else 1.0
         sim_lens = SimLens(
             magnification=lens.magnification,
