@@ -7,6 +7,7 @@ stopper before it can move, and everything that is opened is let go of again, wh
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 from rig.axes.base import FocusAxis, HasShutterOutput, PositionTrust
@@ -63,11 +64,14 @@ class Connection:
         self._teardown = teardown
         self._axis: FocusAxis | None = None
 
-    def ports(self, order: dict[str, Any]) -> tuple[str | None, str | None]:
-        """Port names of a bench that plays the order; None for the configured ones, now held for us alone."""
+    def ports(self, order: dict[str, Any], hold: str | None = None) -> tuple[str | None, str | None]:
+        """Port names of a bench that plays the order; None for the configured ones, now held for us alone.
+
+        `hold` is what is held instead of the rail.
+        """
         config, session = self._config, self._session
         if not config.simulated:
-            what = config.rail.name if config.rail.by_hand else config.rail.port
+            what = hold or (config.rail.name if config.rail.by_hand else config.rail.port)
             assert what is not None  # check_real_hardware has seen to it
             self._teardown.enter_context(RigLock(what, f"session {session.folder.name}"))
             return None, None
@@ -94,9 +98,10 @@ class Connection:
             self._bus.publish(Note(warning, "warning"))
         return axis
 
-    def open_camera(self, port: str | None) -> Camera:
+    def open_camera(self, port: str | None, *, drives_lens: bool = False) -> Camera:
         """Connect the camera."""
-        camera = open_camera(self._config.camera.settings(port), self._clock, self._firing())
+        settings = replace(self._config.camera.settings(port), drives_lens=drives_lens)
+        camera = open_camera(settings, self._clock, self._firing())
         self._teardown.callback(camera.close)
         return camera
 

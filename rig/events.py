@@ -64,17 +64,19 @@ class PreflightPassed(Event):
 
 @dataclass(frozen=True)
 class Moved(Event):
-    """The carriage has come to rest at a frame's position."""
+    """The carriage has come to rest at a frame's position; or the lens, at a unit of its drive."""
 
     index: int
-    position_mm: float
+    position_mm: float | None
+    position_units: int | None = None
 
 
 @dataclass(frozen=True)
 class FrameSaved(Event):
     """A frame's bytes are checked, on disk and in the journal.
 
-    ``file`` is empty when the frame stays on the body's card.
+    ``file`` is empty when the frame stays on the body's card. ``position_units`` counts units of a lens's
+    drive, where that has focused.
     """
 
     index: int
@@ -83,6 +85,7 @@ class FrameSaved(Event):
     position_mm: float | None
     size_bytes: int
     eta_s: float
+    position_units: int | None = None
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ __all__ = ["FocusChange", "LiveWatch", "focus_change", "grey_frame"]
 Array: TypeAlias = npt.NDArray[Any]
 
 _WIDTH_PX = 512
-"""Noise is averaged away in a smaller picture; live view is not sharp enough to lose by it."""
+"""Noise is averaged away in a smaller picture; live view is not sharp enough to lose by it. Smaller pictures
+are left alone: noise that is spread over several pixels would count as many times as evidence."""
 _SURE = 30.0
 """Of `FocusChange.evidence`, χ² with two degrees of freedom: by chance once in three million. Still frames of
 the bench reach 12 (JPEG artefacts are no white noise); its smallest step, 10 µm at f/2.8, gives 40."""
@@ -63,7 +64,7 @@ def grey_frame(jpeg: bytes) -> Array:
 
     Returns
     -------
-    ndarray, shape (H, 512), float32
+    ndarray, shape (H, W), float32, W at most 512
         Levels 0 to 255.
 
     Raises
@@ -74,8 +75,9 @@ def grey_frame(jpeg: bytes) -> Array:
     grey = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE) if jpeg else None
     if grey is None:
         raise CameraError("a frame of live view cannot be decoded")
-    height = max(8, round(grey.shape[0] * _WIDTH_PX / grey.shape[1]))
-    return np.asarray(cv2.resize(grey, (_WIDTH_PX, height), interpolation=cv2.INTER_AREA), np.float32)
+    width = min(_WIDTH_PX, grey.shape[1])
+    height = max(8, round(grey.shape[0] * width / grey.shape[1]))
+    return np.asarray(cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def focus_change(before: Array, after: Array) -> FocusChange:
@@ -122,11 +124,12 @@ class LiveWatch:
     def __init__(self, next_frame: Callable[[], bytes]) -> None:
         self._next_frame = next_frame
         self._known: Array | None = None
+        self._last: Array | None = None
         self._noise: float | None = None
 
     @property
     def picture(self) -> Array | None:
-        """What is remembered; shape (H, 512), grey levels 0 to 255."""
+        """What is remembered; shape (H, W), grey levels 0 to 255."""
         return self._known
 
     def settle(self) -> None:
@@ -143,37 +146,39 @@ class LiveWatch:
         """Wait until the picture stands still: is it another than the one remembered? Remembers the new."""
         before, now = self._known, self._still()
         self._known = now
-        return before is not None and self._differ(before, now, frames=_LOOKS)
+        return before is not None and self._differ(before, now, _LOOKS, _LOOKS)
 
     def motion_s(self, within_s: float) -> float | None:
-        """Look on for so long: real seconds until the picture changed for the last time; None for never."""
+        """Look on for so long: real seconds until the picture changed for the last time; None for never.
+
+        What is remembered stays what it was.
+        """
         began = time.monotonic()
-        before, last = self._frame(), None
-        if self._known is not None and self._differ(self._known, before, frames=1):
-            last = time.monotonic() - began
+        last = None
+        before = self._last if self._last is not None else self._frame()
         while time.monotonic() - began < within_s:
             now = self._frame()
-            if self._differ(before, now, frames=1):
+            if self._differ(before, now, 1, 1):
                 last = time.monotonic() - began
             before = now
-        self._known = before
         return last
 
     def same_as(self, picture: Array) -> bool:
-        """Whether what is remembered shows what an earlier picture shows, focused as it was."""
+        """Whether what is remembered shows what was remembered earlier, focused as it was."""
         if self._known is None or self._known.shape != picture.shape:
             return False
-        return not self._differ(picture, self._known, frames=_LOOKS)
+        return not self._differ(picture, self._known, _LOOKS, _LOOKS)
 
     def _frame(self) -> Array:
-        return grey_frame(self._next_frame())
+        self._last = grey_frame(self._next_frame())
+        return self._last
 
     def _still(self) -> Array:
         until = time.monotonic() + _REST_S
         before = self._frame()
         while True:
             now = self._frame()
-            if not self._differ(before, now, frames=1):
+            if not self._differ(before, now, 1, 1):
                 both = np.asarray((before + now) / 2)
                 if float(both.std()) < _FAINT:
                     raise MotionError(
@@ -188,10 +193,10 @@ class LiveWatch:
                 )
             before = now
 
-    def _differ(self, before: Array, after: Array, *, frames: int) -> bool:
+    def _differ(self, before: Array, after: Array, frames_before: int, frames_after: int) -> bool:
         """Whether the focus moved between two pictures, each the mean of so many frames."""
         change = focus_change(before, after)
-        noise = change.rest * frames
+        noise = change.rest / (1 / frames_before + 1 / frames_after)  # of a single frame
         if change.evidence > _SURE:
             return True
         if self._noise is not None and noise > _OTHER_PICTURE * self._noise:

@@ -112,6 +112,11 @@ class LensPlan(BaseModel):
     warnings: tuple[str, ...]
 
     @property
+    def stops(self) -> tuple[float, ...]:
+        """The positions in the axis's own unit: units of the drive."""
+        return tuple(float(p) for p in self.positions)
+
+    @property
     def total_bytes(self) -> int | None:
         """Room that all frames take."""
         return None if self.frame_bytes is None else self.frames * self.frame_bytes

@@ -58,6 +58,24 @@ class LensRequest:
             PlanRequest.from_text(start="0", end="0", **options),
         )
 
+    @classmethod
+    def from_here(cls, *, step: str = "auto", **options: Any) -> LensRequest:
+        """Frames from where the focus stands, which is unit 0, towards far: their number and their step.
+
+        Raises
+        ------
+        UserError
+            When either is missing.
+        """
+        frames = options.pop("frames", None)
+        if frames is None or frames < 1 or step.strip().lower() == "auto":
+            raise UserError(
+                "--from-here needs to know how far to go: give --frames N and --step UNITS, such as "
+                "--frames 20 --step 5"
+            )
+        units = _units(step, "--step")
+        return cls.from_text(start="0", end=str((frames - 1) * units), step=step, **options)
+
 
 def _units(text: str, what: str) -> int:
     right = "a whole number of drive units, such as 450 (--axis lens)"

@@ -45,8 +45,13 @@ class LiveGeometry:
         return self.pupil_distance_mm is not None and 0 < self.pupil_distance_mm < math.inf
 
     @property
-    def view_position_mm(self) -> float:
-        """Position of the view that frames are registered to: the planned middle, else the first frame."""
+    def view_position_mm(self) -> float | None:
+        """Position of the view that frames are registered to: the planned middle, else the first frame.
+
+        None where the lens focuses and there are no positions: the view is the first frame's.
+        """
+        if not self.positions_mm:
+            return None
         first, last = self.positions_mm[0], self.positions_mm[-1]
         return (first + last) / 2 if self.predictable else first
 
@@ -61,7 +66,7 @@ class LiveResult:
 
     file: str
     frames: int
-    view_position_mm: float
+    view_position_mm: float | None
     origin_px: tuple[int, int]
     unused: tuple[int, ...]
     noise_sigma: float
@@ -288,7 +293,7 @@ def _options(geometry: LiveGeometry, scratch_dir: Path) -> Any:
     """The stacker's options for frames of that geometry."""
     from stacker import Options, ReferenceView
 
-    if not geometry.predictable:
+    if not geometry.predictable or geometry.view_position_mm is None:
         return Options(scratch_dir=scratch_dir)
     return Options(
         scratch_dir=scratch_dir,

@@ -187,6 +187,11 @@ class StackPlan(BaseModel):
         return None if self.frame_bytes is None else self.frames * self.frame_bytes
 
     @property
+    def stops(self) -> tuple[float, ...]:
+        """The positions in the axis's own unit: mm."""
+        return self.positions_mm
+
+    @property
     def approach_mm(self) -> float:
         """Where the one-sided approach to the first position begins."""
         return self.start_mm - self.direction * self.run_up_mm

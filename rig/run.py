@@ -7,15 +7,15 @@ says how the run ended.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rig.axes.base import FocusAxis, HandSignal, PositionTrust
+from rig.axes.base import AxisPosition, FocusAxis, HandSignal, PositionTrust
 from rig.axes.motion import Approach, Approached, travel_envelope
-from rig.cameras.base import CameraHealth, CapturedFile, LockRequest
+from rig.cameras.base import Camera, CameraHealth, CapturedFile, LockRequest
 from rig.clock import Clock, ScaledClock
 from rig.config import RigConfig
 from rig.connection import Connection
@@ -23,6 +23,7 @@ from rig.equipment import equipped
 from rig.errors import Interrupted, RigError, UserError
 from rig.events import EventBus, Note, PreflightPassed, RunFinished, RunStarted, StackReady, Subscriber
 from rig.inspect import frame_levels
+from rig.lens_plan import LensPlan
 from rig.live import LiveGeometry, LiveStacker
 from rig.operator import Operator
 from rig.plan import StackPlan
@@ -35,7 +36,7 @@ from rig.stopping import Stopper
 from rig.supplies import SupplyWatch
 from rig.timing import critical_path_s
 
-__all__ = ["Operator", "Outcome", "SessionRun", "ShootOptions"]
+__all__ = ["Operator", "Outcome", "Ready", "SessionRun", "ShootOptions"]
 
 _READABLE = {".jpg", ".jpeg", ".png", ".tif", ".tiff"}
 
@@ -45,14 +46,24 @@ class ShootOptions:
     """What a run needs beyond plan and configuration.
 
     ``here_is_mm`` is the position at which the carriage stands when the run connects; None takes 0 for a new
-    run and asks when resuming. ``here_is_last`` takes the count of the last run, of a crank. ``stack`` runs
-    the stacker alongside.
+    run and asks when resuming. Where the lens focuses it is a unit of its drive. ``here_is_last`` takes the
+    count of the last run, of a crank. ``stack`` runs the stacker alongside.
     """
 
     here_is_mm: float | None = None
     here_is_last: bool = False
     accept_clipping: bool = False
     stack: bool = True
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Devices that are connected, locked and know where they stand; ``locked`` are the camera's settings."""
+
+    axis: FocusAxis
+    camera: Camera
+    approach: Callable[[float], AxisPosition]
+    locked: dict[str, str | None]
 
 
 @dataclass(frozen=True)
@@ -74,7 +85,7 @@ class SessionRun:
         New, or to be gone on with; locked by the caller.
     config : RigConfig
         Of rail, camera and capture.
-    plan : StackPlan
+    plan : StackPlan or LensPlan
         What to shoot.
     options : ShootOptions
         What else it needs to know.
@@ -90,7 +101,7 @@ class SessionRun:
         self,
         session: Session,
         config: RigConfig,
-        plan: StackPlan,
+        plan: StackPlan | LensPlan,
         options: ShootOptions,
         operator: Operator,
         stopper: Stopper,
@@ -122,25 +133,38 @@ class SessionRun:
         self._finish("finished", "")
         return outcome
 
+    def _ready(self, connection: Connection, teardown: ExitStack, here: float) -> Ready:
+        """Connect rail and camera, and have everything locked and referenced; `here` in mm."""
+        plan = self._rail_plan
+        rail_port, camera_port = connection.ports(bench_order(self._config, plan, here))
+        axis = connection.open_axis(rail_port)
+        camera = connection.open_camera(camera_port)
+        approach = Approach(direction=plan.direction, run_up_mm=plan.run_up_mm)
+        check_travel(travel_envelope(plan.positions_mm, approach), axis.limits)
+        self._confirm(axis, here, approach)
+        self._stopper.check()
+        teardown.callback(self._note_position, axis)
+        connection.reference(axis, here)
+        locked = connection.lock(camera, self._lock_request())
+        return Ready(axis, camera, Approached(axis, approach).move_to, locked)
+
+    @property
+    def _rail_plan(self) -> StackPlan:
+        assert isinstance(self._plan, StackPlan)
+        return self._plan
+
     def _connected(self, teardown: ExitStack, here_is_mm: float) -> Outcome:
         connection = Connection(
             self._config, self._session, self._operator, self._stopper, self._bus, self._clock, teardown
         )
-        rail_port, camera_port = connection.ports(bench_order(self._config, self._plan, here_is_mm))
-        axis = connection.open_axis(rail_port)
-        camera = connection.open_camera(camera_port)
-        approach = Approach(direction=self._plan.direction, run_up_mm=self._plan.run_up_mm)
-        check_travel(travel_envelope(self._plan.positions_mm, approach), axis.limits)
-        self._confirm(axis, here_is_mm, approach)
-        self._stopper.check()
-        teardown.callback(self._note_position, axis)
-        connection.reference(axis, here_is_mm)
-        locked = connection.lock(camera, self._lock_request())
+        ready = self._ready(connection, teardown, here_is_mm)
+        axis, camera, locked = ready.axis, ready.camera, ready.locked
         runner = self._runner = Runner(
-            positions_mm=self._plan.positions_mm,
+            stops=self._plan.stops,
+            defocus_mm=self._plan.defocus_mm if isinstance(self._plan, LensPlan) else None,
             axis=axis,
             camera=camera,
-            approach=Approached(axis, approach).move_to,
+            approach=ready.approach,
             session=self._session,
             bus=self._bus,
             clock=self._clock,
@@ -159,7 +183,7 @@ class SessionRun:
                 predicted_s=self._plan.duration_s,
             )
         )
-        planned = self._plan.positions_mm[: runner.state.frames]
+        planned = self._plan.stops[: runner.state.frames]
         left = [p for i, p in enumerate(planned) if i not in runner.state.saved]
         if left:
             # The test frame has made the run-up to the first position before the run is timed.
@@ -192,7 +216,7 @@ class SessionRun:
     def _confirm(self, axis: FocusAxis, here_is_mm: float, approach: Approach) -> None:
         """On real hardware: say where the carriage is about to go, before it goes."""
         state = self._replayed()
-        rail, positions, saved = self._config.rail, self._plan.positions_mm[: state.frames], state.saved
+        rail, positions, saved = self._config.rail, self._plan.stops[: state.frames], state.saved
         left = [p for i, p in enumerate(positions) if i not in saved]
         if self._config.simulated or not left:
             return
@@ -251,10 +275,14 @@ class SessionRun:
             keeps_on_card=self._config.camera.keep_on_card,
         )
 
-    def _live(self, teardown: ExitStack, runner: Runner) -> LiveStacker:
+    def _geometry(self) -> LiveGeometry:
+        """What the stacker may know of the frames."""
         # The middle of a stack whose end is not known is not known either.
-        pupil_mm = None if self._plan.open_end else self._plan.pupil_distance_mm
-        geometry = LiveGeometry(self._plan.positions_mm, pupil_mm)
+        pupil_mm = None if self._rail_plan.open_end else self._rail_plan.pupil_distance_mm
+        return LiveGeometry(self._rail_plan.positions_mm, pupil_mm)
+
+    def _live(self, teardown: ExitStack, runner: Runner) -> LiveStacker:
+        geometry = self._geometry()
         mark = "SIMULATED_" if self._config.simulated else ""
         preview = self._session.folder / f"{mark}preview.jpg"
         live = LiveStacker(self._bus, geometry, preview, self._result)
@@ -289,8 +317,8 @@ class SessionRun:
         assert index is not None
         watch = SupplyWatch(self._bus, keeps_on_card=self._config.camera.keep_on_card)
         watch.check(health, self._plan.frames - len(runner.state.saved))
-        self._warm_up(runner, self._plan.positions_mm[index])
-        files = runner.expose(self._plan.positions_mm[index], session.incoming)
+        self._warm_up(runner, self._plan.stops[index])
+        files = runner.expose(self._plan.stops[index], session.incoming)
         if Path(files[0].camera_name).suffix.lower() not in _READABLE:
             raise UserError(
                 f"the camera sends only {files[0].camera_name}: RAW alone can be neither checked nor stacked "
@@ -358,6 +386,9 @@ class SessionRun:
         if position.trust is not PositionTrust.UNKNOWN:
             self._position_mm = position.value
 
+    def _where_left(self) -> dict[str, float | None]:
+        return {"position_mm": self._position_mm}
+
     def _replayed(self) -> RunState:
         return RunState.replay(self._plan.frames, self._session.journal.entries)
 
@@ -373,7 +404,7 @@ class SessionRun:
         fields: dict[str, Any] = event.as_dict()
         del fields["event"]
         try:
-            self._session.journal.append("finished", position_mm=self._position_mm, **fields)
+            self._session.journal.append("finished", **self._where_left(), **fields)
         except RigError as err:
             self._bus.publish(Note(f"the end of the run is not in the journal: {err}", "warning"))
         self._bus.publish(event)

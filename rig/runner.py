@@ -60,8 +60,8 @@ class Runner:
 
     Parameters
     ----------
-    positions_mm : sequence of float
-        The plan's positions, in shooting order.
+    stops : sequence of float
+        The plan's positions in the axis's unit, in shooting order.
     axis, camera
         Connected and locked devices.
     approach : callable
@@ -70,6 +70,8 @@ class Runner:
         Where frames and journal go.
     bus : EventBus
         Told of everything after it is journaled.
+    defocus_mm : sequence of float, optional
+        What a calibration of the lens's drive says of each position; goes into the journal.
     stop : threading.Event
         Set by whoever wants the run to stop; the frame in hand is then finished or discarded.
     """
@@ -77,7 +79,7 @@ class Runner:
     def __init__(
         self,
         *,
-        positions_mm: tuple[float, ...],
+        stops: tuple[float, ...],
         axis: FocusAxis,
         camera: Camera,
         approach: Callable[[float], AxisPosition],
@@ -86,14 +88,16 @@ class Runner:
         clock: Clock,
         settings: RunSettings,
         stop: threading.Event,
+        defocus_mm: tuple[float, ...] | None = None,
     ) -> None:
-        self._positions_mm = positions_mm
+        self._stops, self._defocus_mm = stops, defocus_mm
+        self._unit = axis.capabilities.unit
         self._axis, self._camera, self._approach = axis, camera, approach
         self._session, self._bus, self._clock = session, bus, clock
         self._settings, self._stop = settings, stop
         self._supplies = SupplyWatch(bus, keeps_on_card=settings.keeps_on_card)
         self._last_fired_s: float | None = None
-        self.state = session.state(len(positions_mm))
+        self.state = session.state(len(stops))
         self.run_s = 0.0
         """Bench seconds from the first move of this run to the last frame saved."""
 
@@ -108,7 +112,7 @@ class Runner:
             When a device or the disk fails for good; the run can be resumed.
         """
         started_s = self._clock.now()
-        self._eta = _Eta(len(self._positions_mm) - len(self.state.saved))
+        self._eta = _Eta(len(self._stops) - len(self.state.saved))
         in_hand: _InHand | None = None
         with ThreadPoolExecutor(1, thread_name_prefix="fetch") as fetcher:
             try:
@@ -189,8 +193,8 @@ class Runner:
         return position
 
     def _go(self, index: int) -> AxisPosition:
-        position = self._move(self._positions_mm[index])
-        self._bus.publish(Moved(index, position.value))
+        position = self._move(self._stops[index])
+        self._bus.publish(Moved(index, **self._where(position.value)))
         return position
 
     def return_to_start(self) -> None:
@@ -198,7 +202,7 @@ class Runner:
         if self._settings.return_to_start:
             self._check_stop()
             try:
-                self._axis.move_to(self._positions_mm[0])
+                self._axis.move_to(self._stops[0])
             except MotionError:
                 self._check_stop()
                 raise
@@ -221,7 +225,11 @@ class Runner:
             self._reject(index, str(err), err)
             return None
         self._session.journal.append(
-            "fired", index=index, position_mm=position.value, shot=shot.number, fired_at=shot.fired_wall
+            "fired",
+            index=index,
+            shot=shot.number,
+            fired_at=shot.fired_wall,
+            **self._journaled("position", position.value),
         )
         files = fetcher.submit(self._camera.collect, shot, self._session.incoming)
         return _InHand(index, position, shot, files)
@@ -233,18 +241,21 @@ class Runner:
         except CameraError as err:
             self._reject(frame.index, str(err), err)
             return
-        commanded_mm = self._positions_mm[frame.index]
+        commanded = self._stops[frame.index]
+        # The template counts in µm, and a lens in units.
+        in_name_mm = commanded if self._unit == "mm" else commanded / 1000.0
         entries: list[dict[str, Any]] = []
         for file in files:
             suffix = Path(file.camera_name).suffix or file.path.suffix
-            name = self._session.frame_name(frame.index, commanded_mm, suffix, frame.shot.fired_wall)
+            name = self._session.frame_name(frame.index, in_name_mm, suffix, frame.shot.fired_wall)
             final = self._session.publish(file.path, name)
             entries.append(self._session.file_entry(final, file.size_bytes, file.sha256))
         entry = self._session.journal.append(
             "frame_saved",
             index=frame.index,
-            position_mm=commanded_mm,
-            reported_mm=frame.position.value,
+            **self._journaled("position", commanded),
+            **self._journaled("reported", frame.position.value),
+            **({} if self._defocus_mm is None else {"defocus_mm": self._defocus_mm[frame.index]}),
             trust=frame.position.trust.value,
             fired_at=frame.shot.fired_wall,
             files=entries,
@@ -257,12 +268,22 @@ class Runner:
                 index=frame.index,
                 frames=self.state.frames,
                 file=str(self._session.folder / entries[0]["file"]) if entries else "",
-                position_mm=commanded_mm,
+                **self._where(commanded),
                 size_bytes=sum(f.size_bytes for f in files),
                 eta_s=self._eta.after_one_more(),
             )
         )
-        self._supplies.look(self._camera.health(), len(self._positions_mm) - len(self.state.saved))
+        self._supplies.look(self._camera.health(), len(self._stops) - len(self.state.saved))
+
+    def _where(self, position: float) -> dict[str, Any]:
+        """A position as events tell it."""
+        if self._unit == "mm":
+            return {"position_mm": position}
+        return {"position_mm": None, "position_units": round(position)}
+
+    def _journaled(self, what: str, position: float) -> dict[str, float]:
+        """A position as the journal has it: ``position_mm``, or ``position_units`` of a lens's drive."""
+        return {f"{what}_mm": position} if self._unit == "mm" else {f"{what}_units": round(position)}
 
     def _file_what_is_left(self, frame: _InHand) -> None:
         """File the frame in hand although the run is ending; its own failure must not hide the reason."""

@@ -94,7 +94,7 @@ class RunState:
         match entry["event"]:
             case "frame_saved":
                 files = tuple(FrameFile(**f) for f in entry["files"])
-                record = FrameRecord(entry["index"], entry["position_mm"], files)
+                record = FrameRecord(entry["index"], entry.get("position_mm"), files)
                 earlier = {k: v for k, v in self.saved.items() if k != record.index}
                 return replace(self, saved={**earlier, record.index: record})
             case "frame_rejected":

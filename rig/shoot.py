@@ -11,6 +11,8 @@ from rig.config import LoadedConfig, RigConfig, config_from_table
 from rig.errors import DataError, UserError
 from rig.events import Subscriber
 from rig.journal import Entry
+from rig.lens_plan import LensPlan
+from rig.lens_run import LensRun
 from rig.plan import StackPlan
 from rig.run import Operator, Outcome, SessionRun, ShootOptions
 from rig.session import Session
@@ -22,7 +24,7 @@ __all__ = ["Operator", "Outcome", "ShootOptions", "Stopper", "last_counted_mm", 
 
 def shoot(
     loaded: LoadedConfig,
-    plan: StackPlan,
+    plan: StackPlan | LensPlan,
     options: ShootOptions,
     operator: Operator,
     stopper: Stopper,
@@ -46,7 +48,9 @@ def shoot(
         When something is wrong; the message says what and, once frames exist, how to go on.
     """
     config = loaded.config
-    config.check_real_hardware()
+    by_lens = isinstance(plan, LensPlan)
+    if not by_lens:
+        config.check_real_hardware()
     session = Session.create(
         folder or config.session.folder,
         name or config.session.name,
@@ -69,7 +73,8 @@ def shoot(
         here_is_mm = 0.0 if options.here_is_mm is None else options.here_is_mm
         if options.here_is_last:
             here_is_mm = last_counted_mm(config)
-        return SessionRun(session, config, plan, options, operator, stopper, subscribers).go(here_is_mm)
+        run = LensRun if by_lens else SessionRun
+        return run(session, config, plan, options, operator, stopper, subscribers).go(here_is_mm)
 
 
 def resume(
@@ -101,9 +106,10 @@ def resume(
         here_is_mm = options.here_is_mm
         if options.here_is_last:
             here_is_mm = last_counted_mm(config)
-        if here_is_mm is None and config.rail.by_hand and not config.simulated:
+        by_lens = isinstance(plan, LensPlan)  # that run asks live view whether the count holds
+        if here_is_mm is None and not by_lens and config.rail.by_hand and not config.simulated:
             here_is_mm = _still_there_mm(config, operator)
-        elif here_is_mm is None:
+        elif here_is_mm is None and not by_lens:
             last = _last_position(session.journal.entries)
             if config.simulated:
                 here_is_mm = 0.0 if last is None else last  # the bench is set up again just so
@@ -114,9 +120,8 @@ def resume(
                     "Where does it stand, counted as in the first run?"
                 )
         session.journal.append("resumed", software=f"focusrig {__version__}", here_is_mm=here_is_mm)
-        return SessionRun(session, config, plan, options, operator, stopper, subscribers).go(
-            here_is_mm or 0.0
-        )
+        run = LensRun if by_lens else SessionRun
+        return run(session, config, plan, options, operator, stopper, subscribers).go(here_is_mm or 0.0)
 
 
 def last_counted_mm(config: RigConfig) -> float:
@@ -154,7 +159,7 @@ def _still_there_mm(config: RigConfig, operator: Operator) -> float:
     return counted.position_mm
 
 
-def _planned(first: Entry, folder: Path) -> tuple[RigConfig, StackPlan]:
+def _planned(first: Entry, folder: Path) -> tuple[RigConfig, StackPlan | LensPlan]:
     """Configuration and plan of a session, from its first journal line."""
     if first.get("collected"):
         raise UserError(
@@ -162,9 +167,10 @@ def _planned(first: Entry, folder: Path) -> tuple[RigConfig, StackPlan]:
             f"stacker fuse {folder}"
         )
     try:
-        return config_from_table(first["config"], f"{folder}: journal"), StackPlan.model_validate(
-            first["plan"]
-        )
+        config = config_from_table(first["config"], f"{folder}: journal")
+        if first["plan"].get("axis") == "lens":
+            return config, LensPlan.model_validate(first["plan"])
+        return config, StackPlan.model_validate(first["plan"])
     except (KeyError, ValueError) as err:
         raise DataError(f"the journal of {folder} does not hold the plan of the run any more: {err}") from err
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from rig.config import RigConfig
 from rig.errors import HardwareError, UserError
+from rig.lens_plan import LensPlan
 from rig.plan import StackPlan
 
 __all__ = ["Bench", "bench_order"]
@@ -129,22 +130,25 @@ class Bench:
         self.close()
 
 
-def bench_order(config: RigConfig, plan: StackPlan, start_mm: float) -> dict[str, Any]:
+def bench_order(config: RigConfig, plan: StackPlan | LensPlan, start_mm: float) -> dict[str, Any]:
     """What the simulated bench is told to play: the configured rig, lit for the planned exposure.
 
     What the configuration does not know, the bench decides.
     """
-    rail, camera = config.rail, config.camera
+    rail, camera, simulator = config.rail, config.camera, dict(config.simulator or {})
+    if isinstance(plan, LensPlan):
+        simulator.setdefault("focus", {})  # the scene as far as the lens can be focused
+        pupil_mm = config.lens.pupil_distance_mm
+    else:
+        pupil_mm = plan.pupil_distance_mm
     lens = {
         "magnification": plan.magnification,
         "f_number": plan.f_number,
         "effective_f_number": plan.effective_f_number,
-        "pupil_distance_mm": None
-        if plan.pupil_distance_mm is None
-        else min(plan.pupil_distance_mm, _TELECENTRIC_MM),
+        "pupil_distance_mm": None if pupil_mm is None else min(pupil_mm, _TELECENTRIC_MM),
     }
     order: dict[str, dict[str, Any]] = {
-        "simulator": dict(config.simulator or {}),
+        "simulator": simulator,
         "rail": {
             "driver": rail.driver,
             "steps_per_mm": rail.steps_per_mm,

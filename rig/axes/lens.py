@@ -149,8 +149,8 @@ class LensAxis:
             )
         raise MotionError(
             f"{self.name} had no effect: the picture is the same after {abs(done)} units towards {end} "
-            f"(from {began}). The lens may be at its {end} end, its switch on MF, or the steps too small "
-            "to see"
+            f"(from {began}). The lens may be at its {end} end, its switch on MF, the steps too small to "
+            "see, or, after a reversal, the play larger than the run-up (focus_run_up)"
         )
 
     def _give_commands(self, units: int) -> tuple[int, bool]:

@@ -406,7 +406,7 @@ def session_frames(folder: Path) -> list[TakenFrame]:
             known = {"n", "event", "at", "index", "position_mm", "reported_mm", "files", "settings"}
             tags = {k: v for k, v in entry.items() if k not in known}
             path = folder / _readable(entry["files"])
-            frames[entry["index"]] = TakenFrame(path, entry["position_mm"], entry.get("delay_s"), tags)
+            frames[entry["index"]] = TakenFrame(path, entry.get("position_mm"), entry.get("delay_s"), tags)
         elif entry["event"] == "frame_rejected":
             frames.pop(entry["index"], None)
     if not frames:

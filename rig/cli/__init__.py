@@ -34,7 +34,7 @@ def _program(
 
 def build_app() -> typer.Typer:
     """Assemble the program from its commands."""
-    from rig.cli import calibrate, camera, collect, dof, plan, shoot
+    from rig.cli import calibrate, camera, collect, dof, mark, plan, shoot
 
     app = typer.Typer(
         no_args_is_help=True,
@@ -44,6 +44,7 @@ def build_app() -> typer.Typer:
     app.callback()(_program)
     dof.register(app)
     plan.register(app)
+    mark.register(app)
     shoot.register(app)
     collect.register(app)
     calibrate.register(app)

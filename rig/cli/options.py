@@ -46,7 +46,7 @@ AxisOption: TypeAlias = Annotated[
     ),
 ]
 StartOption: TypeAlias = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--start",
         metavar="LENGTH",
@@ -55,7 +55,7 @@ StartOption: TypeAlias = Annotated[
     ),
 ]
 EndOption: TypeAlias = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--end",
         metavar="LENGTH|ask",

@@ -37,6 +37,16 @@ def show_plan(plan: StackPlan, loaded: LoadedConfig, *, as_json: bool) -> None:
     _show(plan, plan_rows(plan, loaded), as_json=as_json)
 
 
+def show_any_plan(plan: StackPlan | LensPlan, loaded: LoadedConfig, *, as_json: bool) -> None:
+    """Print a plan, whatever moves."""
+    from rig.lens_plan import LensPlan
+
+    if isinstance(plan, LensPlan):
+        show_lens_plan(plan, loaded, as_json=as_json)
+    else:
+        show_plan(plan, loaded, as_json=as_json)
+
+
 def show_lens_plan(plan: LensPlan, loaded: LoadedConfig, *, as_json: bool) -> None:
     """Print a plan of a stack by lens focus on standard output; parameters as of `show_plan`."""
     _show(plan, lens_plan_rows(plan, loaded), as_json=as_json)

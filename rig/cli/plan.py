@@ -101,6 +101,9 @@ def plan(
         "max_duration": max_duration,
         "card_space": card_space,
     }
+    for option in ("start", "end"):
+        if options[option] is None:
+            raise UserError(f"Missing option '--{option}': where the stack {option}s")
     show = _lens_plan if axis == "lens" else _rail_plan
     show(loaded, options, disk, plot, calibrated=calibrated, as_json=as_json)
     if plot is not None and not as_json:

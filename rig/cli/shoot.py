@@ -13,6 +13,7 @@ import typer
 
 from rig.cli.options import (
     ApertureOption,
+    AxisOption,
     CalibratedOption,
     CardSpaceOption,
     CocOption,
@@ -71,6 +72,13 @@ HereOption = Annotated[
         help="Position at which the carriage stands now; last: where the count of a crank was left.",
     ),
 ]
+FromHereOption = Annotated[
+    bool,
+    typer.Option(
+        "--from-here",
+        help="With --axis lens: from where the focus stands, which is unit 0, --frames N by --step UNITS.",
+    ),
+]
 ClippingOption = Annotated[
     bool, typer.Option("--accept-clipping", help="Shoot although over 0.5 % of the test frame is clipped.")
 ]
@@ -90,8 +98,10 @@ def register(app: typer.Typer) -> None:
 
 
 def shoot(
-    start: StartOption,
-    end: EndOption,
+    start: StartOption = None,
+    end: EndOption = None,
+    axis: AxisOption = "rail",
+    from_here: FromHereOption = False,
     step: StepOption = "auto",
     frames: FramesOption = None,
     margin: MarginOption = 0,
@@ -125,8 +135,8 @@ def shoot(
     Positions grow towards the subject. Stopped with Ctrl-C, or by a fault, it says how to go on.
     """
     from rig.config import load_config, rehearse
-    from rig.planning import PlanRequest, plan_for
     from rig.preflight import free_room
+    from rig.requests import plan_asked_for
 
     loaded = load_config(config)
     if simulate:
@@ -135,32 +145,32 @@ def shoot(
         if not loaded.config.simulated:
             raise UserError("--time-scale: real hardware takes its time; add --simulate for a rehearsal")
         loaded = rehearse(loaded, time_scale=time_scale)
-    request = PlanRequest.from_text(
-        start=start,
-        end=end,
-        step=step,
-        frames=frames,
-        overlap=overlap,
-        coc=coc,
-        deliver=deliver,
-        magnification=magnification,
-        frame_width=frame_width,
-        aperture=aperture,
-        effective_aperture=effective_aperture,
-        shutter=shutter,
-        iso=iso,
-        margin=margin,
-        max_frames=max_frames,
-        max_duration=max_duration,
-        card_space=card_space,
-    )
+    asked = {
+        "start": start,
+        "end": end,
+        "step": step,
+        "frames": frames,
+        "overlap": overlap,
+        "coc": coc,
+        "deliver": deliver,
+        "magnification": magnification,
+        "frame_width": frame_width,
+        "aperture": aperture,
+        "effective_aperture": effective_aperture,
+        "shutter": shutter,
+        "iso": iso,
+        "margin": margin,
+        "max_frames": max_frames,
+        "max_duration": max_duration,
+        "card_space": card_space,
+    }
     # A rehearsal's frames are smaller than the camera's; the room for them is checked with the test frame.
     disk = None if loaded.config.simulated else free_room(folder or loaded.config.session.folder)
-    plan = plan_for(loaded, request, calibrated=calibrated, disk=disk)
+    plan = plan_asked_for(loaded, axis, asked, from_here=from_here, calibrated=calibrated, disk=disk)
     if dry_run:
-        from rig.cli.output import show_plan
+        from rig.cli.output import show_any_plan
 
-        show_plan(plan, loaded, as_json=as_json)
+        show_any_plan(plan, loaded, as_json=as_json)
         return
     from rig import shoot as runs
     from rig.cli.output import note_simulated
@@ -169,7 +179,7 @@ def shoot(
 
     note_simulated(loaded)
     options = runs.ShootOptions(
-        here_is_mm=_position_mm(here_is),
+        here_is_mm=0.0 if from_here else _position_mm(here_is),
         here_is_last=here_is == "last",
         accept_clipping=accept_clipping or loaded.config.capture.accept_clipping,
         stack=stack,

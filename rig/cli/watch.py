@@ -143,7 +143,12 @@ class RunDisplay:
             case RunStarted():
                 self._started(event)
             case Moved():
-                self._progress.update(self._task, position=f"{event.position_mm:.3f} mm")
+                where = (
+                    f"unit {event.position_units}"
+                    if event.position_mm is None
+                    else f"{event.position_mm:.3f} mm"
+                )
+                self._progress.update(self._task, position=where)
             case FrameSaved():
                 self._saved.add(event.index)
                 left = f"{format_duration(event.eta_s)} left"

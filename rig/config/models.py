@@ -139,7 +139,9 @@ class LensConfig(Table):
     ``unit_focus`` says that the lens focuses by moving as a whole (bellows, extension, enlarging lens).
     ``pupil_distance`` is v, from the entrance pupil to the plane of focus. ``calibration`` names the file of
     what was measured (``rig calibrate``), in the folder of this configuration unless its path says otherwise.
-    ``focus_calibration`` says what a unit of the lens's focus drive does.
+    ``focus_calibration`` says what a unit of the lens's focus drive does; ``focus_step`` which of the body's
+    step sizes is a unit (1 to 3 on Canon, 1 to 7 on Sony), ``focus_run_up`` how many units the drive backs
+    off before it goes one way: more than its play.
     """
 
     name: str | None = None
@@ -159,6 +161,8 @@ class LensConfig(Table):
     reference_tube_length_mm: PositiveLength = Field(default=200.0, alias="reference_tube_length")
     working_distance_mm: PositiveLength | None = Field(default=None, alias="working_distance")
     focus_calibration: FocusCalibration | None = None
+    focus_step: Count = 1
+    focus_run_up: Count = 10
 
     @model_validator(mode="after")
     def _consistent(self) -> LensConfig:

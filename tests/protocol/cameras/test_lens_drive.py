@@ -144,7 +144,7 @@ def test_nothing_focuses_when_a_lens_on_af_is_fired(mounted: Any) -> None:
     body.drive()
     before = body.units
     assert body.camera.read("focusmode").value == "One Shot"
-    body.camera._call("firing", "release", body.camera.profile.release, 0.0, deadline_s=10)
+    body.camera.fire()
     assert body.units == before
 
 

@@ -1,0 +1,131 @@
+"""A run in which the lens focuses: the camera's own drive is the axis, and no rail is touched."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from rig.axes.base import AxisPosition, EndOfStack, PositionTrust
+from rig.axes.lens import EndOfTravelError, LensAxis
+from rig.axes.motion import Approach, Approached
+from rig.cameras.lens_drive import open_lens_drive
+from rig.connection import Connection
+from rig.errors import RigError, UserError
+from rig.events import Note
+from rig.focus_watch import LiveWatch
+from rig.lens_plan import LensPlan
+from rig.lens_state import LensState
+from rig.live import LiveGeometry
+from rig.run import Ready, SessionRun
+from rig.runner import RunSettings
+from rig.simulate import bench_order
+
+__all__ = ["LensRun"]
+
+
+class LensRun(SessionRun):
+    """A run by lens focus, for once; parameters as of `rig.run.SessionRun`.
+
+    Positions are units of the drive, counted by us from where the focus stands when the run connects.
+    """
+
+    _axis: LensAxis | None = None
+
+    def _ready(self, connection: Connection, teardown: ExitStack, here: float) -> Ready:
+        """Connect and lock the camera, begin live view, and take its drive as the axis; `here` in units."""
+        config, plan = self._config, self._lens_plan
+        hold = config.camera.port or "camera on USB"
+        _, camera_port = connection.ports(bench_order(config, plan, 0.0), hold)
+        camera = connection.open_camera(camera_port, drives_lens=True)
+        locked = connection.lock(camera, self._lock_request())
+        self._stopper.check()
+        drive = open_lens_drive(camera, config.lens.focus_step)
+        teardown.callback(drive.close)
+        drive.begin()
+        watch = LiveWatch(drive.live_frame)
+        state = None if config.simulated else LensState(camera.describe(), config.lens.focus_step)
+        here, far = self._where(state, watch, here)
+        axis = self._axis = LensAxis(drive, watch)
+        teardown.callback(self._note_drive, axis, watch, state, far)
+        teardown.callback(axis.close)
+        teardown.callback(self._stopper.release)
+        self._stopper.guard(axis)
+        run_up = config.lens.focus_run_up
+        if not config.simulated:
+            self._operator.confirm(
+                f"{axis.name}: the focus is taken to stand at unit {here:g}. It goes {run_up} units back "
+                f"beyond the first frame, then from unit {plan.start} to {plan.end}. Keep your hands off the "
+                "focus ring until the run has ended."
+            )
+        self._stopper.check()
+        if state is not None and watch.picture is not None:
+            state.keep(None, far, watch.picture)  # a run that is killed leaves no count behind
+        axis.set_reference(here)
+        self._session.journal.append(
+            "reference_set", by="here", position_units=round(here), trust=axis.position().trust.value
+        )
+        approached = Approached(axis, Approach(plan.direction, float(run_up)))
+
+        def move_to(target: float) -> AxisPosition:
+            try:
+                return approached.move_to(target)
+            except EndOfTravelError as err:
+                if self._runner is None or not self._runner.state.saved:
+                    raise
+                self._bus.publish(Note(f"{err}; the stack ends with the frames that there are", "warning"))
+                raise EndOfStack from err
+
+        return Ready(axis, camera, move_to, locked)
+
+    def _where(self, state: LensState | None, watch: LiveWatch, here: float) -> tuple[float, int | None]:
+        """The unit at which the focus stands: as the operator says, else as counted; and the far mark."""
+        if state is None:
+            return here, None
+        watch.settle()
+        kept, why = state.valid(watch)
+        if self._options.here_is_mm is not None:
+            return here, None
+        if kept is None or kept.units is None:
+            raise UserError(
+                f"where the focus of the lens stands is not known: {why}. Focus on the nearest point and run "
+                "rig mark near, or say --here-is 0; with --from-here the stack begins where the focus stands"
+            )
+        return float(kept.units), kept.far
+
+    @property
+    def _lens_plan(self) -> LensPlan:
+        assert isinstance(self._plan, LensPlan)
+        return self._plan
+
+    def _run_settings(self) -> RunSettings:
+        timing = self._plan.timing
+        return RunSettings(
+            settle_s=timing.settle_s,
+            flash_interval_s=timing.flash_interval_s,
+            # The body is asked for live view and drives while the lens moves: the frame is here before.
+            overlap_download=False,
+            # Going back would be a reversal, and what is counted does not hold over one.
+            return_to_start=False,
+            keeps_on_card=self._config.camera.keep_on_card,
+        )
+
+    def _geometry(self) -> LiveGeometry:
+        """Nothing is known of positions in mm: the stacker finds the breathing in the frames."""
+        return LiveGeometry((), None)
+
+    def _note_drive(self, axis: LensAxis, watch: LiveWatch, state: LensState | None, far: int | None) -> None:
+        """Journal what was measured of the drive, and keep the count where it is known."""
+        place = axis.position()
+        try:
+            if axis.is_measured:
+                self._session.journal.append("drive_measured", pause_s=axis.pause_s)
+            if state and place.trust is not PositionTrust.UNKNOWN and watch.picture is not None:
+                watch.settle()
+                state.keep(round(place.value), far, watch.picture)
+        except RigError:
+            return  # the run ends for the reason that it ends for
+
+    def _where_left(self) -> dict[str, float | None]:
+        """A place that nobody knows is not written."""
+        left = self._axis.position() if self._axis else None
+        known = left is not None and left.trust is not PositionTrust.UNKNOWN
+        return {"position_units": left.value if left is not None and known else None}

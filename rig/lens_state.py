@@ -1,0 +1,137 @@
+"""What outlives a session of a lens that is driven: the count of its drive, the far mark, and the picture.
+
+No body tells whether its lens was turned by hand, changed or switched off meanwhile. So the count is kept
+with the body's serial number, the name of the lens, the step that is a unit, and the picture of live view;
+when one of them is another, the count is void.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from rig.atomic import storage_error, write_atomically
+from rig.cameras.base import CameraInfo
+from rig.focus_watch import LiveWatch
+
+__all__ = ["LensCount", "LensState", "encode_picture"]
+
+
+class LensCount(BaseModel):
+    """A count as it is kept.
+
+    Attributes
+    ----------
+    model, serial, lens, focus_step
+        What it holds for.
+    units : int or None
+        Where the focus stands, counted from the near mark; None while a drive is under way.
+    far : int or None
+        The far mark.
+    at : str
+        When it was written.
+    picture : str
+        Live view there: a PNG in grey, base64.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format_version: Literal[1] = 1
+    model: str
+    serial: str
+    lens: str | None
+    focus_step: int
+    units: int | None
+    far: int | None = None
+    at: str
+    picture: str
+
+
+def encode_picture(grey: npt.NDArray[Any]) -> str:
+    """A picture of live view as text."""
+    done, data = cv2.imencode(".png", np.clip(np.round(grey), 0, 255).astype(np.uint8))
+    assert done
+    return base64.b64encode(data.tobytes()).decode()
+
+
+@dataclass(frozen=True)
+class LensState:
+    """Where the count of one body is kept.
+
+    Parameters
+    ----------
+    info : CameraInfo
+        The body, with its lens.
+    focus_step : int
+        The step that is a unit.
+    folder : Path, optional
+        Instead of the user's state folder.
+    """
+
+    info: CameraInfo
+    focus_step: int
+    folder: Path | None = None
+
+    @property
+    def _path(self) -> Path:
+        import platformdirs
+
+        folder = self.folder or platformdirs.user_state_path("focusrig") / "lenses"
+        name = "".join(
+            c if c.isalnum() or c in "-." else "_" for c in f"{self.info.model}-{self.info.serial}"
+        )
+        return folder / f"{name}.json"
+
+    def valid(self, watch: LiveWatch) -> tuple[LensCount | None, str]:
+        """The count that holds for what is seen now, or None and why there is none."""
+        try:
+            kept = LensCount.model_validate_json(self._path.read_bytes())
+        except FileNotFoundError:
+            return None, "nothing has been marked on this body"
+        except (OSError, ValidationError):
+            return None, "the file of the count cannot be read"
+        why = self._void(kept, watch)
+        return (None, why) if why else (kept, "")
+
+    def _void(self, kept: LensCount, watch: LiveWatch) -> str:
+        if kept.lens != self.info.lens:
+            return f"the marks were made with another lens, {kept.lens or 'without a name'}"
+        if kept.focus_step != self.focus_step:
+            return f"the marks count steps of size {kept.focus_step}, and focus_step is {self.focus_step}"
+        if kept.units is None:
+            return f"a drive was broken off after {kept.at}"
+        data = np.frombuffer(base64.b64decode(kept.picture), np.uint8)
+        then = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+        if then is None or not watch.same_as(np.asarray(then, np.float32)):
+            return (
+                f"live view shows another picture than at {kept.at}: the focus was turned, the body switched "
+                "off, or something moved"
+            )
+        return ""
+
+    def keep(self, units: int | None, far: int | None, picture: npt.NDArray[Any]) -> LensCount:
+        """Write where the focus stands, whole or not at all; None while it is driven."""
+        count = LensCount(
+            model=self.info.model,
+            serial=self.info.serial,
+            lens=self.info.lens,
+            focus_step=self.focus_step,
+            units=units,
+            far=far,
+            at=datetime.now().astimezone().isoformat(timespec="seconds"),
+            picture=encode_picture(picture),
+        )
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as err:
+            raise storage_error(err, self._path) from err
+        write_atomically(self._path, count.model_dump_json(indent=1).encode() + b"\n")
+        return count

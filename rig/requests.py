@@ -1,0 +1,65 @@
+"""From what was asked for on a command line to a plan, whatever moves the plane of focus."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rig.config import LoadedConfig
+from rig.errors import UserError
+from rig.lens_plan import LensPlan
+from rig.lens_planning import LensRequest, lens_plan_for
+from rig.limits import Room
+from rig.plan import StackPlan
+from rig.planning import PlanRequest, plan_for
+
+__all__ = ["AXES", "plan_asked_for"]
+
+AXES = ("rail", "lens")
+"""What can move the plane of focus."""
+
+
+def plan_asked_for(
+    loaded: LoadedConfig,
+    axis: str,
+    asked: dict[str, Any],
+    *,
+    from_here: bool = False,
+    calibrated: bool = True,
+    disk: Room | None = None,
+) -> StackPlan | LensPlan:
+    """Plan what was asked for.
+
+    Parameters
+    ----------
+    axis : str
+        One of `AXES`.
+    asked : dict
+        The options of `rig.planning.PlanRequest.from_text`, as typed.
+    from_here : bool
+        From where the focus of the lens stands.
+
+    Raises
+    ------
+    UserError
+        When something asked for cannot be done.
+    DataError
+        When the frames do not fit on the disk.
+    """
+    if axis not in AXES:
+        raise UserError(f'--axis: "{axis}" is not known; write {" or ".join(AXES)}')
+    if from_here:
+        if axis != "lens":
+            raise UserError("--from-here counts from the focus of the lens: add --axis lens")
+        if asked["start"] is not None or asked["end"] is not None:
+            raise UserError(
+                "--from-here says where the stack starts and --frames where it ends: leave out "
+                "--start and --end"
+            )
+        rest = {k: v for k, v in asked.items() if k not in ("start", "end")}
+        return lens_plan_for(loaded, LensRequest.from_here(**rest), calibrated=calibrated, disk=disk)
+    for name in ("start", "end"):
+        if asked[name] is None:
+            raise UserError(f"Missing option '--{name}': where the stack {name}s")
+    if axis == "lens":
+        return lens_plan_for(loaded, LensRequest.from_text(**asked), calibrated=calibrated, disk=disk)
+    return plan_for(loaded, PlanRequest.from_text(**asked), calibrated=calibrated, disk=disk)
