@@ -34,6 +34,9 @@ from hardware_sims.world import World
 
 __all__ = ["Bench", "Order", "OrderError", "personality_of"]
 
+_SONY = ("ilce", "ilca", "ilme", "dsc-", "zv-", "slt-", "alpha", "a1", "a6", "a7", "a9")
+"""What the names of Sony's models begin with."""
+
 _SCENE_WIDTH_MM, _SCENE_DEPTH_MM = 36.0, 32.0
 """The scenes' own proportions: as wide as the frame at 1:1 on a 36 mm sensor, and 32 mm deep."""
 
@@ -384,10 +387,10 @@ def _rail(
 
 
 def personality_of(model: str | None) -> str:
-    """What a model speaks; the one that most readers of this have when it is not known."""
+    """What a model speaks: standard PTP when its make is not known, Sony when there is no model."""
     name = (model or "").lower()
     if "canon" in name or "eos" in name:
         return "canon" if "eos r" in name or "eos" not in name else "canon-dslr"
     if "nikon" in name:
         return "nikon"
-    return "sony"
+    return "sony" if not name or name.startswith(_SONY) or "sony" in name else "generic"

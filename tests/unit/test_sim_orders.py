@@ -68,6 +68,9 @@ def test_no_lens_is_focused_beyond_infinity() -> None:
         ("Canon EOS 80D", "canon-dslr"),
         ("NIKON Z 6", "nikon"),
         ("ILCE-7RM5", "sony"),
+        ("ZV-E10", "sony"),
+        ("A7R V", "sony"),
+        ("X-T5", "generic"),
         (None, "sony"),
     ],
 )

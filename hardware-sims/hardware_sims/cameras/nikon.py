@@ -62,6 +62,11 @@ class NikonBody(GenericBody):
     -----
     The recording media property decides whether `InitiateCapture` writes to the card; Nikon's own releases
     say it themselves. Events are polled for, as over USB.
+
+    libgphoto2 2.5.34 takes a body on PTP/IP for a Nikon by the vendor extension, and asks for all as over
+    USB: vendor properties, release into memory (by 0x9207) or onto the card, live view, lens drive, whose end
+    of travel is −113. It keeps no file information of pictures in memory, and shows what is only on or off
+    when the property has a range.
     """
 
     codes: ClassVar[dict[str, int]] = {"release": 0x9207, "set": 0x1016, "fetch": 0x1009, "drive": 0x9204}

@@ -136,7 +136,9 @@ class SonyAlpha(Body):
             return
         if late_s:
             self._count_memory()
-            threading.Timer(late_s, self._announce, (times * len(files),)).start()
+            timer = threading.Timer(late_s, self._announce, (times * len(files),))
+            timer.daemon = True
+            timer.start()
         else:
             self._announce(times * len(files))
             self._count_memory()
