@@ -185,3 +185,14 @@ def test_whoever_names_no_configuration_means_the_body_that_is_plugged_in(tmp_pa
         Tether.find(None, "usb:001,002", simulate=True)
     with pytest.raises(UserError, match="--time-scale"):
         Tether.find(None, None, time_scale=2)
+
+
+def test_raw_and_jpeg_of_one_release_share_a_number(body: Callable[..., Any], tmp_path: Path) -> None:
+    bench = body("canon", initial={"image_format": "raw+jpeg"})
+    tethered = Tethered(bench.connect(), simulated=True)
+    frames = follow(tethered, tmp_path, stopped=lambda: False, frames=2)
+    for number in (1, 2):
+        press(bench)
+        names = [frame.path.name for frame in (next(frames), next(frames)) if frame.path]
+        assert names == [f"SIMULATED_frame_{number:04d}{ending}" for ending in (".cr3", ".jpg")]
+    assert next(frames, None) is None

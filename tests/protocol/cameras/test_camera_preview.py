@@ -80,6 +80,12 @@ def test_a_body_without_live_view_says_so(
     assert not list(tmp_path.glob("*.jpg"))
 
 
+def test_a_generic_body_has_none(body: Callable[..., Any], tmp_path: Path) -> None:
+    result = preview("--port", body("generic").sim.port_name, "--out", tmp_path)
+    assert isinstance(result.exception, CameraError)
+    assert "Generic PTP/IP body shows no live view" in str(result.exception)
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [("--magnify", "5,5"), ("--address", "0.0.0.0:80"), ("--address", "nowhere")],
