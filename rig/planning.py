@@ -14,7 +14,7 @@ from rig.delivery import circle_of_confusion, picture_of, pixel_mm
 from rig.equipment import check_aperture, equipped, known_aperture, pupil_distance
 from rig.errors import UserError
 from rig.limits import PlanLimits, Room, check_length
-from rig.optics.aperture import ApertureKnowledge
+from rig.optics.aperture import ApertureKnowledge, EffectiveSource
 from rig.optics.magnification import frame_width, magnification_from_frame, objective_magnification
 from rig.optics.setup import OpticalSetup, describe_setup
 from rig.optics.stops import true_stop
@@ -38,6 +38,13 @@ __all__ = [
 
 _SAME_COC = 0.01
 """Relative: circles of confusion that near are one."""
+
+_SURPRISING = 1.5
+"""A measured depth of field that many times the predicted one is told: Ne would be a fifth off at least."""
+
+_SURPRISING_ASSUMED = 2.2
+"""The same for an assumed Ne: a lens of N(1 + 1.29m) has (2.29/1.67)² = 1.9 times the assumed depth at 1:1,
+and the model is up to 14 % off."""
 
 
 def with_request(config: RigConfig, request: PlanRequest) -> RigConfig:
@@ -152,6 +159,7 @@ def build_plan(
     rail, capture = config.rail, config.capture
     dof_known = measured.dof_mm is not None and request.effective_f_number is None
     optics = optical_setup(config, request, needed=False if dof_known else None)
+    measured_mm = _measured_dof(measured, config, request, optics) if dof_known else None
     plan = plan_stack(
         request.start_mm,
         request.end_mm,
@@ -173,12 +181,29 @@ def build_plan(
         view=_view(config, request),
         picture=picture_of(config, request),
         iso=capture.iso,
-        measured_dof_mm=_measured_dof(measured, config, request, optics) if dof_known else None,
+        measured_dof_mm=measured_mm,
         calibration=measured.notes,
         open_end=open_end,
     )
     check_length(plan, plan_limits(config, request, disk))
-    return plan
+    surprise = _surprise(measured_mm, optics)
+    return plan.model_copy(update={"warnings": (*plan.warnings, surprise)}) if surprise else plan
+
+
+def _surprise(measured_mm: float | None, optics: OpticalSetup | None) -> str | None:
+    """What to say of a measured depth of field that the optics do not expect; the step follows it anyway."""
+    if measured_mm is None or optics is None:
+        return None
+    ratio = measured_mm / optics.dof_mm
+    assumed = optics.effective.source is EffectiveSource.ASSUMED
+    most = _SURPRISING_ASSUMED if assumed else _SURPRISING
+    if 1 / most <= ratio <= most:
+        return None
+    return (
+        f"the measured depth of field of {units.format_length(measured_mm)} is {ratio:.2g} times what the "
+        f"optics predict, {units.format_length(optics.dof_mm)}: check magnification and aperture, or measure "
+        "it again on a flat target; the step follows the measured one"
+    )
 
 
 def _end_of(config: RigConfig, request: PlanRequest) -> tuple[PlanRequest, bool]:

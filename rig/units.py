@@ -228,7 +228,7 @@ def parse_f_number(value: object, what: str = "aperture", *, as_marked: bool = F
     5.657
     """
     right = '"f/5.6" or 5.6'
-    text = re.sub(r"^\s*[fF]\s*/?\s*", "", value) if isinstance(value, str) else value
+    text = re.sub(r"^\s*[fFƒ]\s*/?\s*", "", value) if isinstance(value, str) else value
     try:
         number = parse_number(text, what, right)
     except UserError as err:
@@ -295,17 +295,34 @@ class CircleOfConfusion:
         return self.value * pixel_pitch_mm
 
 
+_LARGEST_BARE_COC_MM = 0.3
+"""That of an 8 × 10 inch camera is 0.22 mm; nobody asks for less than a third of a pixel."""
+
+
 def parse_circle_of_confusion(value: object, what: str = "coc") -> CircleOfConfusion:
     """Read a circle of confusion: ``"2px"``, ``"1.5 px"``, ``"30um"``. Always a diameter on the sensor.
+
+    Text without unit is in mm, like other lengths, when it is so small that it cannot count pixels:
+    ``"0.03"``, as published tables have it.
 
     Raises
     ------
     UserError
-        When it has no unit or is not above 0.
+        When it has no unit and could be either, or is not above 0.
+
+    Examples
+    --------
+    >>> parse_circle_of_confusion("0.03")
+    CircleOfConfusion(value=0.03, unit='mm')
     """
     right = '"2px" (pixels) or "30um" (on the sensor)'
-    if not isinstance(value, str) or _NUMBER_ONLY.fullmatch(value.strip()):
+    if not isinstance(value, str):
         raise _refusal(value, what, "has no unit", right)
+    if _NUMBER_ONLY.fullmatch(value.strip()):
+        bare = _number(value.strip(), value, what, right)
+        if not 0 < bare <= _LARGEST_BARE_COC_MM:
+            raise _refusal(value, what, "has no unit", right)
+        return CircleOfConfusion(bare, "mm")
     match = re.fullmatch(rf"\s*({_NUMBER})\s*(?:px|pixels?)\s*", value)
     if match:
         coc = CircleOfConfusion(_number(match[1], value, what, right), "px")

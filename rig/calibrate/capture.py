@@ -136,7 +136,7 @@ class Capture:
             self._connect()
         except BaseException as err:
             self._teardown.close()
-            self._ended("failed", str(err))
+            self._ended("interrupted" if isinstance(err, Interrupted) else "failed", str(err))
             raise
         return self
 
@@ -145,11 +145,22 @@ class Capture:
     ) -> None:
         try:
             if err is None and self._axis is not None:
-                self._axis.move_to(self._back_mm)
+                self._return(self._axis)
+        except BaseException as late:
+            err = late
+            raise
         finally:
             self._teardown.close()
             reason = "interrupted" if isinstance(err, Interrupted) else "failed" if err else "finished"
             self._ended(reason, "" if err is None else str(err))
+
+    def _return(self, axis: FocusAxis) -> None:
+        self._stopper.check()
+        try:
+            axis.move_to(self._back_mm)
+        except MotionError:
+            self._stopper.check()  # a move that we stopped ourselves is no fault
+            raise
 
     @property
     def camera(self) -> Camera:

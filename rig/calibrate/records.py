@@ -58,8 +58,8 @@ class SetUp(_Model):
 
     lens: str | None = None
     body: str | None = None
-    magnification: float | None = None
-    aperture: float | None = None
+    magnification: float | None = Field(default=None, gt=0)
+    aperture: float | None = Field(default=None, gt=0)
 
     def differences(self, other: SetUp, what: Iterable[str]) -> list[str]:
         """In what `other` is another set-up, as pairs of text: ``"f/8 and not f/5.6"``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -205,3 +206,5 @@ def dof(
         show_comparison(comparison, setup, report, as_json=as_json)
     if plot is not None:
         plot_dof(setup, plot)
+        if not as_json:
+            sys.stdout.write(f"{plot}\n")

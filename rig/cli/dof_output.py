@@ -206,9 +206,10 @@ def _diffraction_rows(r: DofReport) -> Iterator[tuple[str, str]]:
     if r.subject_resolution_lp_mm is not None:
         yield "resolution", f"{r.subject_resolution_lp_mm:.3g} line pairs per mm on the subject"
     if r.best_effective_f_number is not None and r.limiting_effective_f_number is not None:
+        stops = [None if n is None else f"f/{n:.2g}" for n in (r.best_f_number, r.limiting_f_number)]
         marked = ""
-        if r.best_f_number is not None and r.limiting_f_number is not None:
-            marked = f" (f/{r.best_f_number:.2g} and f/{r.limiting_f_number:.2g} on this lens)"
+        if any(stops):
+            marked = f" ({' and '.join(stop or 'not reached' for stop in stops)} on this lens)"
         yield (
             "best and limiting",
             f"effective f/{r.best_effective_f_number:.2g} and f/{r.limiting_effective_f_number:.2g}{marked}",

@@ -38,8 +38,7 @@ _OVERLAPS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 
 @dataclass(frozen=True)
 class OverlapRow:
-    """A step of another overlap; ``seam_loss`` is the worst share of contrast lost halfway between two "
-    "frames."""
+    """A step of another overlap; ``seam_loss`` is the worst share of contrast lost between two frames."""
 
     overlap: float
     step_mm: float

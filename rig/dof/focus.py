@@ -33,8 +33,10 @@ _POSSIBLE = (1e-6, 1e4)
 
 @dataclass(frozen=True)
 class Focus:
-    """One focus; None is what is not known. Lengths in mm, the focus distance from the front principal "
-    "plane."""
+    """One focus, lengths in mm; None is what is not known.
+
+    The focus distance counts from the front principal plane.
+    """
 
     magnification: float | None = None
     focal_length_mm: float | None = None

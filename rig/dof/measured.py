@@ -29,6 +29,9 @@ def measured_config(loaded: LoadedConfig, request: DofRequest) -> tuple[RigConfi
         return config, ()
     if request.lens is not None and request.lens != config.lens.name:
         return config, (f"{path}: measured with another lens than {request.lens}, not used",)
+    other = _another_set_up(request)
+    if other is not None:
+        return config, (f"{path}: measured on the set-up as configured; {other} is another one, not used",)
     asked = PlanRequest(
         0.0,
         0.0,
@@ -42,3 +45,15 @@ def measured_config(loaded: LoadedConfig, request: DofRequest) -> tuple[RigConfi
     except UserError as err:
         return config, (f"not used: {str(err).partition('. ')[0]}",)
     return measured.config, measured.notes
+
+
+def _another_set_up(request: DofRequest) -> str | None:
+    """The option that leaves the configured set-up, where it does so in what a `SetUp` does not name."""
+    leaving = {
+        "--objective-magnification": request.objective_magnification,
+        "--tube-lens": request.tube_length_mm,
+        "--na": request.numerical_aperture,
+        "--focus-distance": request.focus_distance_mm,
+        "--sensor": request.sensor,
+    }
+    return next((option for option, value in leaving.items() if value is not None), None)

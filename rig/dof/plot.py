@@ -1,5 +1,4 @@
-"""The set-up as a picture: depth of field and resolution against the f-number, with the chosen point "
-"marked."""
+"""The set-up as a picture: depth of field and resolution against the f-number, the chosen point marked."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict
 
 from rig.dof.resolve import SetUp
+from rig.equipment import lens_row
 from rig.errors import UserError
 from rig.optics import aperture, diffraction, limits
 from rig.optics import depth_of_field as dof
@@ -74,7 +75,7 @@ class DofReport(BaseModel):
     best_effective_f_number, limiting_effective_f_number : float or None
         p/λ, where sharpness and number of frames balance; 2 p/λ, where the finest pixels receive nothing.
     best_f_number, limiting_f_number : float or None
-        The same as true stops of this lens at this focus.
+        The same as true stops of this lens at this focus; None where it is known not to go there.
     calibration : tuple of str
         What was measured on the configured rig: value, uncertainty, when.
     warnings : tuple of str
@@ -264,8 +265,8 @@ def _diffraction(
         fields |= {
             "best_effective_f_number": best,
             "limiting_effective_f_number": limiting,
-            "best_f_number": None if growth is None else best / growth,
-            "limiting_f_number": None if growth is None else limiting / growth,
+            "best_f_number": None if growth is None else _on_lens(setup, best / growth),
+            "limiting_f_number": None if growth is None else _on_lens(setup, limiting / growth),
         }
     if na is not None:
         # 1/(λ Ne) times m is 2 NA/λ: on the subject it takes no magnification.
@@ -278,6 +279,12 @@ def _diffraction(
             "subject_resolution_lp_mm": m * float(diffraction.sensor_resolution(ne, pixel, light)),
         }
     return fields
+
+
+def _on_lens(setup: SetUp, f_number: float) -> float | None:
+    """The true stop, unless the lens is known to be less wide, or not to close so far."""
+    row = lens_row(setup.lens, setup.tables)
+    return f_number if row is None or row.aperture_trouble(f_number) is None else None
 
 
 def _stepping(setup: SetUp, m: float | None, ne: float | None, depth: _Depth) -> dict[str, float | None]:

@@ -1,5 +1,4 @@
-"""From what was asked, the configuration and the tables to one set-up: what is known, and nothing "
-"invented."""
+"""From what was asked, the configuration and the tables to one set-up: what is known, nothing invented."""
 
 from __future__ import annotations
 
@@ -172,6 +171,10 @@ def _lens(request: DofRequest, config: RigConfig | None, tables: Tables) -> Lens
     lens = config.lens if config else LensConfig()
     if request.lens is not None and request.lens != lens.name:
         lens = LensConfig(name=request.lens)
+    elif _is_another_objective(request.objective_magnification, lens, tables):
+        # Name, NA, pupils and what was measured belong to the configured lens; the tube and the medium stay.
+        kept = ("tube_length_mm", "reference_tube_length_mm", "refractive_index")
+        lens = LensConfig().model_copy(update={name: getattr(lens, name) for name in kept})
     said: dict[str, Any] = {
         "numerical_aperture": request.numerical_aperture,
         "refractive_index": request.refractive_index,
@@ -204,6 +207,12 @@ def _lens(request: DofRequest, config: RigConfig | None, tables: Tables) -> Lens
             "--objective-magnification, or an objective of the tables with --lens"
         )
     return lens
+
+
+def _is_another_objective(engraved: float | None, lens: LensConfig, tables: Tables) -> bool:
+    """Whether the objective that was asked for is not the one that is configured or named."""
+    own = equipped_lens(lens, tables).objective_magnification
+    return engraved is not None and engraved != own and lens != LensConfig()
 
 
 def _camera(request: DofRequest, config: RigConfig | None) -> CameraConfig:

@@ -162,6 +162,26 @@ def test_the_depth_of_field_is_carried_to_another_circle_of_confusion(loaded):
     assert carried == pytest.approx(0.5 * model[1] / model[0])
 
 
+def test_a_measured_depth_of_field_far_from_the_optics_is_told(loaded):
+    predicted = plan_for(loaded, REQUEST, calibrated=False).dof_mm
+    store(loaded.calibration_path, dof(loaded, predicted * 1.4))
+    assert not any("optics predict" in w for w in plan_for(loaded, REQUEST).warnings)
+    for times, said in ((2.0, "is 2 times what"), (0.5, "is 0.5 times what")):
+        store(loaded.calibration_path, dof(loaded, predicted * times))
+        plan = plan_for(loaded, REQUEST)
+        assert plan.dof_mm == pytest.approx(predicted * times)
+        assert any(said in w for w in plan.warnings)
+
+
+def test_a_set_up_of_no_magnification_is_a_damaged_file(loaded):
+    store(loaded.calibration_path, dof(loaded))
+    content = json.loads(loaded.calibration_path.read_text())
+    content["records"][0]["setup"]["magnification"] = 0
+    loaded.calibration_path.write_text(json.dumps(content))
+    with pytest.raises(DataError, match="magnification"):
+        plan_for(loaded, REQUEST)
+
+
 def test_a_damaged_file_is_said(loaded):
     loaded.calibration_path.write_text(json.dumps({"format_version": 7}))
     with pytest.raises(DataError, match="format_version"):

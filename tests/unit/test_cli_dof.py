@@ -241,6 +241,30 @@ def test_what_a_configuration_says(dof):
     assert another["pixel_pitch_mm"] == pytest.approx(36 / 8192)
 
 
+def test_another_objective_brings_nothing_of_the_configured_lens_along(dof):
+    asked = dof("--config=grbl-sony-a7rv-105mm.toml", "--objective-magnification=10x", "--na=0.28")
+    assert (asked["lens"], asked["pupil_distance_mm"]) == (None, None)  # 300 mm is the macro lens's
+    assert asked["dof_wave_mm"] == pytest.approx(0.00687, abs=5e-6)
+    other = dof("--config=microscope-10x.toml", "--objective-magnification=20x")
+    assert (other["magnification"], other["numerical_aperture"], other["dof_mm"]) == (20, None, None)
+    own = dof("--config=microscope-10x.toml", "--objective-magnification=10x")
+    assert own["numerical_aperture"] == 0.28
+
+
+def test_a_stop_that_the_lens_does_not_have_is_not_named(dof, rig):
+    options = ["--lens=Canon MP-E 65", "--magnification=5", "--aperture=5.6", "--sensor=Canon R5"]
+    d = dof(*options)
+    assert (d["best_f_number"], d["limiting_f_number"]) == (None, None)  # f/1.3 and f/2.7 on an f/2.8 lens
+    assert "on this lens" not in rig("dof", *options)[1]
+    at_one = dof(*options, "--magnification=1")
+    assert at_one["best_f_number"] == pytest.approx(3.995, abs=0.01)
+
+
+def test_a_circle_of_confusion_as_tables_print_it(dof):
+    options = ["--focal-length=50", "--aperture=ƒ/16", "--focus-distance=1m"]
+    assert dof(*options, "--coc=0.03")["near_mm"] == pytest.approx(845.7, abs=0.1)
+
+
 def test_what_was_measured_on_the_rig(rig, dof, tmp_path):
     path = tmp_path / "rig.toml"
     text = (config_folder() / "simulated.toml").read_text(encoding="utf-8")
@@ -259,6 +283,10 @@ def test_what_was_measured_on_the_rig(rig, dof, tmp_path):
     measured = dof(f"--config={path}")
     assert measured["effective_f_number"] == pytest.approx(10.9, rel=0.011)
     assert measured["effective_f_number_source"] == "measured light loss"
+    for option in ("--objective-magnification=10x", "--sensor=Canon R5"):
+        left = dof(f"--config={path}", option)
+        assert option.split("=")[0] in left["calibration"][0]
+        assert left["effective_f_number_source"] != "measured light loss"
     assert "f/10.9 at f/5.6" in measured["calibration"][0]
     assert "calibration" in rig("dof", "--config", str(path))[1]
     for options in (["--magnification=2"], ["--lens=Componon", "--magnification=1"]):
@@ -345,9 +373,9 @@ def test_comparisons(rig, dof):
     ],
     ids=["lens", "objective"],
 )
-def test_the_plot(dof, tmp_path, ending, options):
+def test_the_plot(rig, tmp_path, ending, options):
     path = tmp_path / f"dof.{ending}"
-    dof(*options, f"--plot={path}")
+    assert str(path) in rig("dof", *options, f"--plot={path}")[1]
     content = path.read_bytes()
     assert content.startswith(b"\x89PNG" if ending == "png" else b"<?xml")
     assert len(content) > 10_000
