@@ -319,7 +319,7 @@ def test_on_the_bench_the_peaked_share_is_highest_where_the_target_is_in_focus()
         live = LiveRenderer(world.renderer, world.lens, 480, seed=1)
         assert live.frame(Sight(10.0, world.lens, 1.0)) is None  # it is being painted
         live.close()
-        places = np.arange(6.0, 14.1, 1.0)
+        places = np.arange(4.0, 16.1, 1.5)
         frames = [live.frame(Sight(float(x), world.lens.stopped_to(5.6), 1.0)) for x in places]
         looks = Looks("red")
         shown = [looks.show(frame) for frame in frames if frame is not None]
