@@ -150,9 +150,9 @@ class Body:
         self.equipment_changed()
 
     def _change_battery(self, value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 100.0:
+            raise ValueError(f"a battery is charged to 0 to 100 percent, not {value!r}")
         percent = float(value)
-        if not 0.0 <= percent <= 100.0:
-            raise ValueError(f"a battery is charged to 0 to 100 percent, not {percent:g}")
         self.equipment.battery.level()
         self.equipment.battery.percent = percent
         if not percent:
@@ -165,8 +165,10 @@ class Body:
             card.empty()
         elif value == "full":
             card.fill()
+        elif isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            card.capacity_bytes, card.used_bytes = value, 0
         else:
-            card.capacity_bytes, card.used_bytes = int(value), 0
+            raise ValueError(f'a card is "empty", "full" or a number of bytes, not {value!r}')
         self.equipment_changed()
 
     def _press_button(self, value: Any) -> None:

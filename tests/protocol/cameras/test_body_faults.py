@@ -265,6 +265,8 @@ def test_the_control_socket_turns_faults_and_tells(talk: tuple[Any, Callable[[st
         ('{"do": "turn", "control": "iso", "to": "moon"}', "cannot have iso"),
         ('{"do": "turn", "control": "zoom", "to": 1}', "has no 'zoom'"),
         ('{"do": "turn", "control": "battery", "to": 200}', "0 to 100 percent"),
+        ('{"do": "turn", "control": "battery", "to": "new"}', "0 to 100 percent"),
+        ('{"do": "turn", "control": "card", "to": "big"}', "a number of bytes"),
         ('{"do": "turn", "control": "lens_switch", "to": "XF"}', "AF and MF"),
         ('{"do": "fault", "kind": "flood"}', "kind"),
         ('{"do": "fault", "kind": "busy", "times": 0}', "times"),
