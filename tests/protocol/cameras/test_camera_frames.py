@@ -27,11 +27,11 @@ def locked(bench: Any, **changes: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("control", "value", "said"),
+    ("personality", "control", "value", "said"),
     [
-        ("iso", 800, "ISO 800 and not ISO 100"),
-        ("shutter_s", 1 / 60, "s and not 1/8 s"),
-        ("white_balance", "cloudy", "whitebalance is 'Cloudy' and not 'Daylight'"),
+        ("canon", "iso", 800, "ISO 800 and not ISO 100"),
+        ("sony", "shutter_s", 1 / 60, "s and not 1/8 s"),
+        ("canon", "white_balance", "cloudy", "whitebalance is 'Cloudy' and not 'Daylight'"),
     ],
 )
 def test_a_dial_turned_by_hand_is_found_at_the_next_frame(
@@ -90,18 +90,16 @@ def test_a_truncated_raw_of_a_pair_is_refused_with_its_picture(
     assert len(camera.collect(camera.fire(), tmp_path)) == 2
 
 
-def test_a_file_that_is_announced_twice_is_taken_once(
-    body: Callable[..., Any], personality: str, tmp_path: Path
-) -> None:
-    bench = body(personality)
+def test_a_file_that_is_announced_twice_is_taken_once(body: Callable[..., Any], tmp_path: Path) -> None:
+    bench = body("sony")
     camera = locked(bench)
     bench.sim.faults.duplicates = 1
     shown = [bench.number_shown(camera.collect(camera.fire(), tmp_path)[0].path) for _ in range(3)]
     assert shown == [1, 2, 3]
 
 
-def test_a_full_card_needs_the_operator(body: Callable[..., Any], personality: str, tmp_path: Path) -> None:
-    bench = body(personality)
+def test_a_full_card_needs_the_operator(body: Callable[..., Any], tmp_path: Path) -> None:
+    bench = body("sony")
     camera = locked(bench, keep_on_card=True)
     camera.collect(camera.fire(), tmp_path)
     bench.sim.body.turn("card", "full")

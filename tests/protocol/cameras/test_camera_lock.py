@@ -210,8 +210,8 @@ def test_a_setting_that_is_accepted_and_not_made_is_made_again(
     assert bench.sim.body.exposure_settings().iso == 100
 
 
-def test_a_time_too_short_for_the_flash_is_refused(body: Callable[..., Any], personality: str) -> None:
-    camera = body(personality).connect()
+def test_a_time_too_short_for_the_flash_is_refused(body: Callable[..., Any]) -> None:
+    camera = body("sony").connect()
     (refused,) = camera.lock(LockRequest(shutter_s=1 / 500, flash=True)).refused
     assert refused.name == "flash sync"
     assert "1/160 s or longer" in refused.message
