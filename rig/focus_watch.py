@@ -35,6 +35,11 @@ _REST_S = 10.0
 """Real seconds within which a picture has to come to rest: the slowest motors cross their travel in 3."""
 _LOOKS = 2
 """Frames that are averaged into what is remembered."""
+_LEAST_NOISE = 1 / 12
+"""Grey levels squared: what rounding to whole levels alone makes."""
+_NEW_FRAME_S = 1.0
+"""Real seconds to wait for a frame that is another: the slowest live view has 5 a second."""
+_AGAIN_S = 0.01
 _FAINT = 4.0
 """Grey levels, 8 bits: with less contrast than that there is nothing to see motion by."""
 
@@ -125,6 +130,7 @@ class LiveWatch:
         self._next_frame = next_frame
         self._known: Array | None = None
         self._last: Array | None = None
+        self._data = b""
         self._noise: float | None = None
 
     @property
@@ -170,7 +176,14 @@ class LiveWatch:
         return not self._differ(picture, self._known, _LOOKS, _LOOKS)
 
     def _frame(self) -> Array:
-        self._last = grey_frame(self._next_frame())
+        """The next frame: one that is told twice is no second look, and would make noise seem nothing."""
+        until = time.monotonic() + _NEW_FRAME_S
+        data = self._next_frame()
+        while data == self._data and time.monotonic() < until:
+            time.sleep(_AGAIN_S)
+            data = self._next_frame()
+        self._data = data
+        self._last = grey_frame(data)
         return self._last
 
     def _still(self) -> Array:
@@ -202,5 +215,6 @@ class LiveWatch:
         if self._noise is not None and noise > _OTHER_PICTURE * self._noise:
             return True
         # The quietest pair seen is two still frames.
-        self._noise = noise if self._noise is None else min(self._noise, noise)
+        quiet = noise if self._noise is None else min(self._noise, noise)
+        self._noise = max(quiet, _LEAST_NOISE)
         return False

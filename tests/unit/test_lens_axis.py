@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
@@ -220,6 +221,24 @@ def test_focusing_is_seen_through_noise_and_light_and_shake_are_not_taken_for_it
     feed.how = {"growth": 0.02, "blur": 3.0}
     assert watch.has_moved(), "so is quite another picture"
     assert not watch.has_moved()
+
+
+def test_a_frame_that_comes_twice_is_no_second_look() -> None:
+    feed = Feed()
+    told: dict[str, Any] = {"frame": b"", "times": 0}
+
+    def twice() -> bytes:
+        told["times"] += 1
+        if told["times"] % 2:
+            told["frame"] = feed()
+        return bytes(told["frame"])
+
+    watch = LiveWatch(twice)
+    watch.settle()
+    watch.settle()
+    assert not watch.has_moved()
+    feed.how = {"growth": 5e-4}
+    assert watch.has_moved()
 
 
 def test_growth_is_measured_in_pixels() -> None:
