@@ -104,18 +104,20 @@ def test_values_are_english_whatever_the_users_language(
     assert body("sony").connect().read("whitebalance").value == "Daylight"
 
 
-def test_nothing_is_left_behind(body: Callable[..., Any], personality: str) -> None:
+def test_nothing_is_left_behind(
+    body: Callable[..., Any], personality: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bench = body(personality)
-    before = {path.name for path in Path(tempfile.gettempdir()).glob("focusrig-camera-*")}
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # other tests make cameras at the same time
     descriptors = psutil.Process().num_fds()
     threads = psutil.Process().num_threads()
     camera = bench.connect()
     pid = camera.process_id
+    assert list(tmp_path.glob("focusrig-camera-*"))
     camera.close()
     camera.close()
     assert not psutil.pid_exists(pid)
-    after = {path.name for path in Path(tempfile.gettempdir()).glob("focusrig-camera-*")}
-    assert after <= before
+    assert not list(tmp_path.glob("focusrig-camera-*"))
     deadline = time.monotonic() + 5.0  # the simulated body hangs up in a thread of its own
     while psutil.Process().num_fds() > descriptors or psutil.Process().num_threads() > threads:
         assert time.monotonic() < deadline
