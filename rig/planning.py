@@ -182,12 +182,18 @@ def build_plan(
         picture=picture_of(config, request),
         iso=capture.iso,
         measured_dof_mm=measured_mm,
-        calibration=measured.notes,
+        calibration=_used_notes(measured, request),
         open_end=open_end,
     )
     check_length(plan, plan_limits(config, request, disk))
     surprise = _surprise(measured_mm, optics)
     return plan.model_copy(update={"warnings": (*plan.warnings, surprise)}) if surprise else plan
+
+
+def _used_notes(measured: MeasuredSetUp, request: PlanRequest) -> tuple[str, ...]:
+    """What to say of the calibration, without what a stated effective f-number outranks."""
+    stated = request.effective_f_number is not None
+    return tuple(n for n in measured.notes if not (stated and n in measured.aperture_notes))
 
 
 def _surprise(measured_mm: float | None, optics: OpticalSetup | None) -> str | None:

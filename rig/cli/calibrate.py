@@ -182,7 +182,7 @@ def dof(
     )
     _run(
         lambda t: calibrate_dof(
-            t, start_mm=_mm(start, "--start"), end_mm=_mm(end, "--end"), step_mm=_mm(step, "--step")
+            t, start_mm=_mm(start, "--start"), end_mm=_mm(end, "--end"), step_mm=_positive_mm(step, "--step")
         ),
         task,
         rig=(here_is, folder, yes),
@@ -233,7 +233,7 @@ def pupil(
     )
     _run(
         lambda t: calibrate_pupil(
-            t, start_mm=_mm(start, "--start"), end_mm=_mm(end, "--end"), step_mm=_mm(step, "--step")
+            t, start_mm=_mm(start, "--start"), end_mm=_mm(end, "--end"), step_mm=_positive_mm(step, "--step")
         ),
         task,
         rig=(here_is, folder, yes),
@@ -370,7 +370,7 @@ def backlash(
     )
     _run(
         lambda t: calibrate_backlash(
-            t, start_mm=_mm(start, "--start"), end_mm=_mm(end, "--end"), step_mm=_mm(step, "--step")
+            t, start_mm=_mm(start, "--start"), end_mm=_mm(end, "--end"), step_mm=_positive_mm(step, "--step")
         ),
         task,
         rig=(here_is, folder, yes),
@@ -480,7 +480,7 @@ def _task(
     return Task(
         loaded,
         request,
-        frames_of(images, _mm(step, "--step")) if images else (),
+        frames_of(images, _positive_mm(step, "--step")) if images else (),
         region=Region.from_text(region) if region else Region(),
         linear=linear,
     )

@@ -229,6 +229,11 @@ BAD = {
         UserError,
         "not a part of the frame",
     ),
+    "a step of nothing": (
+        lambda shop: ["dof", "--step", "0", "--images", photo(shop / "a.png", noisy(0.5))],
+        UserError,
+        '--step: "0" is not above 0',
+    ),
     "a pupil from one frame": (
         lambda shop: ["pupil", "--step", "1mm", "--images", photo(shop / "a.png", noisy(0.5))],
         UserError,

@@ -103,6 +103,10 @@ def test_every_measured_value_reaches_the_plan(loaded):
     assert len(plan.calibration) == 6
     assert "2026-11-22 from 1 frame, on the simulated bench" in plan.calibration[0]
     assert plan_for(loaded, REQUEST, calibrated=False).calibration == ()
+    stated = plan_for(loaded, PlanRequest(0.0, 10.0, effective_f_number=8.0))
+    assert (stated.effective_f_number, stated.dof_measured) == (8.0, False)
+    assert not any("depth of field" in n or "aperture" in n for n in stated.calibration)
+    assert len(stated.calibration) == 4
 
 
 def test_a_telecentric_lens_survives_the_file(loaded):
