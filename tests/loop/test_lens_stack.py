@@ -45,7 +45,7 @@ scene = "statue"
 pixels = [240, 160]
 depth = "12 mm"
 time_scale = 20
-live_fps = 60
+live_fps = 25
 focus = {{ near = "2 mm", far = "{far}" }}
 """
 
@@ -78,7 +78,7 @@ def real(workshop: Any) -> Iterator[dict[str, Any]]:
     """A bench that no rig has started: to a rig, its Canon body is real, and stays as it was left."""
     order = {
         "simulator": {
-            "scene": "statue", "pixels": [240, 160], "depth": 12.0, "personality": "canon", "live_fps": 60,
+            "scene": "statue", "pixels": [240, 160], "depth": 12.0, "personality": "canon", "live_fps": 25,
             "time_scale": 5, "focus": {"near": "2 mm", "far": "-6 mm"},
         },
         "exposure": {"shutter_s": 0.125, "iso": 100},

@@ -94,7 +94,7 @@ def mounted() -> Iterator[Any]:
         def make(personality: str, *, near_mm: float = 3.0, far_mm: float = -5.0, **options: Any) -> Mounted:
             clock = SimClock(SCALE)
             motor = FocusDrive(FocusTravel(near_mm=near_mm, far_mm=far_mm), clock)
-            equipment = Equipment(lens=MountedLens(drive=motor), live_fps=60.0)
+            equipment = Equipment(lens=MountedLens(drive=motor), live_fps=25.0)
             world: Any = BreathingWorld(motor)
             sim = make_camera(personality, world, clock, equipment=equipment, **options)
             stack.enter_context(sim)
@@ -171,7 +171,7 @@ def test_sony_tells_of_an_end_and_canon_is_seen_at_it(mounted: Any) -> None:
         body = mounted(personality, near_mm=0.1, far_mm=-0.12)
         body.camera.lock(LOCK)
         axis, drive = body.axis()
-        axis.run_to_end(1, 10, 200)
+        axis.run_to_end(1, 5, 200)
         assert body.units == -24 + 12
         assert drive.at_end(1) is (True if personality == "sony" else None)
 
