@@ -136,8 +136,10 @@ def check_sweep(positions_mm: Array, energy: Array) -> FocusCurve:
     if not curve.peak**2 > max(_TEXTURE * curve.floor, _SMOOTH * _roughness(total)):
         raise DataError(
             "nothing in these frames has texture: from the sharpest to the least sharp the fine detail "
-            f"changes by {curve.peak**2 / max(curve.floor, 1e-12):.0%} only, which is noise. Use a target "
-            "with fine detail all over, such as a banknote or sandpaper, lit from the side, at low ISO"
+            f"changes by {curve.peak**2 / max(curve.floor, 1e-12):.0%} only, which is noise. Either the "
+            "sweep never comes near focus: move the rail until the target is sharp, and begin from there. "
+            "Or use a target with fine detail all over, such as a banknote or sandpaper, lit from the side, "
+            "at low ISO"
         )
     if not np.isfinite(curve.width_mm):
         end = "first" if np.isnan(curve.low_mm) else "last"
