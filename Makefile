@@ -36,16 +36,18 @@ types: $(VENV)/.dev  ## mypy --strict
 imports: $(VENV)/.dev  ## who may import whom
 	$(BIN)/lint-imports
 
-# Two passes: what measures real time has the machine to itself.
+# Two passes: what measures real time has the machine to itself. The others often wait for a simulated device, so
+# there are more of them at a time than cores.
+WORKERS := $(shell echo $$(( ($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 )))
 TESTS := $(BIN)/python -m pytest
 tests: $(VENV)/.dev  ## the test suite
 	$(BIN)/python -m stacker.fusion.warm
-	$(TESTS) tests -m "not alone" -n auto --dist worksteal
+	$(TESTS) tests -m "not alone" -n $(WORKERS) --dist worksteal
 	$(TESTS) tests -m alone
 
 coverage: $(VENV)/.dev  ## which lines the test suite runs; slower, so not part of `make test`
 	@rm -f .coverage .coverage.*
-	$(TESTS) tests -m "not alone" -n auto --dist worksteal --cov --cov-report=
+	$(TESTS) tests -m "not alone" -n $(WORKERS) --dist worksteal --cov --cov-report=
 	$(TESTS) tests -m alone --cov --cov-append --cov-report=term:skip-covered
 
 clean:  ## remove the virtual environment and what tools left behind
