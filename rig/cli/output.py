@@ -17,42 +17,23 @@ from rig.sizes import format_bytes
 from rig.turns import format_turns
 from rig.units import format_duration, format_length, format_shutter
 
-__all__ = ["lens_plan_rows", "note_simulated", "plan_rows", "show_lens_plan", "show_plan"]
+__all__ = ["note_simulated", "show_plan"]
 
 _ORIGINS = {"auto": "auto", "given": "as given", "frames": "from the number of frames"}
 
 
-def show_plan(plan: StackPlan, loaded: LoadedConfig, *, as_json: bool) -> None:
+def show_plan(plan: StackPlan | LensPlan, loaded: LoadedConfig, *, as_json: bool) -> None:
     """Print a plan on standard output.
 
     Parameters
     ----------
-    plan : StackPlan
+    plan : StackPlan or LensPlan
         What to print.
     loaded : LoadedConfig
         The configuration behind it, to be named.
     as_json : bool
         One JSON object instead of the table.
     """
-    _show(plan, plan_rows(plan, loaded), as_json=as_json)
-
-
-def show_any_plan(plan: StackPlan | LensPlan, loaded: LoadedConfig, *, as_json: bool) -> None:
-    """Print a plan, whatever moves."""
-    from rig.lens_plan import LensPlan
-
-    if isinstance(plan, LensPlan):
-        show_lens_plan(plan, loaded, as_json=as_json)
-    else:
-        show_plan(plan, loaded, as_json=as_json)
-
-
-def show_lens_plan(plan: LensPlan, loaded: LoadedConfig, *, as_json: bool) -> None:
-    """Print a plan of a stack by lens focus on standard output; parameters as of `show_plan`."""
-    _show(plan, lens_plan_rows(plan, loaded), as_json=as_json)
-
-
-def _show(plan: StackPlan | LensPlan, rows: Iterator[tuple[str, str]], *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(plan.model_dump_json(indent=2) + "\n")
         return
@@ -60,6 +41,7 @@ def _show(plan: StackPlan | LensPlan, rows: Iterator[tuple[str, str]], *, as_jso
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
+    rows = _lens_plan_rows(plan, loaded) if isinstance(plan, LensPlan) else _plan_rows(plan, loaded)
     for name, value in rows:
         table.add_row(name, Text(value))
     console.print(table)
@@ -74,7 +56,7 @@ def note_simulated(loaded: LoadedConfig) -> None:
         Console(stderr=True, highlight=False).print(f"SIMULATED bench{why}", style="magenta")
 
 
-def plan_rows(plan: StackPlan, loaded: LoadedConfig) -> Iterator[tuple[str, str]]:
+def _plan_rows(plan: StackPlan, loaded: LoadedConfig) -> Iterator[tuple[str, str]]:
     """Yield the lines of a plan as pairs of label and text; what is not known is left out."""
     yield _rig_row(loaded)
     frame = "" if plan.frame_width_mm is None else f", {format_length(plan.frame_width_mm)} fill the frame"
@@ -94,7 +76,7 @@ def plan_rows(plan: StackPlan, loaded: LoadedConfig) -> Iterator[tuple[str, str]
         yield "measured", line
 
 
-def lens_plan_rows(plan: LensPlan, loaded: LoadedConfig) -> Iterator[tuple[str, str]]:
+def _lens_plan_rows(plan: LensPlan, loaded: LoadedConfig) -> Iterator[tuple[str, str]]:
     """Yield the lines of a plan by lens focus as pairs of label and text."""
     yield _rig_row(loaded)
     yield from _optics_rows(plan, "", "")

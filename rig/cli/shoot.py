@@ -134,9 +134,9 @@ def shoot(
 
     Positions grow towards the subject. Stopped with Ctrl-C, or by a fault, it says how to go on.
     """
+    from rig.axis_planning import plan_asked_for
     from rig.config import load_config, rehearse
     from rig.preflight import free_room
-    from rig.requests import plan_asked_for
 
     loaded = load_config(config)
     if simulate:
@@ -168,9 +168,9 @@ def shoot(
     disk = None if loaded.config.simulated else free_room(folder or loaded.config.session.folder)
     plan = plan_asked_for(loaded, axis, asked, from_here=from_here, calibrated=calibrated, disk=disk)
     if dry_run:
-        from rig.cli.output import show_any_plan
+        from rig.cli.output import show_plan
 
-        show_any_plan(plan, loaded, as_json=as_json)
+        show_plan(plan, loaded, as_json=as_json)
         return
     from rig import shoot as runs
     from rig.cli.output import note_simulated

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_lens_plan", "draw_plan", "plot_lens_plan", "plot_plan"]
+__all__ = ["draw_lens_plan", "draw_plan", "plot_plan"]
 
 _WIDTH_IN, _HEIGHT_IN = 10.0, 6.0
 
@@ -27,17 +27,19 @@ _ASPECT = 2 / 3
 """Height over width of a frame when the configuration has no pixels: what most large sensors have."""
 
 
-def plot_plan(plan: StackPlan, path: Path, *, aspect: float | None = None, simulated: bool = False) -> None:
-    """Draw a plan.
+def plot_plan(
+    plan: StackPlan | LensPlan, path: Path, *, aspect: float | None = None, simulated: bool = False
+) -> None:
+    """Draw a plan; one by lens focus in image space, if its drive is calibrated.
 
     Parameters
     ----------
-    plan : StackPlan
+    plan : StackPlan or LensPlan
         What to draw.
     path : Path
         Ends in ``.svg`` or ``.png``.
     aspect : float, optional
-        Height over width of the frame.
+        Height over width of the frame; of no matter for lens focus.
     simulated : bool
         Mark the picture as of the simulated bench.
 
@@ -49,7 +51,10 @@ def plot_plan(plan: StackPlan, path: Path, *, aspect: float | None = None, simul
         When the disk is full.
     """
     with sheet(path, _WIDTH_IN, _HEIGHT_IN, simulated=simulated) as figure:
-        draw_plan(figure, plan, aspect or _ASPECT)
+        if isinstance(plan, LensPlan):
+            draw_lens_plan(figure, plan)
+        else:
+            draw_plan(figure, plan, aspect or _ASPECT)
 
 
 def draw_plan(figure: Figure, plan: StackPlan, aspect: float) -> None:
@@ -123,12 +128,6 @@ def _framing_text(plan: StackPlan) -> str:
     )
     room = f"\nleave {(1 - plan.last_field) / 2:.1%} free on every side" if plan.last_field < 1 else ""
     return f"{first}\nlast frame (orange) sees {plan.last_field:.1%}{seen}{room}"
-
-
-def plot_lens_plan(plan: LensPlan, path: Path, *, simulated: bool = False) -> None:
-    """Draw a plan by lens focus, in image space if its drive is calibrated; parameters as of `plot_plan`."""
-    with sheet(path, _WIDTH_IN, _HEIGHT_IN, simulated=simulated) as figure:
-        draw_lens_plan(figure, plan)
 
 
 def draw_lens_plan(figure: Figure, plan: LensPlan) -> None:

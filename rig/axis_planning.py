@@ -1,4 +1,4 @@
-"""From what was asked for on a command line to a plan, whatever moves the plane of focus."""
+"""From what was asked for on a command line to a plan for the axis that moves the plane of focus."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from rig.lens_plan import LensPlan
 from rig.lens_planning import LensRequest, lens_plan_for
 from rig.limits import Room
 from rig.plan import StackPlan
-from rig.planning import PlanRequest, plan_for
+from rig.planning import plan_for
+from rig.request import PlanRequest
 
 __all__ = ["AXES", "plan_asked_for"]
 
@@ -34,7 +35,7 @@ def plan_asked_for(
     axis : str
         One of `AXES`.
     asked : dict
-        The options of `rig.planning.PlanRequest.from_text`, as typed.
+        The options of `rig.request.PlanRequest.from_text`, as typed.
     from_here : bool
         From where the focus of the lens stands.
 
