@@ -154,18 +154,11 @@ def _report(
 
 def _print(result: Calibrated, path: Path | None, *, no_save: bool) -> None:
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+
+    from rig.cli.table import show_rows
 
     console = Console(highlight=False)
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column()
-    for label, text in result.rows:
-        table.add_row(label, Text(text))
-    console.print(table)
-    for warning in result.warnings:
-        console.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
+    show_rows(result.rows, result.warnings, console)
     if path is not None:
         console.print(f"written to {path}", soft_wrap=True)
     elif not no_save:

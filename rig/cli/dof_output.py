@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
+from rig.cli.table import show_rows, show_warnings
 from rig.dof.compare import Comparison, OverlapRow, apertures, magnifications, overlaps
 from rig.dof.report import DofReport
 from rig.dof.resolve import SetUp
@@ -25,14 +25,7 @@ def show_dof(report: DofReport, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(report.model_dump_json(indent=2) + "\n")
         return
-    console = Console(highlight=False)
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column()
-    for name, value in dof_rows(report):
-        table.add_row(name, Text(value))
-    console.print(table)
-    _warn(console, report.warnings)
+    show_rows(dof_rows(report), report.warnings, Console(highlight=False))
 
 
 def show_comparison(comparison: Comparison, setup: SetUp, own: DofReport, *, as_json: bool) -> None:
@@ -99,12 +92,7 @@ def _table(headings: Sequence[str]) -> Table:
 def _print_table(table: Table, own: DofReport) -> None:
     console = Console(highlight=False)
     console.print(table)
-    _warn(console, own.warnings)
-
-
-def _warn(console: Console, warnings: Sequence[str]) -> None:
-    for warning in warnings:
-        console.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
+    show_warnings(own.warnings, console)
 
 
 def _number(value: float | None) -> str:

@@ -7,9 +7,8 @@ import sys
 from collections.abc import Iterator
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from rig.cli.table import show_rows
 from rig.config import LoadedConfig
 from rig.lens_plan import LensPlan
 from rig.plan import StackPlan
@@ -37,16 +36,8 @@ def show_plan(plan: StackPlan | LensPlan, loaded: LoadedConfig, *, as_json: bool
     if as_json:
         sys.stdout.write(plan.model_dump_json(indent=2) + "\n")
         return
-    console = Console(highlight=False)
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column()
     rows = _lens_plan_rows(plan, loaded) if isinstance(plan, LensPlan) else _plan_rows(plan, loaded)
-    for name, value in rows:
-        table.add_row(name, Text(value))
-    console.print(table)
-    for warning in plan.warnings:
-        console.print(Text(f"warning: {warning}", style="yellow"), soft_wrap=True)
+    show_rows(rows, plan.warnings, Console(highlight=False))
 
 
 def note_simulated(loaded: LoadedConfig) -> None:
