@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from rig import units
@@ -131,16 +132,9 @@ class PlanRequest:
 
 def _step(text: str) -> float:
     try:
-        step = units.parse_length_mm(text, "--step", bare="accept")
+        return _above_0(units.parse_length_mm, text, "--step", "a length such as 0.2mm")
     except UserError as err:
-        raise UserError(f"{err}, or auto") from err
-    if not step > 0:
-        raise UserError(
-            f'--step: "{text}" is not above 0; write a length such as 0.2mm, or auto (the direction follows '
-            "from "
-            "--start and --end)"
-        )
-    return step
+        raise UserError(f"{err}, or auto (the direction follows from --start and --end)") from err
 
 
 def parse_overlap(text: str | None) -> float | None:
@@ -161,18 +155,15 @@ def parse_overlap(text: str | None) -> float | None:
 
 def parse_positive_length(text: str | None, what: str) -> float | None:
     """Read a length above 0, in mm when it has no unit; None stays None."""
-    if text is None:
-        return None
-    length = units.parse_length_mm(text, what, bare="accept")
-    if not length > 0:
-        raise UserError(f'{what}: "{text}" is not above 0; write a length such as 36mm')
-    return length
+    return None if text is None else _above_0(units.parse_length_mm, text, what, "a length such as 36mm")
 
 
 def _positive_time(text: str | None, what: str, example: str) -> float | None:
-    if text is None:
-        return None
-    time = units.parse_time_s(text, what, bare="accept")
-    if not time > 0:
-        raise UserError(f'{what}: "{text}" is not above 0; write a time such as {example}')
-    return time
+    return None if text is None else _above_0(units.parse_time_s, text, what, f"a time such as {example}")
+
+
+def _above_0(parse: Callable[..., float], text: str, what: str, right: str) -> float:
+    value = parse(text, what, bare="accept")
+    if not value > 0:
+        raise UserError(f'{what}: "{text}" is not above 0; write {right}')
+    return value

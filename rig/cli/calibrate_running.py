@@ -31,24 +31,16 @@ def length_mm(text: str | None, what: str) -> float | None:
 
 def positive_mm(text: str | None, what: str) -> float | None:
     """Read a length that must be above 0."""
-    length = length_mm(text, what)
-    if length is not None and not length > 0:
-        raise UserError(f'{what}: "{text}" is not above 0; write a length such as 1mm')
-    return length
+    from rig.request import parse_positive_length
+
+    return parse_positive_length(text, what)
 
 
 def rig_of(config: Path | None, *, simulate: bool, time_scale: float | None) -> LoadedConfig:
     """Load the configuration, rehearsed on the simulated bench when asked for."""
-    from rig.config import load_config, rehearse
+    from rig.config import load_config
 
-    loaded = load_config(config)
-    if simulate:
-        return rehearse(loaded, time_scale=time_scale)
-    if time_scale is not None:
-        if not loaded.config.simulated:
-            raise UserError("--time-scale: real hardware takes its time; add --simulate for a rehearsal")
-        return rehearse(loaded, time_scale=time_scale)
-    return loaded
+    return load_config(config, simulate=simulate, time_scale=time_scale)
 
 
 def task_of(

@@ -34,7 +34,7 @@ from rig.cli.options import (
     StartOption,
     StepOption,
 )
-from rig.errors import DataError, UserError
+from rig.errors import DataError
 
 if TYPE_CHECKING:
     from rig.shoot import Outcome, Stopper
@@ -135,16 +135,10 @@ def shoot(
     Positions grow towards the subject. Stopped with Ctrl-C, or by a fault, it says how to go on.
     """
     from rig.axis_planning import plan_asked_for
-    from rig.config import load_config, rehearse
+    from rig.config import load_config
     from rig.preflight import free_room
 
-    loaded = load_config(config)
-    if simulate:
-        loaded = rehearse(loaded, time_scale=time_scale)
-    elif time_scale is not None:
-        if not loaded.config.simulated:
-            raise UserError("--time-scale: real hardware takes its time; add --simulate for a rehearsal")
-        loaded = rehearse(loaded, time_scale=time_scale)
+    loaded = load_config(config, simulate=simulate, time_scale=time_scale)
     asked = {
         "start": start,
         "end": end,

@@ -66,7 +66,9 @@ def user_config_path() -> Path:
     return platformdirs.user_config_path("focusrig") / "rig.toml"
 
 
-def load_config(path: Path | None = None) -> LoadedConfig:
+def load_config(
+    path: Path | None = None, *, simulate: bool = False, time_scale: float | None = None
+) -> LoadedConfig:
     """Read the named configuration, else ``./rig.toml``, else the user's own, else the simulated bench.
 
     Parameters
@@ -74,11 +76,16 @@ def load_config(path: Path | None = None) -> LoadedConfig:
     path : Path, optional
         What ``--config`` names. A bare name of a configuration that comes with focusrig is found too
         (``canon-r5-mpe65.toml``) when no such file is in the working directory.
+    simulate : bool
+        Overlay it on the simulated bench, if it is not there already.
+    time_scale : float, optional
+        How many times as fast that bench runs.
 
     Raises
     ------
     UserError
-        When the file is missing, no TOML, or has a key or value that cannot be used.
+        When the file is missing, no TOML, or has a key or value that cannot be used; when real hardware is
+        given a time scale.
     """
     named = True
     if path is None:
@@ -92,7 +99,10 @@ def load_config(path: Path | None = None) -> LoadedConfig:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as err:
         raise UserError(f"{path} is not valid TOML: {err}") from err
-    return LoadedConfig(config_from_table(table, str(path), text), path, table, named)
+    loaded = LoadedConfig(config_from_table(table, str(path), text), path, table, named)
+    if time_scale is not None and not simulate and not loaded.config.simulated:
+        raise UserError("--time-scale: real hardware takes its time; add --simulate for a rehearsal")
+    return rehearse(loaded, time_scale=time_scale) if simulate or time_scale is not None else loaded
 
 
 def _read(path: Path) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rig.config import config_folder, config_from_table, load_config, rehearse
+from rig.config import config_folder, config_from_table, load_config
 from rig.errors import UserError
 from rig.units import CircleOfConfusion
 
@@ -231,9 +231,15 @@ def test_real_hardware_needs_port_and_direction(tmp_path):
     assert settings.home_mm is None
 
 
+def test_real_hardware_has_no_time_scale():
+    with pytest.raises(UserError, match="real hardware takes its time"):
+        load_config(Path("canon-r5-mpe65.toml"), time_scale=8)
+    assert load_config(Path("simulated.toml"), time_scale=8).config.time_scale == 8
+
+
 def test_a_rehearsal_gets_the_bench_and_keeps_the_rig():
     loaded = load_config(Path("canon-r5-mpe65.toml"))
-    played = rehearse(loaded, time_scale=8)
+    played = load_config(Path("canon-r5-mpe65.toml"), simulate=True, time_scale=8)
     assert played.config.simulated
     assert played.config.time_scale == 8
     assert played.config.lens == loaded.config.lens
