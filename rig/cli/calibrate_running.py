@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rig.cli.shoot import stopping
-from rig.errors import UserError
 
 if TYPE_CHECKING:
     from rig.calibrate.outcome import Calibrated
