@@ -17,6 +17,10 @@ from rig.units import parse_number
 __all__ = ["LensRequest", "lens_plan_for"]
 
 
+_RAIL_ONLY = frozenset({"pupil", "dof", "backlash"})
+"""Kinds of measurement that a stack by lens focus has no use for: nothing travels in front of the lens."""
+
+
 @dataclass(frozen=True)
 class LensRequest:
     """What the operator asks for.
@@ -97,7 +101,7 @@ def lens_plan_for(
     DataError
         When the frames do not fit on the disk.
     """
-    measured = measured_config(loaded, request.shot, calibrated=calibrated)
+    measured = measured_config(loaded, request.shot, calibrated=calibrated, without=_RAIL_ONLY)
     config = measured.config
     capture, shot = config.capture, request.shot
     needed = request.step_units is None and shot.frames is None

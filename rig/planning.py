@@ -92,21 +92,35 @@ def _calibration_of(loaded: LoadedConfig, *, calibrated: bool) -> tuple[Calibrat
     return read_calibration(path) or Calibration(), str(path)
 
 
-def measured_config(loaded: LoadedConfig, request: PlanRequest, *, calibrated: bool = True) -> MeasuredSetUp:
+def measured_config(
+    loaded: LoadedConfig,
+    request: PlanRequest,
+    *,
+    calibrated: bool = True,
+    without: frozenset[str] = frozenset(),
+) -> MeasuredSetUp:
     """Return the rig with the request's exposure, what names bring along, and what was measured on it.
 
-    Parameters and errors are those of `plan_for`.
+    ``without`` names kinds of record that are of no use here; the other parameters, and the errors, are those
+    of `plan_for`.
     """
-    return _measured(loaded.config, request, *_calibration_of(loaded, calibrated=calibrated))
+    return _measured(loaded.config, request, *_calibration_of(loaded, calibrated=calibrated), without)
 
 
 def _measured(
-    config: RigConfig, request: PlanRequest, calibration: Calibration | None, source: str
+    config: RigConfig,
+    request: PlanRequest,
+    calibration: Calibration | None,
+    source: str,
+    without: frozenset[str] = frozenset(),
 ) -> MeasuredSetUp:
     config = equipped(with_request(config, request))
     if calibration is None:
         return MeasuredSetUp(config)
-    return measured_setup(config, calibration, setup_of(config, request), source)
+    if request.effective_f_number is not None:
+        without |= {"aperture", "dof"}  # the operator's word outranks both
+    useful = tuple(r for r in calibration.records if r.kind not in without)
+    return measured_setup(config, Calibration(records=useful), setup_of(config, request), source)
 
 
 def setup_of(config: RigConfig, request: PlanRequest) -> SetUp:
@@ -157,7 +171,7 @@ def build_plan(
     measured = _measured(config, request, calibration, source)
     config = measured.config
     rail, capture = config.rail, config.capture
-    dof_known = measured.dof_mm is not None and request.effective_f_number is None
+    dof_known = measured.dof_mm is not None
     optics = optical_setup(config, request, needed=False if dof_known else None)
     measured_mm = _measured_dof(measured, config, request, optics) if dof_known else None
     plan = plan_stack(
@@ -182,18 +196,12 @@ def build_plan(
         picture=picture_of(config, request),
         iso=capture.iso,
         measured_dof_mm=measured_mm,
-        calibration=_used_notes(measured, request),
+        calibration=measured.notes,
         open_end=open_end,
     )
     check_length(plan, plan_limits(config, request, disk))
     surprise = _surprise(measured_mm, optics)
     return plan.model_copy(update={"warnings": (*plan.warnings, surprise)}) if surprise else plan
-
-
-def _used_notes(measured: MeasuredSetUp, request: PlanRequest) -> tuple[str, ...]:
-    """What to say of the calibration, without what a stated effective f-number outranks."""
-    stated = request.effective_f_number is not None
-    return tuple(n for n in measured.notes if not (stated and n in measured.aperture_notes))
 
 
 def _surprise(measured_mm: float | None, optics: OpticalSetup | None) -> str | None:

@@ -45,15 +45,12 @@ class MeasuredSetUp:
         Depth of field as measured, and the circle of confusion it was measured for.
     notes : tuple of str
         One line for each measured value: what it is, its uncertainty, and when it was measured.
-    aperture_notes : tuple of str
-        Those of them that an effective f-number stated by the operator outranks.
     """
 
     config: RigConfig
     dof_mm: float | None = None
     dof_coc_mm: float | None = None
     notes: tuple[str, ...] = ()
-    aperture_notes: tuple[str, ...] = ()
 
 
 def run_up_mm(configured_mm: float, backlash_mm: float) -> float:
@@ -91,7 +88,6 @@ def measured_setup(config: RigConfig, calibration: Calibration, setup: SetUp, so
     find = _Finder(calibration.records, setup, source, allow_simulated=config.simulated)
     lens: dict[str, Any] = {}
     notes: list[str] = []
-    aperture_notes: list[str] = []
     if scale := find.one(ScaleRecord):
         lens |= {
             "magnification": scale.magnification,
@@ -106,16 +102,14 @@ def measured_setup(config: RigConfig, calibration: Calibration, setup: SetUp, so
             value=aperture.effective_f_number, at=aperture.marked_f_number, magnification=m
         )
         value = f"f/{aperture.effective_f_number:.3g} at f/{aperture.marked_f_number:g}"
-        aperture_notes.append(_note(f"effective aperture {value}", aperture))
-        notes.append(aperture_notes[-1])
+        notes.append(_note(f"effective aperture {value}", aperture))
     if pupil := find.one(PupilRecord):
         lens["pupil_distance_mm"] = pupil.pupil_distance_mm
         notes.append(_note(f"pupil distance {_pupil_text(pupil)}", pupil))
     dof = find.one(DofRecord)
     if dof:
         value = f"{format_length(dof.dof_mm)} ± {format_length(dof.dof_sigma_mm)}"
-        aperture_notes.append(_note(f"depth of field {value}", dof))
-        notes.append(aperture_notes[-1])
+        notes.append(_note(f"depth of field {value}", dof))
     update: dict[str, Any] = {"lens": config.lens.model_copy(update=lens)}
     if settle := find.one(SettleRecord):
         update["capture"] = config.capture.model_copy(update={"settle_s": settle.settle_s})
@@ -130,7 +124,6 @@ def measured_setup(config: RigConfig, calibration: Calibration, setup: SetUp, so
         dof.dof_mm if dof else None,
         dof.coc_mm if dof else None,
         tuple(notes),
-        tuple(aperture_notes),
     )
 
 

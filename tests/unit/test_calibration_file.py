@@ -22,6 +22,7 @@ from rig.calibrate.records import (
 )
 from rig.config import load_config
 from rig.errors import DataError, UserError
+from rig.lens_planning import LensRequest, lens_plan_for
 from rig.planning import PlanRequest, plan_for, setup_of
 
 CONFIG = """\
@@ -107,6 +108,14 @@ def test_every_measured_value_reaches_the_plan(loaded):
     assert (stated.effective_f_number, stated.dof_measured) == (8.0, False)
     assert not any("depth of field" in n or "aperture" in n for n in stated.calibration)
     assert len(stated.calibration) == 4
+    lens = lens_plan_for(loaded, LensRequest.from_text(start="0", end="30", step="5"))
+    assert [note.split()[0] for note in lens.calibration] == ["magnification", "effective", "settle"]
+
+
+def test_what_a_plan_does_not_use_is_not_refused(loaded):
+    store(loaded.calibration_path, dof(loaded, aperture=8.0))
+    assert plan_for(loaded, PlanRequest(0.0, 10.0, effective_f_number=8.0)).calibration == ()
+    assert lens_plan_for(loaded, LensRequest.from_text(start="0", end="30", step="5")).calibration == ()
 
 
 def test_a_telecentric_lens_survives_the_file(loaded):
