@@ -12,6 +12,7 @@ from rig.config.models import CameraConfig, LensConfig
 from rig.errors import UserError
 from rig.optics.aperture import ApertureKnowledge, MeasuredAperture, TableRow
 from rig.optics.limits import entrance_pupil_distance
+from rig.optics.magnification import magnification_from_frame, objective_magnification
 from rig.optics.stops import true_stop
 from rig.optics.tables import (
     LensRow,
@@ -29,6 +30,7 @@ __all__ = [
     "equipped_camera",
     "equipped_lens",
     "known_aperture",
+    "lens_magnification",
     "lens_row",
     "pupil_distance",
 ]
@@ -71,10 +73,23 @@ def equipped_camera(camera: CameraConfig, lens: LensConfig, tables: Tables) -> C
 
 
 def equipped_lens(lens: LensConfig, tables: Tables) -> LensConfig:
-    """Return the lens with the engravings of the objective of that name, as far as it has none of its own."""
+    """Return the lens with what the row of that name says of it, as far as it says nothing itself.
+
+    Of a lens that is how it focuses, its focal length and its pupil ratio; of an objective its engravings.
+    """
+    named = lens_row(lens, tables)
+    if named is not None:
+        update = {
+            "unit_focus": lens.unit_focus or named.unit_focus,
+            "focal_length_mm": lens.focal_length_mm or named.focal_length_mm,
+            "pupil_ratio": lens.pupil_ratio or named.pupil_ratio,
+        }
+        lens = lens.model_copy(update=update)
     row = _objective_row(lens, tables)
-    if row is None:
-        return lens
+    return lens if row is None else _with_engravings(lens, row)
+
+
+def _with_engravings(lens: LensConfig, row: ObjectiveRow) -> LensConfig:
     update: dict[str, Any] = {}
     if lens.numerical_aperture is None:
         update["numerical_aperture"] = row.numerical_aperture
@@ -90,6 +105,26 @@ def equipped_lens(lens: LensConfig, tables: Tables) -> LensConfig:
     if row.reference_tube_length_mm and "reference_tube_length_mm" not in lens.model_fields_set:
         update["reference_tube_length_mm"] = row.reference_tube_length_mm
     return lens.model_copy(update=update)
+
+
+def lens_magnification(lens: LensConfig, sensor_width_mm: float | None) -> float | None:
+    """Return the magnification of the lens: stated, by what fills the frame, or the objective's on its tube.
+
+    Parameters
+    ----------
+    lens : LensConfig
+        As `equipped_lens` returns it.
+    sensor_width_mm : float or None
+        Without it a frame width tells nothing.
+    """
+    if lens.magnification is not None:
+        return lens.magnification
+    if lens.frame_width_mm is not None and sensor_width_mm is not None:
+        return float(magnification_from_frame(sensor_width_mm, lens.frame_width_mm))
+    if lens.objective_magnification is None:
+        return None
+    tube = lens.tube_length_mm or lens.reference_tube_length_mm
+    return float(objective_magnification(lens.objective_magnification, tube, lens.reference_tube_length_mm))
 
 
 def known_aperture(
@@ -125,7 +160,7 @@ def known_aperture(
         detail = f"{objective.name}: {objective.source}"
     elif own_rows:
         detail = "the configuration's"
-    elif row is not None and not lens.unit_focus and row.source:
+    elif row is not None and row.source and lens.unit_focus == row.unit_focus:
         detail = f"{row.name}: {row.source}"
     return ApertureKnowledge(
         numerical_aperture=None if given is not None else lens.numerical_aperture,
@@ -133,8 +168,8 @@ def known_aperture(
         body_reports_effective=camera.reports_effective_f_number,
         measured=_measured(lens, configured_magnification),
         table=own_rows or (row.aperture_rows if row else ()),
-        unit_focus=lens.unit_focus or bool(row and row.unit_focus),
-        pupil_ratio=lens.pupil_ratio or (row.pupil_ratio if row else None),
+        unit_focus=lens.unit_focus,
+        pupil_ratio=lens.pupil_ratio,
         table_source=detail,
         not_found="" if row or objective or not lens.name else _not_found(lens.name, tables),
     )
@@ -206,9 +241,6 @@ def pupil_distance(lens: LensConfig, tables: Tables, m: float, *, configured_foc
     at = None if row is None else row.pupil_at(m)
     if at is not None:
         return at.pupil_distance_mm
-    moves_whole = lens.unit_focus or bool(row and row.unit_focus)
-    focal_length = lens.focal_length_mm or (row.focal_length_mm if row else None)
-    if not moves_whole or focal_length is None:
+    if not lens.unit_focus or lens.focal_length_mm is None:
         return None
-    ratio = lens.pupil_ratio or (row.pupil_ratio if row else None) or 1.0
-    return float(entrance_pupil_distance(focal_length, m, ratio))
+    return float(entrance_pupil_distance(lens.focal_length_mm, m, lens.pupil_ratio or 1.0))

@@ -11,11 +11,11 @@ from rig.calibrate.measured import MeasuredSetUp, measured_setup
 from rig.calibrate.records import Calibration, SetUp, read_calibration
 from rig.config import LoadedConfig, RigConfig
 from rig.delivery import circle_of_confusion, picture_of, pixel_mm
-from rig.equipment import check_aperture, equipped, known_aperture, pupil_distance
+from rig.equipment import check_aperture, equipped, known_aperture, lens_magnification, pupil_distance
 from rig.errors import UserError
 from rig.limits import PlanLimits, Room, check_length
 from rig.optics.aperture import ApertureKnowledge, EffectiveSource
-from rig.optics.magnification import frame_width, magnification_from_frame, objective_magnification
+from rig.optics.magnification import frame_width
 from rig.optics.setup import OpticalSetup, describe_setup
 from rig.optics.stops import true_stop
 from rig.plan import RailGeometry, Spacing, StackPlan, View, plan_stack
@@ -284,24 +284,18 @@ def stack_timing(config: RigConfig) -> StackTiming:
 
 def _magnification(config: RigConfig, request: PlanRequest) -> float | None:
     """The operator's word, else the configuration's, else the objective's."""
-    lens = config.lens
     if request.magnification is not None:
         return request.magnification
-    width = request.frame_width_mm
-    if width is None and lens.magnification is not None:
-        return lens.magnification
-    width = width or lens.frame_width_mm
-    if width is not None:
-        if config.camera.sensor_width_mm is None:
-            raise UserError(
-                f"a frame width of {units.format_length(width)} gives a magnification only with the "
-                "sensor's width: set sensor_width in [camera], or give --magnification"
-            )
-        return float(magnification_from_frame(config.camera.sensor_width_mm, width))
-    if lens.objective_magnification is None:
-        return None
-    tube = lens.tube_length_mm or lens.reference_tube_length_mm
-    return float(objective_magnification(lens.objective_magnification, tube, lens.reference_tube_length_mm))
+    lens, sensor_width = config.lens, config.camera.sensor_width_mm
+    if request.frame_width_mm is not None:
+        asked = {"magnification": None, "frame_width_mm": request.frame_width_mm}
+        lens = lens.model_copy(update=asked)
+    if lens.magnification is None and lens.frame_width_mm is not None and sensor_width is None:
+        raise UserError(
+            f"a frame width of {units.format_length(lens.frame_width_mm)} gives a magnification only with "
+            "the sensor's width: set sensor_width in [camera], or give --magnification"
+        )
+    return lens_magnification(lens, sensor_width)
 
 
 def aperture_knowledge(config: RigConfig, request: PlanRequest) -> ApertureKnowledge:

@@ -7,14 +7,10 @@ from dataclasses import dataclass
 from rig.config.models import LensConfig
 from rig.dof.request import DofRequest
 from rig.dof.sensors import Sensor
-from rig.equipment import lens_row, pupil_distance
+from rig.equipment import lens_magnification, lens_row, pupil_distance
 from rig.errors import UserError
 from rig.optics.limits import entrance_pupil_distance
-from rig.optics.magnification import (
-    magnification_from_focus,
-    magnification_from_frame,
-    objective_magnification,
-)
+from rig.optics.magnification import magnification_from_focus, magnification_from_frame
 from rig.optics.tables import LensRow, Tables
 from rig.units import format_length
 
@@ -47,11 +43,16 @@ class Focus:
 
 
 def focus_of(
-    request: DofRequest, lens: LensConfig, sensor: Sensor, tables: Tables
+    request: DofRequest,
+    lens: LensConfig,
+    sensor: Sensor,
+    tables: Tables,
+    configured_magnification: float | None,
 ) -> tuple[LensConfig, Focus]:
     """Return the lens, and where it is focused.
 
-    A focal length with a focus distance makes an unknown lens a thin one, which moves as a whole.
+    A focal length with a focus distance makes an unknown lens a thin one, which moves as a whole. At the
+    configured magnification the configured ``pupil_distance`` holds.
 
     Raises
     ------
@@ -69,7 +70,7 @@ def focus_of(
         if internal is None and not lens.effective_f_numbers:
             lens = lens.model_copy(update={"unit_focus": True})
     if m is None:
-        m = _lens_magnification(lens, sensor)
+        m = lens_magnification(lens, sensor.width_mm)
     if m is None:
         return lens, Focus(warnings=tuple(warnings))
     if not _POSSIBLE[0] <= m <= _POSSIBLE[1]:
@@ -88,8 +89,7 @@ def focus_of(
     if request.focal_length_mm is not None and focal_length is not None and placed:
         v: float | None = float(entrance_pupil_distance(focal_length, m, ratio or 1.0))
     else:
-        here = stated is None and request.focus_distance_mm is None
-        v = pupil_distance(lens, tables, m, configured_focus=here)
+        v = pupil_distance(lens, tables, m, configured_focus=m == configured_magnification)
     s = None if focal_length is None else focal_length * (1 + 1 / m)
     return lens, Focus(m, focal_length, s, ratio, v, tuple(warnings))
 
@@ -156,14 +156,3 @@ def _stated_magnification(request: DofRequest, sensor: Sensor) -> float | None:
             "--magnification"
         )
     return float(magnification_from_frame(sensor.width_mm, request.frame_width_mm))
-
-
-def _lens_magnification(lens: LensConfig, sensor: Sensor) -> float | None:
-    if lens.magnification is not None:
-        return lens.magnification
-    if lens.frame_width_mm is not None and sensor.width_mm is not None:
-        return float(magnification_from_frame(sensor.width_mm, lens.frame_width_mm))
-    if lens.objective_magnification is None:
-        return None
-    tube = lens.tube_length_mm or lens.reference_tube_length_mm
-    return float(objective_magnification(lens.objective_magnification, tube, lens.reference_tube_length_mm))

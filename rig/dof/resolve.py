@@ -12,9 +12,11 @@ from rig.dof.request import DofRequest
 from rig.dof.sensors import Sensor, sensor_of
 from rig.equipment import (
     check_aperture,
+    equipped,
     equipped_camera,
     equipped_lens,
     known_aperture,
+    lens_magnification,
     lens_row,
     pupil_distance,
 )
@@ -118,7 +120,8 @@ def resolve(
     lens, camera = _lens(request, config, tables), _camera(request, config)
     camera = equipped_camera(camera, lens, tables)
     sensor = sensor_of(request, camera, tables)
-    lens, focus = focus_of(request, lens, sensor, tables)
+    configured = _configured_magnification(config)
+    lens, focus = focus_of(request, lens, sensor, tables, configured)
     marked = _marked(request, config, lens)
     check_aperture(
         lens, camera, tables, marked, "--aperture" if request.marked_f_number else "capture.aperture"
@@ -128,7 +131,7 @@ def resolve(
         camera,
         tables,
         given=request.effective_f_number,
-        configured_magnification=None if config is None else config.lens.magnification,
+        configured_magnification=configured,
     )
     if request.pupil_ratio is not None:
         known = replace(known, table_source=known.table_source or "P as given")
@@ -213,6 +216,13 @@ def _is_another_objective(engraved: float | None, lens: LensConfig, tables: Tabl
     """Whether the objective that was asked for is not the one that is configured or named."""
     own = equipped_lens(lens, tables).objective_magnification
     return engraved is not None and engraved != own and lens != LensConfig()
+
+
+def _configured_magnification(config: RigConfig | None) -> float | None:
+    if config is None:
+        return None
+    rig = equipped(config)
+    return lens_magnification(rig.lens, rig.camera.sensor_width_mm)
 
 
 def _camera(request: DofRequest, config: RigConfig | None) -> CameraConfig:

@@ -241,6 +241,55 @@ def test_what_a_configuration_says(dof):
     assert another["pixel_pitch_mm"] == pytest.approx(36 / 8192)
 
 
+OWN_LENS = """
+[rail]
+driver = "grbl"
+pitch = "1 mm"
+limits = ["0 mm", "1 mm"]
+[camera]
+model = "ILCE-7RM5"
+[lens]
+name = "Componon 50"
+{lens}
+[capture]
+aperture = "f/5.6"
+[[tables.lens]]
+name = "Componon 50"
+unit_focus = true
+pupil_ratio = 0.8
+focal_length = "50 mm"
+source = "measured"
+"""
+
+
+def test_a_row_of_one_s_own_says_where_it_is_focused(dof, tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text(OWN_LENS.format(lens="magnification = 2"), encoding="utf-8")
+    d = dof(f"--config={path}")
+    assert (d["focal_length_mm"], d["pupil_ratio"], d["focus_distance_mm"]) == (50, 0.8, 75)
+    assert d["near_mm"] < 75 < d["far_mm"]
+    assert d["hyperfocal_mm"] > 50
+    assert d["pupil_distance_mm"] == pytest.approx(50 * (1 / 2 + 1 / 0.8))
+    assert "(Componon 50: measured)" in d["effective_f_number_source"]
+
+
+def test_the_configured_magnification_may_be_a_frame_width_and_may_be_repeated(dof, tmp_path):
+    path = tmp_path / "own.toml"
+    lens = """
+frame_width = "35.7 mm"
+pupil_distance = "321 mm"
+effective_f_number = { value = 11.1, at = "f/5.6" }
+"""
+    path.write_text(OWN_LENS.format(lens=lens), encoding="utf-8")
+    d = dof(f"--config={path}")
+    assert (d["effective_f_number"], d["effective_f_number_source"]) == (
+        pytest.approx(11.1), "measured light loss",
+    )  # fmt: skip
+    assert d["pupil_distance_mm"] == 321
+    assert dof(f"--config={path}", "--magnification=1")["pupil_distance_mm"] == 321
+    assert dof(f"--config={path}", "--magnification=2")["pupil_distance_mm"] == pytest.approx(87.5)
+
+
 def test_another_objective_brings_nothing_of_the_configured_lens_along(dof):
     asked = dof("--config=grbl-sony-a7rv-105mm.toml", "--objective-magnification=10x", "--na=0.28")
     assert (asked["lens"], asked["pupil_distance_mm"]) == (None, None)  # 300 mm is the macro lens's
