@@ -100,13 +100,17 @@ class Tether:
         return ScaledClock(self.config.time_scale if self.simulated else 1.0)
 
     @contextmanager
-    def bench(self) -> Iterator[str | None]:
-        """The port of the body: of a bench that runs meanwhile, or the one meant; None for USB."""
+    def bench(self, *, pictures: bool = True) -> Iterator[str | None]:
+        """The port of the body: of a bench that runs meanwhile, or the one meant; None for USB.
+
+        Without `pictures` the bench does not paint its scene first, which takes it longer than all the rest.
+        """
         if not self.simulated:
             yield self.settings().port
             return
         plan = plan_for(self.loaded, PlanRequest.from_text(start="0", end="0"), calibrated=False)
-        with Bench(bench_order(self.config, plan, self.here_is_mm)) as bench:
+        order = bench_order(self.config, plan, self.here_is_mm)
+        with Bench({**order, "pictures": pictures}) as bench:
             yield bench.camera_port
 
     def settings(self) -> CameraSettings:
@@ -118,8 +122,10 @@ class Tether:
         return replace(settings, port=self.port, model=None) if self.port else settings
 
     @contextmanager
-    def connect(self) -> Iterator[Tethered]:
+    def connect(self, *, pictures: bool = True) -> Iterator[Tethered]:
         """Connect, and let go at the end; nothing is put back that was not locked.
+
+        `pictures` is whether any are to be taken or looked at.
 
         Raises
         ------
@@ -131,7 +137,7 @@ class Tether:
         driver = self.config.camera.driver
         if driver != "gphoto2" and self.capture_known:
             raise UserError(f'the camera driver "{driver}" has no body to talk to; these commands need one')
-        with self.bench() as port:
+        with self.bench(pictures=pictures) as port:
             settings = self.config.camera.settings(port) if self.simulated else self.settings()
             camera = GPhotoCamera(settings, self.clock)
             try:

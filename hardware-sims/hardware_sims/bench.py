@@ -205,13 +205,21 @@ class ExposureOrder(OrderModel):
 
 
 class Order(OrderModel):
-    """All that the bench is told."""
+    """All that the bench is told.
+
+    Attributes
+    ----------
+    pictures : bool
+        Whether pictures are going to be taken: the scene is painted before the ports are told, since drivers
+        do not wait for long. Without, they are told at once, and the first picture, if one is taken, is late.
+    """
 
     simulator: Simulator = Simulator()
     rail: RailOrder = RailOrder()
     camera: CameraOrder = CameraOrder()
     lens: LensOrder = LensOrder()
     exposure: ExposureOrder = ExposureOrder()
+    pictures: bool = True
 
     @classmethod
     def read(cls, data: object) -> Order:
@@ -270,7 +278,10 @@ class Bench:
         )
         self._order = order
         self._open = ExitStack()
+        self._open.callback(self.world.close)
         try:
+            if order.pictures:
+                self.world.renderer.prepare()
             self.untethered = self._untethered(clock, f_number)
             wired = None if self.untethered is None else self.untethered.contact
             self.rail = _rail(order.rail, carriage, clock, wired)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -52,7 +53,8 @@ class Renderer:
 
     Notes
     -----
-    Safe to use from several threads at once. The scene is sampled when made: seconds for megapixels.
+    Safe to use from several threads at once. The scene is sampled by `prepare`, or for the first picture:
+    seconds for megapixels.
     """
 
     def __init__(
@@ -77,9 +79,21 @@ class Renderer:
         spill_mm = float(wide_open.blur_diameter_mm(1.25 * scene.depth_mm, 0.0)) / 2.0 / lens.magnification
         half_w = frame.width_px / 2.0 * pixel_mm
         half_h = frame.height_px / 2.0 * pixel_mm
-        reach = ((half_w + spill_mm) * wider, (half_h + spill_mm) * wider)
-        self._sheets = sample_scene(scene, pixel_mm, reach, self._pool)
-        self._ladder(lens)  # kept, so that the first picture does not wait for it
+        self._pixel_mm = pixel_mm
+        self._reach_mm = ((half_w + spill_mm) * wider, (half_h + spill_mm) * wider)
+        self._sampled: tuple[SampledSheet, ...] | None = None
+        self._sampling = threading.Lock()
+
+    @property
+    def _sheets(self) -> tuple[SampledSheet, ...]:
+        with self._sampling:
+            if self._sampled is None:
+                self._sampled = sample_scene(self.scene, self._pixel_mm, self._reach_mm, self._pool)
+            return self._sampled
+
+    def prepare(self) -> None:
+        """Sample the scene now, so that the first picture takes no longer than the others."""
+        self._ladder(self.lens)
 
     def render(
         self, viewpoint: Viewpoint, f_number: float, fineness: float = 1.0, focused: SimLens | None = None

@@ -88,7 +88,7 @@ def list_cameras(
     from rig.cli import camera_output as output
 
     tether = _tether(config, None, simulate=simulate, time_scale=time_scale)
-    with tether.bench() as port:
+    with tether.bench(pictures=False) as port:
         named = [port] if port and not port.startswith("usb:") else []
         found = listing.list_cameras([*named, *(addresses or ())], tether.clock)
     output.show_list(found, as_json=as_json)
@@ -110,7 +110,8 @@ def info(
     from rig.cameras.inquiry import inquire
     from rig.cli import camera_output as output
 
-    with _tether(config, port, simulate=simulate, time_scale=time_scale).connect() as tethered:
+    tether = _tether(config, port, simulate=simulate, time_scale=time_scale)
+    with tether.connect(pictures=False) as tethered:
         facts = inquire(tethered.camera)
     output.show_info(facts, settings=settings, as_json=as_json)
 
@@ -137,7 +138,7 @@ def check(
 
     tether = _tether(config, port, simulate=simulate, time_scale=time_scale)
     request = lock_request(tether, _request(shutter, aperture, iso, white_balance, image_format))
-    with tether.connect() as tethered:
+    with tether.connect(pictures=False) as tethered:
         report = inquiry.check(tethered.camera, request, fix=fix)
     output.show_check(report, fix=fix, as_json=as_json)
     if report.refused:
@@ -158,7 +159,8 @@ def set_value(
     from rig.cameras import inquiry
     from rig.cli import camera_output as output
 
-    with _tether(config, port, simulate=simulate, time_scale=time_scale).connect() as tethered:
+    tether = _tether(config, port, simulate=simulate, time_scale=time_scale)
+    with tether.connect(pictures=False) as tethered:
         report = inquiry.set_value(tethered.camera, name, value)
     output.show_setting(report, as_json=as_json)
 

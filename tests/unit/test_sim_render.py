@@ -247,3 +247,24 @@ def test_the_result_does_not_depend_on_threads_or_tiles():
     scene = Scene("test", 6.0, 4.0, 32.0, 1, sheets)
     one, three = (Renderer(scene, LENS, FRAME, workers=n).render(Viewpoint(6.0), STOP) for n in (1, 3))
     assert np.array_equal(one, three)
+
+
+def test_the_scene_is_sampled_for_the_first_picture_unless_prepared_and_only_once():
+    painted = []
+
+    def tone(x, y):
+        painted.append(x.shape)
+        return 0.5
+
+    def made():
+        return renderer(sheet("backdrop", tone, everywhere, flat(20.0)), frame=Frame(64, 64, 0.02))
+
+    waiting, ready = made(), made()
+    assert not painted
+    ready.prepare()
+    tiles = len(painted)
+    assert tiles
+    ready.render(Viewpoint(6.0), STOP)
+    assert len(painted) == tiles
+    waiting.render(Viewpoint(6.0), STOP)
+    assert len(painted) == 2 * tiles
