@@ -161,23 +161,24 @@ class CrankAxis:
         target_mm, last_leg_from = legs[-1], [self._at_mm, *legs][-2]
         forward = 1 if target_mm >= last_leg_from else -1
         way = _without_rests(self._at_mm, legs)
-        while way:
-            self._ask(way, target_mm)
-            way = self._way_back(target_mm, forward)
+        while way and not self._ask(way, target_mm):
+            way = self._way_back(target_mm, forward, engaged=len(way) == 1)
         assert self._at_mm is not None
         return AxisPosition(self._at_mm, PositionTrust.HOST_COUNTED)
 
-    def _ask(self, way: Sequence[float], target_mm: float) -> None:
-        """Ask for one way; afterwards the count says where the crank stands, which may be elsewhere."""
+    def _ask(self, way: Sequence[float], target_mm: float) -> bool:
+        """Ask for one way; whether it was done. The count then says where the crank stands instead."""
         here_mm = self._at_mm
         assert here_mm is not None
-        self._tally.turning(here_mm, target_mm)
-        self._at_mm, self._lost = None, f"a turn from {here_mm:g} mm to {target_mm:g} mm was not finished"
+        farthest_mm = max(way, key=lambda leg: abs(leg - here_mm))  # a run-up begins beyond the target
+        self._tally.turning(here_mm, farthest_mm)
+        self._at_mm, self._lost = None, f"a turn from {here_mm:g} mm to {farthest_mm:g} mm was not finished"
         answer = self._hand.turn(self._turning(here_mm, way, target_mm), self._stop.is_set)
         match answer:
             case HandAnswer.DONE:
                 self._follow(here_mm, way)
                 self._stands_at(target_mm)
+                return True
             case HandAnswer.END:
                 self._stands_at(here_mm)
                 raise EndOfStack
@@ -189,6 +190,7 @@ class CrankAxis:
                     raise PositionWasWrong
             case HandAnswer.STOP:
                 raise Interrupted("stopped by the operator")
+        return False
 
     def _where(self, here_mm: float, way: Sequence[float]) -> float:
         """Ask how far the crank really has been turned since the count was last right."""
@@ -214,17 +216,19 @@ class CrankAxis:
                 continue
             return here_mm + (turned_mm if way[0] > here_mm else -turned_mm)
 
-    def _way_back(self, target_mm: float, forward: int) -> tuple[float, ...]:
+    def _way_back(self, target_mm: float, forward: int, *, engaged: bool) -> tuple[float, ...]:
         """From wherever it stands to the target, arriving forward; nothing when it is there.
 
-        What was turned too far is turned back beyond the target by the run-up, and approached again; what
-        was turned back has taken its own play along, and only has to come again.
+        What was turned too far is turned back beyond the target by the run-up, and approached again. What
+        was turned back from where the play was taken up (`engaged`) has taken its own play along, and only
+        has to come again. Where a run-up was asked for nobody knows how much of it was done: it is asked for
+        again, also when the crank is said to stand at the target.
         """
         assert self._at_mm is not None
-        beyond_mm = forward * (self._at_mm - target_mm)
-        if abs(beyond_mm) <= _EPSILON_MM:
+        ahead_mm = forward * (target_mm - self._at_mm)
+        if engaged and abs(ahead_mm) <= _EPSILON_MM:
             return ()
-        if beyond_mm < 0:
+        if ahead_mm > 0 and (engaged or ahead_mm >= self._crank.run_up_mm - _EPSILON_MM):
             return (target_mm,)
         limits = self.limits
         before_mm = min(limits.high, max(limits.low, target_mm - forward * self._crank.run_up_mm))

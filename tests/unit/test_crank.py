@@ -158,6 +158,28 @@ def test_a_wrong_turn_is_led_back_from_one_side(tmp_path: Path, turned: str, the
     assert person.asked[2].startswith(then)
 
 
+@pytest.mark.parametrize(
+    ("turned", "then"),
+    [
+        ("0", "turn 1 turn clockwise (1 mm back), then 1 turn counter-clockwise"),
+        ("1", "turn 1 turn counter-clockwise (1 mm closer)"),
+        ("1/4", "turn three quarters of a turn clockwise (750 µm back), then 1 turn counter-clockwise"),
+    ],
+)
+def test_a_run_up_that_was_not_made_is_asked_for_again(tmp_path: Path, turned: str, then: str) -> None:
+    """The count may say that the crank stands at the target: its play is not taken up yet."""
+    person = Person(MISTAKE, turned, DONE)
+    Approached(_axis(person, tmp_path), Approach(1, 1.0)).move_to(0.0)
+    assert person.asked[2].startswith(then)
+    assert not person.script
+
+
+def test_turned_back_onto_the_target_is_not_there_yet(tmp_path: Path) -> None:
+    person = Person(MISTAKE, "3", MISTAKE, "1", DONE)
+    assert _axis(person, tmp_path).move_to(2.0).value == 2.0
+    assert person.asked[4].startswith("turn 1 turn clockwise (1 mm back), then 1 turn counter-clockwise")
+
+
 @settings(deadline=None, max_examples=40)  # every count goes through to the disk
 @given(st.lists(st.integers(-8, 8), max_size=5), st.integers(-8, 40))
 def test_after_any_mistakes_the_count_is_where_it_was_to_go(wrong: list[int], target: int) -> None:
@@ -205,6 +227,11 @@ def test_the_count_outlives_the_program(tmp_path: Path) -> None:
     kept = PositionCount("crank", tmp_path).read()
     assert kept is not None
     assert "between 2 mm and 5 mm, in a turn not finished" in kept.text
+    with pytest.raises(Interrupted):
+        _axis(Person(STOP), tmp_path, at=2.0).move_along((1.0, 2.0))
+    kept = PositionCount("crank", tmp_path).read()
+    assert kept is not None
+    assert "between 2 mm and 1 mm" in kept.text
     (tmp_path / "crank.json").write_text('{"position_mm": "here"}')
     assert PositionCount("crank", tmp_path).read() is None
 
