@@ -34,7 +34,7 @@ _ARRIVE_S = 1.0
 _SLOW = 1.5
 """A controller's own clock and ramp rounding: moves may take that much longer than computed."""
 _OUTPUTS = {"coolant": ("M8", "M9"), "spindle": ("M3", "M5")}
-"""Lines that switch an output on and off; a reset switches all of them off by itself."""
+"""Lines that switch an output on and off."""
 _HOME_PASSES = 4
 """A homing cycle crosses the travel once at the seek rate; switches are tried twice and slowly."""
 
@@ -364,10 +364,11 @@ class GrblAxis:
             press = f"{press}S{self._controller.get(30, 1000):g}"  # all of it, or the pin would be chopped
         self._clock.sleep(self._may_press_s - self._clock.now())
         try:
-            self._link.command(press)  # carried out when all motion has ended
-            self._clock.sleep(shutter.pulse_s)
-        finally:
-            self._link.command(let_go)
+            with self._link.switched(press, let_go):  # carried out when all motion has ended
+                self._clock.sleep(shutter.pulse_s)
+        except HardwareError:
+            self._modal_sent = False  # it has been reset
+            raise
         self._may_press_s = self._clock.now() + shutter.off_s
 
     # --- the state of the controller ------------------------------------------------------------------

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from rig.axes.grbl_protocol import (
@@ -34,6 +35,7 @@ _DISTURBED = frozenset({"Hold", "Door", "Sleep", "Check"})
 _BANNER_AFTER_RESET_S = 2.5
 _RESET_AGAIN_S = 0.7
 """GRBL is deaf for 0.5 s after an ALARM line, also to a reset."""
+_RESET = b"\x18"
 _OLDEST = 101  # 1.1
 
 
@@ -140,7 +142,7 @@ class GrblLink:
         deadline = time.monotonic() + _BANNER_AFTER_RESET_S
         version = None
         while version is None and time.monotonic() < deadline:
-            self._port.write(b"\x18")
+            self._port.write(_RESET)
             version = self._banner(_RESET_AGAIN_S)
         self._offset = None
         return version
@@ -267,6 +269,24 @@ class GrblLink:
     def _raise_fault(self) -> None:
         if self._fault is not None:
             raise MotionError(f"the {self.name} stopped: {self._fault}")
+
+    @contextlib.contextmanager
+    def switched(self, on: str, off: str) -> Iterator[None]:
+        """An output is on meanwhile: the lines switch it on and off. Only at rest.
+
+        A reset switches every output off and, at rest, loses no step: it is what is left when the controller
+        does not take the line, and what the controller gets when this process dies meanwhile.
+        """
+        with self._port.stopped_by(_RESET):
+            try:
+                self.command(on)
+                yield
+            finally:
+                try:
+                    self.command(off)
+                except HardwareError:
+                    self.reset()
+                    raise
 
     # --- realtime -------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Iterator
 
 from rig.axes import portkeeper as keeper
 from rig.errors import HardwareError
@@ -44,6 +45,7 @@ class Port:
 
     def __init__(self, name: str, baud: int, stop: bytes) -> None:
         self.name = name
+        self._stop = stop
         self._lines: deque[str] = deque()
         self._partial = b""
         self._frames = b""
@@ -81,10 +83,22 @@ class Port:
 
     def write(self, data: bytes) -> None:
         """Send bytes. From any thread, also from a signal handler: it is one write to a pipe."""
+        self._tell(keeper.DATA, data)
+
+    def _tell(self, kind: bytes, payload: bytes) -> None:
         try:
-            os.write(self._down, keeper.frame(keeper.DATA, data))
+            os.write(self._down, keeper.frame(kind, payload))
         except OSError as err:
             raise HardwareError(self._lost or f"the connection to {self.name} was lost") from err
+
+    @contextlib.contextmanager
+    def stopped_by(self, stop: bytes) -> Iterator[None]:
+        """Meanwhile other bytes stop the device when this process dies."""
+        self._tell(keeper.STOP, stop)
+        try:
+            yield
+        finally:
+            self._tell(keeper.STOP, self._stop)
 
     def read_line(self, timeout_s: float) -> str | None:
         """Next non-empty line without its end, None when none came within the real time given.

@@ -4,8 +4,9 @@ It relays bytes between the port and its standard input and output. When its inp
 because the process that started it crashed or was killed, it sends the protocol's stop bytes to the port.
 It runs in a session of its own, so that Ctrl-C does not reach it.
 
-Frames on the pipes: one letter, two bytes of length (big-endian), payload. Towards the port ``D`` data and
-``B`` goodbye (end without stopping); from the port ``R`` ready, ``D`` data and ``E`` an error in words.
+Frames on the pipes: one letter, two bytes of length (big-endian), payload. Towards the port ``D`` data,
+``S`` other stop bytes from now on, and ``B`` goodbye (end without stopping); from the port ``R`` ready, ``D``
+data and ``E`` an error in words.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     import serial
 
-__all__ = ["BYE", "DATA", "ERROR", "HEADER", "READY", "frame", "main"]
+__all__ = ["BYE", "DATA", "ERROR", "HEADER", "READY", "STOP", "frame", "main"]
 
-DATA, BYE, READY, ERROR = b"D", b"B", b"R", b"E"
+DATA, STOP, BYE, READY, ERROR = b"D", b"S", b"B", b"R", b"E"
 HEADER = 3
 _WRITE_S = 2.0
 """A port that takes no bytes for so long is broken; a line of 80 bytes at 9600 baud takes 0.1 s."""
@@ -94,8 +95,8 @@ def _relay_up(device: serial.Serial) -> None:
             _send(DATA, data)
 
 
-def _relay_down(device: serial.Serial) -> bool:
-    """Pipe to port; returns whether a farewell ended it."""
+def _relay_down(device: serial.Serial, stop: bytearray) -> bool:
+    """Pipe to port; returns whether a farewell ended it. Replaces `stop` as it is told."""
     while True:
         header = _read_exactly(HEADER)
         if not header:
@@ -104,11 +105,14 @@ def _relay_down(device: serial.Serial) -> bool:
         payload = _read_exactly(size) if size else b""
         if header[:1] == BYE:
             return True
+        if header[:1] == STOP:
+            stop[:] = payload
+            continue
         device.write(payload)
 
 
-def _stop(device: serial.Serial, stop: bytes) -> None:
-    device.write(stop)
+def _stop(device: serial.Serial, stop: bytearray) -> None:
+    device.write(bytes(stop))
     device.flush()
     time.sleep(_LINGER_S)
 
@@ -119,7 +123,7 @@ def _terminated(_signal: int, _frame: object) -> NoReturn:
 
 def main(argv: list[str]) -> int:
     """Own the port until the input ends."""
-    port, baud, stop = argv[0], int(argv[1]), bytes.fromhex(argv[2])
+    port, baud, stop = argv[0], int(argv[1]), bytearray.fromhex(argv[2])
     for ignored in (signal.SIGINT, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     try:
@@ -132,7 +136,7 @@ def main(argv: list[str]) -> int:
     threading.Thread(target=_relay_up, args=(device,), daemon=True).start()
     farewell = False
     try:
-        farewell = _relay_down(device)
+        farewell = _relay_down(device, stop)
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if not farewell:

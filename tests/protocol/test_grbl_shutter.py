@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -21,12 +24,11 @@ class Contact:
 
     def __init__(self) -> None:
         self.changes: list[tuple[bool, float]] = []
-        self.closed = threading.Event()
+        self.closed, self.opened = threading.Event(), threading.Event()
 
     def __call__(self, closed: bool) -> None:
         self.changes.append((closed, time.monotonic() * SCALE))
-        if closed:
-            self.closed.set()
+        (self.closed if closed else self.opened).set()
 
 
 @pytest.mark.parametrize(("output", "lines"), [("coolant", ["M8", "M9"]), ("spindle", ["M3S1000", "M5"])])
@@ -66,6 +68,41 @@ def test_a_reset_lets_go(grbl: Callable[..., Any]) -> None:
     assert contact.closed.wait(5)
     bench.connect().close()
     assert contact.changes[-1][0] is False
+
+
+DIES = """
+import sys
+from rig.axes.registry import RailSettings, ShutterSettings, open_axis
+from rig.clock import ScaledClock
+shutter = ShutterSettings("coolant", 60.0, 0.0)
+settings = RailSettings("grbl", sys.argv[1], 3200.0, 2.0, 50.0, 0.0, 32.0, "+", shutter=shutter)
+open_axis(settings, ScaledClock()).press_shutter()
+"""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
+def test_a_program_that_dies_while_it_presses_lets_go(grbl: Callable[..., Any], sent: signal.Signals) -> None:
+    contact = Contact()
+    process = subprocess.Popen(
+        [sys.executable, "-c", DIES, grbl(1.0, contact=contact).sim.pty_path], stderr=subprocess.DEVNULL
+    )
+    try:
+        assert contact.closed.wait(20)
+    finally:
+        process.send_signal(sent)
+        process.wait(20)
+    assert contact.opened.wait(5)
+
+
+def test_a_controller_that_does_not_let_go_is_reset(grbl: Callable[..., Any]) -> None:
+    """A line that is not taken: the reset opens the contact, and what is counted stays counted."""
+    contact = Contact()
+    axis = grbl(SCALE, contact=contact).connect()
+    axis.set_reference(3.0)
+    with pytest.raises(HardwareError, match="refused 'M999'"), axis._link.switched("M8", "M999"):
+        assert contact.closed.is_set()
+    assert contact.changes[-1][0] is False
+    assert axis.move_to(4.0).value == pytest.approx(4.0)
 
 
 def test_without_configuration_nothing_is_pressed(grbl: Callable[..., Any]) -> None:
