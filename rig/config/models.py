@@ -89,7 +89,7 @@ class CameraConfig(Table):
 
     @field_validator("driver")
     @classmethod
-    def _driverknown_driver(cls, value: str) -> str:
+    def _driver_known(cls, value: str) -> str:
         return known_driver(value, CAMERA_DRIVERS)
 
     @property

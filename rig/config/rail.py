@@ -79,7 +79,7 @@ class RailConfig(Table):
 
     @field_validator("driver")
     @classmethod
-    def _driverknown_driver(cls, value: str) -> str:
+    def _driver_known(cls, value: str) -> str:
         return known_driver(value, tuple(sorted(drivers())))
 
     @field_validator("limits_mm")

@@ -39,7 +39,7 @@ iso = 100
 """
 
 
-def _refused(done: Any, code: int, *words: str) -> None:
+def _assert_refused(done: Any, code: int, *words: str) -> None:
     assert done.code == code, done
     assert "Traceback" not in done.err, done
     for word in words:
@@ -62,7 +62,7 @@ def _refused(done: Any, code: int, *words: str) -> None:
 def test_what_cannot_be_planned(
     workshop: Any, command: tuple[str, ...], arguments: tuple[str, ...], code: int, words: tuple[str, ...]
 ) -> None:
-    _refused(workshop.run("rig", *command, *arguments, "--config", workshop.config()), code, *words)
+    _assert_refused(workshop.run("rig", *command, *arguments, "--config", workshop.config()), code, *words)
     assert not (workshop.folder / "sessions").exists()
 
 
@@ -78,20 +78,20 @@ def test_a_config_with_a_typo(workshop: Any) -> None:
     config = workshop.config()
     config.write_text(config.read_text().replace("pitch =", "pich ="))
     done = workshop.run("rig", "shoot", "--start", "0", "--end", "1mm", "--config", config)
-    _refused(done, 2, "fast.toml", "rail.pich", "pitch")
+    _assert_refused(done, 2, "fast.toml", "rail.pich", "pitch")
 
 
 def test_a_simulator_table_that_the_bench_refuses(workshop: Any) -> None:
     config = workshop.config(extra='weather = "rain"')
     done = workshop.run("rig", "shoot", "--start", "0", "--end", "1mm", "--config", config)
-    _refused(done, 2, "weather")
+    _assert_refused(done, 2, "weather")
 
 
 def test_no_serial_port_there(workshop: Any) -> None:
     config = workshop.folder / "rig.toml"
     config.write_text(REAL.format(rail="/dev/ttyNOWHERE7"))
     done = workshop.run("rig", "shoot", "--start", "0", "--end", "5mm", "--yes")
-    _refused(done, 3, "/dev/ttyNOWHERE7")
+    _assert_refused(done, 3, "/dev/ttyNOWHERE7")
 
 
 @contextmanager
@@ -119,7 +119,7 @@ def test_a_port_that_answers_garbage(workshop: Any) -> None:
     with _chatter(b"\x80\xfe~k\x02garble\r\n") as port:
         (workshop.folder / "rig.toml").write_text(REAL.format(rail=port))
         done = workshop.run("rig", "shoot", "--start", "0", "--end", "5mm", "--yes")
-    _refused(done, 3, port)
+    _assert_refused(done, 3, port)
     assert "baud" in done.err
 
 
@@ -128,14 +128,14 @@ def test_camera_not_there(workshop: Any) -> None:
     with workshop.bench() as bench:
         (workshop.folder / "rig.toml").write_text(REAL.format(rail=bench["rail_port"]))
         done = workshop.run("rig", "shoot", "--start", "0", "--end", "5mm", "--yes")
-    _refused(done, 3, "ptpip:127.0.0.1:9:9")
+    _assert_refused(done, 3, "ptpip:127.0.0.1:9:9")
 
 
 @pytest.mark.parametrize("model", ["ILCE-7RM5", "Canon EOS R5"])
 def test_camera_not_in_m_and_not_settable(workshop: Any, model: str) -> None:
     config = workshop.config(model=model, extra='physical_dial = true\ninitial = { exposure_mode = "A" }')
     done = workshop.run("rig", "shoot", "--start", "0", "--end", "5mm", "--config", config)
-    _refused(done, 3, "M")
+    _assert_refused(done, 3, "M")
     assert not [e for e in workshop.journal() if e["event"] == "fired"]
 
 
@@ -153,7 +153,7 @@ def test_a_black_test_frame_stops_the_run(workshop: Any) -> None:
         text = REAL.format(rail=bench["rail_port"]).replace("ptpip:127.0.0.1:9:9", bench["camera_port"])
         (workshop.folder / "rig.toml").write_text(text.replace("1/125 s", "1/8000 s"))
         done = workshop.run("rig", "shoot", "--start", "0", "--end", "2mm", "--yes")
-    _refused(done, 3, "black")
+    _assert_refused(done, 3, "black")
     assert not [e for e in workshop.journal() if e["event"] == "frame_saved"]
 
 
@@ -162,7 +162,7 @@ def test_frames_of_other_pixels_than_planned_for_stop_the_run(workshop: Any) -> 
         text = REAL.format(rail=bench["rail_port"]).replace("ptpip:127.0.0.1:9:9", bench["camera_port"])
         (workshop.folder / "rig.toml").write_text(text.replace("[300, 200]", "[450, 300]"))
         done = workshop.run("rig", "shoot", "--start", "0", "--end", "2mm", "--yes")
-    _refused(done, 2, "300 × 200 px", "450 × 300 on 36 mm, 80 µm each", 'sensor_width = "24 mm"')
+    _assert_refused(done, 2, "300 × 200 px", "450 × 300 on 36 mm, 80 µm each", 'sensor_width = "24 mm"')
     assert not [e for e in workshop.journal() if e["event"] == "frame_saved"]
 
 
@@ -172,7 +172,7 @@ def test_real_hardware_is_not_moved_unasked(workshop: Any) -> None:
         text = REAL.format(rail=bench["rail_port"]).replace("ptpip:127.0.0.1:9:9", bench["camera_port"])
         (workshop.folder / "rig.toml").write_text(text)
         done = workshop.run("rig", "shoot", "--start", "0", "--end", "5mm")
-    _refused(done, 2, "--yes", "first move")
+    _assert_refused(done, 2, "--yes", "first move")
 
 
 def test_resuming_real_hardware_asks_where_the_carriage_stands(workshop: Any) -> None:
@@ -184,7 +184,7 @@ def test_resuming_real_hardware_asks_where_the_carriage_stands(workshop: Any) ->
         frames = sorted((workshop.session() / "frames").iterdir())
         frames[1].unlink()
         refused = workshop.run("rig", "resume", workshop.session(), "--yes")
-        _refused(refused, 2, "--here-is")
+        _assert_refused(refused, 2, "--here-is")
         done = workshop.run("rig", "resume", workshop.session(), "--yes", "--here-is", "0mm")
         assert done.code == 0, done
     assert len(list((workshop.session() / "frames").glob("stack_*.jpg"))) == 3
@@ -200,13 +200,15 @@ def _pictures(folder: Path, sizes: list[tuple[int, int]]) -> None:
 
 def test_an_empty_folder_to_fuse(workshop: Any) -> None:
     (workshop.folder / "empty").mkdir()
-    _refused(workshop.run("stacker", "fuse", "empty", "-o", "out.tif"), 2, "empty")
+    _assert_refused(workshop.run("stacker", "fuse", "empty", "-o", "out.tif"), 2, "empty")
     assert not (workshop.folder / "out.tif").exists()
 
 
 def test_two_frames_of_different_size(workshop: Any) -> None:
     _pictures(workshop.folder / "mixed", [(300, 200), (320, 200)])
-    _refused(workshop.run("stacker", "fuse", "mixed", "-o", "out.tif"), 2, "f0.jpg", "f1.jpg", "300", "320")
+    _assert_refused(
+        workshop.run("stacker", "fuse", "mixed", "-o", "out.tif"), 2, "f0.jpg", "f1.jpg", "300", "320"
+    )
     assert not (workshop.folder / "out.tif").exists()
 
 
@@ -214,7 +216,7 @@ def test_a_truncated_jpeg(workshop: Any) -> None:
     _pictures(workshop.folder / "cut", [(300, 200)] * 4)
     frame = workshop.folder / "cut" / "f2.jpg"
     frame.write_bytes(frame.read_bytes()[:-2000])
-    _refused(workshop.run("stacker", "fuse", "cut", "-o", "out.tif"), 4, "f2.jpg")
+    _assert_refused(workshop.run("stacker", "fuse", "cut", "-o", "out.tif"), 4, "f2.jpg")
     assert not (workshop.folder / "out.tif").exists()
     done = workshop.run("stacker", "fuse", "cut", "-o", "out.tif", "--skip-bad")
     assert done.code == 0, done
@@ -225,4 +227,4 @@ def test_an_output_path_that_cannot_be_written(workshop: Any) -> None:
     _pictures(workshop.folder / "fine", [(300, 200)] * 2)
     for path in ("no/such/folder/out.tif", "fine", "out.xyz"):
         done = workshop.run("stacker", "fuse", "fine", "-o", path)
-        _refused(done, 2, path)
+        _assert_refused(done, 2, path)
