@@ -209,7 +209,11 @@ class _Collector:
 
     def look(self) -> None:
         """Take what has come; end a stack after which nothing comes."""
-        for frame in timed(self._watch.look()):
+        try:
+            frames = timed(self._watch.look())
+        except OSError:  # renamed just now, or the network share is away: looked at again
+            return
+        for frame in frames:
             if self.done:
                 return
             self._take(frame)
@@ -225,9 +229,9 @@ class _Collector:
             self.end("finished")
 
     def _take(self, frame: TimedFrame) -> None:
-        now = time.monotonic()
         if self._open is not None and self._ends_before(frame):
             self.end("finished")
+        now = time.monotonic()  # stacking may have taken long: the frames after this one came meanwhile
         if self._open is None:
             self._warn_of_a_torn_stack(frame)
             self._open = _Stack(

@@ -105,6 +105,10 @@ class UncollectedCamera:
         """Nothing is held."""
 
 
+_Read = tuple[ArrivedFrame, FrameExif]
+"""A complete frame, and what its EXIF says."""
+
+
 @dataclass(frozen=True)
 class _Release:
     """A release that a frame is waited for: wall time, s since the epoch."""
@@ -153,7 +157,7 @@ class FolderCamera:
         self._sequence = FileSequence()
         self._shots = 0
         self._release: _Release | None = None
-        self._arrived: ArrivedFrame | None = None
+        self._arrived: _Read | None = None
 
     def describe(self) -> CameraInfo:
         """The body as the frames name it, once there is one."""
@@ -201,9 +205,8 @@ class FolderCamera:
             raise CameraError(
                 f"release {shot.number} was not the last one; its frame cannot be told any more"
             )
-        frame = self._arrived or self._await(self._release)
+        frame, record = self._arrived or self._await(self._release)
         self._arrived = None
-        record = read_frame_exif(frame.files[0])
         try:
             captured = tuple(self._copy(path, directory, record) for path in frame.files)
         except OSError as err:
@@ -240,13 +243,13 @@ class FolderCamera:
             self._sequence.taken(frame.name)
             self._firing.tell(f"{frame.name} came unasked, before the release: it is left alone")
 
-    def _await(self, release: _Release) -> ArrivedFrame:
+    def _await(self, release: _Release) -> _Read:
         """The one frame of a release."""
         deadline = time.monotonic() + self._settings.image_wait_s
         while True:
-            mine = [frame for frame in self._watch.look() if self._belongs(frame, release)]
-            if mine:
-                return self._only(mine, release)
+            frame = self._only(release) if self._mine(release) else None
+            if frame is not None:
+                return frame
             for stray in self._watch.strays():
                 self._firing.tell(
                     f"{stray} belongs to a frame that was taken without it: write files_per_frame = 2 in "
@@ -256,34 +259,46 @@ class FolderCamera:
                 raise CameraError(self._nothing_came())
             self._pause()
 
-    def _only(self, mine: list[ArrivedFrame], release: _Release) -> ArrivedFrame:
-        """Make sure that no second frame belongs to the release, and that the first was exposed as agreed."""
+    def _mine(self, release: _Release) -> list[_Read]:
+        """The complete frames that can be a release's."""
+        try:
+            read = [(frame, read_frame_exif(frame.files[0])) for frame in self._watch.look()]
+        except OSError:  # renamed just now, or the network share is away: looked at again
+            return []
+        return [(frame, record) for frame, record in read if self._belongs(frame, record, release)]
+
+    def _only(self, release: _Release) -> _Read | None:
+        """Make sure that no second frame belongs to the release, and that the first was exposed as agreed.
+
+        None when the first is being written again, as by a program that adds to its EXIF.
+        """
         arrived_s = time.time()
         until = time.monotonic() + _SURPLUS_S
+        mine: list[_Read] = []
         while time.monotonic() < until:
             self._pause()
-            mine = [frame for frame in self._watch.look() if self._belongs(frame, release)]
-        if len(mine) != 1:
-            for frame in mine:
+            mine = self._mine(release)
+        if not mine:
+            return None
+        if len(mine) > 1:
+            for frame, _ in mine:
                 self._watch.take(frame)
             raise CameraError(
-                f"{len(mine)} pictures came for one release ({', '.join(f.name for f in mine)}): none is "
+                f"{len(mine)} pictures came for one release ({', '.join(f.name for f, _ in mine)}): none is "
                 "used. Set the body to single shots without bracketing, and see that no other program writes "
                 "there"
             )
-        frame = mine[0]
-        record = read_frame_exif(frame.files[0])
+        frame, record = mine[0]
         trouble = self._changed(record)
         if trouble:
             self._watch.take(frame)
             raise CameraError(f"{frame.name} is not as agreed: {trouble}. Set it back on the body")
         self._first = self._first or record
         self._body_clock.learn(record, release.fired_s, arrived_s)
-        return frame
+        return frame, record
 
-    def _belongs(self, frame: ArrivedFrame, release: _Release) -> bool:
+    def _belongs(self, frame: ArrivedFrame, record: FrameExif, release: _Release) -> bool:
         """Whether a frame can be this release's; one that cannot is left alone, and said."""
-        record = read_frame_exif(frame.files[0])
         why = None
         if self._first and record.body and self._first.body and record.body != self._first.body:
             why = f"was taken by another body ({record.body})"

@@ -232,7 +232,7 @@ class Terminal:
         try:
             return self.process.wait(max(0.1, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"it does not end: {self.text[self._seen - 200 :]}") from None
+            raise AssertionError(f"it does not end: {self.text[-600:]}") from None
 
     def close(self) -> None:
         if self.process.poll() is None:

@@ -158,10 +158,31 @@ def test_two_frames_for_one_release_are_both_refused(place: Place) -> None:
     assert place.shoot(camera) == ["A2.JPG"]
 
 
+def test_a_frame_that_is_written_again_at_once_is_still_one(place: Place) -> None:
+    """As by a program that adds to the EXIF of what it has just saved, and not a second one."""
+    again, looks = jpeg(2, taken=time.time()), list[int]()
+
+    def press() -> None:
+        (place.folder / "A1.JPG").write_bytes(jpeg(1))
+
+    def stopped() -> bool:
+        looks.append(1)
+        if len(looks) in (2, 3):  # after the first the frame was complete
+            (place.folder / "A1.JPG").write_bytes(again)
+        return False
+
+    camera = place.camera()
+    camera._firing = Firing(press, stopped=stopped)
+    (file,) = camera.collect(camera.fire(), place.incoming)
+    assert file.sha256 == hashlib.sha256(again).hexdigest()
+    assert len(looks) > 3
+
+
 def test_a_frame_that_came_unasked_is_left_alone(place: Place) -> None:
     camera = place.camera(lambda: place.program.write("A2.JPG", jpeg(2)).go())
     place.program.write("A1.JPG", jpeg(1), pieces=3, pause=0.2).go()
-    time.sleep(0.3)
+    while not (place.folder / "A1.JPG").exists():
+        time.sleep(0.01)
     assert place.shoot(camera) == ["A2.JPG"]
     assert any("A1.JPG came unasked" in text for text in place.told)
 
