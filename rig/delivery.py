@@ -8,12 +8,9 @@ from rig.limits import estimated_frame_bytes
 from rig.optics.magnification import pixel_pitch
 from rig.plan import Picture
 from rig.request import PlanRequest
-from rig.units import CircleOfConfusion, format_length
+from rig.units import DEFAULT_COC, CircleOfConfusion, format_length
 
-__all__ = ["DEFAULT_COC", "circle_of_confusion", "picture_of", "pixel_mm"]
-
-DEFAULT_COC = CircleOfConfusion(2.0, "px")
-"""Two pixels: less blur cannot be told from none when the picture is seen pixel by pixel."""
+__all__ = ["circle_of_confusion", "picture_of", "pixel_mm"]
 
 
 def picture_of(config: RigConfig, request: PlanRequest) -> Picture:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from rig import sizes, units
 from rig.errors import UserError
@@ -30,6 +31,7 @@ __all__ = [
     "ShutterTime",
     "Speed",
     "Time",
+    "UserPath",
 ]
 
 T = TypeVar("T")
@@ -94,6 +96,13 @@ def _part_of_turn(value: object, what: str) -> int:
     return parts
 
 
+def _at_home(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as err:
+        raise ValueError(f'"{path}": nobody of that name has a home here; write "~/{path.name}"') from err
+
+
 Length = Annotated[float, _reader(units.parse_length_mm)]
 """A length or position in mm; may be negative."""
 PositiveLength = Annotated[float, _refuse_negative(units.parse_length_mm, "1 mm", zero=False)]
@@ -128,6 +137,9 @@ PartOfTurn = Annotated[int, _reader(_part_of_turn)]
 """``"1/4"`` of a turn, as the number 4."""
 Count = Annotated[int, Field(gt=0, strict=True)]
 """A whole number above 0."""
+
+UserPath = Annotated[Path, AfterValidator(_at_home)]
+"""A file or folder; ``~`` is the user's home."""
 
 AnyTable = dict[str, Any]
 """A table handed on unread."""

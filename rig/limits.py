@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -116,14 +115,10 @@ def check_length(plan: AnyPlan, limits: PlanLimits) -> None:
     if limits.card_bytes is not None and total > limits.card_bytes:
         raise UserError(
             f"{need}the card has room for {format_bytes(limits.card_bytes)}, "
-            f"{_fitting(limits.card_bytes, size)} frames (--card-space, or card_space in [camera])"
+            f"{limits.card_bytes // size} frames (--card-space, or card_space in [camera])"
         )
     if limits.disk is not None and total > limits.disk.free_bytes:
         raise DataError(
             f"{need}only {format_bytes(limits.disk.free_bytes)} are free in {limits.disk.folder}, room for "
-            f"{_fitting(limits.disk.free_bytes, size)} frames: make room, or name another --folder"
+            f"{limits.disk.free_bytes // size} frames: make room, or name another --folder"
         )
-
-
-def _fitting(room: int, size: int) -> int:
-    return math.floor(room / size)

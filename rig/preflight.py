@@ -11,6 +11,7 @@ from rig.cameras.base import Camera, LockReport, LockRequest
 from rig.errors import CameraError, DataError, LimitError, UserError
 from rig.inspect import FrameLevels
 from rig.limits import Room
+from rig.sizes import format_bytes
 
 __all__ = [
     "CLIPPING_LIMIT",
@@ -151,13 +152,13 @@ def check_room(folder: Path, frames: int, frame_bytes: int, frame_px: int) -> No
     Raises
     ------
     DataError
-        With the room needed and the room there.
+        With the room needed and the room there; when the room cannot be asked.
     """
     margin = 1.25  # sharper frames compress worse than the test frame
     need = int(frames * frame_bytes * margin) + frame_px * _OUTPUTS_BYTES_PER_PX
-    free = shutil.disk_usage(folder).free
+    free = free_room(folder).free_bytes
     if need > free:
         raise DataError(
-            f"{frames} frames of {frame_bytes / 1e6:.1f} MB and the stacked image need {need / 1e9:.2f} GB, "
-            f"but only {free / 1e9:.2f} GB are free in {folder}"
+            f"{frames} frames of {format_bytes(frame_bytes)} and the stacked image need "
+            f"{format_bytes(need)}, but only {format_bytes(free)} are free in {folder}"
         )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pint
 
 __all__ = [
+    "DEFAULT_COC",
     "CircleOfConfusion",
     "format_duration",
     "format_f_number",
@@ -294,6 +295,9 @@ class CircleOfConfusion:
             )
         return self.value * pixel_pitch_mm
 
+
+DEFAULT_COC = CircleOfConfusion(2.0, "px")
+"""Two pixels: less blur cannot be told from none when the picture is seen pixel by pixel."""
 
 _LARGEST_BARE_COC_MM = 0.3
 """That of an 8 × 10 inch camera is 0.22 mm; nobody asks for less than a third of a pixel."""

@@ -46,7 +46,7 @@ class LoadedConfig:
     def calibration_path(self) -> Path | None:
         """The calibration file, which need not exist yet; None when the configuration names none."""
         name = self.config.lens.calibration
-        return None if name is None else self.path.parent / name.expanduser()
+        return None if name is None else self.path.parent / name
 
 
 def config_folder() -> Path:

@@ -26,13 +26,14 @@ from rig.fields import (
     Share,
     ShutterTime,
     Time,
+    UserPath,
 )
 from rig.focus_calibration import FocusCalibration
 from rig.optics.stops import true_stop
 from rig.optics.tables.rows import Tables
 from rig.session import DEFAULT_TEMPLATE, check_template
 from rig.spacing import MAX_FRAMES
-from rig.units import CircleOfConfusion
+from rig.units import DEFAULT_COC
 
 __all__ = [
     "CAMERA_DRIVERS",
@@ -83,7 +84,7 @@ class CameraConfig(Table):
     mirror_up: bool = False
     transfer_s: PositiveTime = Field(default=60.0, alias="transfer")
     reports_effective_f_number: bool = False
-    watch: Path | None = None
+    watch: UserPath | None = None
     files_per_frame: Annotated[int, Field(ge=1, le=2, strict=True)] = 1
     image_wait_s: PositiveTime | None = Field(default=None, alias="image_wait")
 
@@ -145,7 +146,7 @@ class LensConfig(Table):
     """
 
     name: str | None = None
-    calibration: Path | None = None
+    calibration: UserPath | None = None
     magnification: Magnification | None = None
     frame_width_mm: PositiveLength | None = Field(default=None, alias="frame_width")
     focal_length_mm: PositiveLength | None = Field(default=None, alias="focal_length")
@@ -209,7 +210,7 @@ class CaptureConfig(Table):
     warm_up_frames: int = Field(default=0, ge=0, le=100)
     attempts: int = Field(default=3, ge=1, le=20)
     overlap: Share | None = None
-    coc: Coc = CircleOfConfusion(2.0, "px")
+    coc: Coc = DEFAULT_COC
     deliver_px: Pixels | None = Field(default=None, alias="deliver")
     max_frames: Count = MAX_FRAMES
     max_duration_s: PositiveTime | None = Field(default=None, alias="max_duration")
@@ -234,7 +235,7 @@ class CaptureConfig(Table):
 class SessionConfig(Table):
     """``[session]``: where the frames go and what they are called."""
 
-    folder: Path = Path("sessions")
+    folder: UserPath = Path("sessions")
     name: str = "stack"
     file_template: str = DEFAULT_TEMPLATE
 

@@ -27,11 +27,9 @@ from rig.optics.magnification import pixel_pitch
 from rig.optics.stops import true_stop
 from rig.optics.tables import Tables
 from rig.spacing import default_overlap
-from rig.units import CircleOfConfusion
+from rig.units import DEFAULT_COC
 
 __all__ = ["SetUp", "resolve"]
-
-_DEFAULT_COC = CircleOfConfusion(2.0, "px")
 
 
 @dataclass(frozen=True)
@@ -268,7 +266,7 @@ def _pixel(request: DofRequest, config: RigConfig | None, sensor: Sensor) -> flo
 
 def _coc(request: DofRequest, config: RigConfig | None, pixel_mm: float | None) -> tuple[float | None, str]:
     """The circle of confusion, or None and why there is none; asked for in pixels it needs their size."""
-    coc = request.coc or (config.capture.coc if config and request.deliver_px is None else _DEFAULT_COC)
+    coc = request.coc or (config.capture.coc if config and request.deliver_px is None else DEFAULT_COC)
     if coc.unit == "mm":
         return coc.value, ""
     if pixel_mm is not None:

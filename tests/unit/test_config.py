@@ -231,6 +231,16 @@ def test_real_hardware_needs_port_and_direction(tmp_path):
     assert settings.home_mm is None
 
 
+def test_a_tilde_is_the_user_s_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    text = SMALLEST + '[camera]\nwatch = "~/tether"\n[lens]\ncalibration = "~/m.json"\n'
+    loaded = load_config(write(tmp_path, text))
+    assert loaded.config.camera.watch == tmp_path / "tether"
+    assert loaded.calibration_path == tmp_path / "m.json"
+    with pytest.raises(UserError, match="nobody of that name has a home"):
+        load_config(write(tmp_path, SMALLEST + '[camera]\nwatch = "~nobody-of-that-name/tether"\n'))
+
+
 def test_real_hardware_has_no_time_scale():
     with pytest.raises(UserError, match="real hardware takes its time"):
         load_config(Path("canon-r5-mpe65.toml"), time_scale=8)

@@ -12,7 +12,7 @@ from rig.errors import DataError, UserError
 from rig.limits import Room, estimated_frame_bytes
 from rig.plan import StackPlan
 from rig.planning import PlanRequest, build_plan
-from rig.preflight import check_frame_size, free_room
+from rig.preflight import check_frame_size, check_room, free_room
 from rig.sizes import format_bytes, parse_bytes, parse_pixels
 
 DATA = Path(__file__).parents[1] / "data"
@@ -71,6 +71,8 @@ def test_an_option_outranks_the_configured_limit():
 def test_a_full_disk_is_told_before_anything_moves(tmp_path):
     with pytest.raises(DataError, match=r"2\.44 GB, but only 1 GB are free in sessions, room for 59 frames"):
         build_plan(config(), request(), disk=Room(1_000_000_000, "sessions"))
+    with pytest.raises(DataError, match="10000000 frames of 60 MB and the stacked image need 750 TB, but"):
+        check_room(tmp_path, 10_000_000, 60_000_000, 60_000_000)
     room = free_room(tmp_path / "not" / "yet")
     assert room.free_bytes > 0
     assert room.folder.endswith("yet")
