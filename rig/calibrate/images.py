@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from rig.cameras.frame_exif import read_exif
 from rig.errors import DataError, UserError
 
 __all__ = ["Array", "Exposure", "Picture", "read_picture", "srgb_to_linear"]
@@ -133,25 +134,5 @@ def read_picture(path: Path, *, linear: bool = False) -> Picture:
 
 
 def _exposure(data: bytes) -> Exposure:
-    import exiv2
-
-    exiv2.LogMsg.setLevel(exiv2.LogMsg.Level.mute)
-    try:
-        image = exiv2.ImageFactory.open(data)
-        image.readMetadata()
-        exif = image.exifData()
-    except exiv2.Exiv2Error:  # the stacker has decoded it, so it is a picture; it just says nothing
-        return Exposure()
-
-    def number(key: str) -> float | None:
-        datum = exif.findKey(exiv2.ExifKey(key))
-        if datum == exif.end():
-            return None
-        value = float(datum.toFloat())
-        return value if value > 0 else None
-
-    return Exposure(
-        number("Exif.Photo.ExposureTime"),
-        number("Exif.Photo.FNumber"),
-        number("Exif.Photo.ISOSpeedRatings"),
-    )
+    said = read_exif(data)
+    return Exposure(said.shutter_s, said.f_number, said.iso)

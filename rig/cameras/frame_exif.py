@@ -135,9 +135,13 @@ def differences(frame: FrameExif, locked: LockReport, *, raw_only: bool = False)
     tuple of str
         A sentence part each, empty when all is as locked.
     """
+    from rig.units import format_shutter  # brings numpy, which a camera's own process need not load
+
     found = []
     if frame.shutter_s and locked.shutter_s and not _same_time(frame.shutter_s, locked):
-        found.append(f"it was exposed for {_time(frame.shutter_s)} and not {_time(locked.shutter_s)}")
+        found.append(
+            f"it was exposed for {format_shutter(frame.shutter_s)} and not {format_shutter(locked.shutter_s)}"
+        )
     if frame.f_number and locked.aperture and not same_f_number(frame.f_number, locked.aperture):
         found.append(f"it was taken at f/{frame.f_number:g} and not f/{locked.aperture:g}")
     if frame.iso and locked.iso and not same_iso(frame.iso, locked.iso):
@@ -156,7 +160,3 @@ def _same_time(shutter_s: float, locked: LockReport) -> bool:
     if locked.bulb:
         return abs(shutter_s - locked.shutter_s) <= _BULB_TOLERANCE_S
     return same_shutter(shutter_s, locked.shutter_s)
-
-
-def _time(seconds: float) -> str:
-    return f"1/{round(1 / seconds)} s" if seconds < 0.3 else f"{seconds:g} s"

@@ -11,6 +11,7 @@ from rig.cameras.base import LockReport, LockRequest, SettingReport, SettingVerd
 from rig.cameras.bodies import BodyProfile
 from rig.cameras.bodies.profile import AbsentMeans, FixedSetting, SettingState, image_kind
 from rig.cameras.bodies.values import nearest, parse_kelvin, same_f_number, same_iso, same_shutter
+from rig.units import format_shutter
 
 __all__ = ["Configuration", "Locker"]
 
@@ -46,18 +47,13 @@ class Configuration(Protocol):
 
 @dataclass(frozen=True)
 class _Exposure:
-    """One of the three settings of exposure: where it is, and how its values are read."""
+    """One of the three settings of exposure: where it is, and how its values are read and written."""
 
     title: str
     names: tuple[str, ...]
     parse: Callable[[str | None], float | None]
     same: Callable[[float, float], bool]
-    pattern: str
-
-    def text(self, value: float) -> str:
-        if self.title == "shutter" and value < 0.3:
-            return f"1/{round(1 / value)} s"
-        return self.pattern.format(value)
+    text: Callable[[float], str]
 
 
 class Locker:
@@ -77,9 +73,9 @@ class Locker:
         self._before: dict[str, str] = {}
         self._held: dict[str, str] = {}
         self._exposures = (
-            _Exposure("ISO", profile.iso, profile.iso_speed, same_iso, "ISO {:g}"),
-            _Exposure("shutter", profile.shutter, profile.shutter_s, same_shutter, "{:g} s"),
-            _Exposure("aperture", profile.aperture, profile.f_number, same_f_number, "f/{:g}"),
+            _Exposure("ISO", profile.iso, profile.iso_speed, same_iso, "ISO {:g}".format),
+            _Exposure("shutter", profile.shutter, profile.shutter_s, same_shutter, format_shutter),
+            _Exposure("aperture", profile.aperture, profile.f_number, same_f_number, "f/{:g}".format),
         )
 
     def lock(self, request: LockRequest) -> LockReport:
@@ -335,9 +331,9 @@ def _flash_sync(request: LockRequest, shutter_s: float | None) -> SettingReport 
         return None
     if shutter_s > request.flash_sync_s:
         return None
-    sync, time_ = round(1 / request.flash_sync_s), round(1 / shutter_s)
-    message = f"a flash lights only a part of a frame at 1/{time_} s: take 1/{sync} s or longer"
-    return SettingReport("flash sync", f"1/{sync} s", f"1/{time_} s", f"1/{time_} s", _REFUSED, message)
+    sync, now = format_shutter(request.flash_sync_s), format_shutter(shutter_s)
+    message = f"a flash lights only a part of a frame at {now}: take {sync} or longer"
+    return SettingReport("flash sync", sync, now, now, _REFUSED, message)
 
 
 def _matching(wanted: str, choices: tuple[str, ...]) -> str | None:

@@ -87,9 +87,7 @@ def _explain_code(trouble: Trouble, doing: str, port: str) -> CameraError:
     if trouble.code == _BUSY:
         return CameraError(f"the camera on {port} stayed busy, {doing} ({said})")
     if trouble.code == _NO_SPACE:
-        return OperatorNeededError(
-            f"the card in the camera on {port} is full: change it, then go on ({said})"
-        )
+        return _card_full(port, said)
     if trouble.code == _NOT_SUPPORTED:
         return CameraError(f"the camera on {port} does not support this, {doing} ({said})")
     if trouble.code in _LINK_LOST:

@@ -86,7 +86,7 @@ class Feed:
 class Grabber:
     """Takes frames from a source as fast as it gives them, while the last one is being drawn into.
 
-    Only the newest frame is kept: what nobody had time for is counted and dropped.
+    Only the newest frame is kept: what nobody had time for is dropped.
 
     Parameters
     ----------
@@ -101,7 +101,6 @@ class Grabber:
         self._trouble: Exception | None = None
         self._wanted = False
         self._thread: threading.Thread | None = None
-        self.taken = self.dropped = 0
 
     @property
     def running(self) -> bool:
@@ -156,7 +155,5 @@ class Grabber:
                     self._changed.notify_all()
                 return
             with self._changed:
-                self.taken += 1
-                self.dropped += self._newest is not None
                 self._newest = frame
                 self._changed.notify_all()

@@ -71,16 +71,17 @@ class Looks:
         CameraError
             When the body's bytes are no picture.
         """
-        picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-        if picture is None:
+        decoded = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+        if decoded is None:
             raise CameraError(f"the camera sent {len(jpeg)} bytes of live view that are no picture")
+        picture = np.asarray(decoded, np.uint8)
         seen = measure(np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8))
         window = None if self.magnify is None else self.magnify.window(picture.shape)
-        clipped = overlay.clipping(np.asarray(picture, np.uint8))
-        peaked = self._draw(np.asarray(picture, np.uint8), seen, clipped)
+        clipped = overlay.clipping(picture)
+        peaked = self._draw(picture, seen, clipped)
         rows, columns = picture.shape[:2]
         return Shown(
-            _encoded(np.asarray(picture, np.uint8)) if self.draws else jpeg,
+            _encoded(picture) if self.draws else jpeg,
             columns,
             rows,
             seen.mean,

@@ -20,6 +20,8 @@ __all__ = [
     "draw_histogram",
     "draw_inset",
     "draw_simulated",
+    "draw_stripes",
+    "histograms",
     "paint",
 ]
 

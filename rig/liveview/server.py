@@ -111,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer a request."""
         # A page elsewhere could have its own name lead here, and read what the camera sees.
-        if self.headers.get("Host", "").rpartition(":")[0] not in _NAMES:
+        if self.headers.get("Host", "").partition(":")[0] not in _NAMES:
             self.send_error(HTTPStatus.FORBIDDEN)
         elif self.path == _PAGE:
             self._send("text/html; charset=utf-8", _HTML.encode())
