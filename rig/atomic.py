@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rig.errors import DataError, RigError, UserError
 
-__all__ = ["publish_file", "storage_error", "sync_directory", "write_atomically"]
+__all__ = ["make_folder", "publish_file", "storage_error", "sync_directory", "write_atomically"]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -25,6 +25,20 @@ def storage_error(err: OSError, path: Path) -> RigError:
     if err.errno in _FULL:
         return DataError(f"no room left to write {path} ({os.strerror(err.errno or 0)}): free some space")
     return UserError(f"{path} cannot be written: {err.strerror or err}")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those that it lies in, where they are not there.
+
+    Raises
+    ------
+    DataError, UserError
+        As `storage_error`.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise storage_error(err, folder) from err
 
 
 def sync_directory(folder: Path) -> None:

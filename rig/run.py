@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -250,17 +250,11 @@ class SessionRun:
         )
 
     def _lock_request(self) -> LockRequest:
-        capture = self._config.capture
-        return LockRequest(
+        return replace(
+            self._config.lock_request(),
             shutter_s=self._plan.shutter_s,
             aperture=self._plan.marked_f_number,
             iso=self._plan.iso,
-            white_balance=capture.white_balance,
-            image_format=capture.image_format,
-            keep_on_card=self._config.camera.keep_on_card,
-            mirror_up=self._config.camera.mirror_up,
-            flash=capture.flash,
-            flash_sync_s=capture.flash_sync_s,
         )
 
     def _run_settings(self) -> RunSettings:

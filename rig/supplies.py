@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from rig.cameras.base import CameraHealth
+from rig.cameras.base import BATTERY_WARN_PERCENT, CameraHealth
 from rig.errors import CameraError
 from rig.events import EventBus, Note
 
 __all__ = ["SupplyWatch"]
 
-_WARN_PERCENT = (25.0, 10.0)
-"""A quarter is the last step that coarse displays show before "low"; at a tenth minutes are left."""
+_WARN_PERCENT = (BATTERY_WARN_PERCENT, 10.0)
+"""At a tenth minutes are left."""
 
 
 class SupplyWatch:

@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rig.atomic import publish_file, storage_error
+from rig.atomic import make_folder, publish_file
 from rig.cameras.base import CapturedFile, LockReport, LockRequest
 from rig.cameras.gphoto import GPhotoCamera
 from rig.cameras.protocol import FetchedFile, FetchOrder
 from rig.cameras.settings import CameraSettings
 from rig.clock import ScaledClock
 from rig.config import LoadedConfig, RigConfig, load_config, rehearse
-from rig.errors import CameraError, DataError, UserError
+from rig.errors import CameraError, DataError, OperatorNeededError, UserError
 from rig.inspect import FrameLevels, frame_levels
 from rig.planning import PlanRequest, plan_for
 from rig.simulate import Bench, bench_order
@@ -25,8 +25,8 @@ __all__ = ["FiledFrame", "Tether", "Tethered", "follow", "lock_request", "shoot_
 
 _LISTEN_S = 1.0
 """Real seconds between looks at whether to stop."""
-_TRANSFER_S = 60.0
-"""As long as a stack gives a frame's files."""
+_CHOSEN = ("shutter_s", "aperture", "iso", "white_balance", "image_format")
+"""What may be given instead of what the configuration says."""
 _PICTURES = (".jpg", ".jpeg")
 """What is measured at once; a RAW file takes seconds."""
 
@@ -60,7 +60,7 @@ class Tether:
         *,
         simulate: bool = False,
         time_scale: float | None = None,
-        here_is_mm: float = 0.0,
+        here_is_mm: float | None = None,
     ) -> Tether:
         """Decide which camera is meant.
 
@@ -76,13 +76,15 @@ class Tether:
         if simulate:
             if port is not None:
                 raise UserError(f"--simulate plays a body of its own; leave out --port {port}")
-            return cls(rehearse(loaded, time_scale=time_scale), True, here_is_mm=here_is_mm)
+            return cls(rehearse(loaded, time_scale=time_scale), True, here_is_mm=here_is_mm or 0.0)
         simulated = loaded.named and loaded.config.simulated and port is None
         if simulated and time_scale is not None:
             loaded = rehearse(loaded, time_scale=time_scale)
         elif time_scale is not None:
             raise UserError("--time-scale: real hardware takes its time; add --simulate for a rehearsal")
-        return cls(loaded, simulated, port, here_is_mm)
+        if here_is_mm is not None and not simulated:
+            raise UserError("--here-is: only the carriage of a simulated bench can be put somewhere")
+        return cls(loaded, simulated, port, here_is_mm or 0.0)
 
     @property
     def config(self) -> RigConfig:
@@ -179,14 +181,8 @@ def lock_request(tether: Tether, given: LockRequest) -> LockRequest:
     """The exposure to ask of a body: what is given, else what the configuration says, else what is set."""
     if not tether.capture_known:
         return given
-    capture = tether.config.capture
-    return LockRequest(
-        shutter_s=given.shutter_s if given.shutter_s is not None else capture.shutter_s,
-        aperture=given.aperture if given.aperture is not None else capture.aperture,
-        iso=given.iso if given.iso is not None else capture.iso,
-        white_balance=given.white_balance or capture.white_balance,
-        image_format=given.image_format or capture.image_format,
-    )
+    chosen = {name: value for name in _CHOSEN if (value := getattr(given, name)) is not None}
+    return replace(tether.config.lock_request(), **chosen)
 
 
 def shoot_one(
@@ -208,7 +204,7 @@ def shoot_one(
     DataError, UserError
         When it cannot be written.
     """
-    _make(folder)
+    make_folder(folder)
     camera = tethered.camera
     try:
         report = camera.lock(request)
@@ -248,14 +244,16 @@ def follow(
     CameraError
         When the body is lost for good.
     """
-    _make(folder)
+    make_folder(folder)
     shots = _Shots(_next_number(folder, tethered.prefix), _files_per_shot(tethered.camera))
     while not stopped() and not shots.complete(frames):
         order = FetchOrder(str(folder), f"hand-{time.time_ns():x}", 1, _LISTEN_S)
         try:
             found: FetchedFile | None = tethered.camera.ask(
-                "waiting for a frame", "follow", order, deadline_s=_LISTEN_S + _TRANSFER_S
+                "waiting for a frame", "follow", order, deadline_s=_LISTEN_S + tethered.camera.transfer_s
             )
+        except OperatorNeededError:
+            raise  # it says what is to be done, and a body that is gone for good would not answer again
         except CameraError as err:
             tethered.camera.read_all()  # raises when it is not only this file that is lost
             yield FiledFrame(shots.number, None, "", 0, "", refused=str(err))
@@ -306,13 +304,6 @@ def _files_per_shot(camera: GPhotoCamera) -> int:
     states = camera.read_all()
     formats = (states[name].value for name in camera.profile.image_format if name in states)
     return camera.profile.files_per_shot(next(formats, None))
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as err:
-        raise storage_error(err, folder) from err
 
 
 def _next_number(folder: Path, prefix: str) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 __all__ = [
+    "BATTERY_WARN_PERCENT",
     "Camera",
     "CameraHealth",
     "CameraInfo",
@@ -21,6 +22,9 @@ __all__ = [
     "Shot",
 ]
 
+
+BATTERY_WARN_PERCENT = 25.0
+"""From here on the operator is told: a quarter is the last step that coarse displays show before "low"."""
 
 _LOW_PERCENT = 5.0
 """What "Low" stands for: bodies blink then, and switch off within minutes."""

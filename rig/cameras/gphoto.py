@@ -16,7 +16,7 @@ from rig.cameras.camera_process import CallFailedError, CameraProcess, ProcessLo
 from rig.cameras.judging import SETTLE_S, FrameJudge, strayed
 from rig.cameras.locking import Locker
 from rig.cameras.messages import LinkLostError, explain, explain_connecting
-from rig.cameras.protocol import Connected, Fetched, FetchOrder, Fired, Firing
+from rig.cameras.protocol import Connected, Fetched, FetchOrder, Fired, ReleaseOrder
 from rig.cameras.settings import CameraSettings
 from rig.clock import Clock
 from rig.errors import CameraError, OperatorNeededError
@@ -77,9 +77,20 @@ class GPhotoCamera:
         """The process that owns the body."""
         return self._process.pid
 
+    @property
+    def model(self) -> str:
+        """What the body calls itself."""
+        return self._connected.model
+
+    @property
+    def transfer_s(self) -> float:
+        """Real seconds that a shot's files may take to come over."""
+        return self._settings.transfer_s
+
     def describe(self) -> CameraInfo:
         """Who is connected."""
         states = self._guarded("reading its configuration", "read_all")
+        # By its label: in the whole tree libgphoto2 gives a Sony's entry no name.
         battery = next((s.value for s in states.values() if s.label == "Battery Level"), None)
         shots = states.get(self._profile.shots_left)
         self._health = CameraHealth.told(battery, shots.value if shots else None)
@@ -91,7 +102,7 @@ class GPhotoCamera:
             serial=found.serial,
             port=found.port,
             lens=lens or None,
-            battery=battery or None,
+            battery=self._health.battery,
             simulated=found.serial.startswith("SIM"),
         )
 
@@ -131,7 +142,7 @@ class GPhotoCamera:
         bulb = self._report is not None and self._report.bulb
         exposure_s = shutter_s / self._clock.scale
         hold_s = exposure_s if bulb else 0.0
-        order = Firing(self._profile.release, exposure_s, hold_s, self._keeps, self._judge.settle_s)
+        order = ReleaseOrder(self._profile.release, exposure_s, hold_s, self._keeps, self._judge.settle_s)
         try:
             fired: Fired = self._call("firing", "release", order, deadline_s=_RELEASE_S + 2 * exposure_s)
         except LinkLostError as err:

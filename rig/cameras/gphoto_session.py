@@ -16,12 +16,21 @@ from rig.cameras.bodies import recognise
 from rig.cameras.bodies.profile import ReleaseKind, SettingState
 from rig.cameras.gphoto_files import UnusableFileError, write_checked
 from rig.cameras.gphoto_guards import keep_descriptor_0, peek_text, use_only_network_ports
-from rig.cameras.protocol import Connected, Fetched, FetchedFile, FetchOrder, Fired, Firing, StorageSpace
+from rig.cameras.protocol import (
+    Connected,
+    Fetched,
+    FetchedFile,
+    FetchOrder,
+    Fired,
+    ReleaseOrder,
+    StorageSpace,
+)
 from rig.cameras.sequence import ShotFiles, file_number, is_raw_name
 
 __all__ = ["GPhotoSession"]
 
 _TEXTS = (gp.GP_WIDGET_TEXT, gp.GP_WIDGET_RADIO, gp.GP_WIDGET_MENU)
+_CONVERTS: dict[int, Callable[[str], str | float]] = {gp.GP_WIDGET_RANGE: float, gp.GP_WIDGET_TOGGLE: int}
 _SECTIONS = (gp.GP_WIDGET_WINDOW, gp.GP_WIDGET_SECTION)
 _OTHER = "other"
 """The section that repeats the body's properties by number."""
@@ -162,17 +171,7 @@ class GPhotoSession:
 
     def write(self, name: str, value: str) -> None:
         """Set one entry; whether the body took it only a read-back after `refresh` can tell."""
-        widget = self._camera.get_single_config(
-            name
-        )  # a fresh one: setting the same value twice does nothing
-        kind = widget.get_type()
-        if kind == gp.GP_WIDGET_RANGE:
-            widget.set_value(float(value))
-        elif kind == gp.GP_WIDGET_TOGGLE:
-            widget.set_value(int(value))
-        else:
-            widget.set_value(value)
-        self._patiently(lambda: self._camera.set_single_config(name, widget), self._drain)
+        self._patiently(partial(self._choose, name, value), self._drain)
 
     def drive_focus(self, name: str, value: str) -> bool:
         """Give one command to the lens's motor; whether the body took it, and not told of an end of travel.
@@ -180,7 +179,7 @@ class GPhotoSession:
         A body may take it and not drive: only the picture can tell.
         """
         try:
-            self.write(name, value)  # a fresh widget each time: setting one twice to the same does nothing
+            self.write(name, value)
         except gp.GPhoto2Error as err:
             if err.code == _OUT_OF_FOCUS:
                 return False
@@ -192,7 +191,7 @@ class GPhotoSession:
         time.sleep(cache_s)
         self._drain()
 
-    def release(self, order: Firing) -> Fired:
+    def release(self, order: ReleaseOrder) -> Fired:
         """Fire; what lies about from earlier releases is put aside."""
         settled = time.monotonic() + order.settle_s
         while time.monotonic() < settled:
@@ -221,7 +220,7 @@ class GPhotoSession:
             self._forget(path)
         self._arrived.clear()
 
-    def _press(self, order: Firing) -> Fired:
+    def _press(self, order: ReleaseOrder) -> Fired:
         """Press and let go, each asked for again by itself while the body is busy."""
         offered = tuple(self._camera.get_single_config(order.how.name).get_choices())
         steps = order.how.choose(offered)
@@ -239,14 +238,14 @@ class GPhotoSession:
             between = self._drain  # from the first step on, what comes is this release's
         return fired
 
-    def _trigger(self, order: Firing) -> Fired:
+    def _trigger(self, order: ReleaseOrder) -> Fired:
         if order.hold_s:
-            self._patiently(partial(self._choose, "bulb", 1), self._clear)
+            self._patiently(partial(self._choose, "bulb", "1"), self._clear)
             fired = Fired(time.time())
             try:
                 time.sleep(order.hold_s)
             finally:
-                self._patiently(partial(self._choose, "bulb", 0), self._drain)
+                self._patiently(partial(self._choose, "bulb", "0"), self._drain)
             return fired
         doubts = 0
 
@@ -271,10 +270,11 @@ class GPhotoSession:
             time.sleep(_LONGEST_PAUSE_S)
         return bool(self._arrived)
 
-    def _choose(self, name: str, value: str | int) -> None:
+    def _choose(self, name: str, value: str) -> None:
         """Set an entry through a fresh widget: setting the same value twice on one does nothing."""
         widget = self._camera.get_single_config(name)
-        widget.set_value(value)
+        convert = _CONVERTS.get(widget.get_type(), str)
+        widget.set_value(convert(value))
         self._camera.set_single_config(name, widget)
 
     def fetch(self, order: FetchOrder) -> Fetched:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import difflib
-import re
 from dataclasses import dataclass, replace
 
-from rig.cameras.base import CameraInfo, LockReport, LockRequest, SettingReport, SettingVerdict
+from rig.cameras.base import (
+    BATTERY_WARN_PERCENT,
+    CameraHealth,
+    CameraInfo,
+    LockReport,
+    LockRequest,
+    SettingReport,
+    SettingVerdict,
+)
 from rig.cameras.bodies import BodyProfile
 from rig.cameras.bodies.profile import ReleaseKind, SettingState
 from rig.cameras.gphoto import GPhotoCamera
@@ -16,17 +23,13 @@ from rig.errors import CameraError, UserError
 
 __all__ = ["CameraFacts", "Capability", "check", "inquire", "set_value"]
 
-LOW_BATTERY = 0.25
-"""Share of a charge under which the operator is asked: a deep stack takes hours, a tired battery less."""
-
-LOW_CARD_BYTES = 2_000_000_000
+_LOW_CARD_BYTES = 2_000_000_000
 """Room on a card under which the operator is asked: some twenty frames of RAW and JPEG."""
 
 _MOST_CHOICES = 60
 """So many choices are named in a message; beyond that a list of shutter times hides the rest."""
 
 _FIRMWARE = ("deviceversion", "cameraversion", "firmwareversion")
-_FORMATS = ("imagequality", "imageformat")
 
 
 @dataclass(frozen=True)
@@ -171,7 +174,8 @@ def check(camera: GPhotoCamera, request: LockRequest, *, fix: bool) -> LockRepor
     if not fix:
         settings = tuple(replace(s, after=s.before, message=s.message or _would(s)) for s in settings)
     states = camera.read_all()
-    more = [_release_verdict(states, camera.profile), _battery(camera.describe()), *_cards(_storages(camera))]
+    camera.describe()  # looks at the battery
+    more = [_release_verdict(states, camera.profile), _battery(camera.health()), *_cards(_storages(camera))]
     return replace(locked, settings=(*settings, *more))
 
 
@@ -186,16 +190,15 @@ def _release_verdict(states: dict[str, SettingState], profile: BodyProfile) -> S
     return SettingReport("release", "without autofocus", found.detail, found.detail, verdict, message)
 
 
-def _battery(info: CameraInfo) -> SettingReport:
-    match = re.match(r"\s*(\d+)\s*%", info.battery or "")
-    low = match is not None and int(match[1]) < LOW_BATTERY * 100
-    message = ""
-    if low:
-        message = f"{info.battery} will not last a deep stack: charge it, or put in a mains adapter"
-    elif info.battery is None:
+def _battery(health: CameraHealth) -> SettingReport:
+    """As `rig.supplies.SupplyWatch` judges it during a run."""
+    percent, told, message = health.battery_percent, health.battery, ""
+    if told is None:
         message = "cannot be read: is it charged?"
+    elif percent is not None and percent <= BATTERY_WARN_PERCENT:
+        message = f"{told} will not last a deep stack: charge it, or put in a mains adapter"
     verdict = SettingVerdict.ASK if message else SettingVerdict.OK
-    return SettingReport("battery", None, info.battery, info.battery, verdict, message)
+    return SettingReport("battery", None, told, told, verdict, message)
 
 
 def _cards(spaces: tuple[StorageSpace, ...]) -> list[SettingReport]:
@@ -204,7 +207,7 @@ def _cards(spaces: tuple[StorageSpace, ...]) -> list[SettingReport]:
         if space.free_bytes is None:
             continue
         free = f"{space.free_bytes / 1e9:.1f} GB free"
-        low = space.free_bytes < LOW_CARD_BYTES
+        low = space.free_bytes < _LOW_CARD_BYTES
         message = f"{free} only: empty it if frames are to go there" if low else ""
         verdict = SettingVerdict.ASK if low else SettingVerdict.OK
         reports.append(SettingReport(f"card {space.label}".strip(), None, free, free, verdict, message))

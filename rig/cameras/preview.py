@@ -54,7 +54,6 @@ class BodyLiveView:
         states = self._camera.read_all()
         self._was = {name: states[name].value or "" for name in _SWITCHES if name in states}
         self._running = True  # whatever comes of it, the body may have raised its mirror
-        model = self._camera.describe().model
         try:
             frame: bytes = self._camera.ask(
                 "beginning live view",
@@ -66,8 +65,8 @@ class BodyLiveView:
             with suppress(CameraError):  # that it cannot be looked through is what has to be said
                 self.end()
             raise CameraError(
-                f"{model} shows no live view from here: the body has none over this connection, it is "
-                f"switched off in the menu, or a film is being recorded ({err})"
+                f"{self._camera.model} shows no live view from here: the body has none over this connection, "
+                f"it is switched off in the menu, or a film is being recorded ({err})"
             ) from err
         return frame
 

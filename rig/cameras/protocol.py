@@ -14,7 +14,7 @@ __all__ = [
     "Fetched",
     "FetchedFile",
     "Fired",
-    "Firing",
+    "ReleaseOrder",
     "Request",
     "Response",
     "StorageSpace",
@@ -73,7 +73,7 @@ class Connected:
 
 
 @dataclass(frozen=True)
-class Firing:
+class ReleaseOrder:
     """How to fire; all in real seconds.
 
     Parameters

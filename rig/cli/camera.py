@@ -92,7 +92,7 @@ def list_cameras(
         named = [port] if port and not port.startswith("usb:") else []
         found = listing.list_cameras([*named, *(addresses or ())], tether.clock)
     output.show_list(found, as_json=as_json)
-    if not any(not camera.trouble for camera in found):
+    if all(camera.trouble for camera in found):
         raise CameraError("\n  ".join(["no camera was found:", *listing.WHAT_TO_CHECK]))
 
 
@@ -256,11 +256,11 @@ def preview(
     """
     from rig.cameras.preview import BodyLiveView
     from rig.cli import camera_output as output
-    from rig.liveview.run import Preview, live_folder, served
+    from rig.liveview.run import Preview, served
     from rig.units import parse_length_mm
 
     looks = _looks(colour if peaking else None, magnify, histogram=histogram)
-    here_is_mm = 0.0 if here_is is None else parse_length_mm(here_is, "--here-is", bare="accept")
+    here_is_mm = None if here_is is None else parse_length_mm(here_is, "--here-is", bare="accept")
     tether = _tether(config, port, simulate=simulate, time_scale=time_scale, here_is_mm=here_is_mm)
     if out is not None and address is None and frames is None:
         frames = 1
@@ -271,7 +271,7 @@ def preview(
         output.PreviewDisplay(as_json=as_json) as display,
     ):
         looks = replace(looks, simulated=tethered.simulated or tethered.camera.describe().simulated)
-        view = Preview(BodyLiveView(tethered.camera), looks, feed=feed, folder=live_folder(out))
+        view = Preview(BodyLiveView(tethered.camera), looks, feed=feed, folder=out)
         if server is not None:
             display.address(server.address, server.stream)
         for frame in view.frames(stopper.event.is_set, frames):
@@ -293,7 +293,7 @@ def _tether(
     *,
     simulate: bool,
     time_scale: float | None,
-    here_is_mm: float = 0.0,
+    here_is_mm: float | None = None,
 ) -> Tether:
     from rig.cli.camera_output import note
     from rig.tether import Tether

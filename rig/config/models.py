@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
+from rig.cameras.base import LockRequest
 from rig.cameras.settings import CameraSettings
 from rig.config.rail import CRANK, RailConfig
 from rig.config.table import Table, known_driver
@@ -292,6 +293,20 @@ class RigConfig(Table):
     def time_scale(self) -> float:
         """Bench seconds per real second: 1 on real hardware."""
         return float(self.simulator.get("time_scale", 1.0)) if self.simulator is not None else 1.0
+
+    def lock_request(self) -> LockRequest:
+        """What a stack asks of the body, with the exposure of ``[capture]``."""
+        return LockRequest(
+            shutter_s=self.capture.shutter_s,
+            aperture=self.capture.aperture,
+            iso=self.capture.iso,
+            white_balance=self.capture.white_balance,
+            image_format=self.capture.image_format,
+            keep_on_card=self.camera.keep_on_card,
+            mirror_up=self.camera.mirror_up,
+            flash=self.capture.flash,
+            flash_sync_s=self.capture.flash_sync_s,
+        )
 
     def check_real_hardware(self) -> None:
         """Check that what only real hardware needs is there; a simulated rig passes always.

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import cv2
 
-from rig.atomic import storage_error
+from rig.atomic import make_folder, storage_error
 from rig.liveview.feed import Feed, Grabber, Source
 from rig.liveview.looks import Looks, Shown
 from rig.liveview.server import LiveServer, parse_address
 
-__all__ = ["Preview", "PreviewFrame", "live_folder", "served"]
+__all__ = ["Preview", "PreviewFrame", "served"]
 
 _LOOK_S = 0.2
 """How often it is looked whether to stop."""
@@ -52,22 +52,6 @@ def served(address: str | None) -> Iterator[tuple[Feed | None, LiveServer | None
         server.close()
 
 
-def live_folder(folder: Path | None) -> Path | None:
-    """Make the folder that frames are filed in.
-
-    Raises
-    ------
-    UserError
-        When it cannot be made.
-    """
-    if folder is not None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as err:
-            raise storage_error(err, folder) from err
-    return folder
-
-
 class Preview:
     """Shows live view until enough frames were shown or somebody stops it.
 
@@ -81,7 +65,7 @@ class Preview:
         Gets every frame. While nobody looks on, and no folder is filled, live view rests: the body is put
         back, and begins again for the next viewer.
     folder : Path, optional
-        Gets every frame as a file.
+        Gets every frame as a file; made when it is not there.
     idle_s : float
         How long nobody looks on before it rests, real seconds.
     """
@@ -122,6 +106,8 @@ class Preview:
         DataError, UserError
             When a file cannot be written.
         """
+        if self._folder is not None:
+            make_folder(self._folder)
         number = 0
         try:
             while not stopped() and number != count:

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from rig.cameras.base import LockRequest
 from rig.cameras.settings import CameraSettings
 from rig.cli import build_app
 from rig.clock import ScaledClock
 from rig.errors import CameraError, UserError
-from rig.tether import Tether, Tethered, follow
+from rig.tether import Tether, Tethered, follow, lock_request
 
 APP = build_app()
 
@@ -81,6 +82,16 @@ def test_a_check_changes_nothing_and_a_fix_does(body: Callable[..., Any], person
     after = answer("check", *port, "--fix")
     assert after["iso"] == 100
     assert bench.sim.body.exposure_settings().iso == 100
+
+
+def test_a_check_judges_the_battery_as_a_run_does(body: Callable[..., Any]) -> None:
+    """Canon bodies tell quarters, and "Low" in the end; a run warns from the last quarter on."""
+    bench = body("canon")
+    for percent, told in ((20, "25%"), (5, "Low")):
+        bench.sim.body.turn("battery", percent)
+        settings = answer("check", "--port", bench.sim.port_name)["settings"]
+        (battery,) = (setting for setting in settings if setting["name"] == "battery")
+        assert (battery["after"], battery["verdict"]) == (told, "ask the operator")
 
 
 def test_a_dial_that_only_a_hand_can_turn_is_refused(body: Callable[..., Any]) -> None:
@@ -185,6 +196,24 @@ def test_whoever_names_no_configuration_means_the_body_that_is_plugged_in(tmp_pa
         Tether.find(None, "usb:001,002", simulate=True)
     with pytest.raises(UserError, match="--time-scale"):
         Tether.find(None, None, time_scale=2)
+    with pytest.raises(UserError, match="--here-is"):
+        Tether.find(None, None, here_is_mm=12.0)
+
+
+def test_a_camera_alone_is_asked_for_what_a_stack_asks_for(tmp_path: Path) -> None:
+    config = tmp_path / "mine.toml"
+    config.write_text(
+        """
+        rail = { driver = "grbl", pitch = "1 mm", limits = ["0 mm", "60 mm"] }
+        camera = { mirror_up = true, keep_on_card = true }
+        capture = { shutter = "1/500 s", iso = 400, flash = true, flash_sync = "1/200 s" }
+        """
+    )
+    wanted = lock_request(Tether.find(config, None), LockRequest(iso=100))
+    assert wanted == LockRequest(
+        1 / 500, iso=100, keep_on_card=True, mirror_up=True, flash=True, flash_sync_s=1 / 200
+    )
+    assert lock_request(Tether.find(None, None), LockRequest(iso=100)) == LockRequest(iso=100)
 
 
 def test_raw_and_jpeg_of_one_release_share_a_number(body: Callable[..., Any], tmp_path: Path) -> None:
