@@ -7,7 +7,7 @@ loses more of its contrast than a quarter wave of defocus costs at the worst fre
 
 Against it stand the three ways of joining g = 2 Ne c/m² and the exact wave term: their root sum square, which
 `rig.optics` plans with, their maximum and their sum. At full stops the ratio of model over truth is 0.99 to
-1.14, 0.81 to 1.00 and 1.10 to 1.57; between them (``--per-stop 3``) the maximum falls to 0.77, where g = w.
+1.14, 0.81 to 1.00 and 1.11 to 1.57; between them (``--per-stop 3``) the maximum falls to 0.77, where g = w.
 """
 
 from __future__ import annotations

@@ -60,15 +60,6 @@ def check_comparison(name: str) -> Comparison:
     raise UserError(f'--table: "{name}" is no comparison; write {", ".join(COMPARISONS)}')
 
 
-def _check_aperture(setup: SetUp) -> None:
-    if setup.magnification is None:
-        raise UserError("a comparison needs the magnification: give --magnification or --frame-width")
-    if setup.known.numerical_aperture is not None:
-        raise UserError("an objective has one aperture, its NA: there is nothing to compare")
-    if setup.f_number is None and setup.known.given is None:
-        raise UserError("a comparison of apertures needs one to start from: give --aperture")
-
-
 def apertures(setup: SetUp) -> tuple[DofReport, ...]:
     """Return the set-up at the full stops that the lens has, and at its own aperture.
 
@@ -77,22 +68,26 @@ def apertures(setup: SetUp) -> tuple[DofReport, ...]:
     UserError
         When there is no aperture to vary, or no magnification.
     """
-    _check_aperture(setup)
+    if setup.magnification is None:
+        raise UserError("a comparison needs the magnification: give --magnification or --frame-width")
+    if setup.known.numerical_aperture is not None:
+        raise UserError("an objective has one aperture, its NA: there is nothing to compare")
+    own = setup.f_number or setup.known.given
+    if own is None:
+        raise UserError("a comparison of apertures needs one to start from: give --aperture")
     row = lens_row(setup.lens, setup.tables)
     marked = [n for n in _STOPS if row is None or row.aperture_trouble(n) is None]
     stops = {float(true_stop(n)) for n in marked}
-    own = setup.f_number or setup.known.given
-    assert own is not None
     stops = {n for n in stops if abs(n / own - 1) > 0.005} | {own}
     return at_apertures(setup, np.array(sorted(stops)))
 
 
 def at_apertures(setup: SetUp, f_numbers: npt.NDArray[np.float64]) -> tuple[DofReport, ...]:
-    """Return the set-up at true stops (effective ones, when only an effective f-number was given).
+    """Return a set-up whose magnification and aperture are known at true stops.
 
-    Apertures that no lens can have at this magnification are left out.
+    Where only an effective f-number was given, the stops are effective ones. Apertures that no lens can have
+    at this magnification are left out.
     """
-    _check_aperture(setup)
     rows = []
     for n in f_numbers:
         try:
@@ -145,8 +140,7 @@ def overlaps(setup: SetUp) -> tuple[OverlapRow, ...]:
     if report.dof_mm is None or report.magnification is None or report.numerical_aperture is None:
         raise UserError(
             "a comparison of overlaps needs the depth of field: give magnification, aperture and the size "
-            "of a "
-            "pixel (or --coc)"
+            "of a pixel (or --coc)"
         )
     wanted = sorted({x for x in _OVERLAPS if abs(x - setup.overlap) > 0.005} | {setup.overlap})
     rows = []

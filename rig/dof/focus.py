@@ -97,9 +97,8 @@ def focus_of(
 def _not_its_f_number(row: LensRow) -> str:
     return (
         f"the {row.name} focuses internally: a pupil ratio at close focus together with the marked "
-        "f-number gives "
-        "an effective one that is too large by up to 2.5 times; measure the light lost, and give "
-        "--effective-aperture"
+        "f-number gives an effective one that is too large by up to 2.5 times; measure the light lost, and "
+        "give --effective-aperture"
     )
 
 
@@ -120,17 +119,15 @@ def _by_distance(
     if s <= f:
         raise UserError(
             f"--focus-distance: {format_length(s)} is not above the focal length of {format_length(f)}; it "
-            "is "
-            "counted from the lens to the subject"
+            "is counted from the lens to the subject"
         )
     m = float(magnification_from_focus(f, s))
     if stated is not None:
         if abs(stated / m - 1) > _SAME:
             raise UserError(
                 f"a magnification of {stated:.3g} contradicts --focal-length and --focus-distance, which "
-                "give "
-                f"{m:.3g}: give two of the three (the focal length of a macro lens at close focus is not the "
-                "engraved one)"
+                f"give {m:.3g}: give two of the three (the focal length of a macro lens at close focus is "
+                "not the engraved one)"
             )
         return stated
     if m > _CLOSE and internal is not None:
@@ -141,8 +138,8 @@ def _by_distance(
     if m > _CLOSE and not lens.unit_focus:
         warnings.append(
             f"the magnification {m:.3g} follows from focal length and focus distance, which is wrong for "
-            "lenses "
-            "that focus internally: measure the width of what fills the frame, and give --frame-width"
+            "lenses that focus internally: measure the width of what fills the frame, and give "
+            "--frame-width"
         )
     return m
 

@@ -16,7 +16,7 @@ from rig.dof.resolve import SetUp
 from rig.equipment import lens_row
 from rig.errors import UserError
 from rig.optics.stops import true_stop
-from rig.plots.canvas import ACCENT, GUIDE, INK, SECOND, WARN, check_plot_path, sheet
+from rig.plots.canvas import ACCENT, GUIDE, INK, SECOND, WARN, sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,13 +45,11 @@ def plot_dof(setup: SetUp, path: Path) -> None:
     UserError
         When something for the curves is missing, or the file cannot be written there.
     """
-    check_plot_path(path)
     chosen = describe(setup)
     if chosen.effective_f_number is None or chosen.coc_mm is None or chosen.magnification is None:
         raise UserError(
             "--plot: the curves need magnification, aperture and the size of a pixel (or --coc): give what "
-            "is "
-            "missing"
+            "is missing"
         )
     varied, label = _variable(setup, chosen)
     here = chosen.effective_f_number if varied.f_number is None else varied.f_number
@@ -161,11 +159,11 @@ def _draw_detail(
 
 def _mark_limits(axes: tuple[Axes, ...], chosen: DofReport, here: float) -> None:
     """Vertical lines where sharpness and frames balance, and where the finest pixels receive nothing."""
-    best, ne = chosen.best_effective_f_number, chosen.effective_f_number
-    if best is None or ne is None:
+    best, limit = chosen.best_effective_f_number, chosen.limiting_effective_f_number
+    if best is None or limit is None or chosen.effective_f_number is None:
         return
-    growth = ne / here
-    for effective, colour, text in ((best, INK, "balance p/λ"), (2 * best, WARN, "limit 2 p/λ")):
+    growth = chosen.effective_f_number / here
+    for effective, colour, text in ((best, INK, "balance p/λ"), (limit, WARN, "limit 2 p/λ")):
         for ax in axes:
             ax.axvline(effective / growth, color=colour, lw=1, ls=":")
         axes[0].text(

@@ -28,7 +28,8 @@ _BANDS_FROM_PX = 4.0
 
 
 class DofReport(BaseModel):
-    """A set-up and what follows from it. Lengths in mm; what is not known, or infinite, is None (null).
+    """A set-up and what follows from it. Lengths in mm; what is not known is None (null), and so is
+    a depth, a distance or a step that is infinite.
 
     Attributes
     ----------
@@ -51,7 +52,7 @@ class DofReport(BaseModel):
         Of the light in vacuum; around the subject.
     focal_length_mm, focus_distance_mm, pupil_ratio, pupil_distance_mm : float or None
         At this focus: f, distance from the front principal plane ("the lens"), P, and v from the entrance
-        pupil.
+        pupil: negative when hypercentric, in JSON "Infinity" when telecentric.
     dof_geometric_mm, dof_wave_mm, dof_wave_paraxial_mm, dof_mm : float or None
         Total depth of field: by geometry (near to far limit), by diffraction (exact, and paraxial for
         comparison), and both combined.
@@ -154,16 +155,13 @@ def describe(setup: SetUp) -> DofReport:
     if na is not None and na >= setup.refractive_index:
         raise UserError(
             f"effective f/{ne:.3g} at a magnification of {m:.3g} is a numerical aperture of {na:.3g}, "
-            "which is not "
-            f"below the refractive index {setup.refractive_index:g}: correct aperture or magnification, or "
-            "give "
-            "--index"
+            f"which is not below the refractive index {setup.refractive_index:g}: correct aperture or "
+            "magnification, or give --index"
         )
     if m is None and na is None and (setup.far_focal_length_mm is None or setup.f_number is None):
         raise UserError(
             "there is nothing to work out: give --magnification (or --frame-width) and --aperture, or "
-            "--na, or "
-            "--focal-length with --aperture and --focus-distance, or a --config"
+            "--na, or --focal-length with --aperture and --focus-distance, or a --config"
         )
     depth = _depth(setup, m, ne, na)
     fields = _fields_of(setup) | _diffraction(setup, m, ne, na) | _stepping(setup, m, ne, depth)
@@ -202,8 +200,7 @@ def _depth(setup: SetUp, m: float | None, ne: float | None, na: float | None) ->
     wave = None if na is None else float(dof.wave_dof(na, setup.refractive_index, setup.wavelength_mm))
     if m is None or ne is None or setup.coc_mm is None:
         return _Depth(wave=wave)
-    # In a medium the cone of light is narrower by n, so the same blur is reached n times as far off.
-    total = setup.refractive_index * float(dof.geometric_dof(ne, setup.coc_mm, m))
+    total = float(dof.geometric_dof(ne, setup.coc_mm, m, setup.refractive_index))
     before = behind = None
     if setup.pupil_distance_mm is not None:
         before = float(limits.depth_before(total, setup.pupil_distance_mm))
@@ -321,13 +318,11 @@ def _warnings(
     if m is not None and m < _PARAXIAL_FROM and setup.pupil_distance_mm is None and c is not None:
         said.append(
             f"at a magnification of {m:.3g}, 2 Ne c/m² is too small behind the subject: give "
-            "--focal-length for the "
-            "near and far limits"
+            "--focal-length for the near and far limits"
         )
     if c is not None and pixel is not None and c > _BANDS_FROM_PX * pixel:
         said.append(
             f"a circle of confusion of {format_length(c)} is {c / pixel:.2g} pixels: a stack planned with "
-            "it shows "
-            "bands when it is looked at pixel by pixel"
+            "it shows bands when it is looked at pixel by pixel"
         )
     return tuple(said)

@@ -199,8 +199,7 @@ def _lens(request: DofRequest, config: RigConfig | None, tables: Tables) -> Lens
     if na is not None and na >= index:
         raise UserError(
             f"--na: {na:g} is not below the refractive index {index:g} around the subject; give --index "
-            "(air is 1, "
-            "water 1.33, oil 1.515), or correct the numerical aperture"
+            "(air is 1, water 1.33, oil 1.515), or correct the numerical aperture"
         )
     if request.tube_length_mm is not None and lens.objective_magnification is None:
         raise UserError(
@@ -243,8 +242,7 @@ def _check_effective(effective: float, f_number: float) -> None:
     if effective < f_number * 0.98:
         raise UserError(
             f"--effective-aperture: f/{effective:g} is wider than the aperture of f/{f_number:.3g}; close "
-            "up the "
-            "effective f-number is the larger one: correct one of them, or leave --aperture out"
+            "up the effective f-number is the larger one: correct one of them, or leave --aperture out"
         )
 
 
@@ -273,8 +271,7 @@ def _coc(request: DofRequest, config: RigConfig | None, pixel_mm: float | None) 
         return coc.value * pixel_mm, ""
     missing = (
         f"a circle of confusion of {coc.value:g} px needs the size of a pixel: give --pixel-pitch, "
-        "--sensor with "
-        "a camera's name, --sensor with --pixels, or a length such as --coc 30um"
+        "--sensor with a camera's name, --sensor with --pixels, or a length such as --coc 30um"
     )
     if request.coc is not None:
         raise UserError(missing)

@@ -102,8 +102,7 @@ def _with_pixels(sensor: Sensor, request: DofRequest) -> Sensor:
     if request.sensor is not None and known is not None and abs(across / known - 1) > _SAME_PITCH:
         raise UserError(
             f"--pixels {across} contradicts --sensor: the {sensor.name} has {known} across; leave --pixels "
-            "out, "
-            "or give the size of the part that was read out, such as --sensor 24x16mm"
+            "out, or give the size of the part that was read out, such as --sensor 24x16mm"
         )
     pitch = None if sensor.width_mm is None else sensor.width_mm / across
     return replace(sensor, pixels_across=across, pixel_pitch_mm=pitch)

@@ -14,7 +14,6 @@ from rig.optics.numeric import FloatOrArray, per_distance, tidy
 __all__ = [
     "field_of_last_frame",
     "framing_growth",
-    "framing_room",
     "pupil_distance_from_growth",
     "telecentric_slope",
 ]
@@ -76,19 +75,6 @@ def field_of_last_frame(v: FloatOrArray, delta: FloatOrArray) -> FloatOrArray:
     if np.any(rest <= 0):
         raise ValueError(f"the plane of focus {delta} mm on is not in the view of a pupil at {v} mm")
     return tidy(1 / rest)
-
-
-def framing_room(v: FloatOrArray, delta: FloatOrArray) -> FloatOrArray:
-    """Return the share of the frame to leave free on every side of the first frame: (1 − v/(v + Δ))/2.
-
-    Parameters are those of `framing_growth`; 0 when telecentric, or when the field widens.
-
-    Examples
-    --------
-    >>> round(framing_room(300.0, 32.0), 3)
-    0.048
-    """
-    return tidy(np.maximum((1 - np.asarray(field_of_last_frame(v, delta))) / 2, 0.0))
 
 
 def pupil_distance_from_growth(growth: FloatOrArray, delta: FloatOrArray) -> FloatOrArray:

@@ -20,7 +20,6 @@ __all__ = [
     "hyperfocal_distance",
     "hyperfocal_distance_short",
     "near_depth",
-    "print_circle_of_confusion",
 ]
 
 
@@ -130,7 +129,7 @@ def depth_before(geometric: FloatOrArray, v: FloatOrArray) -> FloatOrArray:
     Parameters
     ----------
     geometric : float or array
-        g = 2 Ne c/m² (`geometric_dof`; times n in a medium), mm, above 0.
+        g = 2 n Ne c/m² (`geometric_dof`), mm, above 0.
     v : float or array
         Signed distance from the entrance pupil to the plane of focus, mm, not 0.
 
@@ -210,28 +209,3 @@ def hyperfocal_distance_short(f: FloatOrArray, N: FloatOrArray, c: FloatOrArray)
     """
     checked_positive(f=f, N=N, c=c)
     return tidy(np.asarray(f) ** 2 / (np.asarray(N) * np.asarray(c)))
-
-
-def print_circle_of_confusion(sensor_width: FloatOrArray, sensor_height: FloatOrArray) -> FloatOrArray:
-    """Return the blur that a print at arm's length forgives: sensor diagonal/1500, mm.
-
-    Parameters
-    ----------
-    sensor_width, sensor_height : float or array
-        mm, above 0.
-
-    Notes
-    -----
-    For comparison with published tables. A stack planned with it shows bands at 100 %: take pixels.
-
-    References
-    ----------
-    The "Zeiss formula" of the trade; 1/1730 to 1/1000 are in use.
-
-    Examples
-    --------
-    >>> round(print_circle_of_confusion(36.0, 24.0), 4)
-    0.0288
-    """
-    checked_positive(sensor_width=sensor_width, sensor_height=sensor_height)
-    return tidy(np.hypot(sensor_width, sensor_height) / 1500)

@@ -84,8 +84,7 @@ def describe_setup(
         return None
     ne = effective.f_number
     na = known.numerical_aperture or float(aperture.numerical_aperture(magnification, ne))
-    # In a medium the cone of light is narrower by n, so the same blur is reached n times as far off.
-    geometric = refractive_index * float(dof.geometric_dof(ne, coc_mm, magnification))
+    geometric = float(dof.geometric_dof(ne, coc_mm, magnification, refractive_index))
     wave = float(dof.wave_dof(na, refractive_index, wavelength_mm))
     best = (
         None

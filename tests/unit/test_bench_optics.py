@@ -34,9 +34,9 @@ def test_a_quarter_wave_costs_a_quarter_of_the_contrast():
 
 
 def test_model_over_truth():
-    """0.99–1.14 for the root sum square, 0.81–1.00 for the maximum, 1.10–1.57 for the sum."""
+    """0.99–1.14 for the root sum square, 0.81–1.00 for the maximum, 1.11–1.57 for the sum."""
     found = list(bench.rows(per_stop=1))
-    for name, low, high in (("root_sum_square", 0.99, 1.14), ("maximum", 0.81, 1.00), ("sum", 1.10, 1.57)):
+    for name, low, high in (("root_sum_square", 0.99, 1.14), ("maximum", 0.81, 1.00), ("sum", 1.11, 1.57)):
         ratios = [getattr(row, name) for row in found]
         assert low - 0.012 < min(ratios)
         assert max(ratios) < high + 0.012
