@@ -24,12 +24,10 @@ from stacker.registration.chain import Verdict
 from stacker.registration.rail import PupilFit
 from stacker.result import FrameReport, Stack
 
-__all__ = ["STACK_FOLDER_SUFFIX", "STACK_FOLDER_VERSION", "load_stack", "save_stack"]
+__all__ = ["STACK_FOLDER_VERSION", "load_stack", "save_stack"]
 
 STACK_FOLDER_VERSION = 1
 """What this software writes and the newest that it reads."""
-
-STACK_FOLDER_SUFFIX = ".stack"
 
 _RECORD, _IMAGE, _VALID, _DEPTH, _CONFIDENCE = (
     "stack.json",

@@ -25,6 +25,8 @@ import llvmlite.binding as llvm
 import numpy as np
 import platformdirs
 
+from stacker.errors import StackerError
+
 __all__ = ["Loop", "Room", "compiled", "inner", "try_out"]
 
 _OPTIONS: dict[str, Any] = {"fastmath": True, "error_model": "numpy", "_nrt": False}
@@ -88,6 +90,8 @@ class Loop:
         file_name = f"{name}-{key}-{_version()}{_SUFFIX}"
         kept = _load(file_name)
         if kept is None:
+            if self is not _nothing:
+                _require_compiler()
             kept = _compile(self._function, kinds)
             _keep(file_name, *kept)
         symbol, code = kept
@@ -109,12 +113,25 @@ def _nothing(_room: Any, _y0: Any, _y1: Any) -> Any:
 def try_out() -> None:
     """Make sure that loops can be had, by one that does nothing.
 
+    Its machine code may have been kept: numba itself, which takes long to import, is then not looked at.
+
     Raises
     ------
     Exception
         Of any kind, when they cannot.
     """
     _nothing.bound()(np.empty(1, np.float32), 0, 0)
+
+
+def _require_compiler() -> None:
+    """See that a numba is still there which `try_out` took on trust: what it made may have been kept."""
+    try:
+        import numba  # noqa: F401
+    except Exception as error:  # an import can fail in any way
+        raise StackerError(
+            f"numba {version('numba')}, which worked before, cannot be imported: {error}; install it again, "
+            "or remove it: stacks then take longer"
+        ) from error
 
 
 # Numba's functions take, before their arguments, where to put what is returned (nothing) and what is raised.

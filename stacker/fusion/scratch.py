@@ -19,7 +19,6 @@ _OWN_PAGES_FROM = 1 << 20
 """Bytes. Arrays of some 4 to 32 MB would otherwise share the C library's heap with what OpenCV puts down for
 a moment, and the holes between them stay with the process: 250 MB in a stack of twelve frames of 24 MP."""
 
-
 _MORE = 8
 """Buffers are larger by an eighth than asked for: frames reach farther one by one, and what is never touched
 takes no memory."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from stacker.errors import StackerError
 from stacker.fusion import compiled_depth, jit
 
 
@@ -105,3 +106,16 @@ def test_a_numba_that_cannot_be_imported_is_told_of_once_and_done_without(tmp_pa
     done = subprocess.run(command, check=False, timeout=60, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("Numba needs another NumPy") == 1
+
+
+def test_a_numba_that_breaks_while_machine_code_is_kept_is_told_of_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rows(_room: Any, _y0: Any, _y1: Any) -> Any:
+        return
+
+    jit.try_out()
+    monkeypatch.setattr(jit, "_folders", lambda: [tmp_path])
+    monkeypatch.setitem(sys.modules, "numba", None)
+    with pytest.raises(StackerError, match="numba .* cannot be imported: .*; install it again, or remove it"):
+        jit.compiled(rows).bound()
