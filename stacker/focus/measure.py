@@ -99,7 +99,7 @@ class FocusMeasure:
             What to subtract from it when frames are compared at a place. Both are overwritten by the next
             call.
         """
-        energy = self._energy(luma)
+        energy = self._energy(luma, self._scratch.array("detail", *luma.shape))
         total = self._scratch.array("total", *luma.shape)
         cv2.GaussianBlur(energy, (7, 7), _NARROW_SIGMA, total)
         wide, bright = self.surroundings(_blocks(energy), _blocks(luma))
@@ -124,8 +124,8 @@ class FocusMeasure:
 
     def raw(self, luma: Image) -> Image:
         """Energy over that of noise, cell by cell, averaged over no window; float32, of the shape of
-        ``luma``, and overwritten by the next call."""
-        energy = self._energy(luma)
+        ``luma``. May be called while another thread measures."""
+        energy = self._energy(luma, np.empty_like(luma))
         energy *= np.float32(self.norm * (1.0 + sum(share for _, share in _WIDE)))
         return energy
 
@@ -142,8 +142,9 @@ class FocusMeasure:
         wider = cv2.resize(wider, (width, height), interpolation=cv2.INTER_LINEAR)
         return np.asarray(cv2.addWeighted(cv2.GaussianBlur(energy, (3, 3), 0.8), share, wider, other, 0.0))
 
-    def _energy(self, luma: Image) -> Image:
-        detail = self._scratch.array("detail", *luma.shape)
+    @staticmethod
+    def _energy(luma: Image, detail: Image) -> Image:
+        """Squared detail, in place of ``detail``."""
         cv2.GaussianBlur(luma, (5, 5), _DETAIL_SIGMA, detail)
         cv2.subtract(luma, detail, detail)
         return np.asarray(cv2.multiply(detail, detail, detail))
@@ -151,7 +152,7 @@ class FocusMeasure:
     def _noise_energy(self, noise_sigma: float) -> float:
         """Energy that white noise of that deviation leaves in the detail of half-size luma."""
         noise = np.random.default_rng(0).standard_normal((256, 256)).astype(np.float32)
-        gain = float(self._energy(noise).mean())
+        gain = float(self._energy(noise, np.empty_like(noise)).mean())
         channels = float(np.square(LUMA).sum()) / 4.0  # three independent channels, over 4 pixels
         return max(gain * channels * noise_sigma**2, 1e-6)
 

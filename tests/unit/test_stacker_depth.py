@@ -120,6 +120,16 @@ def silhouette_frame(index: int) -> Image:
     return ((front + 40 * (1 - cover))[..., None] + grain).astype(np.float32)
 
 
+def test_what_was_measured_of_a_picture_outlives_the_next_one() -> None:
+    measure = FocusMeasure(1.0)
+    first = measure.raw(half_luma(slope_frame(4)))
+    before = first.copy()
+    assert before.max() > 20
+    measure.raw(half_luma(slope_frame(0)))
+    measure.measure(half_luma(slope_frame(0)))
+    np.testing.assert_array_equal(first, before)
+
+
 def test_a_smooth_wall_beside_a_silhouette_is_not_believed() -> None:
     tracker = DepthTracker(1.0)
     tracker.cover(WINDOW)

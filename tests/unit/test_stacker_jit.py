@@ -117,5 +117,5 @@ def test_a_numba_that_breaks_while_machine_code_is_kept_is_told_of_in_a_sentence
     jit.try_out()
     monkeypatch.setattr(jit, "_folders", lambda: [tmp_path])
     monkeypatch.setitem(sys.modules, "numba", None)
-    with pytest.raises(StackerError, match="numba .* cannot be imported: .*; install it again, or remove it"):
+    with pytest.raises(StackerError, match=r"numba .* cannot be imported: .*; install it again, or remove"):
         jit.compiled(rows).bound()
