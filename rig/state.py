@@ -40,6 +40,10 @@ class RigLock:
         The port as configured.
     what : str
         What it is held for, for the message that somebody else gets, e.g. the session's folder.
+    folder : Path, optional
+        Where the lock's file is, instead of the user's state folder.
+    wait : bool
+        Wait until the other lets go, for what is held for a moment only.
 
     Raises
     ------
@@ -47,7 +51,7 @@ class RigLock:
         When another process holds it; says which and what for.
     """
 
-    def __init__(self, port: str, what: str, folder: Path | None = None) -> None:
+    def __init__(self, port: str, what: str, folder: Path | None = None, *, wait: bool = False) -> None:
         folder = folder or _state_folder("locks")
         path = folder / f"{_file_stem(port)}.lock"
         try:
@@ -56,7 +60,7 @@ class RigLock:
         except OSError as err:
             raise storage_error(err, path) from err
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError:
             holder = os.read(self._fd, 4096).decode(errors="replace").strip()
             self.close()

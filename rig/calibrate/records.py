@@ -16,6 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from rig import __version__
 from rig.atomic import write_atomically
 from rig.errors import DataError, UserError
+from rig.state import RigLock
 
 __all__ = [
     "ApertureRecord",
@@ -32,7 +33,7 @@ __all__ = [
     "store",
 ]
 
-SAME_MAGNIFICATION = 0.02
+_SAME_MAGNIFICATION = 0.02
 """Relative: set-ups that far apart in magnification are one (it is 4 % of the depth of field at most)."""
 
 _SAME_APERTURE = 0.01
@@ -72,7 +73,7 @@ class SetUp(_Model):
 
 def _same(name: str, mine: str | float | None, other: str | float | None) -> bool:
     if isinstance(mine, int | float) and isinstance(other, int | float):
-        near = SAME_MAGNIFICATION if name == "magnification" else _SAME_APERTURE
+        near = _SAME_MAGNIFICATION if name == "magnification" else _SAME_APERTURE
         return abs(mine / other - 1) <= near
     return mine == other
 
@@ -234,13 +235,16 @@ def read_calibration(path: Path) -> Calibration | None:
 def store(path: Path, record: Record) -> None:
     """Add a measurement to a calibration file, which is made when absent; whole or not at all.
 
+    Measurements that end at the same time wait for each other, so that none is lost.
+
     Raises
     ------
     UserError, DataError
         As `read_calibration`, and when it cannot be written.
     """
-    calibration = (read_calibration(path) or Calibration()).with_record(record)
-    write_atomically(path, calibration.model_dump_json(indent=2).encode() + b"\n")
+    with RigLock(f".{path.name}", record.kind, path.parent, wait=True):
+        calibration = (read_calibration(path) or Calibration()).with_record(record)
+        write_atomically(path, calibration.model_dump_json(indent=2).encode() + b"\n")
 
 
 def now() -> datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -204,3 +205,11 @@ def test_a_damaged_file_is_said(loaded):
 def test_an_empty_calibration_finds_nothing():
     assert not SetUp(lens="a").differences(SetUp(lens="a", aperture=2.0), ("lens",))
     assert Calibration().records == ()
+
+
+def test_measurements_that_end_at_the_same_time_are_all_kept(loaded):
+    path = loaded.calibration_path
+    records = [dof(loaded, aperture=2.0 * 1.1**k) for k in range(12)]
+    with ThreadPoolExecutor(len(records)) as pool:
+        list(pool.map(lambda record: store(path, record), records))
+    assert {r.setup.aperture for r in read_calibration(path).records} == {r.setup.aperture for r in records}
