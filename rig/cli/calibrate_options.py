@@ -1,26 +1,40 @@
-"""The options of ``rig calibrate``, each declared once."""
+"""The options of ``rig calibrate``, each declared once, and the groups of them that commands have in common.
+
+Typer reads a command's options from its parameters, one by one. `flattened` lets a command take a group of
+them, a dataclass whose fields are options, in the place of each.
+"""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias, get_type_hints
 
 import typer
 
+from rig.cli.options import (
+    ApertureOption,
+    CocOption,
+    ConfigOption,
+    EffectiveApertureOption,
+    FrameWidthOption,
+    IsoOption,
+    JsonOption,
+    MagnificationOption,
+    ShutterOption,
+)
+from rig.cli.shoot import FolderOption, SimulateOption, TimeScaleOption, YesOption
+
 __all__ = [
     "CheckerOption",
-    "DrySaveOption",
-    "FromOption",
+    "CommonOptions",
     "GraduationOption",
-    "ImagesOption",
-    "LinearOption",
-    "MoreImages",
-    "PlotOption",
     "RegionOption",
-    "SaveOption",
-    "SpacingOption",
-    "ToOption",
+    "SweepOptions",
     "ToleranceOption",
+    "flattened",
 ]
 
 _FRAMES = "Frames"
@@ -94,6 +108,14 @@ RegionOption: TypeAlias = Annotated[
         help="Part of the frame to look at, as shares: 0.4,0.4,0.2,0.2.",
     ),
 ]
+HereOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--here-is",
+        metavar="LENGTH",
+        help="Position at which the carriage stands now, with the target in focus.",
+    ),
+]
 PlotOption: TypeAlias = Annotated[
     Path | None, typer.Option("--plot", metavar="FILE", help="Draw the curve behind the value: .svg or .png.")
 ]
@@ -106,3 +128,77 @@ SaveOption: TypeAlias = Annotated[
 DrySaveOption: TypeAlias = Annotated[
     bool, typer.Option("--no-save", help="Print the value only; no calibration file is written.")
 ]
+
+
+@dataclass(frozen=True)
+class SweepOptions:
+    """What the commands that drive through focus have in common."""
+
+    step: SpacingOption = None
+    start: FromOption = None
+    end: ToOption = None
+    coc: CocOption = None
+    effective_aperture: EffectiveApertureOption = None
+
+
+@dataclass(frozen=True)
+class CommonOptions:
+    """What every command has."""
+
+    more: MoreImages = None
+    images: ImagesOption = None
+    linear: LinearOption = False
+    magnification: MagnificationOption = None
+    frame_width: FrameWidthOption = None
+    aperture: ApertureOption = None
+    shutter: ShutterOption = None
+    iso: IsoOption = None
+    config: ConfigOption = None
+    simulate: SimulateOption = False
+    time_scale: TimeScaleOption = None
+    here_is: HereOption = None
+    folder: FolderOption = None
+    yes: YesOption = False
+    save: SaveOption = None
+    no_save: DrySaveOption = False
+    plot: PlotOption = None
+    as_json: JsonOption = False
+
+
+def flattened(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command with the fields of each of its groups as parameters of its own.
+
+    Examples
+    --------
+    >>> def measure(sweep: SweepOptions, region: str = "all") -> None:
+    ...     print(sweep.step, region)
+    >>> list(inspect.signature(flattened(measure)).parameters)
+    ['step', 'start', 'end', 'coc', 'effective_aperture', 'region']
+    >>> flattened(measure)(step="1mm", region="middle")
+    1mm middle
+    """
+    hints = get_type_hints(command, include_extras=True)
+    groups = {name: hint for name, hint in hints.items() if isinstance(hint, type) and is_dataclass(hint)}
+    parameters: list[inspect.Parameter] = []
+    for name, parameter in inspect.signature(command).parameters.items():
+        if name not in groups:
+            parameters.append(parameter.replace(annotation=hints[name], kind=parameter.KEYWORD_ONLY))
+            continue
+        types = get_type_hints(groups[name], include_extras=True)
+        for field in fields(groups[name]):
+            parameters.append(
+                inspect.Parameter(
+                    field.name, parameter.KEYWORD_ONLY, default=field.default, annotation=types[field.name]
+                )
+            )
+
+    def flat(**given: Any) -> None:
+        whole = {
+            name: group(**{f.name: given.pop(f.name) for f in fields(group) if f.name in given})
+            for name, group in groups.items()
+        }
+        command(**whole, **given)
+
+    flat.__doc__ = command.__doc__
+    flat.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return flat

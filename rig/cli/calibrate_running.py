@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,12 +15,13 @@ from rig.cli.shoot import stopping
 if TYPE_CHECKING:
     from rig.calibrate.outcome import Calibrated
     from rig.calibrate.task import Task
+    from rig.cli.calibrate_options import CommonOptions, SweepOptions
     from rig.config import LoadedConfig
 
-__all__ = ["length_mm", "positive_mm", "rig_of", "run_job", "task_of"]
+__all__ = ["measure", "measure_sweep", "positive_mm"]
 
 
-def length_mm(text: str | None, what: str) -> float | None:
+def _length_mm(text: str | None, what: str) -> float | None:
     """Read a length of the command line, mm without a unit; None when it was not given."""
     if text is None:
         return None
@@ -35,103 +37,95 @@ def positive_mm(text: str | None, what: str) -> float | None:
     return parse_positive_length(text, what)
 
 
-def rig_of(config: Path | None, *, simulate: bool, time_scale: float | None) -> LoadedConfig:
-    """Load the configuration, rehearsed on the simulated bench when asked for."""
-    from rig.config import load_config
-
-    return load_config(config, simulate=simulate, time_scale=time_scale)
-
-
-def task_of(
-    loaded: LoadedConfig,
-    images: list[Path],
+def measure(
+    job: Callable[[Task], Calibrated],
+    common: CommonOptions,
     *,
-    step: str | None = None,
+    sweep: SweepOptions | None = None,
     region: str | None = None,
-    linear: bool = False,
-    optics: tuple[str | None, str | None, str | None, str | None] = (None, None, None, None),
-    coc: str | None = None,
-    exposure: tuple[str | None, int | None] = (None, None),
-) -> Task:
+) -> None:
+    """Do a job, on the rig when there are no images, and report it."""
+    if common.plot is not None:
+        from rig.plots.canvas import check_plot_path
+
+        check_plot_path(common.plot)
+    task = _task(common, sweep, region)
+    result = job(task) if task.images else _on_the_rig(job, task, common)
+    _report(result, task.loaded, common)
+
+
+def measure_sweep(
+    job: Callable[..., Calibrated], common: CommonOptions, sweep: SweepOptions, region: str | None = None
+) -> None:
+    """Do a job that drives through focus."""
+    through = partial(
+        job,
+        start_mm=_length_mm(sweep.start, "--start"),
+        end_mm=_length_mm(sweep.end, "--end"),
+        step_mm=positive_mm(sweep.step, "--step"),
+    )
+    measure(through, common, sweep=sweep, region=region)
+
+
+def _task(common: CommonOptions, sweep: SweepOptions | None, region: str | None) -> Task:
     """Put together what a job needs from the options: set-up, existing frames, part of the frame."""
     from rig.calibrate.sweep import Region
     from rig.calibrate.task import Task, frames_of
+    from rig.config import load_config
     from rig.planning import PlanRequest
 
-    magnification, frame_width, aperture, effective_aperture = optics
+    loaded = load_config(common.config, simulate=common.simulate, time_scale=common.time_scale)
     request = PlanRequest.from_text(
         start="0",
         end="0",
-        coc=coc,
-        magnification=magnification,
-        frame_width=frame_width,
-        aperture=aperture,
-        effective_aperture=effective_aperture,
-        shutter=exposure[0],
-        iso=exposure[1],
+        coc=sweep.coc if sweep else None,
+        magnification=common.magnification,
+        frame_width=common.frame_width,
+        aperture=common.aperture,
+        effective_aperture=sweep.effective_aperture if sweep else None,
+        shutter=common.shutter,
+        iso=common.iso,
     )
+    images = [*(common.images or ()), *(common.more or ())]
+    step_mm = positive_mm(sweep.step, "--step") if sweep else None
     return Task(
         loaded,
         request,
-        frames_of(images, positive_mm(step, "--step")) if images else (),
+        frames_of(images, step_mm) if images else (),
         region=Region.from_text(region) if region else Region(),
-        linear=linear,
+        linear=common.linear,
     )
 
 
-def run_job(
-    job: Callable[[Task], Calibrated],
-    task: Task,
-    *,
-    rig: tuple[str | None, Path | None, bool],
-    out: tuple[Path | None, bool, Path | None, bool],
-) -> None:
-    """Do a job, on the rig when there are no images, and report it."""
-    save, no_save, plot, as_json = out
-    if plot is not None:
-        from rig.plots.canvas import check_plot_path
+def _on_the_rig(job: Callable[[Task], Calibrated], task: Task, common: CommonOptions) -> Calibrated:
+    from rich.console import Console
 
-        check_plot_path(plot)
-    if task.images:
-        _report(job(task), task.loaded, save=save, no_save=no_save, plot=plot, as_json=as_json)
-        return
     from rig.calibrate.task import Shooting
     from rig.cli.output import note_simulated
     from rig.cli.terminal import Terminal
     from rig.cli.watch import RunDisplay
 
     note_simulated(task.loaded)
-    here_is, folder, yes = rig
-    from rich.console import Console
-
     display = RunDisplay(Console(stderr=True, highlight=False))
     with stopping() as stopper, display:
-        operator = Terminal(yes=yes, display=display)
-        shooting = Shooting(operator, stopper, [display], length_mm(here_is, "--here-is"), folder)
-        result = job(replace(task, shooting=shooting))
-    _report(result, task.loaded, save=save, no_save=no_save, plot=plot, as_json=as_json)
+        operator = Terminal(yes=common.yes, display=display)
+        here_mm = _length_mm(common.here_is, "--here-is")
+        shooting = Shooting(operator, stopper, [display], here_mm, common.folder)
+        return job(replace(task, shooting=shooting))
 
 
-def _report(
-    result: Calibrated,
-    loaded: LoadedConfig,
-    *,
-    save: Path | None,
-    no_save: bool,
-    plot: Path | None,
-    as_json: bool,
-) -> None:
+def _report(result: Calibrated, loaded: LoadedConfig, common: CommonOptions) -> None:
     from rig.calibrate.records import store
 
-    path = None if no_save else save or loaded.calibration_path
-    if plot is not None:
-        from rig.plots.canvas import sheet
-
-        with sheet(plot, 6.0, 4.0, simulated=result.record.simulated) as figure:
-            result.draw(figure.add_subplot())
+    path = None if common.no_save else common.save or loaded.calibration_path
     if path is not None:
         store(path, result.record)
-    if as_json:
+    if common.plot is not None:
+        from rig.plots.canvas import sheet
+
+        with sheet(common.plot, 6.0, 4.0, simulated=result.record.simulated) as figure:
+            result.draw(figure.add_subplot())
+    if common.as_json:
         answer = {
             "record": json.loads(result.record.model_dump_json()),
             "details": result.details,
@@ -140,7 +134,7 @@ def _report(
         }
         sys.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
         return
-    _print(result, path, no_save=no_save)
+    _print(result, path, no_save=common.no_save)
 
 
 def _print(result: Calibrated, path: Path | None, *, no_save: bool) -> None:
