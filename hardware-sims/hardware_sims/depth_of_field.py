@@ -6,9 +6,9 @@ import numpy as np
 
 from hardware_sims.optics import WAVELENGTH_MM, SimLens, defocused_otf
 
-__all__ = ["CONTRAST_KEPT", "depth_of_field_mm"]
+__all__ = ["depth_of_field_mm"]
 
-CONTRAST_KEPT = 0.735
+_CONTRAST_KEPT = 0.735
 """What a quarter wave of defocus leaves of a perfect lens's contrast at the worst frequency."""
 
 _FREQUENCIES = 64
@@ -30,7 +30,7 @@ def depth_of_field_mm(lens: SimLens, pitch_mm: float, limit_px: float = 2.0) -> 
     -------
     tuple of float
         Depth towards the camera and away from it, mm: where the contrast of the worst frequency, relative to
-        that in focus, falls to `CONTRAST_KEPT`.
+        that in focus, falls to 0.735.
     """
     cut_off = 1.0 / (WAVELENGTH_MM * lens.effective_f_number)
     highest = min(0.98, 1.0 / (2.0 * limit_px * pitch_mm) / cut_off)
@@ -43,11 +43,11 @@ def depth_of_field_mm(lens: SimLens, pitch_mm: float, limit_px: float = 2.0) -> 
 
     def limit(sign: float) -> float:
         low, high = 0.0, 1e-4
-        while kept(sign * high) > CONTRAST_KEPT:
+        while kept(sign * high) > _CONTRAST_KEPT:
             high *= 2.0
         for _ in range(40):
             middle = (low + high) / 2.0
-            low, high = (middle, high) if kept(sign * middle) > CONTRAST_KEPT else (low, middle)
+            low, high = (middle, high) if kept(sign * middle) > _CONTRAST_KEPT else (low, middle)
         return (low + high) / 2.0
 
     return limit(-1.0), limit(1.0)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rig.calibrate.images import Array, Exposure, Picture
+from rig.calibrate.images import Array, Picture
+from rig.cameras.frame_exif import FrameExif
 from rig.errors import DataError, UserError
 from rig.optics.aperture import effective_f_number_from_light_loss
 from rig.optics.stops import true_stop
@@ -43,15 +44,15 @@ class Level:
         Mean linear light, 1 is white.
     spread_stops : float
         Standard deviation of its parts.
-    exposure : Exposure
-        From EXIF.
+    exif : FrameExif
+        Of the frame.
     name : str
         Of the frame.
     """
 
     light: float
     spread_stops: float
-    exposure: Exposure
+    exif: FrameExif
     name: str
 
 
@@ -116,7 +117,7 @@ def level_of(picture: Picture, light: Array, burnt: Array) -> Level:
             f"the target is not even in {picture.name}: its parts differ by {uneven:.0%} (limit "
             f"{_UNEVEN:.0%}). Use a white card, out of focus if need be, lit evenly; or a smaller --region"
         )
-    return Level(mean, float(np.std(np.log2(np.maximum(means, 1e-9)))), picture.exposure, picture.name)
+    return Level(mean, float(np.std(np.log2(np.maximum(means, 1e-9)))), picture.exif, picture.name)
 
 
 def _true_shutter(shutter_s: float) -> float:
@@ -127,12 +128,12 @@ def _true_shutter(shutter_s: float) -> float:
     )
 
 
-def exposure_stops(far: Exposure, working: Exposure) -> float | None:
+def exposure_stops(far: FrameExif, working: FrameExif) -> float | None:
     """Return by how many stops the working frame was exposed more, by shutter and ISO; None when not known.
 
     Examples
     --------
-    >>> exposure_stops(Exposure(1 / 60, 5.6, 100), Exposure(1 / 15, 5.6, 100))
+    >>> exposure_stops(FrameExif(1 / 60, 5.6, 100), FrameExif(1 / 15, 5.6, 100))
     2.0
     """
     if far.shutter_s is None or working.shutter_s is None:
@@ -164,14 +165,14 @@ def light_loss(far: Level, working: Level, marked_f_number: float, *, linear: bo
     ----------
     Ne = N·2^(ΔEV/2): light goes with 1/Ne².
     """
-    n_far, n_working = far.exposure.f_number, working.exposure.f_number
+    n_far, n_working = far.exif.f_number, working.exif.f_number
     if n_far and n_working and abs(n_far / n_working - 1) > 0.02:
         raise UserError(
             f"the frames have different f-numbers, f/{n_far:g} in {far.name} and f/{n_working:g} in "
             f"{working.name}: set one aperture for both. A body that shows the effective value (Nikon) needs "
             "no measurement: set reports_effective_f_number = true in [camera]"
         )
-    more = exposure_stops(far.exposure, working.exposure)
+    more = exposure_stops(far.exif, working.exif)
     seen = math.log2(far.light / working.light)
     stops = seen + (more or 0.0)
     if stops < -_GAIN:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from rig import __version__
 from rig.axes.base import AxisLimits, FocusAxis
 from rig.axes.motion import Approach, Approached, travel_envelope
-from rig.cameras.base import Camera, LockRequest
+from rig.cameras.base import LockRequest
 from rig.clock import Clock, ScaledClock
 from rig.config import LoadedConfig
 from rig.connection import Connection
@@ -45,13 +45,12 @@ Focus = Literal["working", "far"]
 class TakenFrame:
     """A frame on disk.
 
-    ``position_mm`` is where the axis said it was, None without an axis; ``delay_s`` how long after the end of
-    the last move the release was sent; ``tags`` what the job wrote beside it.
+    ``position_mm`` is where the axis said it was, None without an axis; ``tags`` what the job wrote beside
+    it.
     """
 
     path: Path
     position_mm: float | None
-    delay_s: float | None = None
     tags: dict[str, Any] = field(default_factory=dict)
 
 
@@ -162,11 +161,6 @@ class Capture:
             self._stopper.check()  # a move that we stopped ourselves is no fault
             raise
 
-    @property
-    def camera(self) -> Camera:
-        """The camera, locked."""
-        return self._camera
-
     def move(self, position_mm: float, *, direction: Literal[1, -1] = 1) -> float:
         """Go to a position, the last movement being in a direction; returns where the axis came to rest.
 
@@ -226,9 +220,8 @@ class Capture:
             except CameraError as err:
                 session.journal.append("frame_rejected", index=index, reason=str(err))
                 self._bus.publish(FrameRejected(index, str(err), attempt))
-                if (
-                    attempt == _ATTEMPTS or tags.get("wait_s") is not None
-                ):  # a frame timed after a move has no second try
+                timed = tags.get("wait_s") is not None  # after a move: there is no second try
+                if timed or attempt == _ATTEMPTS:
                     raise
         # The release returns when the exposure is over; what counts is when it was sent.
         delay_s = None if self._moved_s is None else max(0.0, shot.fired_at_s - self._moved_s)
@@ -240,7 +233,6 @@ class Capture:
             entries.append(session.file_entry(final, file.size_bytes, file.sha256))
         path = session.folder / _readable(entries)
         self._check(path, index, sum(f.size_bytes for f in files))
-        tags = {**tags, "delay_s": delay_s}
         session.journal.append(
             "frame_saved",
             index=index,
@@ -248,6 +240,7 @@ class Capture:
             fired_at=shot.fired_wall,
             files=entries,
             settings=files[0].fields,
+            delay_s=delay_s,
             **tags,
         )
         self._taken += 1
@@ -261,7 +254,7 @@ class Capture:
                 eta_s=0.0,
             )
         )
-        return TakenFrame(path, position_mm, delay_s, tags)
+        return TakenFrame(path, position_mm, tags)
 
     @property
     def _homes(self) -> bool:
@@ -294,7 +287,6 @@ class Capture:
 
     def _connect(self) -> None:
         config, request, session = self._config, self._request, self._session
-        config.check_real_hardware()
         session.journal.append(
             _JOB,
             job=request.job,
@@ -343,10 +335,9 @@ class Capture:
         standing = {"target": request.target, "target_at": request.here_is_mm}
         order["simulator"] = {**standing, **order["simulator"]}
         order["lens"]["focus"] = request.focus
-        if (
-            self._config.capture.shutter_s is not None
-        ):  # a light that was set up for it, whatever is asked for
-            order["exposure"]["shutter_s"] = self._config.capture.shutter_s
+        configured_s = self._config.capture.shutter_s
+        if configured_s is not None:  # the light was set up for it, whatever is asked for
+            order["exposure"]["shutter_s"] = configured_s
         return order
 
     def _prepare_axis(self, axis: FocusAxis, connection: Connection) -> None:
@@ -414,10 +405,20 @@ def session_frames(folder: Path) -> list[TakenFrame]:
     frames: dict[int, TakenFrame] = {}
     for entry in read_journal(folder / "journal.jsonl"):
         if entry["event"] == "frame_saved":
-            known = {"n", "event", "at", "index", "position_mm", "reported_mm", "files", "settings"}
+            known = {
+                "n",
+                "event",
+                "at",
+                "index",
+                "position_mm",
+                "reported_mm",
+                "files",
+                "settings",
+                "delay_s",
+            }
             tags = {k: v for k, v in entry.items() if k not in known}
             path = folder / _readable(entry["files"])
-            frames[entry["index"]] = TakenFrame(path, entry.get("position_mm"), entry.get("delay_s"), tags)
+            frames[entry["index"]] = TakenFrame(path, entry.get("position_mm"), tags)
         elif entry["event"] == "frame_rejected":
             frames.pop(entry["index"], None)
     if not frames:

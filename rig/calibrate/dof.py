@@ -14,10 +14,10 @@ import numpy as np
 from rig.calibrate.focus import FocusCurve, curve_of
 from rig.calibrate.images import Array
 from rig.errors import DataError, UserError
+from rig.optics.diffraction import mtf_cutoff
 
 __all__ = [
     "CONTRAST_KEPT",
-    "FEWEST_FRAMES",
     "DofMeasurement",
     "band_frequency",
     "check_sweep",
@@ -27,10 +27,9 @@ __all__ = [
 CONTRAST_KEPT = 0.735
 """Contrast at the limits of the depth of field, relative to that in focus."""
 
-FEWEST_FRAMES = 9
+_FEWEST_FRAMES = 9
 """Fewer cannot tell a peak from two sides and a floor."""
 
-_WAVELENGTH_MM = 0.00055
 _HIGHEST_FREQUENCY = 0.34  # the octave around it ends at 0.48 cycles per pixel
 _TEXTURE = 0.5  # energy above the floor, in floors: below, the peak is in the noise
 _SMOOTH = 6.0  # standard deviations of what jumps from frame to frame: a peak of noise is lower
@@ -102,7 +101,7 @@ def band_frequency(coc_px: float, effective_f_number: float | None, pixel_pitch_
     """
     frequency = 1 / (2 * coc_px)
     if effective_f_number is not None and pixel_pitch_mm is not None:
-        frequency = min(frequency, pixel_pitch_mm / (2 * _WAVELENGTH_MM * effective_f_number))
+        frequency = min(frequency, pixel_pitch_mm * float(mtf_cutoff(effective_f_number)) / 2)
     return min(frequency, _HIGHEST_FREQUENCY)
 
 
@@ -124,10 +123,10 @@ def check_sweep(positions_mm: Array, energy: Array) -> FocusCurve:
         When nothing has texture, or the peak is not inside the sweep.
     """
     n = len(positions_mm)
-    if n < FEWEST_FRAMES:
+    if n < _FEWEST_FRAMES:
         raise UserError(
             f"a sweep of {n} frames is too short to find the peak of sharpness and both its sides: take at "
-            f"least {FEWEST_FRAMES}, better 25, from well before focus to well behind it"
+            f"least {_FEWEST_FRAMES}, better 25, from well before focus to well behind it"
         )
     if np.any(np.diff(positions_mm) <= 0):
         raise UserError("the frames of a sweep must be in the order of rising positions, each at its own")

@@ -11,10 +11,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from rig.cameras.frame_exif import read_exif
+from rig.cameras.frame_exif import FrameExif, read_exif
 from rig.errors import DataError, UserError
 
-__all__ = ["Array", "Exposure", "Picture", "read_picture", "srgb_to_linear"]
+__all__ = ["Array", "Picture", "read_picture", "srgb_to_linear"]
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -23,15 +23,6 @@ _BURNT = 254 / 255
 
 _WEIGHTS = np.array([0.25, 0.5, 0.25], np.float32)
 """As many red, green and blue pixels as a Bayer sensor has: the least noise, and near enough to luminance."""
-
-
-@dataclass(frozen=True)
-class Exposure:
-    """How a frame was exposed, from its EXIF; None is not known."""
-
-    shutter_s: float | None = None
-    f_number: float | None = None
-    iso: float | None = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +39,8 @@ class Picture:
         Linear light, 0 to 1.
     burnt : ndarray, shape (H, W), bool
         Where a channel is at white.
-    exposure : Exposure
+    exif : FrameExif
+        How it was exposed, as far as the file says.
     simulated : bool
         Whether the file says that no real camera took it.
     """
@@ -57,7 +49,7 @@ class Picture:
     sha256: str
     light: Array
     burnt: Array
-    exposure: Exposure
+    exif: FrameExif
     simulated: bool
 
     @property
@@ -128,11 +120,6 @@ def read_picture(path: Path, *, linear: bool = False) -> Picture:
         sha256=hashlib.sha256(data).hexdigest(),
         light=light,
         burnt=np.asarray((pixels >= top * _BURNT).any(axis=2)),
-        exposure=_exposure(data),
+        exif=read_exif(data),
         simulated=frame.metadata.simulated,
     )
-
-
-def _exposure(data: bytes) -> Exposure:
-    said = read_exif(data)
-    return Exposure(said.shutter_s, said.f_number, said.iso)

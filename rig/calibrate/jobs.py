@@ -16,6 +16,7 @@ from rig.calibrate.pupil import PupilMeasurement, measure_pupil
 from rig.calibrate.records import DofRecord, PupilRecord
 from rig.calibrate.sweep import Region, Sweep, read_sweep
 from rig.calibrate.task import Task
+from rig.plan import StackPlan
 from rig.units import format_length
 
 if TYPE_CHECKING:
@@ -56,10 +57,7 @@ def calibrate_dof(
     """
     frames = task.images
     if not frames:
-        start_mm, end_mm, step_mm = sweep_range(
-            task, start_mm, end_mm, step_mm, reach=_DOF_REACH, steps=_DOF_STEPS
-        )
-        plan = task.plan(start_mm, end_mm, step_mm=step_mm)
+        plan = sweep_plan(task, start_mm, end_mm, step_mm, reach=_DOF_REACH, steps=_DOF_STEPS)
         with task.capture("dof", plan, plan.frames, target="texture") as rig:
             frames = tuple(rig.sweep(plan.positions_mm))
     sweep = read_band(task, frames)
@@ -88,7 +86,7 @@ def calibrate_dof(
     )
 
 
-def sweep_range(
+def sweep_plan(
     task: Task,
     start_mm: float | None,
     end_mm: float | None,
@@ -96,18 +94,17 @@ def sweep_range(
     *,
     reach: float,
     steps: int,
-) -> tuple[float, float, float]:
-    """Start, end and step of a sweep: as given, else by the predicted depth of field around the carriage."""
-    if start_mm is not None and end_mm is not None and step_mm is not None:
-        return start_mm, end_mm, step_mm
-    dof_mm = task.predicted_dof_mm()
-    here_mm = task.here_mm
-    reach_mm = reach * dof_mm
-    return (
-        here_mm - reach_mm if start_mm is None else start_mm,
-        here_mm + reach_mm if end_mm is None else end_mm,
-        step_mm or max(dof_mm / steps, 1 / task.config.rail.steps_per_mm),
-    )
+) -> StackPlan:
+    """Plan a sweep: what is not given follows from the predicted depth of field around the carriage.
+
+    ``reach`` is in depths of field to each side, ``steps`` the frames in each.
+    """
+    if start_mm is None or end_mm is None or step_mm is None:
+        dof_mm = task.predicted_dof_mm()
+        start_mm = task.here_mm - reach * dof_mm if start_mm is None else start_mm
+        end_mm = task.here_mm + reach * dof_mm if end_mm is None else end_mm
+        step_mm = step_mm or max(dof_mm / steps, 1 / task.config.rail.steps_per_mm)
+    return task.plan(start_mm, end_mm, step_mm=step_mm)
 
 
 def calibrate_pupil(
@@ -120,10 +117,7 @@ def calibrate_pupil(
     frames = task.images
     task = replace(task, region=Region())
     if not frames:
-        start_mm, end_mm, step_mm = sweep_range(
-            task, start_mm, end_mm, step_mm, reach=_PUPIL_REACH, steps=_PUPIL_STEPS
-        )
-        plan = task.plan(start_mm, end_mm, step_mm=step_mm)
+        plan = sweep_plan(task, start_mm, end_mm, step_mm, reach=_PUPIL_REACH, steps=_PUPIL_STEPS)
         with task.capture("pupil", plan, plan.frames, target="texture") as rig:
             frames = tuple(rig.sweep(plan.positions_mm))
     sweep = read_band(task, frames, greys=True)

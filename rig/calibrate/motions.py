@@ -12,7 +12,7 @@ from rig.calibrate.capture import Capture, TakenFrame
 from rig.calibrate.focus import band_energy
 from rig.calibrate.follow import frame_shift
 from rig.calibrate.images import Array, Picture, read_picture
-from rig.calibrate.jobs import read_band, sweep_range
+from rig.calibrate.jobs import read_band, sweep_plan
 from rig.calibrate.outcome import Calibrated
 from rig.calibrate.records import BacklashRecord, FrameHash, SettleRecord
 from rig.calibrate.settle import Pair, SettleMeasurement, measure_settle
@@ -60,8 +60,7 @@ def calibrate_backlash(
     frames = task.images
     run_up_mm = None
     if not frames:
-        start_mm, end_mm, step_mm = sweep_range(task, start_mm, end_mm, step_mm, reach=_REACH, steps=_STEPS)
-        plan = task.plan(start_mm, end_mm, step_mm=step_mm)
+        plan = sweep_plan(task, start_mm, end_mm, step_mm, reach=_REACH, steps=_STEPS)
         run_up_mm = plan.run_up_mm
         with task.capture("backlash", plan, 3 * plan.frames, target="texture", both_sides=True) as rig:
             positions = plan.positions_mm

@@ -19,9 +19,9 @@ from rig.calibrate.follow import follow
 from rig.calibrate.images import Array
 from rig.errors import DataError, UserError
 
-__all__ = ["FEWEST_FRAMES", "PupilMeasurement", "Tracks", "fit_pupil", "measure_pupil", "track"]
+__all__ = ["PupilMeasurement", "Tracks", "fit_pupil", "measure_pupil", "track"]
 
-FEWEST_FRAMES = 3
+_FEWEST_FRAMES = 3
 """Two would do for the value; the third tells how good it is."""
 
 _TEXTURE = 2.0  # energy of a tile's peak over its noise floor
@@ -114,10 +114,10 @@ def measure_pupil(positions_mm: Array, energy: Array, greys: list[Array]) -> Pup
         When too little of the subject can be followed from frame to frame.
     """
     positions = np.asarray(positions_mm, dtype=np.float64)
-    if len(positions) < FEWEST_FRAMES:
+    if len(positions) < _FEWEST_FRAMES:
         raise UserError(
             f"{len(positions)} frames are too few to see how the picture grows: take at least "
-            f"{FEWEST_FRAMES}, better 15, over as long a travel as the target stays recognisable"
+            f"{_FEWEST_FRAMES}, better 15, over as long a travel as the target stays recognisable"
         )
     return fit_pupil(positions, track(positions, energy, greys))
 

@@ -11,9 +11,9 @@ import numpy as np
 from rig.calibrate.images import Array
 from rig.errors import DataError, UserError
 
-__all__ = ["SHARPNESS_KEPT", "Pair", "SettleMeasurement", "measure_settle"]
+__all__ = ["Pair", "SettleMeasurement", "measure_settle"]
 
-SHARPNESS_KEPT = 0.97
+_SHARPNESS_KEPT = 0.97
 """Contrast of fine detail, relative to rest, from which a frame counts as sharp: noise varies it by 1 %."""
 
 _NOISE = 3.0  # times the shift between frames at rest: what counts as shake
@@ -92,7 +92,7 @@ def measure_settle(pairs: Sequence[Pair], tolerance_px: float) -> SettleMeasurem
             f"{len(waits)} different waits are too few to see a shake die away: take pairs at "
             f"{_FEWEST_WAITS} or more, from none to several seconds"
         )
-    bad = [p.wait_s for p in ordered if p.shift_px > tolerance_px or p.sharpness < SHARPNESS_KEPT]
+    bad = [p.wait_s for p in ordered if p.shift_px > tolerance_px or p.sharpness < _SHARPNESS_KEPT]
     shaking = max(bad, default=None)
     if shaking == waits[-1]:
         worst = next(p for p in reversed(ordered) if p.wait_s == shaking)

@@ -8,25 +8,22 @@ import numpy as np
 from rig.calibrate.images import Array
 from rig.errors import DataError
 
-__all__ = ["Thumbnail", "check_still", "neighbour_shift", "thumbnail"]
+__all__ = ["check_still", "neighbour_shift", "thumbnail"]
 
 _WIDTH_PX = 512
 _MOST_PX = 2.5  # of a thumbnail that wide: half a per cent of the frame; a growing picture shifts by less
 
-Thumbnail = Array
-"""A frame at reduced size, its brightness taken out; float32."""
 
-
-def thumbnail(light: Array) -> tuple[Thumbnail, float]:
-    """Reduce a frame; returns it with how many pixels of the frame one of its own stands for."""
+def thumbnail(light: Array) -> Array:
+    """Return a frame at reduced size, its brightness taken out; float32."""
     factor = max(1.0, light.shape[1] / _WIDTH_PX)
     size = (round(light.shape[1] / factor), round(light.shape[0] / factor))
     small = cv2.resize(light, size, interpolation=cv2.INTER_AREA)
     smooth = cv2.GaussianBlur(small, (0, 0), 2.0) - cv2.GaussianBlur(small, (0, 0), 16.0)
-    return np.asarray(smooth, dtype=np.float32), factor
+    return np.asarray(smooth, dtype=np.float32)
 
 
-def neighbour_shift(first: Thumbnail, second: Thumbnail) -> tuple[float, float]:
+def neighbour_shift(first: Array, second: Array) -> tuple[float, float]:
     """Shift from one thumbnail to the next, x and y in its pixels, by phase correlation."""
     window = cv2.createHanningWindow((first.shape[1], first.shape[0]), cv2.CV_32F)
     (dx, dy), _ = cv2.phaseCorrelate(first, second, window)

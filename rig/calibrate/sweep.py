@@ -17,7 +17,7 @@ from rig.errors import DataError, UserError
 
 __all__ = ["Region", "Sweep", "read_sweep", "refuse_burnt"]
 
-BURNT_LIMIT = 0.01
+_BURNT_LIMIT = 0.01
 """Share of burnt pixels above which a target is refused: what is cut off at white has lost its contrast."""
 
 _GREY_WIDTH_PX = 1600
@@ -98,7 +98,7 @@ class Sweep:
     greys: list[Array] = field(default_factory=list)
 
 
-def refuse_burnt(picture: Picture, region: Region, limit: float = BURNT_LIMIT) -> None:
+def refuse_burnt(picture: Picture, region: Region, limit: float = _BURNT_LIMIT) -> None:
     """Raise DataError when more than a share of a frame's region is at white."""
     share = float(region.of(picture.burnt).mean())
     if share > limit:
@@ -157,7 +157,7 @@ def read_sweep(
         part = region.of(picture.light)
         tile = min(tile_size(part.shape[1]), *part.shape)
         energies.append(band_energy(part, frequency(first.width_px), tile))
-        thumbnails.append(thumbnail(part)[0])
+        thumbnails.append(thumbnail(part))
         hashes.append(FrameHash(file=picture.name, sha256=picture.sha256))
         if greys:
             kept.append(_grey(picture.light))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,7 @@ class Task:
             "frames": tuple(frames),
         }
 
+    @contextmanager
     def capture(
         self,
         job: str,
@@ -203,9 +205,11 @@ class Task:
         both_sides: bool = False,
         motion: bool = True,
         focus: Focus = "working",
-    ) -> _Shooting:
-        """Open a session and connect the rig, as a context manager that gives a `Capture`."""
-        assert self.shooting is not None
+    ) -> Iterator[Capture]:
+        """Open a session and connect the rig for as long as frames are taken."""
+        config, shooting = self.config, self.shooting
+        assert shooting is not None
+        config.check_real_hardware()  # before there is a folder
         request = CaptureRequest(
             job=job,
             plan=plan,
@@ -217,37 +221,18 @@ class Task:
             focus=focus,
             shutter_s=self.request.shutter_s,
         )
-        return _Shooting(self.loaded, self.shooting, request)
-
-
-class _Shooting:
-    """A session folder around a `Capture`."""
-
-    def __init__(self, loaded: LoadedConfig, shooting: Shooting, request: CaptureRequest) -> None:
-        config = loaded.config
-        config.check_real_hardware()
-        self._session = Session.create(
-            shooting.folder or config.session.folder,
-            f"calibrate-{request.job}",
-            template=config.session.file_template,
-            simulated=config.simulated,
-        )
-        self._capture = Capture(
-            loaded, self._session, request, shooting.operator, shooting.stopper, shooting.subscribers
-        )
-
-    def __enter__(self) -> Capture:
-        try:
-            return self._capture.__enter__()
-        except BaseException:
-            self._session.close()
-            raise
-
-    def __exit__(self, *err: Any) -> None:
-        try:
-            self._capture.__exit__(*err)
-        finally:
-            self._session.close()
+        with (
+            Session.create(
+                shooting.folder or config.session.folder,
+                f"calibrate-{job}",
+                template=config.session.file_template,
+                simulated=config.simulated,
+            ) as session,
+            Capture(
+                self.loaded, session, request, shooting.operator, shooting.stopper, shooting.subscribers
+            ) as rig,
+        ):
+            yield rig
 
 
 def frames_of(images: Sequence[Path], step_mm: float | None = None) -> tuple[TakenFrame, ...]:

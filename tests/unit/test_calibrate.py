@@ -16,11 +16,12 @@ from rig.calibrate.aperture import Level, level_of, light_loss
 from rig.calibrate.backlash import SidedSweep, measure_backlash
 from rig.calibrate.dof import band_frequency, check_sweep, measure_dof
 from rig.calibrate.focus import band_energy, curve_of
-from rig.calibrate.images import Exposure, Picture, srgb_to_linear
+from rig.calibrate.images import Picture, srgb_to_linear
 from rig.calibrate.pupil import Tracks, fit_pupil, measure_pupil
 from rig.calibrate.scale import checker_period, ruler_period
 from rig.calibrate.settle import Pair, measure_settle
 from rig.calibrate.still import check_still, neighbour_shift, thumbnail
+from rig.cameras.frame_exif import FrameExif
 from rig.errors import DataError, UserError
 
 PITCH_MM = 0.00376
@@ -107,7 +108,7 @@ def test_a_subject_that_moves_is_refused_and_a_crooked_rail_is_not():
     positions = np.arange(8.0)
     for jump, moved in ((0, False), (6, True)):
         starts = 2 * np.arange(8) + jump * (np.arange(8) > 4)
-        frames = [thumbnail(world[50:350, 50 + s : 562 + s])[0] for s in starts]
+        frames = [thumbnail(world[50:350, 50 + s : 562 + s]) for s in starts]
         shifts = np.array([neighbour_shift(a, b) for a, b in itertools.pairwise(frames)])
         names = [f"{k}.jpg" for k in range(8)]
         if moved:
@@ -213,8 +214,8 @@ def test_what_does_not_repeat_is_no_scale(pattern):
 # ---- aperture ----
 
 
-def level(light, *, shutter_s=1 / 60, f_number=5.6, iso=100.0, name="a.jpg"):
-    return Level(light, 0.01, Exposure(shutter_s, f_number, iso), name)
+def level(light, *, shutter_s=1 / 60, f_number=5.6, iso=100, name="a.jpg"):
+    return Level(light, 0.01, FrameExif(shutter_s, f_number, iso), name)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +223,7 @@ def level(light, *, shutter_s=1 / 60, f_number=5.6, iso=100.0, name="a.jpg"):
     [
         (level(0.8), level(0.2), 2.0),
         (level(0.8), level(0.8, shutter_s=1 / 15), 2.0),  # marks: 1/64 s and 1/16 s truly
-        (level(0.4), level(0.4, iso=800.0), 3.0),
+        (level(0.4), level(0.4, iso=800), 3.0),
         (level(0.8, shutter_s=None), level(0.2, shutter_s=None), 2.0),
     ],
 )
@@ -253,7 +254,7 @@ def test_frames_that_cannot_be_compared_are_refused(far, working, said):
     ],
 )
 def test_a_target_that_is_no_even_card_is_refused(light, burnt, said):
-    picture = Picture("a.jpg", "0", light, burnt, Exposure(), simulated=False)
+    picture = Picture("a.jpg", "0", light, burnt, FrameExif(), simulated=False)
     with pytest.raises(DataError, match=said):
         level_of(picture, light, burnt)
 
