@@ -98,7 +98,8 @@ def _complete(folder: Path, files_per_frame: int) -> list[ArrivedFrame]:
 def _check_times(frames: list[TimedFrame], releases: list[Entry]) -> float | None:
     """The worst deviation after the clocks are aligned, s; None when the pictures have no times.
 
-    Raises UserError when a picture would be nearer to another release than to its own.
+    Raises UserError when a picture lies farther from its release than half the shortest pause between two,
+    or, where that is shorter, than a body's clock may wander.
     """
     if not all(frame.by_exif for frame in frames):
         return None

@@ -310,7 +310,7 @@ class SessionRun:
         index = runner.state.next_index()
         assert index is not None
         watch = SupplyWatch(self._bus, keeps_on_card=self._config.camera.keep_on_card)
-        watch.check(health, self._plan.frames - len(runner.state.saved))
+        watch.check(health, runner.state.frames - len(runner.state.saved))
         self._warm_up(runner, self._plan.stops[index])
         files = runner.expose(self._plan.stops[index], session.incoming)
         if Path(files[0].camera_name).suffix.lower() not in _READABLE:

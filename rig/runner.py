@@ -112,7 +112,7 @@ class Runner:
             When a device or the disk fails for good; the run can be resumed.
         """
         started_s = self._clock.now()
-        self._eta = _Eta(len(self._stops) - len(self.state.saved))
+        self._eta = _Eta(self.state.frames - len(self.state.saved))
         in_hand: _InHand | None = None
         with ThreadPoolExecutor(1, thread_name_prefix="fetch") as fetcher:
             try:
@@ -203,6 +203,11 @@ class Runner:
             self._check_stop()
             try:
                 self._axis.move_to(self._stops[0])
+            except HandSignal as asked:
+                if isinstance(asked, EndOfStack):
+                    return  # the person at the crank leaves it where it is
+                self.heed(asked)  # whoever resumes takes that frame again
+                raise
             except MotionError:
                 self._check_stop()
                 raise
@@ -273,7 +278,7 @@ class Runner:
                 eta_s=self._eta.after_one_more(),
             )
         )
-        self._supplies.look(self._camera.health(), len(self._stops) - len(self.state.saved))
+        self._supplies.look(self._camera.health(), self.state.frames - len(self.state.saved))
 
     def _where(self, position: float) -> dict[str, Any]:
         """A position as events tell it."""

@@ -135,7 +135,7 @@ def test_camera_not_there(workshop: Any) -> None:
 def test_camera_not_in_m_and_not_settable(workshop: Any, model: str) -> None:
     config = workshop.config(model=model, extra='physical_dial = true\ninitial = { exposure_mode = "A" }')
     done = workshop.run("rig", "shoot", "--start", "0", "--end", "5mm", "--config", config)
-    _assert_refused(done, 3, "M")
+    _assert_refused(done, 3, "exposure mode", "M")
     assert not [e for e in workshop.journal() if e["event"] == "fired"]
 
 

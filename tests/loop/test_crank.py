@@ -62,11 +62,11 @@ class Hand:
 
 
 @contextmanager
-def _crank(workshop: Any, **simulator: Any) -> Iterator[Hand]:
+def _crank(workshop: Any, capture: str = "", **simulator: Any) -> Iterator[Hand]:
     """A bench, 15 times as fast: its camera is real hardware to the rig, its crank turns by the hand only."""
     rail = {"driver": "crank", "pitch_mm": 1.0, "turn_closer": "counter-clockwise"}
     with workshop.bench(time_scale=15, rail=rail, backlash="100 um", **simulator) as bench:
-        (workshop.folder / "rig.toml").write_text(CRANK.format(camera=bench["camera_port"]))
+        (workshop.folder / "rig.toml").write_text(CRANK.format(camera=bench["camera_port"]) + capture)
         hand = Hand(bench["rail_port"])
         try:
             yield hand
@@ -87,7 +87,10 @@ def _counted(workshop: Any) -> dict[str, Any]:
 
 def test_wrong_turns_are_undone_and_the_operator_ends_the_stack(workshop: Any) -> None:
     """Too far and noticed; too short and noticed a frame later; then ``e`` at the farthest outline."""
-    with _crank(workshop) as hand, workshop.terminal("rig", *SHOOT, "--end", "ask") as at:
+    with (
+        _crank(workshop, capture="return_to_start = true\n") as hand,
+        workshop.terminal("rig", *SHOOT, "--end", "ask") as at,
+    ):
         at.expect("1 turn clockwise (1 mm back), then 1 turn counter-clockwise (1 mm closer)", "then Enter")
         hand.closer(-1, 1)
         at.type("\n")
@@ -114,6 +117,8 @@ def test_wrong_turns_are_undone_and_the_operator_ends_the_stack(workshop: Any) -
         at.type("\n")
         at.expect("frame 4 of 6", "turn 2 turns", "Enter")
         at.type("e\n")
+        at.expect("turn 4 turns clockwise (4 mm back), then Enter")
+        at.type("e\n")  # no: it stays there
         assert at.wait() == 0, at.text
     assert _true_positions(workshop.session()) == pytest.approx([0.0, 2.0, 4.0], abs=0.001)
     journal = workshop.journal()
