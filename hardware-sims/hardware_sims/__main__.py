@@ -34,11 +34,10 @@ def main() -> int:
     cv2.setNumThreads(1)  # the renderer spreads its parts over the cores itself
 
     try:
-        order = Order.read(json.loads(sys.stdin.readline() or "{}"))
+        bench = Bench(Order.read(json.loads(sys.stdin.readline() or "{}")))
     except (OrderError, json.JSONDecodeError) as err:
         _say({"ready": False, "error": str(err)})
         return 2
-    bench = Bench(order)
     try:
         _say(bench.ports())
         while sys.stdin.readline():

@@ -5,8 +5,8 @@ What to play comes as one JSON object (`Order`); the answer tells the port names
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -232,8 +232,23 @@ class Order(OrderModel):
             raise OrderError(f"{key} = {first['input']!r}: {first['msg']}") from err
 
 
+@contextmanager
+def _ordered() -> Iterator[None]:
+    """What only the devices can refuse was ordered all the same."""
+    try:
+        yield
+    except ValueError as err:
+        raise OrderError(f"simulator: {err}") from err
+
+
 class Bench:
-    """World, rail and camera, running until closed."""
+    """World, rail and camera, running until closed.
+
+    Raises
+    ------
+    OrderError
+        When a device cannot be or do what is ordered.
+    """
 
     def __init__(self, order: Order) -> None:
         sim, exposure = order.simulator, order.exposure
@@ -253,7 +268,8 @@ class Bench:
             f_number=f_number,
             pupil_distance_mm=lens.pupil_distance_mm,
         )
-        travel = (sim.focus or FocusOrder()).travel(sim_lens)
+        with _ordered():
+            travel = (sim.focus or FocusOrder()).travel(sim_lens)
         drive = FocusDrive(travel, clock, sim.seed)
         carriage = Carriage(
             backlash_mm=sim.backlash_mm,
@@ -289,26 +305,28 @@ class Bench:
             self.rail.start()
             # Only personalities with a mechanical dial know the word; without it they all turn it themselves.
             dial: dict[str, Any] = {"physical_dial": True} if sim.physical_dial else {}
-            self.camera = make_camera(
-                sim.personality or personality_of(order.camera.model),
-                self.world,
-                clock,
-                model=order.camera.model,
-                shutter_lag_s=order.camera.shutter_lag_s,
-                readout_s=order.camera.readout_s,
-                processing_s=order.camera.processing_s,
-                initial=sim.initial,
-                equipment=Equipment(
-                    battery=sim.battery.made(),
-                    card=sim.card.made(),
-                    lens=(sim.focus or FocusOrder()).mounted(drive),
-                    live_fps=sim.live_fps,
-                ),
-                misbehaviour=sim.faults,
-                **dial,
-            )
+            with _ordered():
+                self.camera = make_camera(
+                    sim.personality or personality_of(order.camera.model),
+                    self.world,
+                    clock,
+                    model=order.camera.model,
+                    shutter_lag_s=order.camera.shutter_lag_s,
+                    readout_s=order.camera.readout_s,
+                    processing_s=order.camera.processing_s,
+                    initial=sim.initial,
+                    equipment=Equipment(
+                        battery=sim.battery.made(),
+                        card=sim.card.made(),
+                        lens=(sim.focus or FocusOrder()).mounted(drive),
+                        live_fps=sim.live_fps,
+                    ),
+                    misbehaviour=sim.faults,
+                    **dial,
+                )
             self._open.callback(self.camera.close)
-            self.camera.start()
+            with _ordered():
+                self.camera.start()
             self.control = ControlServer(self.camera.body)
             self._open.callback(self.control.close)
             self.control.start()

@@ -87,8 +87,8 @@ class LiveRenderer:
         self._layers: _Layers | None = None
         self._maker: threading.Thread | None = None
 
-    def prepare(self, carriage_mm: float) -> bool:
-        """Whether frames from about that position can be made; if not, what they need is begun."""
+    def _prepared(self, carriage_mm: float) -> _Layers | None:
+        """The newest layers, None while there are none; those for about that position are begun."""
         with self._lock:
             layers = self._layers
             stale = layers is None or (
@@ -99,11 +99,11 @@ class LiveRenderer:
                     target=self._make, args=(carriage_mm,), daemon=True, name="live layers"
                 )
                 self._maker.start()
-        return layers is not None
+        return layers
 
     def frame(self, sight: Sight) -> bytes | None:
         """A frame as JPEG; None while the layers that it needs are not made."""
-        if not self.prepare(sight.carriage_mm) or (layers := self._layers) is None:
+        if (layers := self._prepared(sight.carriage_mm)) is None:
             return None
         seen = layers.blurred(self._blur_px(layers.depths_mm, sight))
         map_x, map_y = self._perspective(layers, sight)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hardware_sims.bench import Order, OrderError, personality_of
+from hardware_sims.bench import Bench, Order, OrderError, personality_of
 from hardware_sims.optics import SimLens
 from hardware_sims.orders import FocusOrder
 
@@ -53,6 +53,27 @@ def test_what_is_wrong_is_said_with_its_key(simulator: dict[str, Any], words: tu
     with pytest.raises(OrderError) as caught:
         read(**simulator)
     assert all(word in str(caught.value) for word in words)
+
+
+@pytest.mark.parametrize(
+    ("simulator", "words"),
+    [
+        ({"initial": {"zoom": 1}}, "has no 'zoom'"),
+        ({"focus": {"near": "0 mm", "far": "0 mm"}}, "the focus travel"),
+        (
+            {"personality": "generic", "faults": {"fixed": [{"kind": "busy", "on": "drive", "after": 3}]}},
+            "drive",
+        ),
+        (
+            {"personality": "generic", "faults": {"every": 5, "kinds": [{"kind": "delay", "on": "drive"}]}},
+            "drive",
+        ),
+    ],
+)
+def test_what_only_the_body_can_refuse_is_an_order_refused(simulator: dict[str, Any], words: str) -> None:
+    simulator |= {"target": "card", "pixels": [64, 64]}
+    with pytest.raises(OrderError, match=words):
+        Bench(Order.read({"simulator": simulator, "pictures": False}))
 
 
 def test_no_lens_is_focused_beyond_infinity() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import struct
 import time
 from collections.abc import Mapping, Sequence
@@ -33,8 +32,6 @@ _FRAME_WAIT_S = 0.1
 _FARTHER = 0x8000
 _STEP_UNITS = (6, 40, 240)
 """Motor units of the steps 1 to 3; from one size to the next it is some seven times on real lenses."""
-_HUNT_UNITS = (4, 40)
-"""How far autofocus comes to rest from where it was, on a subject that did not move."""
 
 
 class CanonEos(Body):
@@ -96,7 +93,6 @@ class CanonEos(Body):
         )
         super().__init__(info, surroundings)
         self.mirror_um, self._mirror_is_up = mirror_um, False
-        self._hunt = random.Random(0)
         if self.equipment.lens.name is not None:
             self._properties[values.LENS_NAME].value = self.equipment.lens.name
         self._switched_focus: values.EosValue = self._properties[values.FOCUS_MODE].value
@@ -298,9 +294,8 @@ class CanonEos(Body):
         return Answer()
 
     def _autofocus(self) -> None:
-        """Find focus, somewhere near: what a stack must not let happen between its frames."""
         if self._properties[values.FOCUS_MODE].value != values.MANUAL_FOCUS:
-            self.equipment.lens.turn(self._hunt.choice((-1, 1)) * self._hunt.randint(*_HUNT_UNITS))
+            self.equipment.lens.autofocus()
 
     @operation(0x9128)
     def _press(self, parameters: Sequence[int], _data: bytes) -> Answer:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import random
 from dataclasses import dataclass, field
 
 from hardware_sims.clock import SimClock
 from hardware_sims.focus_drive import FocusDrive, Travelled
 
 __all__ = ["Battery", "Card", "Equipment", "MountedLens"]
+
+_HUNT_UNITS = (4, 40)
+"""How far autofocus comes to rest from where it was, on a subject that did not move."""
 
 
 @dataclass
@@ -111,12 +115,17 @@ class MountedLens:
     switch: str = "AF"
     drive: FocusDrive | None = None
     steps: tuple[int, ...] = ()
+    _hunt: random.Random = field(default_factory=lambda: random.Random(0), init=False, repr=False)
 
     def turn(self, units: int) -> Travelled | None:
         """Drive the focus, positive is nearer; None when nothing can turn."""
         if self.drive is None or self.switch != "AF":
             return None
         return self.drive.drive(units)
+
+    def autofocus(self) -> None:
+        """Find focus, somewhere near: what a stack must not let happen between its frames."""
+        self.turn(self._hunt.choice((-1, 1)) * self._hunt.randint(*_HUNT_UNITS))
 
     def units_of(self, size: int, standard: tuple[int, ...]) -> int:
         """Motor units of a step size, 1 being the smallest; `standard` is the personality's own."""

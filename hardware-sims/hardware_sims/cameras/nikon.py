@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
@@ -79,7 +78,6 @@ class NikonBody(GenericBody):
         self.mirror_um = 0.0 if model.startswith("Z") else _MIRROR_UM
         self._told: deque[tuple[int, int]] = deque(maxlen=_EVENTS_KEPT)
         self._drive_came_to: int | None = None
-        self._hunt = random.Random(0)
         self._to_memory = False
         self._fetched = False
         super().__init__(surroundings, model=model, **options)
@@ -228,9 +226,8 @@ class NikonBody(GenericBody):
         return Answer()
 
     def _autofocus(self) -> None:
-        """Find focus, somewhere near: what a stack must not let happen between its frames."""
         if self._properties[_AF_MODE].value != _MANUAL:
-            self.equipment.lens.turn(self._hunt.choice((-1, 1)) * self._hunt.randint(4, 40))
+            self.equipment.lens.autofocus()
 
     def offer(self, picture: Picture) -> None:
         """Write a picture to the card, or keep it in memory for the host."""

@@ -16,7 +16,7 @@ from hardware_sims.cameras.equipment import Equipment
 from hardware_sims.cameras.faults import Faults, WireFault
 from hardware_sims.clock import SimClock
 
-__all__ = ["FAULTS", "FaultOrder", "Misbehaved", "Misbehaviour", "Schedule"]
+__all__ = ["FaultOrder", "Misbehaved", "Misbehaviour", "Schedule"]
 
 _BUSY = 0x2019
 _SECONDS_LATE, _SECONDS_SILENT = 5.0, 3.0  # PTP/IP gives an answer 2.5 s
@@ -112,24 +112,25 @@ class Misbehaved(Protocol):
         ...
 
 
-def _wired(body: Misbehaved, order: FaultOrder, on: str, fault: WireFault) -> None:
-    code = body.codes.get(on)
-    if code is None:
-        raise ValueError(f"this body has no operation to {on}, so that it cannot suffer {order.kind}")
-    body.faults.on_operation(code, fault, order.times)
+def _check(body: Misbehaved, order: FaultOrder) -> None:
+    """Refuse, when it is planned, what the body could not suffer when it is due."""
+    if order.kind in ("busy", "delay") and order.on not in body.codes:
+        raise ValueError(f"this body has no operation to {order.on}, so that it cannot suffer {order.kind}")
+    if order.kind == "lost_focus_step" and body.equipment.lens.drive is None:
+        raise ValueError("the lens on this body has no motor that could lose steps")
 
 
 def _busy(body: Misbehaved, order: FaultOrder) -> None:
-    _wired(body, order, order.on, WireFault(response=_BUSY))
+    body.faults.on_operation(body.codes[order.on], WireFault(response=_BUSY), order.times)
 
 
 def _delay(body: Misbehaved, order: FaultOrder) -> None:
     seconds = _SECONDS_SILENT if order.seconds is None else order.seconds
-    _wired(body, order, order.on, WireFault(delay_s=seconds))
+    body.faults.on_operation(body.codes[order.on], WireFault(delay_s=seconds), order.times)
 
 
 def _drop(body: Misbehaved, order: FaultOrder) -> None:
-    _wired(body, order, "fetch", WireFault(drop_at_byte=order.at_byte))
+    body.faults.on_operation(body.codes["fetch"], WireFault(drop_at_byte=order.at_byte), order.times)
 
 
 def _late(attribute: str, standard_s: float) -> Callable[[Misbehaved, FaultOrder], None]:
@@ -149,9 +150,8 @@ def _counted(attribute: str) -> Callable[[Misbehaved, FaultOrder], None]:
 
 def _lost_focus_step(body: Misbehaved, order: FaultOrder) -> None:
     drive = body.equipment.lens.drive
-    if drive is None:
-        raise ValueError("the lens on this body has no motor that could lose steps")
-    drive.lost_next += order.times
+    if drive is not None:  # a lens has its motor all its life, and `_check` has seen to it
+        drive.lost_next += order.times
 
 
 def _battery_dead(body: Misbehaved, _order: FaultOrder) -> None:
@@ -159,7 +159,7 @@ def _battery_dead(body: Misbehaved, _order: FaultOrder) -> None:
     body.drop_link()
 
 
-FAULTS: dict[str, Callable[[Misbehaved, FaultOrder], None]] = {
+_FAULTS: dict[str, Callable[[Misbehaved, FaultOrder], None]] = {
     "busy": _busy,
     "delay": _delay,
     "no_image": _counted("lost_images"),
@@ -215,8 +215,16 @@ class Schedule:
         return self._operations
 
     def start(self) -> None:
-        """Let the plan run from now on: the body is switched on."""
+        """Let the plan run from now on: the body is switched on.
+
+        Raises
+        ------
+        ValueError
+            When the body cannot suffer what is planned.
+        """
         self._on_since_s = self._clock.now()
+        for order in self._plan.kinds if self._plan.every is not None else ():
+            _check(self._body, order)
         for order in self._plan.fixed:
             self.add(order)
 
@@ -228,6 +236,7 @@ class Schedule:
         ValueError
             When the body cannot suffer it.
         """
+        _check(self._body, order)
         if order.at_s is not None:
             wait_s = max(0.0, order.at_s - self._on_for_s) / self._clock.scale
             timer = threading.Timer(wait_s, self._apply, (order,))
@@ -276,5 +285,5 @@ class Schedule:
         return 1.0 + self._random.expovariate(1.0 / every)
 
     def _apply(self, order: FaultOrder) -> None:
-        FAULTS[order.kind](self._body, order)
+        _FAULTS[order.kind](self._body, order)
         self.happened.append((self._operations, self._on_for_s, order))

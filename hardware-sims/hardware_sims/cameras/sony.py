@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -35,8 +34,6 @@ _FRAME_WAIT_S = 0.2
 _STEP_UNITS = (2, 6, 16, 40, 80, 140, 240)
 """Motor units of the steps 1 to 7."""
 _LARGEST_STEP = 7
-_HUNT_UNITS = (4, 40)
-"""How far autofocus comes to rest from where it was, on a subject that did not move."""
 _MODELS = {3: "ILCE-7RM5", 2: "ILCE-7RM2"}
 
 
@@ -78,7 +75,6 @@ class SonyAlpha(Body):
         if manual_lens_f_number is not None:
             values.mount_manual_lens(self._properties)
         self._waiting: deque[StoredObject] = deque()
-        self._hunt = random.Random(0)
         self._shown: bytes | None = None
         info = DeviceInfo(
             manufacturer="Sony Corporation",
@@ -285,9 +281,8 @@ class SonyAlpha(Body):
         return Answer()
 
     def _autofocus(self) -> None:
-        """Find focus, somewhere near: what a stack must not let happen between its frames."""
         if self._properties[values.FOCUS_MODE].value != values.MANUAL_FOCUS:
-            self.equipment.lens.turn(self._hunt.choice((-1, 1)) * self._hunt.randint(*_HUNT_UNITS))
+            self.equipment.lens.autofocus()
 
     def _step(self, code: int, steps: int) -> Answer:
         choices = values.STEPPED[code]

@@ -29,11 +29,6 @@ class UntetheredBody:
         Where its files go; made when absent.
     transfer_s : float
         How long a file takes to be written, bench seconds.
-
-    Attributes
-    ----------
-    presses : int
-        How often the release was pressed while the body was ready.
     """
 
     def __init__(
@@ -50,12 +45,10 @@ class UntetheredBody:
         self._transfer_s = transfer_s
         folder.mkdir(parents=True, exist_ok=True)
         self._shutter = Shutter(world, clock, timing, self._write)
-        self.presses = 0
 
     def contact(self, closed: bool) -> None:
         """The release's contact; closing it fires, a body that is busy does not react."""
         if closed and not self._shutter.is_busy:
-            self.presses += 1
             self._shutter.release(self._settings)
 
     def _write(self, picture: Picture) -> None:

@@ -208,7 +208,10 @@ def test_faults_come_after_operations_at_times_and_at_random(wired: Callable[...
     happened = []
     for _ in range(2):
         body = wired("generic", misbehaviour=plan)
-        time.sleep(0.05)
+        deadline = time.monotonic() + 5.0
+        while not body.sim.body.schedule.happened:  # what is due at 0 s
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
         for _ in range(6):
             body.library("trigger")
             body.library("files", 4, 0.25)
@@ -284,8 +287,9 @@ def test_the_control_socket_says_what_is_wrong(
 
 def test_a_body_without_a_motor_cannot_lose_steps(wired: Callable[..., Any]) -> None:
     body = wired("generic")
-    with pytest.raises(ValueError, match="no operation to drive"):
-        order(body, "busy", on="drive")
+    for later in ({}, {"after": 3}, {"at_s": 9.0}):
+        with pytest.raises(ValueError, match="no operation to drive"):
+            order(body, "busy", on="drive", **later)
     body.sim.body.equipment.lens.drive = None
     with pytest.raises(ValueError, match="no motor"):
         order(body, "lost_focus_step")

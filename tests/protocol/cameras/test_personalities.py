@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,25 +71,18 @@ STEMS = {"canon": "capt", "canon-dslr": "capt", "sony": "capt_DSC00001", "sony-s
 EVERY = pytest.mark.parametrize("name", NAMES)
 
 
-@pytest.fixture(autouse=True)
-def nothing_unknown(request: pytest.FixtureRequest, wired: Callable[..., Any]) -> Any:
-    """No body is asked for an operation that it does not have."""
+@pytest.fixture
+def made(wired: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
+    """Makes bodies, none of which may be asked for an operation that it does not have."""
     bodies = []
 
     def make(*arguments: Any, **options: Any) -> Any:
         bodies.append(wired(*arguments, **options))
         return bodies[-1]
 
-    request.node.make = make
-    yield
+    yield make
     for one in bodies:
         assert not one.sim.body.responder.unknown
-
-
-@pytest.fixture
-def made(request: pytest.FixtureRequest, nothing_unknown: None) -> Callable[..., Any]:
-    make: Callable[..., Any] = request.node.make
-    return make
 
 
 @EVERY
