@@ -25,6 +25,7 @@ from hardware_sims.light import Light
 from hardware_sims.optics import SimLens
 from hardware_sims.orders import BatteryOrder, CardOrder, FocusOrder, LengthMm, OrderModel
 from hardware_sims.rails.crank import HAND_VIBRATION, CrankSimulator
+from hardware_sims.rails.faults import RailMisbehaviour
 from hardware_sims.rails.grbl import GrblSimulator
 from hardware_sims.scene import Scene
 from hardware_sims.scenes import SCENES, make_scene
@@ -130,7 +131,9 @@ class Simulator(OrderModel):
     live_fps : float
         Frames of live view that the body offers in a real second.
     faults : Misbehaviour
-        What goes wrong, and when.
+        What goes wrong with the body, and when.
+    rail_faults : RailMisbehaviour
+        What goes wrong with the rail, and when.
     """
 
     folder: str | None = None
@@ -153,6 +156,7 @@ class Simulator(OrderModel):
     card: CardOrder = CardOrder()
     live_fps: float = Field(20.0, gt=0, le=120)
     faults: Misbehaviour = Misbehaviour()
+    rail_faults: RailMisbehaviour = RailMisbehaviour()
 
 
 class RailOrder(OrderModel):
@@ -300,7 +304,8 @@ class Bench:
                 self.world.renderer.prepare()
             self.untethered = self._untethered(clock, f_number)
             wired = None if self.untethered is None else self.untethered.contact
-            self.rail = _rail(order.rail, carriage, clock, wired)
+            with _ordered():
+                self.rail = _rail(order.rail, carriage, clock, wired, sim.rail_faults)
             self._open.callback(self.rail.close)
             self.rail.start()
             # Only personalities with a mechanical dial know the word; without it they all turn it themselves.
@@ -327,7 +332,7 @@ class Bench:
             self._open.callback(self.camera.close)
             with _ordered():
                 self.camera.start()
-            self.control = ControlServer(self.camera.body)
+            self.control = ControlServer(self.camera.body, self.rail)
             self._open.callback(self.control.close)
             self.control.start()
         except BaseException:
@@ -376,6 +381,7 @@ class Bench:
             "late_renders": len(late),
             "worst_late_s": max(late, default=0.0),
             "faults": self.camera.body.schedule.report(),
+            "rail_faults": self.rail.schedule.report(),
         }
 
     def close(self) -> None:
@@ -391,7 +397,11 @@ def _vibration(order: Order) -> Vibration:
 
 
 def _rail(
-    order: RailOrder, carriage: Carriage, clock: SimClock, contact: Callable[[bool], None] | None
+    order: RailOrder,
+    carriage: Carriage,
+    clock: SimClock,
+    contact: Callable[[bool], None] | None,
+    misbehaviour: RailMisbehaviour,
 ) -> GrblSimulator | CrankSimulator:
     if order.driver == "crank":
         return CrankSimulator(
@@ -401,6 +411,7 @@ def _rail(
             closer=order.turn_closer,
             start_mm=order.start_mm,
             contact=contact,
+            misbehaviour=misbehaviour,
         )
     return GrblSimulator(
         carriage,
@@ -412,6 +423,7 @@ def _rail(
         travel_mm=(order.low_mm, order.high_mm),
         start_mm=order.start_mm,
         contact=contact,
+        misbehaviour=misbehaviour,
     )
 
 

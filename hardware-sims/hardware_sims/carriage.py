@@ -10,7 +10,7 @@ import bisect
 import math
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 __all__ = ["Carriage", "Segment", "Vibration"]
@@ -80,10 +80,11 @@ class Vibration:
 
 @dataclass(frozen=True)
 class _Piece:
-    """A monotone segment and where the carriage stood when it began."""
+    """A monotone segment, where the carriage stood when it began, and the play of the screw then."""
 
     motor: Segment
     carriage_mm: float
+    play_mm: float
 
 
 @dataclass(frozen=True)
@@ -135,11 +136,21 @@ class Carriage:
         self._pieces: list[_Piece] = []
         self._starts: list[float] = []
         self._stops: list[_Stop] = []
+        self._watchers: list[Callable[[float, float], None]] = []
 
     @property
     def backlash_mm(self) -> float:
         """Play between motor and carriage, mm."""
         return self._backlash_mm
+
+    @property
+    def lost_mm(self) -> float:
+        """How far the motor stands from where its commands say, mm."""
+        return self._slip_mm
+
+    def watch(self, watcher: Callable[[float, float], None]) -> None:
+        """Tell this from now on of every motion that begins at rest: when it begins, and is to end."""
+        self._watchers.append(watcher)
 
     def set_trajectory(self, from_s: float, segments: Sequence[Segment]) -> None:
         """Replace whatever was planned after `from_s` by these pieces.
@@ -166,6 +177,10 @@ class Carriage:
                 self._append(replace(segment, position_mm=segment.position_mm + self._slip_mm))
             self._note_stops(from_s)
             self._forget()
+        moving = [s for s in segments if s.duration_s > 0]
+        if moving and moving[0].velocity_mm_s == 0:
+            for watcher in self._watchers:
+                watcher(moving[0].start_s, moving[-1].end_s)
 
     def slip(self, at_s: float, distance_mm: float) -> None:
         """Lose steps: from `at_s` on the motor stands that far from where its commands say."""
@@ -182,6 +197,46 @@ class Carriage:
                 self._append(Segment(at_s, left_s, rest, cut.velocity_at(at_s), cut.acceleration_mm_s2))
             for segment in later:
                 self._append(replace(segment, position_mm=segment.position_mm + distance_mm))
+            self._note_stops(at_s)
+
+    def lose(self, at_s: float, distance_mm: float) -> None:
+        """Lose steps: the motor falls back by so much against the direction it turns, or last turned."""
+        with self._lock:
+            turning = [p.motor for p in self._pieces if p.motor.start_s <= at_s and p.motor.duration_s > 0]
+            way_mm = turning[-1].end_mm - turning[-1].position_mm if turning else 0.0
+        self.slip(at_s, -math.copysign(distance_mm, way_mm))
+
+    def stall(self, at_s: float) -> None:
+        """Stand still for the rest of the motion that is planned, while the commands go on."""
+        with self._lock:
+            planned = [p.motor for p in self._pieces if p.motor.end_s > at_s]
+            if not planned:
+                return
+            rest_mm = self._motor_at(at_s)
+            self._slip_mm -= planned[-1].end_mm - rest_mm
+            self._cut(at_s)
+            self._append(Segment(at_s, 0.0, rest_mm, 0.0, 0.0))
+            self._note_stops(at_s)
+
+    def set_backlash(self, at_s: float, play_mm: float) -> None:
+        """Let the screw have another play from then on; the past stays what it was."""
+        with self._lock:
+            later = [p.motor for p in self._pieces if p.motor.start_s > at_s]
+            under_way = [p.motor for p in self._pieces if p.motor.start_s <= at_s < p.motor.end_s]
+            self._cut(at_s)
+            here_mm = self._motor_at(at_s)
+            carriage_mm = self._carriage_at(at_s)
+            self._backlash_mm = play_mm
+            self._pieces.append(
+                _Piece(Segment(at_s, 0.0, here_mm, 0.0, 0.0), self._follow(carriage_mm, here_mm), play_mm)
+            )
+            self._starts.append(at_s)
+            for cut in under_way:
+                left_s = cut.end_s - at_s
+                speed_mm_s = cut.velocity_at(at_s)
+                self._append(Segment(at_s, left_s, here_mm, speed_mm_s, cut.acceleration_mm_s2))
+            for segment in later:
+                self._append(segment)
             self._note_stops(at_s)
 
     def motor_mm(self, t_s: float) -> float:
@@ -245,10 +300,11 @@ class Carriage:
         if index < 0:
             return self._rest_carriage_mm
         piece = self._pieces[index]
-        return self._follow(piece.carriage_mm, piece.motor.position_at(t_s))
+        return self._follow(piece.carriage_mm, piece.motor.position_at(t_s), piece.play_mm)
 
-    def _follow(self, carriage_mm: float, motor_mm: float) -> float:
-        return min(max(carriage_mm, motor_mm), motor_mm + self._backlash_mm)
+    def _follow(self, carriage_mm: float, motor_mm: float, play_mm: float | None = None) -> float:
+        play_mm = self._backlash_mm if play_mm is None else play_mm
+        return min(max(carriage_mm, motor_mm), motor_mm + play_mm)
 
     def _cut(self, at_s: float) -> None:
         keep = bisect.bisect_left(self._starts, at_s)
@@ -263,7 +319,7 @@ class Carriage:
     def _append(self, segment: Segment) -> None:
         for part in _monotone(segment):
             carriage_mm = self._carriage_at(part.start_s)
-            self._pieces.append(_Piece(part, self._follow(carriage_mm, part.position_mm)))
+            self._pieces.append(_Piece(part, self._follow(carriage_mm, part.position_mm), self._backlash_mm))
             self._starts.append(part.start_s)
 
     def _note_stops(self, from_s: float) -> None:

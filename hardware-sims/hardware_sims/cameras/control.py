@@ -5,6 +5,8 @@ Loopback only. One JSON object a line, one line of answer each::
     {"do": "turn", "control": "iso", "to": 800}        a dial, the lens's switch, battery, card, the button
     {"do": "fault", "kind": "busy", "times": 3}        what `FaultOrder` takes; due now, by time or by count
     {"do": "state"}                                    what the body would show
+    {"do": "rail_fault", "kind": "stall"}              what `RailFaultOrder` takes, the same way
+    {"do": "rail_state"}                               where the carriage truly is, and where its ports are
 
 The answer is ``{"ok": true}``, for a state with ``"state"``, or ``{"ok": false, "error": "…"}``.
 """
@@ -15,29 +17,44 @@ import contextlib
 import json
 import socket
 import threading
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import ValidationError
 
 from hardware_sims.cameras.body import Body
 from hardware_sims.cameras.schedule import FaultOrder
+from hardware_sims.rails.faults import RailFaultOrder
 
-__all__ = ["ControlServer"]
+__all__ = ["ControlServer", "WatchedRail"]
 
 _LONGEST_LINE = 1 << 16
 
 
+class WatchedRail(Protocol):
+    """A simulated rail, as far as it is watched and made to fail here."""
+
+    def misbehave(self, order: RailFaultOrder) -> None:
+        """Plan a fault."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """Where it is, and what has gone wrong."""
+        ...
+
+
 class ControlServer:
-    """Listens for orders to one body.
+    """Listens for orders to one body, and to the rail that it stands on.
 
     Parameters
     ----------
     body : Body
         Who is turned, watched and made to fail.
+    rail : WatchedRail, optional
+        What is watched and made to fail too.
     """
 
-    def __init__(self, body: Body) -> None:
-        self._body = body
+    def __init__(self, body: Body, rail: WatchedRail | None = None) -> None:
+        self._body, self._rail = body, rail
         self._server = socket.create_server(("127.0.0.1", 0))
         self._peers: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
@@ -82,6 +99,13 @@ class ControlServer:
         if what == "state":
             with self._body.responder.lock:
                 return {"state": self._body.state()}
+        if what in ("rail_state", "rail_fault"):
+            if self._rail is None:
+                raise ValueError("there is no rail here")
+            if what == "rail_state":
+                return {"state": self._rail.state()}
+            self._rail.misbehave(RailFaultOrder.model_validate(order))
+            return {}
         if what == "fault":
             self._body.schedule.add(FaultOrder.model_validate(order))
             return {}

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 from hardware_sims.carriage import Carriage, Segment, Vibration
 from hardware_sims.clock import SimClock
+from hardware_sims.rails.faults import RailFaultOrder, RailMisbehaviour, RailSchedule
 from hardware_sims.rails.transport import Server
 
 __all__ = ["HAND_VIBRATION", "CrankSimulator"]
@@ -44,11 +45,15 @@ class CrankSimulator:
         Where the carriage stands.
     contact : callable, optional
         The release of a body that the same hand presses.
+    misbehaviour : RailMisbehaviour, optional
+        What goes wrong, and when: a hand has no controller that could be reset or lose its power.
 
     Attributes
     ----------
     pty_path, tcp_url : str
         The control channel.
+    schedule : RailSchedule
+        What has gone wrong.
     """
 
     def __init__(
@@ -60,11 +65,22 @@ class CrankSimulator:
         closer: Literal["clockwise", "counter-clockwise"],
         start_mm: float,
         contact: Callable[[bool], None] | None = None,
+        misbehaviour: RailMisbehaviour | None = None,
     ) -> None:
         mm_per_turn = pitch_mm if closer == "clockwise" else -pitch_mm
         self._hand = _Hand(carriage, mm_per_turn, start_mm, contact)
-        self._server = Server(self._hand, clock, "crank")
+        self.carriage = carriage
+        self.schedule = RailSchedule(carriage, misbehaviour)
+        self._server = Server(self._hand, clock, "crank", self.schedule)
         self.pty_path, self.tcp_url = self._server.pty_path, self._server.tcp_url
+
+    def misbehave(self, order: RailFaultOrder) -> None:
+        """Plan a fault, from now; raises ValueError when a crank cannot suffer it."""
+        self._server.misbehave(order)
+
+    def state(self) -> dict[str, Any]:
+        """Where the carriage truly is, the ports, and what has gone wrong."""
+        return self._server.state(self.carriage)
 
     def start(self) -> None:
         """Begin to serve."""

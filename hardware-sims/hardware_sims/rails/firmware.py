@@ -81,6 +81,14 @@ class GrblFirmware:
         m.pending = (m.now + boot_s, self._start)
         self.advance(now)
 
+    def power_off(self, now: float) -> None:
+        """Motors and controller stop dead; `power_on` follows."""
+        m = self._m
+        m.now = max(m.now, now)
+        m.drive.stop_dead(m.now)
+        m.out.clear()
+        m.pending, m.wake_s, self._job = None, None, None
+
     def receive(self, data: bytes, now: float) -> None:
         """Bytes arrived at bench time `now`."""
         self.advance(now)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from hardware_sims.carriage import Carriage
 from hardware_sims.clock import SimClock
+from hardware_sims.rails.faults import RailFaultOrder, RailMisbehaviour, RailSchedule
 from hardware_sims.rails.firmware import GrblFirmware
 from hardware_sims.rails.settings import GrblSettings
 from hardware_sims.rails.transport import Server
@@ -31,7 +32,17 @@ class _Board:
 
     def opened(self, now: float, kind: str) -> None:
         if self._dtr_reset[kind]:
-            self.firmware.power_on(now, _BOOT_REAL_S * self._clock.scale)
+            self.power_on(now)
+
+    def reset(self, now: float) -> None:
+        """The reset pin: steps that were under way are lost, and X is 0 where the carriage is."""
+        self.power_on(now)
+
+    def power_off(self, now: float) -> None:
+        self.firmware.power_off(now)
+
+    def power_on(self, now: float) -> None:
+        self.firmware.power_on(now, _BOOT_REAL_S * self._clock.scale)
 
     def receive(self, data: bytes, now: float) -> None:
         for byte in data:
@@ -77,11 +88,18 @@ class GrblSimulator:
         Whether opening the pty, or a TCP connection, resets the board.
     contact : callable, optional
         Told whenever coolant or spindle is switched on or off: a camera's release may be wired to it.
+    misbehaviour : RailMisbehaviour, optional
+        What goes wrong, and when.
 
     Attributes
     ----------
-    pty_path, tcp_url : str
-        Port names to connect to.
+    schedule : RailSchedule
+        What has gone wrong.
+
+    Raises
+    ------
+    ValueError
+        When the rail cannot suffer what is planned.
     """
 
     def __init__(
@@ -99,6 +117,7 @@ class GrblSimulator:
         dtr_reset: bool = True,
         tcp_reset: bool = False,
         contact: Callable[[bool], None] | None = None,
+        misbehaviour: RailMisbehaviour | None = None,
     ) -> None:
         self.carriage, self._clock = carriage, clock
         eeprom = GrblSettings(
@@ -121,8 +140,26 @@ class GrblSimulator:
         self._board = _Board(firmware, clock, {"pty": dtr_reset, "tcp": tcp_reset})
         firmware.power_on(clock.now())
         firmware.take_output()
-        self._server = Server(self._board, clock, "grbl")
-        self.pty_path, self.tcp_url = self._server.pty_path, self._server.tcp_url
+        self.schedule = RailSchedule(carriage, misbehaviour)
+        self._server = Server(self._board, clock, "grbl", self.schedule)
+
+    @property
+    def pty_path(self) -> str:
+        """Serial port to connect to; another one after it has vanished and come back."""
+        return self._server.pty_path
+
+    @property
+    def tcp_url(self) -> str:
+        """The same as ``socket://127.0.0.1:PORT``."""
+        return self._server.tcp_url
+
+    def misbehave(self, order: RailFaultOrder) -> None:
+        """Plan a fault, from now; raises ValueError when this rail cannot suffer it."""
+        self._server.misbehave(order)
+
+    def state(self) -> dict[str, Any]:
+        """Where the carriage truly is, the ports, and what has gone wrong."""
+        return self._server.state(self.carriage)
 
     def start(self) -> None:
         """Begin to serve."""
