@@ -146,3 +146,46 @@ def test_the_camera_process_ends_when_the_rig_is_killed(body: Callable[..., Any]
         parent.kill()
     assert child.wait(10.0) is None or not child.is_running()
     assert not list(tmp_path.glob("focusrig-camera-*"))
+
+
+LEAVE = """
+import os, sys
+from pathlib import Path
+from rig.cameras.gphoto_guards import prepare_surroundings
+prepare_surroundings(Path(sys.argv[1]))
+from rig.cameras.gphoto_session import GPhotoSession
+session = GPhotoSession(Path(sys.argv[1]))
+session.connect(sys.argv[2], None)
+os.fstat(0)
+sys.stdout.write("connected\\n")
+sys.stdout.flush()
+os.read(int(sys.argv[3]), 1)
+session.leave()
+os.fstat(0)
+sys.stdout.write("left")
+"""
+
+
+@pytest.mark.parametrize("link", ["alive", "dead"])
+def test_leaving_raises_nothing_and_keeps_descriptor_0(
+    body: Callable[..., Any], tmp_path: Path, link: str
+) -> None:
+    """libgphoto2 closes it when it leaves a body on a network, and fails when the link is dead."""
+    bench = body("canon")
+    heard, say = os.pipe()
+    arguments = [str(tmp_path), bench.sim.port_name, str(heard)]
+    with subprocess.Popen(
+        [sys.executable, "-c", LEAVE, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        pass_fds=[heard],
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "connected\n"
+        if link == "dead":
+            bench.sim.drop_link()
+        os.write(say, b"!")
+        assert process.stdout.read() == "left"
+    os.close(heard)
+    os.close(say)

@@ -96,6 +96,22 @@ def test_a_late_file_is_never_filed_under_the_next_shot(
     assert len(shown) >= 2
 
 
+def test_a_file_of_a_release_that_was_cut_off_is_waited_for_and_put_aside(
+    body: Callable[..., Any], tmp_path: Path
+) -> None:
+    """The link breaks after the press; the file comes too soon after the next release for time to tell."""
+    bench = body("sony")
+    camera = bench.connect(image_wait_s=3.0)
+    camera.lock(REQUEST)
+    assert frame(bench, camera, tmp_path) == 1
+    bench.sim.faults.late_image_s = [1.5 * bench.clock.scale]
+    bench.sim.faults.on_operation(RELEASE["sony"], WireFault(drop=True), skip=2)  # pressed, not let go of
+    with pytest.raises(CameraError, match="connected again"):
+        camera.fire()
+    assert len(bench.world.exposures) == 2
+    assert frame(bench, camera, tmp_path) == 3
+
+
 def test_a_busy_body_is_asked_again(ready: tuple[Any, Any], personality: str, tmp_path: Path) -> None:
     bench, camera = ready
     bench.sim.faults.on_operation(RELEASE[personality], WireFault(response=BUSY), count=3)
@@ -139,9 +155,11 @@ def test_a_link_lost_in_the_middle_of_a_download(
 
 
 def test_settings_survive_a_reconnection(ready: tuple[Any, Any], tmp_path: Path) -> None:
+    """A body that is switched off and on, or touched meanwhile, is locked again before it fires."""
     bench, camera = ready
     camera.lock(LockRequest(shutter_s=1 / 30, aperture=8.0, iso=200, white_balance="Daylight"))
     bench.sim.drop_link()
+    bench.sim.body.turn("iso", 800)
     with pytest.raises(CameraError, match="connected again"):
         camera.fire()
     frame(bench, camera, tmp_path)

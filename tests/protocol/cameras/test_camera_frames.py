@@ -143,6 +143,32 @@ def test_a_release_does_not_focus(body: Callable[..., Any], tmp_path: Path) -> N
     assert bench.sim.body.state()["lens_extension_mm"] == before_mm
 
 
+def test_calls_of_several_threads_get_their_own_answers(body: Callable[..., Any]) -> None:
+    """One connection answers one call at a time: whoever asks in between would get another's answer."""
+    camera = body("sony").connect()
+    names = ("iso", "shutterspeed", "f-number", "whitebalance")
+    wanted = {name: camera.read(name).value for name in names}
+    assert len(set(wanted.values())) == len(names)
+    wrong: list[object] = []
+
+    def ask(name: str) -> None:
+        for _ in range(25):
+            try:
+                found = camera.ask("reading", "read", (name,))
+            except Exception as err:  # noqa: BLE001  (whatever it is, it is not the answer)
+                found = {name: err}
+            if name not in found or getattr(found[name], "value", None) != wanted[name]:
+                wrong.append((name, found))
+
+    threads = [threading.Thread(target=ask, args=(name,), daemon=True) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60.0)
+    assert not wrong
+    assert not any(thread.is_alive() for thread in threads)
+
+
 def test_two_cameras_at_once_do_not_interfere(body: Callable[..., Any], tmp_path: Path) -> None:
     """Each has a process; calls for one from several threads are done one after the other."""
     shown: dict[str, list[int]] = {}

@@ -203,11 +203,20 @@ def test_frames_go_to_the_card_when_asked_and_the_target_is_put_back(
 def test_a_setting_that_is_accepted_and_not_made_is_made_again(
     body: Callable[..., Any], personality: str
 ) -> None:
-    bench = body(personality, initial=WRONG)
+    """Only the ISO is wrong, so that it is the setting that the body does not make."""
+    bench = body(personality, initial={"iso": 800})
     bench.sim.faults.ignored_sets = 2
     report = bench.connect().lock(REQUEST)
     assert not report.refused
     assert bench.sim.body.exposure_settings().iso == 100
+
+
+def test_a_setting_that_is_never_made_is_refused(body: Callable[..., Any], personality: str) -> None:
+    bench = body(personality, initial={"iso": 800})
+    bench.sim.faults.ignored_sets = 1000
+    (refused,) = bench.connect().lock(REQUEST).refused
+    assert (refused.name, refused.before, refused.after) == ("ISO", "800", "800")
+    assert "the body stayed at '800'" in refused.message
 
 
 def test_a_time_too_short_for_the_flash_is_refused(body: Callable[..., Any]) -> None:
