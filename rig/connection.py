@@ -25,7 +25,21 @@ from rig.simulate import Bench
 from rig.state import NoCount, PositionCount, RigLock
 from rig.stopping import Stopper
 
-__all__ = ["Connection"]
+__all__ = ["Connection", "open_rail_axis"]
+
+
+def open_rail_axis(config: RigConfig, port: str | None, clock: Clock, operator: Operator) -> FocusAxis:
+    """Connect to the configured rail.
+
+    Parameters
+    ----------
+    port : str or None
+        That of a simulated rail; None for the configured one.
+    operator : Operator
+        Turns a crank.
+    """
+    tally = NoCount() if config.simulated else PositionCount(config.rail.name)
+    return open_axis(config.rail.settings(port), clock, ByHand(operator, tally))
 
 
 class Connection:
@@ -86,9 +100,7 @@ class Connection:
     def open_axis(self, port: str | None) -> FocusAxis:
         """Connect the rail, and guard it."""
         self._stopper.check()
-        rail = self._config.rail
-        tally = NoCount() if self._config.simulated else PositionCount(rail.name)
-        axis = open_axis(rail.settings(port), self._clock, ByHand(self._operator, tally))
+        axis = open_rail_axis(self._config, port, self._clock, self._operator)
         self._teardown.callback(axis.close)
         self._teardown.callback(self._stopper.release)
         self._axis = axis

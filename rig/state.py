@@ -16,9 +16,25 @@ from pathlib import Path
 from types import TracebackType
 
 from rig.atomic import storage_error, write_atomically
-from rig.errors import UserError
+from rig.errors import HardwareError
 
-__all__ = ["Counted", "NoCount", "PositionCount", "RigLock"]
+__all__ = ["Counted", "InUseError", "NoCount", "PositionCount", "RigLock"]
+
+
+class InUseError(HardwareError):
+    """Another process holds what is on a port.
+
+    Parameters
+    ----------
+    port : str
+        The port.
+    holder : str
+        What the holder says of itself: ``process 1234, rig live``; empty when it has not said anything yet.
+    """
+
+    def __init__(self, port: str, holder: str) -> None:
+        self.holder = holder
+        super().__init__(f"the rig on {port} is in use: {holder or 'another process'}")
 
 
 def _state_folder(name: str) -> Path:
@@ -47,8 +63,10 @@ class RigLock:
 
     Raises
     ------
-    UserError
+    InUseError
         When another process holds it; says which and what for.
+    UserError
+        When the lock's file cannot be written.
     """
 
     def __init__(self, port: str, what: str, folder: Path | None = None, *, wait: bool = False) -> None:
@@ -64,7 +82,7 @@ class RigLock:
         except OSError:
             holder = os.read(self._fd, 4096).decode(errors="replace").strip()
             self.close()
-            raise UserError(f"the rig on {port} is in use: {holder or 'another process'}") from None
+            raise InUseError(port, holder) from None
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, f"process {os.getpid()}, {what}\n".encode(), 0)
 

@@ -13,6 +13,8 @@ __all__ = [
     "AxisCapabilities",
     "AxisLimits",
     "AxisPosition",
+    "CanJog",
+    "CanRezero",
     "EndOfStack",
     "FocusAxis",
     "FocusDrive",
@@ -20,7 +22,10 @@ __all__ = [
     "Hand",
     "HandAnswer",
     "HandSignal",
+    "HasController",
     "HasShutterOutput",
+    "JogReport",
+    "KeepsCount",
     "MovesAlong",
     "PositionTrust",
     "PositionWasWrong",
@@ -198,6 +203,79 @@ class MovesAlong(Protocol):
 
     def move_along(self, legs: Sequence[float]) -> AxisPosition:
         """Move to each of these positions in turn; otherwise as `FocusAxis.move_to`."""
+        ...
+
+
+@dataclass(frozen=True)
+class JogReport:
+    """How a jog is getting on: where the axis is now, and whether it still moves."""
+
+    position: AxisPosition
+    moving: bool
+
+
+@runtime_checkable
+class CanJog(Protocol):
+    """An axis that can be sent on its way and told of another target, or of none, before it has arrived."""
+
+    def jog_to(self, position: float) -> None:
+        """Begin to move to a position, or go on to it after the jogs before; returns at once.
+
+        Raises
+        ------
+        LimitError
+            Before anything is sent, when the position is outside the limits.
+        PositionUnknownError
+            When it is not known where the axis stands.
+        """
+        ...
+
+    def jog_report(self) -> JogReport:
+        """Where it is; raises MotionError when a jog was stopped from elsewhere."""
+        ...
+
+    def end_jog(self) -> AxisPosition:
+        """Brake now, forget every jog, and return at rest; nothing to end is no error."""
+        ...
+
+
+@runtime_checkable
+class CanRezero(Protocol):
+    """An axis whose positions can be counted from elsewhere; its limits stay where they are on the bench."""
+
+    def rezero(self, position: float) -> None:
+        """Call the place where the axis stands `position`; the limits are renumbered with it."""
+        ...
+
+
+@runtime_checkable
+class KeepsCount(Protocol):
+    """An axis whose controller goes on counting while no program is connected."""
+
+    @property
+    def count_survived(self) -> bool:
+        """Whether nothing is known to have interrupted the count: making the connection did not reset it."""
+        ...
+
+    def count(self) -> float | None:
+        """The controller's own count where the axis stands, in the axis's unit; None when it has none."""
+        ...
+
+    def recall(self, count: float, position: float) -> None:
+        """Declare that the axis stands at that position, its controller counting so; as `set_reference`."""
+        ...
+
+
+@runtime_checkable
+class HasController(Protocol):
+    """An axis on a controller that tells its firmware and has numbered settings."""
+
+    def firmware(self) -> str:
+        """What the controller calls itself, e.g. ``"Grbl 1.1h"``."""
+        ...
+
+    def settings(self) -> dict[int, float]:
+        """Its settings by number."""
         ...
 
 

@@ -16,7 +16,7 @@ from rig.axes.registry import RailSettings
 from rig.clock import Clock
 from rig.errors import HardwareError, LimitError, MotionError, PositionUnknownError, UserError
 
-__all__ = ["GrblAxis", "open_grbl"]
+__all__ = ["GrblAxis"]
 
 _HOLD = b"!"
 _MODAL = "G21G90G94"
@@ -37,11 +37,6 @@ _OUTPUTS = {"coolant": ("M8", "M9"), "spindle": ("M3", "M5")}
 """Lines that switch an output on and off."""
 _HOME_PASSES = 4
 """A homing cycle crosses the travel once at the seek rate; switches are tried twice and slowly."""
-
-
-def open_grbl(settings: RailSettings, clock: Clock) -> GrblAxis:
-    """Driver entry for the registry."""
-    return GrblAxis(settings, clock)
 
 
 class GrblAxis:

@@ -75,7 +75,10 @@ class GrblLink:
         self._port, self._interrupted = port, interrupted
         self.name = f"GRBL rail on {port.name}"
         self._offset: float | None = None
+        self._firmware = ""
         self._fault: Fault | None = None
+        self.restarted = True
+        """Whether the controller restarted when the port was opened, so that its count began anew."""
 
     # --- connecting -----------------------------------------------------------------------------------
 
@@ -89,7 +92,8 @@ class GrblLink:
         """
         wait_s = _NETWORK_BANNER_S if "://" in self._port.name else _BANNER_S
         version = self._banner(wait_s)
-        if version is None:
+        quietly = version is None
+        if quietly:
             version = self._take_over()
         if version is None:
             raise HardwareError(self._no_grbl())
@@ -97,6 +101,7 @@ class GrblLink:
             raise HardwareError(
                 f"the {self.name} runs version {version // 100}.{version % 100}; 1.1 or newer is needed"
             )
+        self.restarted = not quietly or (self._fault is not None and self._fault.alarm is not None)
         self._fault = None
 
     def _take_over(self) -> int | None:
@@ -130,6 +135,7 @@ class GrblLink:
                 return None
             kind, number = classify(line)
             if kind is LineKind.BANNER:
+                self._firmware = line.partition("[")[0].strip()
                 return number
             self._remember(kind, number)
         return None
@@ -219,6 +225,14 @@ class GrblLink:
         """Every ``$`` setting."""
         return dict(filter(None, map(parse_setting, self.command("$$"))))
 
+    def build(self) -> str:
+        """What the firmware calls itself: the banner's name, and version and date of ``$I``."""
+        for line in self.command("$I"):
+            if line.startswith("[VER:"):
+                version = line[len("[VER:") :].rstrip("]").strip(": ")
+                return f"{self._firmware} ({version})"
+        return self._firmware
+
     def take_fault(self) -> Fault | None:
         """The fault seen since this was last asked, None for none; reads what has come in unasked."""
         while (line := self._port.read_line(0.0)) is not None:
@@ -289,6 +303,10 @@ class GrblLink:
                     raise
 
     # --- realtime -------------------------------------------------------------------------------------
+
+    def cancel_jog(self) -> None:
+        """Brake and forget every jog; ignored when nothing is jogged."""
+        self._port.write(b"\x85")
 
     def send_hold(self) -> None:
         """Send a feed hold and do not wait; from any thread or signal handler."""

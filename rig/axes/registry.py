@@ -28,7 +28,7 @@ __all__ = [
 AxisFactory = Callable[["RailSettings", Clock], FocusAxis]
 
 _GROUP = "focusrig.axes"
-_OWN = {"grbl": "rig.axes.grbl:open_grbl", "crank": "rig.axes.crank:open_crank"}
+_OWN = {"grbl": "rig.axes.grbl_rail:open_grbl", "crank": "rig.axes.crank:open_crank"}
 _TURNED_BY_HAND = "crank"
 
 

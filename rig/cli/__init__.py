@@ -34,7 +34,7 @@ def _program(
 
 def build_app() -> typer.Typer:
     """Assemble the program from its commands."""
-    from rig.cli import calibrate, camera, collect, dof, mark, plan, shoot
+    from rig.cli import calibrate, camera, collect, dof, mark, plan, rail, shoot
 
     app = typer.Typer(
         no_args_is_help=True,
@@ -49,6 +49,7 @@ def build_app() -> typer.Typer:
     collect.register(app)
     calibrate.register(app)
     camera.register(app)
+    rail.register(app)
     return app
 
 

@@ -73,8 +73,11 @@ def _task(common: CommonOptions, sweep: SweepOptions | None, region: str | None)
     from rig.calibrate.task import Task, frames_of
     from rig.config import load_config
     from rig.planning import PlanRequest
+    from rig.rail_state import with_kept_limits
 
-    loaded = load_config(common.config, simulate=common.simulate, time_scale=common.time_scale)
+    loaded = with_kept_limits(
+        load_config(common.config, simulate=common.simulate, time_scale=common.time_scale)
+    )
     request = PlanRequest.from_text(
         start="0",
         end="0",

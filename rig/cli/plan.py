@@ -69,10 +69,11 @@ def plan(
     from rig.plots.canvas import check_plot_path
     from rig.plots.plan import plot_plan
     from rig.preflight import free_room
+    from rig.rail_state import with_kept_limits
 
     if plot is not None:
         check_plot_path(plot)
-    loaded = load_config(config)
+    loaded = with_kept_limits(load_config(config))
     disk = None if loaded.config.simulated else free_room(loaded.config.session.folder)
     asked = {
         "start": start,

@@ -137,8 +137,9 @@ def shoot(
     from rig.axis_planning import plan_asked_for
     from rig.config import load_config
     from rig.preflight import free_room
+    from rig.rail_state import with_kept_limits
 
-    loaded = load_config(config, simulate=simulate, time_scale=time_scale)
+    loaded = with_kept_limits(load_config(config, simulate=simulate, time_scale=time_scale))
     asked = {
         "start": start,
         "end": end,

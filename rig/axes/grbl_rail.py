@@ -1,0 +1,169 @@
+"""What the commands for setting a rail up ask of a GRBL controller beyond moving it for a stack: jogging,
+counting from elsewhere, its own count, its firmware and settings.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from rig.axes.base import AxisPosition, JogReport, PositionTrust
+from rig.axes.grbl import GrblAxis
+from rig.axes.grbl_link import ACKNOWLEDGE_S
+from rig.axes.registry import RailSettings
+from rig.clock import Clock
+from rig.errors import HardwareError, LimitError, MotionError, PositionUnknownError
+
+__all__ = ["GrblRail", "open_grbl"]
+
+_EPSILON_MM = 1e-6
+"""Far below a microstep: what a sum of floats may be beyond a limit."""
+_REPORT_MM = 0.0005 + _EPSILON_MM
+_BRAKE_S = 1.5
+"""Real seconds for a controller to take a jog's cancel, beyond the time that braking takes."""
+_POLL_S = 0.01
+
+
+def open_grbl(settings: RailSettings, clock: Clock) -> GrblRail:
+    """Driver entry for the registry."""
+    return GrblRail(settings, clock)
+
+
+class GrblRail(GrblAxis):
+    """A GRBL rail that can be jogged (`CanJog`, `CanRezero`, `KeepsCount` and `HasController`).
+
+    Jogs are GRBL's own (``$J=``), to positions that lie inside the limits before they are sent: whatever is
+    typed, and whatever happens to this program, the carriage ends inside. ``0x85`` brakes and forgets them.
+    Parameters and errors as of `GrblAxis`.
+    """
+
+    _jogging = False
+    _rests_at: float | None = None  # machine position of the last target; reports have only three decimals
+
+    def position(self) -> AxisPosition:
+        """Where the rail is now, to the microstep while it stands where it was sent."""
+        reported = super().position()
+        if reported.trust is PositionTrust.UNKNOWN or self._rests_at is None:
+            return reported
+        exact = self._to_rail(self._rests_at)
+        return AxisPosition(
+            exact if abs(exact - reported.value) <= _REPORT_MM else reported.value, reported.trust
+        )
+
+    def _travel(self, target: float) -> float:
+        self._rests_at = None
+        self._rests_at = super()._travel(target)
+        return self._rests_at
+
+    # --- jogging --------------------------------------------------------------------------------------
+
+    def jog_to(self, position: float) -> None:
+        """Begin to move to a position in mm, or go on to it after the jogs before; returns at once."""
+        self._check_open()
+        limits = self.limits
+        if not limits.low - _EPSILON_MM <= position <= limits.high + _EPSILON_MM:
+            raise LimitError(position, limits.low, limits.high)
+        self._notice_faults()
+        if self._offset_mm is None:
+            raise PositionUnknownError(
+                f"the {self.name} does not know where it is: {self._lost}. "
+                "Home it, or say where it stands; nothing was moved"
+            )
+        target = self._machine_target(position, self._offset_mm)
+        self._rests_at = None
+        if not self._jogging:
+            self._send_modal()
+            report, _ = self._where()
+            if report.state != "Idle":
+                raise MotionError(f"the {self.name} is not ready: its state is {report.state}")
+            self._begin()
+            self._jogging = True
+        try:
+            # Everything that a jog depends on is in its line, whatever mode the controller is in.
+            self._link.command(f"$J=G53G21G90X{target:.5f}F{self.speed_mm_s * 60.0:.3f}", ACKNOWLEDGE_S)
+        except BaseException:
+            self._jogging = False
+            self._halt()
+            raise
+
+    def jog_report(self) -> JogReport:
+        """Where the rail is, and whether a jog still moves it."""
+        self._check_open()
+        if not self._jogging:
+            return JogReport(self.position(), moving=False)
+        try:
+            report, machine = self._where()
+        except HardwareError:
+            self._jogging = False
+            self._halt()
+            raise
+        if report.state == "Idle":
+            self._jogging = False
+            self._end()  # raises when it was stopped from elsewhere
+        position = AxisPosition(self._to_rail(machine), PositionTrust.TRUSTED)
+        return JogReport(position, moving=self._jogging)
+
+    def end_jog(self) -> AxisPosition:
+        """Brake, forget the jogs, and return where the rail came to rest."""
+        if not self._jogging:
+            return self.position()
+        braking_s = self.speed_mm_s / self._controller[120] / self._clock.scale
+        deadline = time.monotonic() + _BRAKE_S + 2.0 * braking_s
+        self._link.cancel_jog()
+        while (report := self.jog_report()).moving:
+            if time.monotonic() > deadline:
+                self._jogging = False
+                self._halt()
+                raise MotionError(f"the {self.name} did not end its jog; it was reset")
+            time.sleep(_POLL_S)
+        return report.position
+
+    def move_to(self, position: float) -> AxisPosition:
+        """Move to a position, in mm, and return when the motion has really ended; ends a jog first."""
+        if self._jogging:
+            self.end_jog()
+        return super().move_to(position)
+
+    # --- counting -------------------------------------------------------------------------------------
+
+    @property
+    def count_survived(self) -> bool:
+        """Whether the controller went on counting while the connection was made."""
+        return not self._link.restarted
+
+    def count(self) -> float | None:
+        """The machine position, mm as the controller counts; None while it is in alarm."""
+        self._check_open()
+        self._notice_faults()
+        report, machine = self._where()
+        if report.state == "Alarm":
+            return None
+        at = self._rests_at
+        return at if at is not None and abs(at - machine) <= _REPORT_MM else self._on_grid(machine)
+
+    def recall(self, count: float, position: float) -> None:
+        """The rail stands at `position` where the machine position is `count`, and stands there now."""
+        self.set_reference(position)
+        self._rests_at, self._offset_mm = count, position - self._settings.sign * count
+
+    def rezero(self, position: float) -> None:
+        """Call the place where the rail stands `position`; limits and home are renumbered with it."""
+        self.end_jog()
+        here = self.position()
+        if here.trust is PositionTrust.UNKNOWN or self._offset_mm is None:
+            raise PositionUnknownError(f"the {self.name} does not know where it is: {self._lost}")
+        shift, old = position - here.value, self._settings
+        home_mm = None if old.home_mm is None else old.home_mm + shift
+        self._settings = replace(old, low_mm=old.low_mm + shift, high_mm=old.high_mm + shift, home_mm=home_mm)
+        self._offset_mm += shift
+
+    # --- the controller -------------------------------------------------------------------------------
+
+    def firmware(self) -> str:
+        """Name and version, as the build info says."""
+        self._check_open()
+        return self._link.build()
+
+    def settings(self) -> dict[int, float]:
+        """Its ``$`` settings, as read when the connection was made."""
+        return dict(self._controller)

@@ -1,0 +1,226 @@
+"""``rig rail …``: a rail alone: what is connected, where it stands, moved, told where it is, limited."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from rig.cli.options import ConfigOption, JsonOption
+from rig.cli.shoot import SimulateOption, TimeScaleOption, stopping
+from rig.errors import HardwareError, UserError
+
+if TYPE_CHECKING:
+    from rig.config import LoadedConfig
+    from rig.rail import HeldRail
+
+__all__ = ["register"]
+
+PortOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--port",
+        metavar="PORT",
+        help="Instead of the configured one: /dev/ttyUSB0, or socket://192.168.1.30:23.",
+    ),
+]
+HereOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--here-is", metavar="LENGTH", help="Where the carriage stands now, if its controller cannot tell."
+    ),
+]
+_NEGATIVE = {"ignore_unknown_options": True}
+"""Or ``-2mm`` would be taken for an option."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the program."""
+    group = typer.Typer(
+        no_args_is_help=True,
+        help="A rail alone: what is connected, where it stands, move it, tell it where it is, limit it.",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    group.command("list")(list_ports)
+    group.command("info")(info)
+    group.command("move", context_settings=_NEGATIVE)(move)
+    group.command("home")(home)
+    group.command("zero")(zero)
+    group.command("limits", context_settings=_NEGATIVE)(limits)
+    app.add_typer(group, name="rail")
+
+
+def list_ports(
+    config: ConfigOption = None,
+    simulate: SimulateOption = False,
+    time_scale: TimeScaleOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Serial ports with what their USB side says of itself, and the configured one; exit code 3 for none."""
+    from rig import rail as rails
+    from rig.axes.ports import list_serial_ports
+    from rig.cli import rail_output as output
+
+    loaded = rails.find_rig(config, None, simulate=simulate, time_scale=time_scale)
+    found = list_serial_ports()
+    output.show_ports(found, loaded, as_json=as_json)
+    if not found and loaded.config.rail.port is None and not loaded.config.simulated:
+        raise HardwareError("no serial port was found: is the rail's USB cable in, and its power on?")
+
+
+def info(
+    config: ConfigOption = None,
+    port: PortOption = None,
+    here_is: HereOption = None,
+    simulate: SimulateOption = False,
+    time_scale: TimeScaleOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Controller, firmware and its settings, where the rail stands and how that is known, its limits."""
+    from rig.cli import rail_output as output
+
+    with _held("info", config, port, here_is, simulate=simulate, time_scale=time_scale) as rail:
+        facts = rail.facts()
+    output.show_facts(facts, as_json=as_json)
+
+
+def move(
+    position: Annotated[
+        str | None, typer.Argument(metavar="LENGTH", help="Where to, counted from zero: 5mm, 350um.")
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="LENGTH", help="By a distance instead; positive is to the subject."),
+    ] = None,
+    home_first: Annotated[bool, typer.Option("--home", help="Home the rail before.")] = False,
+    config: ConfigOption = None,
+    port: PortOption = None,
+    here_is: HereOption = None,
+    simulate: SimulateOption = False,
+    time_scale: TimeScaleOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Move to a position, and say where it came to rest. Never beyond the limits; Ctrl-C stops it."""
+    from rig.cli import rail_output as output
+
+    if (position is None) == (by is None):
+        raise UserError("say either where to, rig rail move 5mm, or by how much, rig rail move --by 5mm")
+    to_mm, by_mm = _length(position, "LENGTH"), _length(by, "--by")
+    with _held("move", config, port, here_is, simulate=simulate, time_scale=time_scale) as rail:
+        if home_first:
+            rail.home()
+        reached = rail.move(to_mm=to_mm, by_mm=by_mm)
+    output.show_reached(reached, as_json=as_json)
+
+
+def home(
+    config: ConfigOption = None,
+    port: PortOption = None,
+    simulate: SimulateOption = False,
+    time_scale: TimeScaleOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let the controller find its switch; the rail then stands at home_position of [rail]."""
+    from rig.cli import rail_output as output
+
+    with _held("home", config, port, None, simulate=simulate, time_scale=time_scale) as rail:
+        position = rail.home()
+    output.show_position(position, "homed", as_json=as_json)
+
+
+def zero(
+    at: Annotated[
+        str, typer.Option("--at", metavar="LENGTH", help="What the place where it stands is called.")
+    ] = "0mm",
+    config: ConfigOption = None,
+    port: PortOption = None,
+    here_is: HereOption = None,
+    simulate: SimulateOption = False,
+    time_scale: TimeScaleOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Call the place where the carriage stands 0: positions count from there. Nothing moves."""
+    from rig.cli import rail_output as output
+
+    at_mm = _length(at, "--at")
+    assert at_mm is not None
+    with _held("zero", config, port, here_is, simulate=simulate, time_scale=time_scale) as rail:
+        zeroed = rail.zero(at_mm)
+        survives, simulated = rail.count_survives, rail.config.simulated
+    output.show_zeroed(zeroed, survives=survives, simulated=simulated, as_json=as_json)
+
+
+def limits(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[set LOW HIGH | set here near|far | clear]", help="Nothing shows those in force."
+        ),
+    ] = None,
+    config: ConfigOption = None,
+    port: PortOption = None,
+    here_is: HereOption = None,
+    simulate: SimulateOption = False,
+    time_scale: TimeScaleOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the soft limits, or set them: no move of any command goes beyond.
+
+    They are kept for this rail, inside those of the configuration, and count from the same zero. near is the
+    end away from the subject, far the one towards it.
+    """
+    from rig import rail as rails
+    from rig.cli import rail_output as output
+    from rig.rail_limits import LimitsOrder
+
+    order = LimitsOrder.from_words(words or [])
+    loaded = rails.find_rig(config, port, simulate=simulate, time_scale=time_scale)
+    if order.here is None:
+        found = order.carry_out(loaded)
+    else:
+        with _connect("limits", loaded, here_is) as rail:
+            found = order.carry_out(loaded, rail.where().value)
+    output.show_limits(found, as_json=as_json)
+
+
+def _length(text: str | None, what: str) -> float | None:
+    if text is None:
+        return None
+    from rig.units import parse_length_mm
+
+    return parse_length_mm(text, what, bare="accept")
+
+
+@contextmanager
+def _held(
+    what: str,
+    config: Path | None,
+    port: str | None,
+    here_is: str | None,
+    *,
+    simulate: bool,
+    time_scale: float | None,
+) -> Iterator[HeldRail]:
+    from rig.rail import find_rig
+
+    loaded = find_rig(config, port, simulate=simulate, time_scale=time_scale)
+    with _connect(what, loaded, here_is) as rail:
+        yield rail
+
+
+@contextmanager
+def _connect(what: str, loaded: LoadedConfig, here_is: str | None) -> Iterator[HeldRail]:
+    from rig.cli.output import note_simulated
+    from rig.cli.terminal import Terminal
+    from rig.rail import connected
+
+    here_mm = _length(here_is, "--here-is")
+    note_simulated(loaded)
+    with (
+        stopping() as stopper,
+        connected(loaded, f"rig rail {what}", Terminal(yes=False), stopper, here_is_mm=here_mm) as rail,
+    ):
+        yield rail

@@ -1,0 +1,167 @@
+"""What ``rig rail`` prints: tables for people, one JSON object for machines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rig.axes.base import AxisPosition, PositionTrust
+from rig.axes.grbl_settings import NAMES
+from rig.axes.ports import SerialPort
+from rig.cli.table import show_rows
+from rig.config import LoadedConfig
+from rig.rail import RailFacts, Reached, Zeroed
+from rig.rail_limits import LimitsFound
+from rig.units import format_duration, format_length
+
+__all__ = [
+    "position_dict",
+    "show_facts",
+    "show_limits",
+    "show_ports",
+    "show_position",
+    "show_reached",
+    "show_zeroed",
+]
+
+_TRUST = {
+    PositionTrust.TRUSTED: "reported by the controller",
+    PositionTrust.HOST_COUNTED: "counted by this computer",
+    PositionTrust.UNKNOWN: "not known",
+}
+
+
+def _out() -> Console:
+    return Console(highlight=False)
+
+
+def _json(answer: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
+
+
+def position_dict(position: AxisPosition) -> dict[str, Any]:
+    """A position for machines: null when it is not known."""
+    known = position.trust is not PositionTrust.UNKNOWN
+    return {"position_mm": round(position.value, 6) if known else None, "trust": position.trust.value}
+
+
+def _text(position: AxisPosition) -> str:
+    if position.trust is PositionTrust.UNKNOWN:
+        return "not known"
+    return f"{position.value:.4f} mm ({_TRUST[position.trust]})"
+
+
+def show_ports(found: Sequence[SerialPort], loaded: LoadedConfig, *, as_json: bool) -> None:
+    """Print the serial ports."""
+    rail, simulated = loaded.config.rail, loaded.config.simulated
+    configured = None if simulated else rail.port
+    if as_json:
+        bench = {"driver": rail.driver} if simulated else None
+        _json({"ports": [asdict(p) for p in found], "configured": configured, "simulated": bench})
+        return
+    console = _out()
+    table = Table("port", "USB", "what it says", "mostly", box=None, pad_edge=False)
+    for port in found:
+        says = ", ".join(t for t in (port.description, port.maker, port.serial_number) if t)
+        mark = f"{port.device} ← rig.toml" if port.device == configured else port.device
+        table.add_row(*(Text(t) for t in (mark, port.usb or "", says, port.chip or "")))
+    if found:
+        console.print(table)
+    if simulated:
+        console.print(f"SIMULATED: a {rail.driver} rail on the bench", style="magenta")
+    elif configured is not None and configured not in {p.device for p in found}:
+        console.print(f"configured: {configured} (none of the serial ports here)", soft_wrap=True)
+
+
+def show_facts(facts: RailFacts, *, as_json: bool) -> None:
+    """Print everything that is known of a rail."""
+    if as_json:
+        answer = asdict(facts)
+        answer["position"] = position_dict(facts.position)
+        answer["settings"] = {f"${number}": value for number, value in facts.settings.items()}
+        _json(answer)
+        return
+    show_rows(_rows(facts), facts.warnings, _out())
+
+
+def _rows(facts: RailFacts) -> Iterator[tuple[str, str]]:
+    yield "rail", f"SIMULATED, {facts.name}" if facts.simulated else facts.name
+    yield "driver", facts.driver
+    if facts.firmware:
+        yield "firmware", facts.firmware
+    why = f": {facts.unknown_because}" if facts.unknown_because else ""
+    yield "position", _text(facts.position) + why
+    limits, configured = facts.limits, facts.configured_limits
+    narrowed = (
+        "" if limits == configured else f" (configured {configured.low:g} mm to {configured.high:g} mm)"
+    )
+    yield "limits", f"{limits.low:g} mm to {limits.high:g} mm{narrowed}"
+    yield "microstep", format_length(facts.resolution_mm)
+    yield "speed", f"10 mm take {format_duration(facts.move_10_mm_s)}"
+    yield "homing", "yes" if facts.can_home else "no"
+    for number, name in NAMES.items():
+        if number in facts.settings:
+            yield f"${number}", f"{facts.settings[number]:g}  {name}"
+
+
+def show_position(position: AxisPosition, verb: str, *, as_json: bool) -> None:
+    """Print where a rail stands."""
+    if as_json:
+        _json(position_dict(position))
+    else:
+        _out().print(f"{verb}: {_text(position)}")
+
+
+def show_reached(reached: Reached, *, as_json: bool) -> None:
+    """Print a move."""
+    if as_json:
+        _json({**position_dict(reached.after), "from_mm": round(reached.before.value, 6)})
+        return
+    moved = reached.after.value - reached.before.value
+    way = "" if abs(moved) < 1e-6 else f", {format_length(abs(moved))} {'closer' if moved > 0 else 'back'}"
+    _out().print(f"at {_text(reached.after)}{way}")
+
+
+def show_zeroed(zeroed: Zeroed, *, survives: bool, simulated: bool, as_json: bool) -> None:
+    """Print where the count begins now, and what became of soft limits."""
+    if as_json:
+        shift = None if zeroed.shift_mm is None else round(zeroed.shift_mm, 6)
+        limits = {"shift_mm": shift, "soft_limits_kept": zeroed.limits_kept, "survives": survives}
+        _json({**position_dict(zeroed.position), **limits})
+        return
+    console = _out()
+    console.print(f"here is {zeroed.position.value:g} mm")
+    if not survives and not simulated:
+        console.print(
+            "The next command may not know it any more: this controller is reset when its port is opened, or "
+            "counts 0 here as it does after being switched on. rig live holds one connection from zero to "
+            "shoot; --here-is says it again.",
+            soft_wrap=True,
+        )
+
+
+def show_limits(found: LimitsFound, *, as_json: bool) -> None:
+    """Print the limits in force."""
+    if as_json:
+        set_at = None if found.set_at is None else found.set_at.isoformat(timespec="seconds")
+        _json(
+            {
+                "limits_mm": [found.in_force.low, found.in_force.high],
+                "configured_mm": [found.configured.low, found.configured.high],
+                "set_at": set_at,
+                "simulated": found.simulated,
+            }
+        )
+        return
+    rows = [("limits", f"{found.in_force.low:g} mm to {found.in_force.high:g} mm")]
+    if found.set_at is not None:
+        rows.append(("soft limits", f"set {found.set_at.astimezone():%d %b %H:%M}; rig rail limits clear"))
+    rows.append(("configuration", f"{found.configured.low:g} mm to {found.configured.high:g} mm"))
+    show_rows(rows, [], _out())

@@ -1,0 +1,276 @@
+"""What outlives a connection to a rail: where it stood by the controller's own count, and its soft limits.
+
+A controller goes on counting while no program is connected, unless it is reset or loses its power. So the
+position is kept with that count, and holds as long as the controller still says the same.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from rig.atomic import storage_error, write_atomically
+from rig.axes.base import FocusAxis, KeepsCount, PositionTrust
+from rig.config import LoadedConfig
+from rig.config.rail import RailConfig
+from rig.errors import DataError, UserError
+
+__all__ = ["KeptLimits", "RailMemory", "RailState", "Reference", "with_kept_limits", "with_limits"]
+
+_SAME_MM = 0.001
+"""A report has three decimals; a carriage that somebody moved is farther off."""
+_TELLING_MM = 0.01
+"""A count that near to 0 is also that of a controller which has just been switched on."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Reference(_Model):
+    """Where a carriage stood when it was left.
+
+    ``count_mm`` is the controller's count, ``position_mm`` where that was, counted by the operator.
+    """
+
+    count_mm: float
+    position_mm: float
+    at: AwareDatetime
+
+
+class KeptLimits(_Model):
+    """Soft limits that were set at the rig, in the operator's count; None leaves the configured one."""
+
+    low_mm: float | None = None
+    high_mm: float | None = None
+    at: AwareDatetime
+
+
+class RailMemory(_Model):
+    """The file of a rail."""
+
+    format_version: Literal[1] = 1
+    reference: Reference | None = None
+    limits: KeptLimits | None = None
+
+
+@dataclass(frozen=True)
+class RailState:
+    """Where the memory of one rail is kept.
+
+    Parameters
+    ----------
+    name : str
+        The port of a motorised rail, as configured; the name of a crank.
+    folder : Path, optional
+        Instead of the user's state folder.
+    """
+
+    name: str
+    folder: Path | None = None
+
+    @classmethod
+    def of(cls, rail: RailConfig) -> RailState:
+        """The state of a configured rail."""
+        return cls(rail.name if rail.by_hand else rail.port or "")
+
+    @property
+    def path(self) -> Path:
+        """The file; it need not exist."""
+        import platformdirs
+
+        folder = self.folder or platformdirs.user_state_path("focusrig") / "rails"
+        stem = re.sub(r"[^A-Za-z0-9.-]+", "_", self.name).strip("_")
+        return folder / f"{stem}.json"
+
+    def read(self) -> RailMemory:
+        """What is kept; nothing when there is no file.
+
+        Raises
+        ------
+        DataError
+            When the file cannot be read: it may hold limits, so it is not passed over.
+        """
+        try:
+            return RailMemory.model_validate_json(self.path.read_bytes())
+        except FileNotFoundError:
+            return RailMemory()
+        except (OSError, ValidationError) as err:
+            raise DataError(
+                f"{self.path}, which holds the rail's soft limits, cannot be read; delete it and set them "
+                "anew (rig rail limits)"
+            ) from err
+
+    def write(self, memory: RailMemory) -> None:
+        """Replace what is kept, whole or not at all."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as err:
+            raise storage_error(err, self.path) from err
+        write_atomically(self.path, memory.model_dump_json(indent=1).encode() + b"\n")
+
+    # --- the position ---------------------------------------------------------------------------------
+
+    def recall(self, axis: FocusAxis) -> str | None:
+        """Tell the axis where it stands, if its controller has gone on counting; else return why not."""
+        kept = self.read().reference
+        if kept is None:
+            return "it was never told where it stands, or moved since by something else"
+        if not isinstance(axis, KeepsCount):
+            return "its controller keeps no count"
+        if not axis.count_survived:
+            return "opening its port has reset the controller, as it does on an Arduino"
+        why = _void(kept, axis.count())
+        if why is None and not axis.limits.contains(kept.position_mm):
+            why = f"it was left at {kept.position_mm:g} mm, outside its limits"
+        if why is None:
+            axis.recall(kept.count_mm, kept.position_mm)
+        return why
+
+    def would_recall(self, axis: FocusAxis) -> bool:
+        """Whether what `keep` writes now is going to hold, if nothing happens to the rail."""
+        if not isinstance(axis, KeepsCount):
+            return axis.position().trust is PositionTrust.HOST_COUNTED
+        count = axis.count()
+        return axis.count_survived and count is not None and abs(count) >= _TELLING_MM
+
+    def keep(self, axis: FocusAxis) -> None:
+        """Write where the axis stands; forget what was kept when that is not known."""
+        memory, position = self.read(), axis.position()
+        reference = None
+        if isinstance(axis, KeepsCount) and position.trust is not PositionTrust.UNKNOWN:
+            count = axis.count()
+            if count is not None:
+                reference = Reference(count_mm=count, position_mm=position.value, at=_now())
+        if reference is not None or memory.reference is not None:
+            self.write(memory.model_copy(update={"reference": reference}))
+
+    # --- the limits -----------------------------------------------------------------------------------
+
+    def limits_mm(self, rail: RailConfig) -> tuple[float, float]:
+        """The limits in force: the configured ones, as far as the kept ones are not narrower.
+
+        Raises
+        ------
+        UserError
+            When the two leave nothing.
+        """
+        kept = self.read().limits
+        low, high = rail.limits_mm
+        if kept is None:
+            return low, high
+        low = low if kept.low_mm is None else max(low, kept.low_mm)
+        high = high if kept.high_mm is None else min(high, kept.high_mm)
+        if not low < high:
+            raise UserError(
+                f"the soft limits set on {kept.at.astimezone():%d %b %H:%M} leave nothing of the configured "
+                f"{rail.limits_mm[0]:g} mm to {rail.limits_mm[1]:g} mm: set them anew, or "
+                "rig rail limits clear"
+            )
+        return low, high
+
+    def set_limits(
+        self, rail: RailConfig, *, low_mm: float | None = None, high_mm: float | None = None
+    ) -> tuple[float, float]:
+        """Set one limit or both, and return those in force.
+
+        Raises
+        ------
+        UserError
+            When they lie outside the configured ones, or low is not below high.
+        """
+        outer = rail.limits_mm
+        for value in (low_mm, high_mm):
+            if value is not None and not outer[0] <= value <= outer[1]:
+                raise UserError(
+                    f"{value:g} mm lies outside the limits of the configuration, {outer[0]:g} mm to "
+                    f"{outer[1]:g} mm; soft limits can only be narrower (limits in [rail])"
+                )
+        memory = self.read()
+        kept = memory.limits or KeptLimits(at=_now())
+        new = KeptLimits(
+            low_mm=kept.low_mm if low_mm is None else low_mm,
+            high_mm=kept.high_mm if high_mm is None else high_mm,
+            at=_now(),
+        )
+        low = outer[0] if new.low_mm is None else new.low_mm
+        high = outer[1] if new.high_mm is None else new.high_mm
+        if not low < high:
+            raise UserError(
+                f"the near limit, {low:g} mm, has to be below the far one, {high:g} mm (positions grow "
+                "towards the subject); nothing was changed"
+            )
+        self.write(memory.model_copy(update={"limits": new}))
+        return low, high
+
+    def clear_limits(self) -> bool:
+        """Forget the soft limits; whether there were any."""
+        memory = self.read()
+        if memory.limits is not None:
+            self.write(memory.model_copy(update={"limits": None}))
+        return memory.limits is not None
+
+    def renumber_limits(self, shift_mm: float | None) -> bool:
+        """The count begins elsewhere: positions have grown by the shift; None when nobody knows by how much.
+
+        Returns whether the limits are still there.
+        """
+        memory = self.read()
+        kept = memory.limits
+        if kept is None or shift_mm == 0.0:
+            return kept is not None
+        moved = None
+        if shift_mm is not None:
+            moved = kept.model_copy(
+                update={
+                    name: None if value is None else value + shift_mm
+                    for name, value in (("low_mm", kept.low_mm), ("high_mm", kept.high_mm))
+                }
+            )
+        self.write(memory.model_copy(update={"limits": moved}))
+        return moved is not None
+
+
+def _void(kept: Reference, count_mm: float | None) -> str | None:
+    """Why a count does not say any more where the rail stands; None when it does."""
+    when = f"{kept.at.astimezone():%d %b %H:%M}"
+    if count_mm is None:
+        return "its controller is in alarm"
+    if abs(kept.count_mm) < _TELLING_MM:
+        return (
+            f"its controller counted {kept.count_mm:g} when it was left ({when}), as it would after being "
+            "switched off, too"
+        )
+    if abs(count_mm - kept.count_mm) > _SAME_MM:
+        return (
+            f"its controller counts {count_mm:.3f}, and {kept.count_mm:.3f} when it was left ({when}): it "
+            "was switched off, or moved by something else"
+        )
+    return None
+
+
+def _now() -> datetime:
+    return datetime.now().astimezone()
+
+
+def with_kept_limits(loaded: LoadedConfig) -> LoadedConfig:
+    """Return the configuration with the soft limits that were set at the rig; a simulated one as it is."""
+    config = loaded.config
+    if config.simulated or (config.rail.port is None and not config.rail.by_hand):
+        return loaded
+    return with_limits(loaded, RailState.of(config.rail).limits_mm(config.rail))
+
+
+def with_limits(loaded: LoadedConfig, limits_mm: tuple[float, float]) -> LoadedConfig:
+    """Return the configuration with other limits, in its table, too: a session keeps that and is resumed."""
+    config = loaded.config
+    if limits_mm == config.rail.limits_mm:
+        return loaded
+    rail = config.rail.model_copy(update={"limits_mm": limits_mm})
+    table = {**loaded.table, "rail": {**loaded.table["rail"], "limits": [f"{x:.6f} mm" for x in limits_mm]}}
+    return replace(loaded, config=config.model_copy(update={"rail": rail}), table=table)

@@ -1,0 +1,160 @@
+"""What is remembered of a rail, and when it does not hold any more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from rig.axes.base import AxisLimits, AxisPosition, PositionTrust
+from rig.config import load_config
+from rig.config.rail import RailConfig
+from rig.errors import DataError, UserError
+from rig.rail_limits import LimitsOrder
+from rig.rail_state import RailMemory, RailState, Reference, with_limits
+
+RAIL = RailConfig.model_validate(
+    {"driver": "grbl", "port": "/dev/ttyUSB0", "pitch": "1 mm", "limits": ["-2 mm", "60 mm"]}
+)
+
+
+@dataclass
+class Controller:
+    """As much of an axis as a memory needs."""
+
+    counts: float | None = 3.0
+    count_survived: bool = True
+    limits: AxisLimits = field(default_factory=lambda: AxisLimits(-2.0, 60.0))
+    at: AxisPosition = field(default_factory=lambda: AxisPosition(5.0, PositionTrust.TRUSTED))
+
+    def count(self) -> float | None:
+        return self.counts
+
+    def position(self) -> AxisPosition:
+        return self.at
+
+    def recall(self, count: float, position: float) -> None:
+        self.at = AxisPosition(position, PositionTrust.TRUSTED)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> RailState:
+    return RailState("/dev/ttyUSB0", tmp_path)
+
+
+def _controller(**changes: object) -> Controller:
+    made = Controller(at=AxisPosition(0.0, PositionTrust.UNKNOWN))
+    for name, value in changes.items():
+        setattr(made, name, value)
+    return made
+
+
+def test_what_was_kept_holds_as_long_as_the_count_is_the_same(state: RailState) -> None:
+    state.keep(Controller())  # type: ignore[arg-type]
+    later = _controller(counts=3.0005)
+    assert state.recall(later) is None  # type: ignore[arg-type]
+    assert later.at == AxisPosition(5.0, PositionTrust.TRUSTED)
+
+
+@pytest.mark.parametrize(
+    ("kept", "changes", "why"),
+    [
+        (3.0, {"counts": 3.002}, "moved by something else"),
+        (3.0, {"counts": 0.0}, "switched off"),
+        (3.0, {"counts": None}, "alarm"),
+        (3.0, {"count_survived": False}, "reset the controller"),
+        (0.0, {"counts": 0.0}, "after being switched off"),
+        (3.0, {"limits": AxisLimits(6.0, 60.0)}, "outside"),
+    ],
+)
+def test_when_it_does_not_hold(state: RailState, kept: float, changes: dict[str, object], why: str) -> None:
+    state.keep(Controller(counts=kept))  # type: ignore[arg-type]
+    later = _controller(**changes)
+    assert why in (state.recall(later) or "")  # type: ignore[arg-type]
+    assert later.at.trust is PositionTrust.UNKNOWN
+
+
+def test_an_unknown_position_forgets_what_was_kept(state: RailState) -> None:
+    assert "never told" in (state.recall(_controller()) or "")  # type: ignore[arg-type]
+    state.keep(Controller())  # type: ignore[arg-type]
+    state.keep(_controller())  # type: ignore[arg-type]
+    assert state.read().reference is None
+
+
+def test_soft_limits_narrow_those_of_the_configuration(state: RailState) -> None:
+    assert state.limits_mm(RAIL) == (-2.0, 60.0)
+    assert state.set_limits(RAIL, high_mm=20.0) == (-2.0, 20.0)
+    assert state.set_limits(RAIL, low_mm=1.0) == (1.0, 20.0)
+    assert state.limits_mm(RAIL) == (1.0, 20.0)
+    with pytest.raises(UserError, match=r"61 mm lies outside.*-2 mm to 60 mm"):
+        state.set_limits(RAIL, high_mm=61.0)
+    with pytest.raises(UserError, match="has to be below"):
+        state.set_limits(RAIL, low_mm=20.0)
+    assert state.limits_mm(RAIL) == (1.0, 20.0)
+    elsewhere = RAIL.model_copy(update={"limits_mm": (30.0, 60.0)})
+    with pytest.raises(UserError, match="leave nothing"):
+        state.limits_mm(elsewhere)
+    assert state.clear_limits()
+    assert not state.clear_limits()
+    assert state.limits_mm(RAIL) == (-2.0, 60.0)
+
+
+def test_limits_move_with_the_zero_and_are_dropped_when_nobody_knows(state: RailState) -> None:
+    assert not state.renumber_limits(-3.0)
+    state.set_limits(RAIL, low_mm=1.0, high_mm=20.0)
+    assert state.renumber_limits(-3.0)
+    assert state.limits_mm(RAIL) == (-2.0, 17.0)
+    assert not state.renumber_limits(None)
+    assert state.limits_mm(RAIL) == (-2.0, 60.0)
+
+
+def test_a_memory_that_cannot_be_read_is_not_passed_over(state: RailState) -> None:
+    state.write(RailMemory())
+    state.path.write_text("{")
+    with pytest.raises(DataError, match="soft limits"):
+        state.read()
+
+
+def test_a_memory_is_the_same_after_a_trip_through_its_file(state: RailState) -> None:
+    memory = RailMemory(reference=Reference(count_mm=1.5, position_mm=2.0, at=datetime.now().astimezone()))
+    state.write(memory)
+    assert state.read() == memory
+
+
+def test_other_limits_are_in_the_table_that_a_session_keeps() -> None:
+    loaded = with_limits(load_config(Path("simulated.toml")), (1.25, 7.0))
+    assert loaded.config.rail.limits_mm == (1.25, 7.0)
+    assert loaded.table["rail"]["limits"] == ["1.250000 mm", "7.000000 mm"]
+
+
+@pytest.mark.parametrize(
+    ("words", "order"),
+    [
+        ([], LimitsOrder()),
+        (["clear"], LimitsOrder(clear=True)),
+        (["set", "-2mm", "5"], LimitsOrder(-2.0, 5.0)),
+        (["set", "here", "near"], LimitsOrder(here="near")),
+        (["set", "here", "far"], LimitsOrder(here="far")),
+    ],
+)
+def test_limits_as_they_are_asked_for(words: list[str], order: LimitsOrder) -> None:
+    assert LimitsOrder.from_words(words) == order
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["set"],
+        ["set", "here"],
+        ["set", "here", "up"],
+        ["set", "5", "0"],
+        ["set", "5", "5"],
+        ["what"],
+        ["clear", "x"],
+    ],
+)
+def test_limits_that_cannot_be_read(words: list[str]) -> None:
+    with pytest.raises(UserError, match="rig rail limits set"):
+        LimitsOrder.from_words(words)
