@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from typing import Any
 
 import pytest
@@ -63,16 +62,3 @@ def test_a_rail_on_the_bench(workshop: Any) -> None:
     assert "SIMULATED" in done.err
     listed = _answer(workshop, "list", "--config", config)
     assert listed["simulated"] == {"driver": "grbl"}
-
-
-def test_a_rail_that_is_in_use_says_by_what(workshop: Any) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        port = f"socket://127.0.0.1:{silent.getsockname()[1]}"
-        (workshop.folder / "rig.toml").write_text(REAL.format(rail=port))
-        first = workshop.start("rig", "rail", "info")  # waits for an answer that never comes
-        silent.accept()
-        done = _rail(workshop, "move", "1mm")
-        first.terminate()
-        first.communicate()
-    assert done.code == 3, done
-    assert f"process {first.pid}, rig rail info" in done.err

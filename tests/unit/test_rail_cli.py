@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from rig.cli import build_app
-from rig.errors import RigError
+from rig.errors import HardwareError, RigError
+from rig.state import RigLock
 
 REAL = """\
 [rail]
@@ -57,6 +59,13 @@ def test_without_a_configuration_no_port_is_moved(here: Path) -> None:
     (here / "rig.toml").unlink()
     with pytest.raises(RigError, match=r"pitch and limits.*rig\.toml"):
         CliRunner().invoke(build_app(), ["rail", "info", "--port", "/dev/ttyS9"], catch_exceptions=False)
+
+
+def test_a_rail_that_is_in_use_says_by_whom(here: Path) -> None:
+    with RigLock("/dev/ttyNOWHERE7", "rig live"), pytest.raises(HardwareError) as caught:
+        CliRunner().invoke(build_app(), ["rail", "move", "1mm"], catch_exceptions=False)
+    assert caught.value.exit_code == 3
+    assert f"in use: process {os.getpid()}, rig live" in str(caught.value)
 
 
 def test_soft_limits_are_kept(here: Path) -> None:
