@@ -42,7 +42,10 @@ class Event:
 
 @dataclass(frozen=True)
 class RunStarted(Event):
-    """The session folder exists and the devices are connected."""
+    """The session folder exists and the devices are connected.
+
+    ``frames`` counts every shot; ``shots`` of them are taken at each position.
+    """
 
     session: str
     frames: int
@@ -51,6 +54,7 @@ class RunStarted(Event):
     camera: str
     axis: str
     predicted_s: float
+    shots: int = 1
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,8 @@ class FrameSaved(Event):
     """A frame's bytes are checked, on disk and in the journal.
 
     ``file`` is empty when the frame stays on the body's card. ``position_units`` counts units of a lens's
-    drive, where that has focused.
+    drive, where that has focused. ``shot`` is what the shot is called where a position has several;
+    ``stacked`` says whether it is one of those that are stacked while shooting.
     """
 
     index: int
@@ -86,6 +91,8 @@ class FrameSaved(Event):
     size_bytes: int
     eta_s: float
     position_units: int | None = None
+    shot: str = ""
+    stacked: bool = True
 
 
 @dataclass(frozen=True)

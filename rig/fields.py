@@ -9,12 +9,13 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from rig import sizes, units
+from rig import shots, sizes, units
 from rig.errors import UserError
 
 __all__ = [
     "Acceleration",
     "AnyTable",
+    "Brackets",
     "Bytes",
     "Coc",
     "Count",
@@ -127,6 +128,8 @@ FNumber = Annotated[float, _reader(_marked)]
 """An f-number as marked: 5.6 for ``"f/5.6"``."""
 Magnification = Annotated[float, _reader(units.parse_magnification)]
 """Image over object: ``1``, ``"1:2"``, ``"5x"``."""
+Brackets = Annotated[shots.Brackets, _reader(shots.parse_brackets)]
+"""Exposures of a position: ``[-2, 0, 2]`` in EV, or ``["1/30 s", "1/8 s"]``."""
 Coc = Annotated[units.CircleOfConfusion, _reader(units.parse_circle_of_confusion)]
 """``"2px"`` or ``"30um"``."""
 PupilDistance = Annotated[float, _reader(_pupil_distance)]

@@ -14,6 +14,7 @@ from rig.optics.depth_of_field import lens_focus_step, overlap_of_step
 from rig.optics.lens_focus import widest_interval
 from rig.optics.setup import OpticalSetup
 from rig.plan import Picture, optics_fields
+from rig.shots import ShotSeries
 from rig.spacing import StepSource, default_overlap
 from rig.timing import StackTiming, critical_path_s
 from rig.units import format_length
@@ -39,7 +40,7 @@ class LensPlan(BaseModel):
     start, end : int
         First and last of them.
     frames : int
-        How many.
+        How many positions.
     direction : {1, -1}
         1 for rising drive units.
     step_units : int or None
@@ -75,6 +76,7 @@ class LensPlan(BaseModel):
     start: int
     end: int
     frames: int
+    shots: ShotSeries = ShotSeries()
     direction: Literal[1, -1]
     step_units: int | None
     step_source: StepSource
@@ -113,13 +115,23 @@ class LensPlan(BaseModel):
 
     @property
     def stops(self) -> tuple[float, ...]:
-        """The positions in the axis's own unit: units of the drive."""
-        return tuple(float(p) for p in self.positions)
+        """Where each shot is taken, in the axis's own unit: units of the drive."""
+        return self.shots.per_shot(self.positions)
+
+    @property
+    def defocus_of_shots_mm(self) -> tuple[float, ...] | None:
+        """What the calibration says of each shot's position; None without one."""
+        return None if self.defocus_mm is None else self.shots.per_shot(self.defocus_mm)
+
+    @property
+    def exposures(self) -> int:
+        """How many shots are taken in all."""
+        return self.frames * self.shots.count
 
     @property
     def total_bytes(self) -> int | None:
-        """Room that all frames take."""
-        return None if self.frame_bytes is None else self.frames * self.frame_bytes
+        """Room that all shots take."""
+        return None if self.frame_bytes is None else self.exposures * self.frame_bytes
 
 
 def plan_lens_stack(
@@ -133,6 +145,7 @@ def plan_lens_stack(
     picture: Picture | None = None,
     iso: int | None = None,
     calibration: tuple[str, ...] = (),
+    shots: ShotSeries | None = None,
 ) -> LensPlan:
     """Plan a stack by lens focus.
 
@@ -154,6 +167,8 @@ def plan_lens_stack(
         Kept in the plan.
     calibration : tuple of str
         What was measured, for the record.
+    shots : ShotSeries, optional
+        What is taken at every position; one frame when absent.
 
     Raises
     ------
@@ -182,6 +197,7 @@ def plan_lens_stack(
         start=positions[0],
         end=positions[-1],
         frames=len(positions),
+        shots=shots or ShotSeries(),
         direction=direction,
         step_units=spacing.step_units if len(positions) > 1 else None,
         step_source=placed.source,

@@ -12,6 +12,7 @@ from rig.lens_plan import DriveSpacing, LensPlan, plan_lens_stack
 from rig.limits import Room, check_length
 from rig.planning import measured_config, optical_setup, plan_limits, stack_timing
 from rig.request import PlanRequest
+from rig.shot_planning import shots_of
 from rig.units import parse_number
 
 __all__ = ["LensRequest", "lens_plan_for"]
@@ -104,6 +105,7 @@ def lens_plan_for(
     measured = measured_config(loaded, request.shot, calibrated=calibrated, without=_RAIL_ONLY)
     config = measured.config
     capture, shot = config.capture, request.shot
+    shots = shots_of(config)
     needed = request.step_units is None and shot.frames is None
     plan = plan_lens_stack(
         request.start,
@@ -115,11 +117,12 @@ def lens_plan_for(
             shot.max_frames or capture.max_frames,
         ),
         config.lens.focus_calibration,
-        stack_timing(config),
+        stack_timing(config, shots),
         optics=optical_setup(config, shot, needed=needed),
         picture=picture_of(config, shot),
         iso=capture.iso,
         calibration=measured.notes,
+        shots=shots,
     )
     check_length(plan, plan_limits(config, shot, disk))
     return plan

@@ -64,7 +64,11 @@ class AnyPlan(Protocol):
 
     @property
     def frames(self) -> int:
-        """Number of frames."""
+        """Number of positions."""
+
+    @property
+    def exposures(self) -> int:
+        """Number of shots: several a position, perhaps."""
 
     @property
     def duration_s(self) -> float:
@@ -72,7 +76,7 @@ class AnyPlan(Protocol):
 
     @property
     def frame_bytes(self) -> int | None:
-        """Size of a frame's files."""
+        """Size of the files of one shot."""
 
     @property
     def frame_bytes_source(self) -> str | None:
@@ -80,7 +84,7 @@ class AnyPlan(Protocol):
 
     @property
     def total_bytes(self) -> int | None:
-        """Room that all frames take."""
+        """Room that all shots take."""
 
 
 def check_length(plan: AnyPlan, limits: PlanLimits) -> None:
@@ -111,7 +115,9 @@ def check_length(plan: AnyPlan, limits: PlanLimits) -> None:
             )
         return
     a_frame = f"{format_bytes(size)} ({plan.frame_bytes_source})"
-    need = f"{frames} frames of {a_frame} take {format_bytes(total)}, but "
+    shots = plan.exposures // frames
+    each = "" if shots == 1 else f" with {shots} shots each, {plan.exposures}"
+    need = f"{frames} frames{each} of {a_frame} take {format_bytes(total)}, but "
     if limits.card_bytes is not None and total > limits.card_bytes:
         raise UserError(
             f"{need}the card has room for {format_bytes(limits.card_bytes)}, "

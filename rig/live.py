@@ -83,10 +83,20 @@ class LiveStacker:
     geometry : LiveGeometry
     preview, result : Path
         Where the preview and the stacked image go; both appear as a whole or not at all.
+    transforms : Path, optional
+        Where it is written how the frames lie, for other shots of the same positions.
     """
 
-    def __init__(self, bus: EventBus, geometry: LiveGeometry, preview: Path, result: Path) -> None:
+    def __init__(
+        self,
+        bus: EventBus,
+        geometry: LiveGeometry,
+        preview: Path,
+        result: Path,
+        transforms: Path | None = None,
+    ) -> None:
         self._bus, self._result = bus, result
+        self._transforms = transforms
         self._geometry, self._preview = geometry, preview
         self._frames: list[tuple[int, str, float | None]] = []
         self._last_saved_s = time.monotonic()
@@ -101,6 +111,7 @@ class LiveStacker:
             self._spoiled = True
         if isinstance(event, FrameSaved):
             self._last_saved_s = time.monotonic()
+        if isinstance(event, FrameSaved) and event.stacked:
             self.add(event.index, Path(event.file), event.position_mm)
 
     def add(self, index: int, file: Path, position_mm: float | None) -> None:
@@ -114,7 +125,8 @@ class LiveStacker:
         if self._spoiled:
             self._spoiled = False
             self._start_over()
-        self._worker.send(("finish", str(self._result)))
+        transforms = None if self._transforms is None else str(self._transforms)
+        self._worker.send(("finish", str(self._result), transforms))
 
     def finish(self, stop: threading.Event) -> LiveResult | None:
         """Wait for the image that was asked for; None when there is none, and the operator has been told.
@@ -266,6 +278,8 @@ def _serve(pipe: Connection, geometry: LiveGeometry, preview: Path) -> None:
             try:
                 stack = stacker.finish()
                 stack.save(Path(message[1]))
+                if message[2] is not None:
+                    stack.save_transforms(Path(message[2]))
                 answer = {
                     "file": message[1],
                     "frames": len(stack.reports),

@@ -14,6 +14,7 @@ from rig.errors import DataError, UserError
 from rig.filing import TimedFrame, file_frame, timed
 from rig.journal import Entry
 from rig.session import Session
+from rig.shots import ShotSeries
 
 __all__ = ["Matched", "match_frames"]
 
@@ -51,8 +52,9 @@ def match_frames(session_folder: Path, pictures: Path, files_per_frame: int = 1)
     DataError
         When a picture is cut short.
     """
-    session, _ = Session.open(session_folder)
+    session, first = Session.open(session_folder)
     with session:
+        session.shots = _shots(first)
         releases = _open_releases(session.journal.entries)
         if not releases:
             raise UserError(f"{session_folder} has no releases without a picture: nothing to match")
@@ -65,9 +67,15 @@ def match_frames(session_folder: Path, pictures: Path, files_per_frame: int = 1)
         worst_s = _check_times(frames, releases)
         for frame, release in zip(frames, releases, strict=True):
             kept = {k: release.get(k) for k in ("position_mm", "reported_mm", "trust", "fired_at")}
+            kept |= session.shot_fields(release["index"])
             file_frame(session, frame.frame, frame.record, index=release["index"], **kept)
         session.journal.append("matched", folder=str(pictures), frames=len(frames), worst_s=worst_s)
     return Matched(str(session_folder), len(frames), worst_s is not None, worst_s)
+
+
+def _shots(first: Entry) -> ShotSeries:
+    """What was taken at every position, by the session's plan; sessions without one have one frame."""
+    return ShotSeries.model_validate((first.get("plan") or {}).get("shots") or {})
 
 
 def _open_releases(entries: list[Entry]) -> list[Entry]:

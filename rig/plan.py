@@ -16,6 +16,7 @@ from rig.optics.framing import field_of_last_frame, framing_growth
 from rig.optics.setup import OpticalSetup
 from rig.optics.stops import stop_mark
 from rig.positions import RailGeometry, check_limits, place
+from rig.shots import ShotSeries
 from rig.spacing import Spacing, StepSource
 from rig.timing import StackTiming, critical_path_s
 from rig.units import format_length
@@ -81,6 +82,8 @@ class StackPlan(BaseModel):
         Whether the depth of field, ``--step`` or ``--frames`` decided.
     frames : int
         Number of positions, those of the margin included.
+    shots : ShotSeries
+        What is taken at every position.
     margin_frames : int
         How many of them lie before the start that was asked for, and as many beyond the end.
     open_end : bool
@@ -107,7 +110,7 @@ class StackPlan(BaseModel):
         Width of the picture to be delivered, and its pixel on the sensor: c counts these pixels then, and
         what is said of diffraction holds for them.
     frame_bytes, frame_bytes_source : int and str, or None
-        Size of a frame's files, and how it is known.
+        Size of the files of one shot, and how it is known.
     dof_mm, dof_geometric_mm, dof_wave_mm : float or None
         Total depth of field and its two parts.
     airy_diameter_mm, best_effective_f_number, subject_resolution_lp_mm : float or None
@@ -143,6 +146,7 @@ class StackPlan(BaseModel):
     step_mm: float | None
     step_source: StepSource
     frames: int
+    shots: ShotSeries = ShotSeries()
     margin_frames: int = 0
     open_end: bool = False
     direction: Literal[1, -1]
@@ -183,13 +187,18 @@ class StackPlan(BaseModel):
 
     @property
     def total_bytes(self) -> int | None:
-        """Room that all frames take."""
-        return None if self.frame_bytes is None else self.frames * self.frame_bytes
+        """Room that all shots take."""
+        return None if self.frame_bytes is None else self.exposures * self.frame_bytes
+
+    @property
+    def exposures(self) -> int:
+        """How many shots are taken in all."""
+        return self.frames * self.shots.count
 
     @property
     def stops(self) -> tuple[float, ...]:
-        """The positions in the axis's own unit: mm."""
-        return self.positions_mm
+        """Where each shot is taken, in the axis's own unit: mm."""
+        return self.shots.per_shot(self.positions_mm)
 
     @property
     def approach_mm(self) -> float:
@@ -217,6 +226,7 @@ def plan_stack(
     measured_dof_mm: float | None = None,
     calibration: tuple[str, ...] = (),
     open_end: bool = False,
+    shots: ShotSeries | None = None,
 ) -> StackPlan:
     """Plan a stack.
 
@@ -244,6 +254,8 @@ def plan_stack(
         What was measured, for the record.
     open_end : bool
         Whether the operator says when the end is reached, at `end_mm` at the latest.
+    shots : ShotSeries, optional
+        What is taken at every position; one frame when absent.
 
     Returns
     -------
@@ -276,6 +288,7 @@ def plan_stack(
         step_mm=placed.step_mm,
         step_source=placed.source,
         frames=len(positions),
+        shots=shots or ShotSeries(),
         margin_frames=spacing.margin,
         open_end=open_end,
         direction=direction,

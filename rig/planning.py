@@ -20,6 +20,8 @@ from rig.optics.setup import OpticalSetup, describe_setup
 from rig.optics.stops import true_stop
 from rig.plan import RailGeometry, Spacing, StackPlan, View, plan_stack
 from rig.request import PlanRequest
+from rig.shot_planning import exposures_s, shots_of
+from rig.shots import ShotSeries
 from rig.timing import StackTiming
 from rig.units import CircleOfConfusion
 
@@ -53,6 +55,8 @@ def with_request(config: RigConfig, request: PlanRequest) -> RigConfig:
         "aperture": request.marked_f_number,
         "shutter_s": request.shutter_s,
         "iso": request.iso,
+        "brackets": request.brackets,
+        "shots_per_position": request.shots_per_position,
     }
     update = {name: value for name, value in asked.items() if value is not None}
     return (
@@ -171,6 +175,7 @@ def build_plan(
     measured = _measured(config, request, calibration, source)
     config = measured.config
     rail, capture = config.rail, config.capture
+    shots = shots_of(config)
     dof_known = measured.dof_mm is not None
     optics = optical_setup(config, request, needed=False if dof_known else None)
     measured_mm = _measured_dof(measured, config, request, optics) if dof_known else None
@@ -190,7 +195,7 @@ def build_plan(
             rail.backlash_mm,
             turn_mm=rail.pitch_mm if rail.by_hand else None,
         ),
-        stack_timing(config),
+        stack_timing(config, shots),
         optics=optics,
         view=_view(config, request),
         picture=picture_of(config, request),
@@ -198,6 +203,7 @@ def build_plan(
         measured_dof_mm=measured_mm,
         calibration=measured.notes,
         open_end=open_end,
+        shots=shots,
     )
     check_length(plan, plan_limits(config, request, disk))
     surprise = _surprise(measured_mm, optics)
@@ -266,11 +272,12 @@ def _measured_dof(
     return measured.dof_mm * optics.dof_mm / before.dof_mm
 
 
-def stack_timing(config: RigConfig) -> StackTiming:
-    """Return the configured times and the rail's motion."""
+def stack_timing(config: RigConfig, shots: ShotSeries | None = None) -> StackTiming:
+    """Return the configured times and the rail's motion; `shots` are those of a position, if several."""
     camera, capture, rail = config.camera, config.capture, config.rail
     return StackTiming(
         shutter_s=capture.shutter_s or 0.0,
+        shots_s=exposures_s(shots, capture.shutter_s or 0.0),
         settle_s=capture.settle_s,
         shutter_lag_s=camera.shutter_lag_s,
         readout_s=camera.readout_s,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from rig import units
 from rig.errors import UserError
+from rig.shots import Brackets, parse_brackets
 from rig.sizes import parse_bytes, parse_pixels
 from rig.units import CircleOfConfusion
 
@@ -39,6 +40,9 @@ class PlanRequest:
         Known for this set-up.
     shutter_s : float, optional
     iso : int, optional
+    brackets : Brackets, optional
+    shots_per_position : int, optional
+        What is taken at every position.
     margin : int
         Frames before the start, and as many beyond the end.
     max_frames : int, optional
@@ -60,6 +64,8 @@ class PlanRequest:
     effective_f_number: float | None = None
     shutter_s: float | None = None
     iso: int | None = None
+    brackets: Brackets | None = None
+    shots_per_position: int | None = None
     margin: int = 0
     max_frames: int | None = None
     max_duration_s: float | None = None
@@ -82,6 +88,8 @@ class PlanRequest:
         effective_aperture: str | None = None,
         shutter: str | None = None,
         iso: int | None = None,
+        brackets: str | None = None,
+        shots_per_position: int | None = None,
         margin: int = 0,
         max_frames: int | None = None,
         max_duration: str | None = None,
@@ -123,6 +131,8 @@ class PlanRequest:
             else units.parse_f_number(effective_aperture, "--effective-aperture", as_marked=True),
             shutter_s=_positive_time(shutter, "--shutter", "1/8s"),
             iso=iso,
+            brackets=None if brackets is None else parse_brackets(brackets, "--brackets"),
+            shots_per_position=shots_per_position,
             margin=margin,
             max_frames=max_frames,
             max_duration_s=_positive_time(max_duration, "--max-duration", "30min"),

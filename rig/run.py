@@ -161,7 +161,8 @@ class SessionRun:
         axis, camera, locked = ready.axis, ready.camera, ready.locked
         runner = self._runner = Runner(
             stops=self._plan.stops,
-            defocus_mm=self._plan.defocus_mm if isinstance(self._plan, LensPlan) else None,
+            shots=self._plan.shots,
+            defocus_mm=self._plan.defocus_of_shots_mm if isinstance(self._plan, LensPlan) else None,
             axis=axis,
             camera=camera,
             approach=ready.approach,
@@ -181,10 +182,12 @@ class SessionRun:
                 camera=f"{info.manufacturer} {info.model}".strip(),
                 axis=axis.name,
                 predicted_s=self._plan.duration_s,
+                shots=self._plan.shots.count,
             )
         )
         planned = self._plan.stops[: runner.state.frames]
         left = [p for i, p in enumerate(planned) if i not in runner.state.saved]
+        left = [p for p, _ in itertools.groupby(left)]  # a position counts once, with all its shots
         if left:
             # The test frame has made the run-up to the first position before the run is timed.
             self._critical_path_s = critical_path_s(left, 0.0, self._plan.timing)
@@ -211,7 +214,23 @@ class SessionRun:
         fields = asdict(result) | {"file": path.relative_to(self._session.folder).as_posix()}
         self._session.journal.append("stacked", **fields)
         self._bus.publish(StackReady(result.file, result.frames, result.seconds_after_last_frame))
+        self._tell_of_other_shots()
         return path
+
+    @property
+    def _transforms(self) -> Path:
+        return self._result.with_suffix(".transforms.json")
+
+    def _tell_of_other_shots(self) -> None:
+        """How the shots that were not stacked become stacks that fit the first one, pixel on pixel."""
+        series = self._plan.shots
+        for number, shot in enumerate(series.shots):
+            if number == series.base:
+                continue
+            frames = self._session.folder / series.folder(number)
+            stack = self._result.with_stem(f"{self._result.stem}_{shot.label}")
+            command = f"stacker fuse {frames} -o {stack} --use-transforms {self._transforms}"
+            self._bus.publish(Note(f"to stack {shot.label} as the base was stacked: {command}"))
 
     def _confirm(self, axis: FocusAxis, here_is_mm: float, approach: Approach) -> None:
         """On real hardware: say where the carriage is about to go, before it goes."""
@@ -253,6 +272,7 @@ class SessionRun:
         return replace(
             self._config.lock_request(),
             shutter_s=self._plan.shutter_s,
+            bracket_s=self._plan.shots.times_s,
             aperture=self._plan.marked_f_number,
             iso=self._plan.iso,
         )
@@ -279,10 +299,12 @@ class SessionRun:
         geometry = self._geometry()
         mark = "SIMULATED_" if self._config.simulated else ""
         preview = self._session.folder / f"{mark}preview.jpg"
-        live = LiveStacker(self._bus, geometry, preview, self._result)
+        transforms = self._transforms if self._plan.shots.count > 1 else None
+        live = LiveStacker(self._bus, geometry, preview, self._result, transforms)
         teardown.callback(live.close)
         for index, record in sorted(runner.state.saved.items()):
-            live.add(index, self._session.folder / record.files[0].file, record.position_mm)
+            if self._plan.shots.is_base(index):
+                live.add(index, self._session.folder / record.files[0].file, record.position_mm)
         return live
 
     def _test_frame_taken(
@@ -384,7 +406,7 @@ class SessionRun:
         return {"position_mm": self._position_mm}
 
     def _replayed(self) -> RunState:
-        return RunState.replay(self._plan.frames, self._session.journal.entries)
+        return RunState.replay(self._plan.exposures, self._session.journal.entries)
 
     def _worth_resuming(self) -> bool:
         return any(e["event"] == "fired" for e in self._session.journal.entries)

@@ -24,6 +24,7 @@ from rig.clock import Clock
 from rig.errors import CameraError, Interrupted, MotionError, OperatorNeededError
 from rig.events import EventBus, FrameRejected, FrameSaved, Moved, Note
 from rig.session import Session
+from rig.shots import ShotSeries
 from rig.supplies import SupplyWatch
 
 __all__ = ["RunSettings", "Runner"]
@@ -61,7 +62,9 @@ class Runner:
     Parameters
     ----------
     stops : sequence of float
-        The plan's positions in the axis's unit, in shooting order.
+        Where each shot is taken, in the axis's unit, in shooting order.
+    shots : ShotSeries, optional
+        The shots of a position; one when absent. Between them the axis stands.
     axis, camera
         Connected and locked devices.
     approach : callable
@@ -89,6 +92,7 @@ class Runner:
         settings: RunSettings,
         stop: threading.Event,
         defocus_mm: tuple[float, ...] | None = None,
+        shots: ShotSeries | None = None,
     ) -> None:
         self._stops, self._defocus_mm = stops, defocus_mm
         self._unit = axis.capabilities.unit
@@ -97,6 +101,8 @@ class Runner:
         self._settings, self._stop = settings, stop
         self._supplies = SupplyWatch(bus, keeps_on_card=settings.keeps_on_card)
         self._last_fired_s: float | None = None
+        self._series = shots or ShotSeries()
+        self._standing: tuple[int, AxisPosition] | None = None
         self.state = session.state(len(stops))
         self.run_s = 0.0
         """Bench seconds from the first move of this run to the last frame saved."""
@@ -112,6 +118,12 @@ class Runner:
             When a device or the disk fails for good; the run can be resumed.
         """
         started_s = self._clock.now()
+        try:
+            self._shoot(started_s)
+        finally:
+            self._base_exposure()
+
+    def _shoot(self, started_s: float) -> None:
         self._eta = _Eta(self.state.frames - len(self.state.saved))
         in_hand: _InHand | None = None
         with ThreadPoolExecutor(1, thread_name_prefix="fetch") as fetcher:
@@ -154,20 +166,26 @@ class Runner:
         Interrupted
             When the stack is to end before its first frame.
         """
+        self._standing = None
         last = self.state.last_saved
         if last is None and not isinstance(asked, EndOfStack):
             return  # where it stands has been said; the first frame is still to come
         if last is None:
             raise Interrupted("stopped by the operator before the first frame")
         if isinstance(asked, EndOfStack):
-            entry = self._session.journal.append("ended_here", frames=len(self.state.saved))
+            # Of a position, all shots belong to the stack: what is missing of the last one is still taken.
+            positions = -(-len(self.state.saved) // self._series.count)
+            entry = self._session.journal.append("ended_here", frames=positions * self._series.count)
             self.state = self.state.apply(entry)
             return
         reason = "the crank stood elsewhere than counted"
-        self._session.set_aside(last)
-        entry = self._session.journal.append("frame_rejected", index=last.index, reason=reason)
-        self.state = self.state.apply(entry)
-        self._bus.publish(FrameRejected(last.index, reason, self.state.rejected[last.index]))
+        for index in self._series.group(last.index):
+            if (record := self.state.saved.get(index)) is None:
+                continue
+            self._session.set_aside(record)
+            entry = self._session.journal.append("frame_rejected", index=index, reason=reason)
+            self.state = self.state.apply(entry)
+            self._bus.publish(FrameRejected(index, reason, self.state.rejected[index]))
 
     def expose(self, target_mm: float, directory: Path) -> tuple[CapturedFile, ...]:
         """Take one frame outside the plan, e.g. the test frame; nothing is journaled."""
@@ -193,9 +211,26 @@ class Runner:
         return position
 
     def _go(self, index: int) -> AxisPosition:
+        group = self._series.position(index)
+        if self._standing is not None and self._standing[0] == group:
+            self._check_stop()
+            return self._standing[1]
+        self._standing = None
         position = self._move(self._stops[index])
+        self._standing = (group, position)
         self._bus.publish(Moved(index, **self._where(position.value)))
         return position
+
+    def _base_exposure(self) -> None:
+        """Leave the camera at the base exposure of a bracket; a failure is said and hides nothing else."""
+        if not self._series.is_bracket:
+            return
+        base_s = self._series.shots[self._series.base].shutter_s
+        assert base_s is not None
+        try:
+            self._camera.expose_for(base_s)
+        except CameraError as err:
+            self._bus.publish(Note(f"the camera is not at the base exposure again: {err}", "warning"))
 
     def return_to_start(self) -> None:
         """Move back to the first position, if the settings ask for it."""
@@ -224,7 +259,10 @@ class Runner:
         return shot
 
     def _fire(self, index: int, position: AxisPosition, fetcher: ThreadPoolExecutor) -> _InHand | None:
+        shutter_s = self._series.shot(index).shutter_s
         try:
+            if shutter_s is not None:
+                self._camera.expose_for(shutter_s)
             shot = self._release()
         except CameraError as err:
             self._reject(index, str(err), err)
@@ -233,6 +271,7 @@ class Runner:
             "fired",
             index=index,
             shot=shot.number,
+            **self._session.shot_fields(index),
             fired_at=shot.fired_wall,
             **self._journaled("position", position.value),
         )
@@ -253,11 +292,12 @@ class Runner:
         for file in files:
             suffix = Path(file.camera_name).suffix or file.path.suffix
             name = self._session.frame_name(frame.index, in_name_mm, suffix, frame.shot.fired_wall)
-            final = self._session.publish(file.path, name)
+            final = self._session.publish_frame(file.path, name, frame.index)
             entries.append(self._session.file_entry(final, file.size_bytes, file.sha256))
         entry = self._session.journal.append(
             "frame_saved",
             index=frame.index,
+            **self._session.shot_fields(frame.index),
             **self._journaled("position", commanded),
             **self._journaled("reported", frame.position.value),
             **({} if self._defocus_mm is None else {"defocus_mm": self._defocus_mm[frame.index]}),
@@ -276,6 +316,8 @@ class Runner:
                 **self._where(commanded),
                 size_bytes=sum(f.size_bytes for f in files),
                 eta_s=self._eta.after_one_more(),
+                shot=self._series.shot(frame.index).label,
+                stacked=self._series.is_base(frame.index),
             )
         )
         self._supplies.look(self._camera.health(), self.state.frames - len(self.state.saved))

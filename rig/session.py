@@ -17,6 +17,7 @@ from typing import Any
 from rig.atomic import publish_file, storage_error
 from rig.errors import DataError, UserError
 from rig.journal import Entry, Journal, read_journal
+from rig.shots import ShotSeries
 
 __all__ = ["DEFAULT_TEMPLATE", "FrameFile", "FrameRecord", "RunState", "Session", "check_template"]
 
@@ -129,6 +130,8 @@ class Session:
         The session; ``frames/`` in it holds the frames, ``journal.jsonl`` what happened.
     simulated : bool
         Frames of a simulated bench say so in their names.
+    shots : ShotSeries
+        What is taken at every position: it names the files and sorts them into folders.
     """
 
     def __init__(self, folder: Path, name: str, template: str, *, simulated: bool) -> None:
@@ -136,6 +139,7 @@ class Session:
         self.name = name
         self.simulated = simulated
         self._template = check_template(template)
+        self.shots = ShotSeries()
         self.frames_folder = folder / "frames"
         self.incoming = folder / _INCOMING
         self.journal = Journal(folder / _JOURNAL)
@@ -236,19 +240,37 @@ class Session:
                 path.rename(path.with_name(f".rejected_{len(self.journal.entries)}_{number}_{path.name}"))
 
     def frame_name(self, index: int, position_mm: float, suffix: str, fired_at: str | None = None) -> str:
-        """The file name of a frame, from the template; ``index`` counts from 0, the name from 1.
+        """The file name of a shot, from the template, with what the shot is called if there are several.
 
-        ``fired_at`` is the moment of the release (ISO 8601), the same for all files of a frame.
+        ``index`` counts shots from 0, the name positions from 1. ``fired_at`` is the moment of the release
+        (ISO 8601), the same for all files of a shot.
         """
         now = datetime.fromisoformat(fired_at) if fired_at else datetime.now().astimezone()
         stem = self._template.format(
             name=self.name,
-            index=index + 1,
+            index=self.shots.position(index) + 1,
             position_um=round(position_mm * 1000),
             date=now.date().isoformat(),
             time=now.strftime("%H%M%S"),
         )
-        return f"{'SIMULATED_' if self.simulated else ''}{stem}{suffix.lower()}"
+        label = self.shots.shot(index).label
+        tag = f"_{label}" if label else ""
+        return f"{'SIMULATED_' if self.simulated else ''}{stem}{tag}{suffix.lower()}"
+
+    def publish_frame(self, part: Path, name: str, index: int) -> str:
+        """`publish` a file of a shot in the folder that is the shot's."""
+        folder = self.folder / self.shots.folder(index)
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as err:
+            raise storage_error(err, folder) from err
+        return self.publish(part, name, folder=folder)
+
+    def shot_fields(self, index: int) -> dict[str, Any]:
+        """What the journal says of a shot beside its index: nothing where a position has one only."""
+        if self.shots.count == 1:
+            return {}
+        return {"frame": self.shots.position(index), "shot_name": self.shots.shot(index).label}
 
     def publish(self, part: Path, name: str, *, folder: Path | None = None) -> str:
         """Give a checked file its final name; returns that name relative to the session.

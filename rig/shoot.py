@@ -57,6 +57,7 @@ def shoot(
         template=config.session.file_template,
         simulated=config.simulated,
     )
+    session.shots = plan.shots
     with session:
         session.journal.append(
             "session_started",
@@ -96,6 +97,7 @@ def resume(
     session, first = Session.open(folder)
     with session:
         config, plan = _planned(first, folder)
+        session.shots = plan.shots
         kept = first.get("options", {})
         options = ShootOptions(
             options.here_is_mm,

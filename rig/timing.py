@@ -19,6 +19,9 @@ class StackTiming(BaseModel):
     ----------
     shutter_s, settle_s : float
         Exposure; wait after a move before it.
+    shots_s : tuple of float
+        Exposures of a position, in order, where there are several; one of `shutter_s` when empty. Each but
+        the last is here before the next one begins.
     shutter_lag_s, readout_s : float
         From the command to the opening of the shutter; from its closing until the carriage may move.
     download_s : float
@@ -32,6 +35,7 @@ class StackTiming(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     shutter_s: float = Field(ge=0)
+    shots_s: tuple[float, ...] = ()
     settle_s: float = Field(ge=0)
     shutter_lag_s: float = Field(default=0.0, ge=0)
     readout_s: float = Field(default=0.0, ge=0)
@@ -43,15 +47,25 @@ class StackTiming(BaseModel):
 
     @property
     def exposure_s(self) -> float:
-        """From the command to fire until the exposure is surely over."""
-        return self.shutter_lag_s + self.shutter_s + self.readout_s
+        """From the command to fire until the last exposure of a position is surely over."""
+        return self._exposing_s(self.shots_s[-1] if self.shots_s else self.shutter_s)
+
+    @property
+    def earlier_shots_s(self) -> float:
+        """From the first shot of a position to its last: each is exposed, read and fetched."""
+        least_s = self.flash_interval_s or 0.0
+        return sum(max(self._exposing_s(s) + self.download_s, least_s) for s in self.shots_s[:-1])
+
+    def _exposing_s(self, shutter_s: float) -> float:
+        return self.shutter_lag_s + shutter_s + self.readout_s
 
 
 def critical_path_s(positions_mm: Sequence[float], run_up_mm: float, timing: StackTiming) -> float:
     """Return the time from the first move of a run until its last frame is here.
 
     The carriage stands at the first position, backs off by the run-up and comes again; then for every frame:
-    settle, expose, and the next move while the file comes. A flash sets the least time between exposures.
+    settle, expose (all shots of the position), and the next move while the last file comes. A flash sets the
+    least time between exposures.
 
     Parameters
     ----------
@@ -76,5 +90,5 @@ def critical_path_s(positions_mm: Sequence[float], run_up_mm: float, timing: Sta
         carriage = move(there - here) + timing.settle_s
         download = timing.download_s
         rest = max(carriage, download) if timing.overlap_download else carriage + download
-        total += max(timing.exposure_s + rest, timing.flash_interval_s or 0.0)
-    return total + timing.exposure_s + timing.download_s
+        total += timing.earlier_shots_s + max(timing.exposure_s + rest, timing.flash_interval_s or 0.0)
+    return total + timing.earlier_shots_s + timing.exposure_s + timing.download_s

@@ -76,7 +76,8 @@ class LockRequest:
     """The settings that must not change between frames. ``None`` means: keep what is set, but fixed.
 
     ``aperture`` is the marked f-number; None also stands for a lens without electronic aperture.
-    ``shutter_s`` beyond the body's longest time is exposed by bulb.
+    ``shutter_s`` beyond the body's longest time is exposed by bulb. ``bracket_s`` are shutter times that
+    `Camera.expose_for` is going to ask for: whether the body has them is looked at beforehand.
     ``white_balance`` is a name as the body offers it (``"Daylight"``) or ``"5200 K"``.
     ``mirror_up`` has the mirror out of the way before each release, ``keep_on_card`` the frames on the body's
     card too. ``flash`` says that a flash lights the frames: a silent shutter and times under
@@ -92,6 +93,7 @@ class LockRequest:
     mirror_up: bool = False
     flash: bool = False
     flash_sync_s: float = 1 / 160  # the slowest sync time of current full-frame bodies
+    bracket_s: tuple[float, ...] = ()
 
 
 class SettingVerdict(Enum):
@@ -205,6 +207,10 @@ class Camera(Protocol):
 
     def lock(self, request: LockRequest) -> LockReport:
         """Make everything manual and fixed; set, read back past the library's cache, report."""
+        ...
+
+    def expose_for(self, shutter_s: float) -> None:
+        """Change the shutter time of a locked body, for the releases to come; read back."""
         ...
 
     def health(self) -> CameraHealth:

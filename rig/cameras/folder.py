@@ -25,6 +25,7 @@ from rig.cameras.base import (
     SettingVerdict,
     Shot,
 )
+from rig.cameras.bodies.values import same_shutter
 from rig.cameras.body_clock import BodyClock, exposure_fields, read_frame_exif
 from rig.cameras.frame_exif import FrameExif, differences
 from rig.cameras.sequence import FileSequence
@@ -76,6 +77,10 @@ class UncollectedCamera:
         """Nothing can be set: the person is asked."""
         self._shutter_s = request.shutter_s or 0.0
         return _by_hand(request)
+
+    def expose_for(self, shutter_s: float) -> None:
+        """Nothing can be set from here: refused unless it is what was agreed."""
+        _same_by_hand(self._shutter_s, shutter_s)
 
     def health(self) -> CameraHealth:
         """Nothing is known of it."""
@@ -170,6 +175,10 @@ class FolderCamera:
         """Nothing can be set from here: the person is asked, and every frame's EXIF is compared."""
         self._request = request
         return _by_hand(request)
+
+    def expose_for(self, shutter_s: float) -> None:
+        """Nothing can be set from here: refused unless it is what was agreed."""
+        _same_by_hand(self._request.shutter_s, shutter_s)
 
     def health(self) -> CameraHealth:
         """Nothing is known of it."""
@@ -347,6 +356,13 @@ class FolderCamera:
 
 def _pictures(number: int) -> str:
     return "1 picture is" if number == 1 else f"{number} pictures are"
+
+
+def _same_by_hand(agreed_s: float | None, wanted_s: float) -> None:
+    if agreed_s and not same_shutter(agreed_s, wanted_s):
+        raise CameraError(
+            f"the shutter of this body cannot be set from here to {wanted_s:g} s; {agreed_s:g} s was agreed"
+        )
 
 
 def _by_hand(request: LockRequest) -> LockReport:

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from rig.cameras.base import CameraHealth, CameraInfo, CapturedFile, LockReport, LockRequest, Shot
+from rig.cameras.base import (
+    CameraHealth,
+    CameraInfo,
+    CapturedFile,
+    LockReport,
+    LockRequest,
+    SettingVerdict,
+    Shot,
+)
 from rig.cameras.bodies import BodyProfile, recognise
 from rig.cameras.bodies.profile import SettingState
+from rig.cameras.bodies.values import same_shutter
 from rig.cameras.camera_process import CallFailedError, CameraProcess, ProcessLostError
 from rig.cameras.judging import SETTLE_S, FrameJudge, strayed
 from rig.cameras.locking import Locker
@@ -116,6 +125,29 @@ class GPhotoCamera:
         self._judge.times.forget()
         self._keeps = request.keep_on_card
         return self._report
+
+    def expose_for(self, shutter_s: float) -> None:
+        """Change the shutter time of the locked body, for the releases to come; read back.
+
+        From then on every frame is held against that time. A time that is in force already costs nothing.
+
+        Raises
+        ------
+        CameraError
+            When the body is not locked, or does not take it.
+        """
+        if self._report is None:
+            raise CameraError("the camera is not locked: its shutter time alone says nothing of an exposure")
+        if self._report.shutter_s is not None and same_shutter(self._report.shutter_s, shutter_s):
+            return
+        try:
+            setting, now_s, bulb = self._locker.expose_for(shutter_s)
+        except LinkLostError as err:
+            self._reconnect(err)
+            setting, now_s, bulb = self._locker.expose_for(shutter_s)
+        if setting.verdict is SettingVerdict.REFUSED:
+            raise CameraError(f"the shutter could not be set: {setting.message}")
+        self._report = replace(self._report, shutter_s=now_s, bulb=bulb)
 
     def health(self) -> CameraHealth:
         """What is left of battery and card, as last seen: when described, and with every frame."""

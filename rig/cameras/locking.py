@@ -94,15 +94,17 @@ class Locker:
         wanted = (request.iso, request.shutter_s, request.aperture)
         reports += [self._expose(what, value) for what, value in zip(self._exposures, wanted, strict=True)]
         reports += self._white_balance(request.white_balance)
+        reports += [self._bracket(time_s) for time_s in request.bracket_s]
         shutter_s, aperture, iso = self._exposure_in_force()
         bulb = shutter_s is None and self._held_by_bulb()
         if bulb:
             shutter_s = request.shutter_s
         reports.append(_flash_sync(request, shutter_s))
+        longest_s = max(shutter_s or 0.0, *request.bracket_s, 0.0)
         reports += [
             SettingReport(told.title, "off", None, None, _ASK, told.advice)
             for told in profile.untold
-            if (shutter_s or 0.0) >= told.from_shutter_s
+            if longest_s >= told.from_shutter_s
         ]
         state = self._find(profile.white_balance)
         return LockReport(
@@ -113,6 +115,37 @@ class Locker:
             state.value if state else None,
             bulb,
         )
+
+    def expose_for(self, shutter_s: float) -> tuple[SettingReport, float, bool]:
+        """Change the shutter time of a locked body; everything else stays.
+
+        Returns
+        -------
+        report : SettingReport
+            What became of it.
+        shutter_s : float
+            The time in force.
+        bulb : bool
+            Whether it is exposed by holding the button.
+        """
+        report = self._expose(self._exposures[1], shutter_s)
+        now_s = self._exposure_in_force()[0]
+        bulb = now_s is None and self._held_by_bulb()
+        return report, shutter_s if now_s is None else now_s, bulb
+
+    def _bracket(self, shutter_s: float) -> SettingReport:
+        """Whether a time is there that a bracket is going to ask for; nothing is set."""
+        what = self._exposures[1]
+        state, wanted = self._find(what.names), what.text(shutter_s)
+        title = f"bracket {wanted}"
+        if state is None or state.read_only:
+            message = "the shutter cannot be set from here: leave out the brackets"
+            return SettingReport(title, wanted, None, None, _REFUSED, message)
+        choice = nearest(shutter_s, state.choices, what.parse, what.same)
+        choice = choice or self._bulb_for(what, shutter_s, state)
+        if choice is None:
+            return _not_offered(title, wanted, state)
+        return SettingReport(title, wanted, choice, choice, _OK)
 
     def _held_by_bulb(self) -> bool:
         state = self._find(self._profile.shutter)

@@ -10,6 +10,7 @@ import typer
 __all__ = [
     "ApertureOption",
     "AxisOption",
+    "BracketsOption",
     "CalibratedOption",
     "CardSpaceOption",
     "CocOption",
@@ -27,6 +28,7 @@ __all__ = [
     "MaxFramesOption",
     "OverlapOption",
     "PlotOption",
+    "ShotsOption",
     "ShutterOption",
     "StartOption",
     "StepOption",
@@ -156,6 +158,21 @@ ShutterOption: TypeAlias = Annotated[
 ]
 IsoOption: TypeAlias = Annotated[
     int | None, typer.Option("--iso", metavar="N", rich_help_panel=_OPTICS, help="Sensitivity.")
+]
+BracketsOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--brackets",
+        metavar="LIST",
+        rich_help_panel=_OPTICS,
+        help="Exposures at every position, in EV from --shutter, or times: -2,0,2 or 1/30s,1/8s,1/2s.",
+    ),
+]
+ShotsOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--shots-per-position", metavar="N", rich_help_panel=_OPTICS, help="The same frame N times at each."
+    ),
 ]
 MaxFramesOption: TypeAlias = Annotated[
     int | None,

@@ -57,6 +57,7 @@ def _plan_rows(plan: StackPlan, loaded: LoadedConfig) -> Iterator[tuple[str, str
     if rail.by_hand and plan.step_mm is not None:
         yield "crank", f"{format_turns(plan.step_mm / rail.pitch_mm)} a frame"
     yield "frames", _frames_text(plan)
+    yield from _shot_rows(plan)
     yield "positions", _positions_text(plan)
     yield "travel", _travel_text(plan)
     yield "exposure", _exposure_text(plan)
@@ -75,6 +76,7 @@ def _lens_plan_rows(plan: LensPlan, loaded: LoadedConfig) -> Iterator[tuple[str,
         yield "depth of focus", f"{format_length(plan.depth_of_focus_mm)} on the sensor's side"
     yield "step", _lens_step_text(plan)
     yield "frames", str(plan.frames)
+    yield from _shot_rows(plan)
     yield "positions", f"{_first_and_last([str(x) for x in plan.positions])} drive units"
     if plan.defocus_mm is not None:
         moved = f"the image plane moves by {format_length(abs(plan.defocus_mm[-1]))}"
@@ -99,6 +101,19 @@ def _lens_step_text(plan: LensPlan) -> str:
     return f"{step} ({_ORIGINS[plan.step_source]}{overlap})"
 
 
+def _shot_rows(plan: StackPlan | LensPlan) -> Iterator[tuple[str, str]]:
+    """What is taken at every position, where it is more than one frame."""
+    series = plan.shots
+    if series.count == 1:
+        return
+    each = f"{series.count} at every position, {plan.exposures} in all"
+    if series.is_bracket:
+        marks = (" (base, stacked)" if series.is_base(i) else "" for i in range(series.count))
+        times = (f"{format_shutter(s)}{mark}" for s, mark in zip(series.times_s, marks, strict=True))
+        each += f": {', '.join(times)}"
+    yield "shots", each
+
+
 def _rig_row(loaded: LoadedConfig) -> tuple[str, str]:
     simulated = "SIMULATED, " if loaded.config.simulated else ""
     return "rig", f"{simulated}{loaded.path.name}" + ("" if loaded.named else " (no configuration named)")
@@ -106,7 +121,7 @@ def _rig_row(loaded: LoadedConfig) -> tuple[str, str]:
 
 def _file_rows(plan: StackPlan | LensPlan) -> Iterator[tuple[str, str]]:
     if plan.frame_bytes is not None and plan.total_bytes is not None:
-        size = f"{plan.frames} × {format_bytes(plan.frame_bytes)} ({plan.frame_bytes_source})"
+        size = f"{plan.exposures} × {format_bytes(plan.frame_bytes)} ({plan.frame_bytes_source})"
         yield "files", f"{format_bytes(plan.total_bytes)}: {size}"
 
 

@@ -94,6 +94,7 @@ class RunDisplay:
         self._console = console
         self._live = console.is_terminal
         self._saved: set[int] = set()
+        self._shots = 1
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -132,7 +133,7 @@ class RunDisplay:
         task = self._progress.tasks[self._task]
         if task.total is None:
             return ""
-        done, total = int(task.completed), int(task.total)
+        done, total = int(task.completed) // self._shots, int(task.total) // self._shots
         sharp = task.fields["sharpness"]
         judged = "" if sharp == "–" else f" (last sharpness {sharp})"
         return f"frame {done + 1} of {total}{judged}: " if done < total else ""
@@ -178,7 +179,9 @@ class RunDisplay:
         self._say(f"{mark}{event.camera}, {event.axis}", "magenta" if event.simulated else "")
         already = f", {event.frames_done} of them already there" if event.frames_done else ""
         duration = format_duration(event.predicted_s)
-        self._say(f"{_frames(event.frames)}{already}, predicted {duration}, into {event.session}")
+        self._shots = event.shots
+        each = "" if event.shots == 1 else f" ({event.shots} at every position)"
+        self._say(f"{_frames(event.frames)}{each}{already}, predicted {duration}, into {event.session}")
         self._progress.update(self._task, total=event.frames, completed=event.frames_done)
         self._progress.start()
 

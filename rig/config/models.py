@@ -15,6 +15,7 @@ from rig.config.table import Table, known_driver
 from rig.errors import UserError
 from rig.fields import (
     AnyTable,
+    Brackets,
     Bytes,
     Coc,
     Count,
@@ -33,6 +34,7 @@ from rig.focus_calibration import FocusCalibration
 from rig.optics.stops import true_stop
 from rig.optics.tables.rows import Tables
 from rig.session import DEFAULT_TEMPLATE, check_template
+from rig.shots import MOST_SHOTS
 from rig.spacing import MAX_FRAMES
 from rig.units import DEFAULT_COC
 
@@ -193,7 +195,9 @@ class CaptureConfig(Table):
     """``[capture]``: exposure and rhythm. No ``aperture`` means: the lens has none that the body knows of.
 
     ``flash_sync`` is the shortest time in which the whole shutter is open; ``warm_up_frames`` are fired
-    before the test frame and thrown away, for lamps and flashes that are not yet steady. ``attempts`` is how
+    before the test frame and thrown away, for lamps and flashes that are not yet steady. ``brackets`` are the
+    exposures taken at every position, in EV from ``shutter`` or as shutter times; ``shots_per_position`` is
+    how often the same is taken. ``attempts`` is how
     often one frame is fired before the run gives up on it.
     ``deliver`` is the width of the picture to be delivered; ``coc`` counts its pixels then. ``max_frames``
     and ``max_duration`` refuse longer plans.
@@ -208,6 +212,8 @@ class CaptureConfig(Table):
     flash: bool = False
     flash_interval_s: PositiveTime = Field(default=2.0, alias="flash_interval")
     flash_sync_s: ShutterTime = Field(default=1 / 160, alias="flash_sync")
+    brackets: Brackets | None = None
+    shots_per_position: int = Field(default=1, ge=1, le=MOST_SHOTS)
     warm_up_frames: int = Field(default=0, ge=0, le=100)
     attempts: int = Field(default=3, ge=1, le=20)
     overlap: Share | None = None
