@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from contextlib import ExitStack
 
 from rig.axes.base import AxisPosition, EndOfStack, PositionTrust
@@ -29,6 +31,7 @@ class LensRun(SessionRun):
     """
 
     _axis: LensAxis | None = None
+    _rehearsed = False
 
     def _ready(self, connection: Connection, teardown: ExitStack, here: float) -> Ready:
         """Connect and lock the camera, begin live view, and take its drive as the axis; `here` in units."""
@@ -57,8 +60,8 @@ class LensRun(SessionRun):
                 "focus ring until the run has ended."
             )
         self._stopper.check()
-        if state is not None and watch.picture is not None:
-            state.keep(None, far, watch.picture)  # a run that is killed leaves no count behind
+        if state is not None and watch.look is not None:
+            state.keep(None, far, watch.look)  # a run that is killed leaves no count behind
         axis.set_reference(here)
         self._session.journal.append(
             "reference_set", by="here", position_units=round(here), trust=axis.position().trust.value
@@ -67,7 +70,8 @@ class LensRun(SessionRun):
 
         def move_to(target: float) -> AxisPosition:
             try:
-                return approached.move_to(target)
+                reached = approached.move_to(target)
+                return reached if self._rehearsed else self._rehearse(axis, approached, target)
             except EndOfTravelError as err:
                 if self._runner is None or not self._runner.state.saved:
                     raise
@@ -75,6 +79,27 @@ class LensRun(SessionRun):
                 raise EndOfStack from err
 
         return Ready(axis, camera, move_to, locked)
+
+    def _rehearse(self, axis: LensAxis, approached: Approached, target: float) -> AxisPosition:
+        """Before the first frame, its run-up done: see whether steps are seen, say so, and come back."""
+        self._rehearsed = True
+        plan = self._lens_plan
+        step = min((abs(b - a) for a, b in itertools.pairwise(plan.positions)), default=0)
+        left = abs(plan.positions[-1] - round(target)) // step if step else 0
+        if not left or step >= self._config.lens.focus_run_up:
+            return axis.position()  # the run-up was seen, and is no longer
+        visible = axis.rehearse(step * plan.direction, left)
+        if visible > step:
+            together = math.ceil(visible / step)
+            self._bus.publish(
+                Note(
+                    f"steps of {step} drive unit{'s' if step > 1 else ''} are too small to be seen in live "
+                    f"view one by one: whether the lens follows is seen after up to {together} of them, so "
+                    f"the last {together} frames may rest on trust",
+                    "warning",
+                )
+            )
+        return approached.move_to(target)
 
     def _where(self, state: LensState | None, watch: LiveWatch, here: float) -> tuple[float, int | None]:
         """The unit at which the focus stands: as the operator says, else as counted; and the far mark."""
@@ -118,9 +143,9 @@ class LensRun(SessionRun):
         try:
             if axis.is_measured:
                 self._session.journal.append("drive_measured", pause_s=axis.pause_s)
-            if state and place.trust is not PositionTrust.UNKNOWN and watch.picture is not None:
+            if state and place.trust is not PositionTrust.UNKNOWN and watch.look is not None:
                 watch.settle()
-                state.keep(round(place.value), far, watch.picture)
+                state.keep(round(place.value), far, watch.look)
         except RigError:
             return  # the run ends for the reason that it ends for
 

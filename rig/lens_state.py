@@ -11,18 +11,21 @@ import base64
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import cv2
 import numpy as np
-import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
 from rig.atomic import storage_error, write_atomically
 from rig.cameras.base import CameraInfo
+from rig.focus_change import Look
 from rig.focus_watch import LiveWatch
 
-__all__ = ["LensCount", "LensState", "encode_picture"]
+__all__ = ["LensCount", "LensState"]
+
+_PARTS = 256
+"""Of a grey level, in the picture that is kept."""
 
 
 class LensCount(BaseModel):
@@ -39,7 +42,9 @@ class LensCount(BaseModel):
     at : str
         When it was written.
     picture : str
-        Live view there: a PNG in grey, base64.
+        Live view there, averaged in two halves, one above the other: a PNG in grey, 16 bits, base64.
+    picture_frames : tuple of int
+        Frames in each half.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,13 +58,23 @@ class LensCount(BaseModel):
     far: int | None = None
     at: str
     picture: str
+    picture_frames: tuple[PositiveInt, PositiveInt]
 
 
-def encode_picture(grey: npt.NDArray[Any]) -> str:
-    """A picture of live view as text."""
-    done, data = cv2.imencode(".png", np.clip(np.round(grey), 0, 255).astype(np.uint8))
+def _encode_look(look: Look) -> str:
+    """A look as text, its halves one above the other; parts of levels are kept, for rounding is noise too."""
+    both = look.halves.reshape(-1, look.halves.shape[2])
+    done, data = cv2.imencode(".png", np.round(np.clip(both, 0, 255) * _PARTS).astype(np.uint16))
     assert done
     return base64.b64encode(data.tobytes()).decode()
+
+
+def _decode_look(text: str, frames: tuple[int, int]) -> Look | None:
+    data = cv2.imdecode(np.frombuffer(base64.b64decode(text), np.uint8), cv2.IMREAD_UNCHANGED)
+    if data is None or data.dtype != np.uint16 or data.ndim != 2 or len(data) % 2:
+        return None
+    both = data.astype(np.float32) / _PARTS
+    return Look(both.reshape(2, len(both) // 2, -1), frames)
 
 
 @dataclass(frozen=True)
@@ -108,16 +123,15 @@ class LensState:
             return f"the marks count steps of size {kept.focus_step}, and focus_step is {self.focus_step}"
         if kept.units is None:
             return f"a drive was broken off after {kept.at}"
-        data = np.frombuffer(base64.b64decode(kept.picture), np.uint8)
-        then = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
-        if then is None or not watch.same_as(np.asarray(then, np.float32)):
+        then = _decode_look(kept.picture, kept.picture_frames)
+        if then is None or not watch.same_as(then):
             return (
                 f"live view shows another picture than at {kept.at}: the focus was turned, the body switched "
                 "off, or something moved"
             )
         return ""
 
-    def keep(self, units: int | None, far: int | None, picture: npt.NDArray[Any]) -> LensCount:
+    def keep(self, units: int | None, far: int | None, look: Look) -> LensCount:
         """Write where the focus stands, whole or not at all; None while it is driven."""
         count = LensCount(
             model=self.info.model,
@@ -127,7 +141,8 @@ class LensState:
             units=units,
             far=far,
             at=datetime.now().astimezone().isoformat(timespec="seconds"),
-            picture=encode_picture(picture),
+            picture=_encode_look(look),
+            picture_frames=look.frames,
         )
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)

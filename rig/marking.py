@@ -89,9 +89,9 @@ def mark(loaded: LoadedConfig, which: Literal["near", "far"], move: int, stopper
         teardown.callback(stopper.release)
         here = 0 if kept is None else kept.units or 0
         axis.set_reference(here)
-        assert watch.picture is not None
+        assert watch.look is not None
         if move:
-            state.keep(None, None, watch.picture)  # until it has arrived, nobody knows
+            state.keep(None, None, watch.look)  # until it has arrived, nobody knows
             Approached(axis, Approach(1, float(config.lens.focus_run_up))).move_to(float(here + move))
             here += move
         far = kept.far if kept is not None else None
@@ -99,5 +99,6 @@ def mark(loaded: LoadedConfig, which: Literal["near", "far"], move: int, stopper
             far, here = None if far is None else far - here, 0
         else:
             far = here
-        state.keep(here, far, watch.picture)
+        watch.settle()  # the last look of a move may be a short one
+        state.keep(here, far, watch.look)
         return Marked(which, f"{info.manufacturer} {info.model}", info.lens, far, move, why)

@@ -27,7 +27,9 @@ _DEPTHS = 4096
 _HEADROOM, _GAMMA = 4.0, 2.2  # two stops above white are kept: a darker setting brings them back
 _COARSE = 8  # pixels between the nodes of the perspective
 _NOISE_CODES = 2.0
-_NOISE_SPARE_PX = 64
+_NOISE_SPARE_PX = 512
+"""Noise is cut from a quarter of a million places: two frames with the same noise are one frame twice."""
+_REMAP_PLACES = 32  # between two pixels that OpenCV's remap knows
 _QUALITY = 80
 _BODY_STOPS = 3.0  # bodies simulate exposure so far and no further
 _STALE_SHARE = (
@@ -83,6 +85,9 @@ class LiveRenderer:
         noise = self._random.normal(0.0, _NOISE_CODES, shape)
         self._brighter = np.clip(np.round(noise), 0, 255).astype(np.uint8)
         self._darker = np.clip(np.round(-noise), 0, 255).astype(np.uint8)
+        # Without it a picture that grows by less than a place's half would not grow at all.
+        dither = self._random.uniform(-0.5, 0.5, (2, self.height_px, self.width_px)) / _REMAP_PLACES
+        self._dither = dither.astype(np.float32)
         self._lock = threading.Lock()
         self._layers: _Layers | None = None
         self._maker: threading.Thread | None = None
@@ -164,7 +169,7 @@ class LiveRenderer:
         window = (slice(0, self.height_px), slice(0, self.width_px))
         full_x = cv2.resize(nodes_x.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)[window]
         full_y = cv2.resize(nodes_y.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)[window]
-        return full_x, full_y
+        return full_x + self._dither[0], full_y + self._dither[1]
 
 
 @dataclass(frozen=True, slots=True)

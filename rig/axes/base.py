@@ -29,6 +29,7 @@ __all__ = [
     "MovesAlong",
     "PositionTrust",
     "PositionWasWrong",
+    "SeenMotion",
     "Tally",
     "Turning",
 ]
@@ -166,6 +167,19 @@ class FocusDrive(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class SeenMotion:
+    """What pictures tell of a move.
+
+    ``moved`` is whether they changed, ``clearly`` whether so much that half of it would have been seen too.
+    ``amount`` is how much they changed, in a unit of its own that grows with the motion.
+    """
+
+    moved: bool
+    clearly: bool = False
+    amount: float = 0.0
+
+
 class FocusWatch(Protocol):
     """Sees by pictures whether a lens has moved."""
 
@@ -173,8 +187,8 @@ class FocusWatch(Protocol):
         """Wait until the picture stands still, and remember it; raises MotionError when it never does."""
         ...
 
-    def has_moved(self) -> bool:
-        """Wait until the picture stands still: is it another than the one remembered? Remembers the new."""
+    def has_moved(self) -> SeenMotion:
+        """Wait until the picture stands still: is it another than the one remembered? Remembers it if so."""
         ...
 
     def motion_s(self, within_s: float) -> float | None:

@@ -18,6 +18,7 @@ from rig.axes.base import (
     FocusDrive,
     FocusWatch,
     PositionTrust,
+    SeenMotion,
 )
 from rig.errors import LimitError, MotionError, PositionUnknownError, UserError
 
@@ -30,6 +31,8 @@ _LESSONS = 3
 """Commands whose motion is timed; the middle one counts, since one frame of live view may come late."""
 _SPARE = 1.5
 """A pause is that much longer than the motion seen: motors are slower when cold, and the other way."""
+_MOST_BLIND_STEPS = 8
+"""As many steps may pass before a motion is seen: more, and too many frames would rest on trust."""
 _SHORTEST_S = 0.02
 """Between commands at the least, however fast the motor: bodies drop what comes in the same breath."""
 
@@ -60,6 +63,9 @@ class LensAxis:
         self._lost = "nobody has said where the focus stands since the connection was made"
         self._stop = threading.Event()
         self._learnt_s: list[float] = []
+        self._visible_units = 0
+        self._unseen_units = 0
+        self._direction = 0
 
     @property
     def name(self) -> str:
@@ -127,20 +133,62 @@ class LensAxis:
             self._drive_by(units)
         return self.position()
 
-    def _drive_by(self, units: int) -> None:
+    def rehearse(self, step: int, most_steps: int) -> int:
+        """Find out how far the lens has to be driven for its motion to be seen, before frames depend on it.
+
+        From then on a move that is not seen is no fault before so many units have gone by unseen.
+
+        Parameters
+        ----------
+        step : int
+            Units between frames, with their sign; the lens is driven on by such steps, its play taken up.
+        most_steps : int
+            Not more than that.
+
+        Returns
+        -------
+        int
+            Units; the size of `step` when each step is seen by itself.
+
+        Raises
+        ------
+        MotionError
+            When nothing is seen after `most_steps`, or eight.
+        """
+        most = max(1, min(most_steps, _MOST_BLIND_STEPS))
+        self._visible_units = abs(step) * (most + 1)
+        for steps in range(1, most + 1):
+            seen = self._drive_by(step)
+            if seen.moved:
+                # What was barely seen may be missed the next time; twice of it will not be.
+                self._visible_units = steps * abs(step) * (1 if seen.clearly else 2)
+                return self._visible_units
+        raise MotionError(
+            f"{self.name}: after {most} steps of {abs(step)} units the picture in live view is the same, so "
+            "nobody could tell whether the lens follows. The steps are too small to see: give a larger "
+            "--step, or more light and texture; or the lens may be at an end"
+        )
+
+    def _drive_by(self, units: int) -> SeenMotion:
         assert self._count is not None
         began, direction = self._count, 1 if units > 0 else -1
-        self._watch.settle()
+        if direction != self._direction or not self._unseen_units:
+            self._watch.settle()
+            self._unseen_units = 0
+        self._direction = direction
         self._count, self._lost = None, "a move was not finished"
         done, reported = self._give_commands(units)
-        moved = self._watch.has_moved()
-        if moved and not reported:
+        seen = self._watch.has_moved()
+        self._unseen_units = 0 if seen.moved else self._unseen_units + abs(done)
+        believed = not reported and self._unseen_units < max(self._visible_units, 1)
+        if believed:
             self._count = began + done
         if self._stop.is_set():
             raise MotionError(f"{self.name} was stopped after {abs(done)} of {abs(units)} units")
-        if moved and not reported:
-            return
+        if believed:
+            return seen
         end = "far" if direction > 0 else "near"
+        unseen, self._unseen_units = self._unseen_units or abs(done), 0
         self._lost = "the last move cannot be accounted for"
         if reported or self._drive.at_end(direction):
             raise EndOfTravelError(
@@ -148,9 +196,9 @@ class LensAxis:
                 f"a move from {began}"
             )
         raise MotionError(
-            f"{self.name} had no effect: the picture is the same after {abs(done)} units towards {end} "
-            f"(from {began}). The lens may be at its {end} end, its switch on MF, the steps too small to "
-            "see, or, after a reversal, the play larger than the run-up (focus_run_up)"
+            f"{self.name} had no effect: the picture is the same after {unseen} units towards {end} "
+            f"(to {began + done}). The lens may be at its {end} end, its switch on MF, the steps too small "
+            "to see, or, after a reversal, the play larger than the run-up (focus_run_up)"
         )
 
     def _give_commands(self, units: int) -> tuple[int, bool]:
@@ -201,7 +249,7 @@ class LensAxis:
         while driven < most_units and not self._stop.is_set():
             done, reported = self._give_commands(direction * units)
             driven += abs(done)
-            idle = 0 if self._watch.has_moved() else idle + 1
+            idle = 0 if self._watch.has_moved().moved else idle + 1
             if reported or idle == 2:
                 return driven
         raise MotionError(f"{self.name} came to no end within {driven} units")

@@ -27,7 +27,7 @@ pixels = [240, 160]
 magnification = 1.0
 pupil_distance = "300 mm"
 focus_step = 2
-focus_run_up = 3
+focus_run_up = 6
 
 [capture]
 aperture = "f/5.6"
@@ -106,10 +106,6 @@ def turn(about: dict[str, Any], control: str, to: object) -> None:
         assert json.loads(stream.readline())["ok"]
 
 
-@pytest.mark.skip(
-    reason="a mark is sometimes taken for void though nothing moved: live view of two commands is compared "
-    "too strictly (known defect of issue 5)"
-)
 @pytest.mark.timeout(300)
 def test_marks_hold_from_command_to_command_until_the_lens_is_out_of_reach(
     workshop: Any, real: dict[str, Any], monkeypatch: pytest.MonkeyPatch

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
-from rig.axes.base import PositionTrust
+from rig.axes.base import PositionTrust, SeenMotion
 from rig.axes.lens import EndOfTravelError, LensAxis
 from rig.axes.motion import Approach, Approached
+from rig.cameras.base import CameraInfo
 from rig.cameras.bodies import recognise
 from rig.errors import MotionError, PositionUnknownError, UserError
-from rig.focus_watch import LiveWatch, focus_change
+from rig.focus_change import Look, end_of_motion, focus_change, grey_frame
+from rig.focus_watch import LiveWatch
+from rig.lens_state import LensState
 
 
 @dataclass
@@ -53,13 +58,17 @@ class Eye:
     took_s: float = 0.004
     known: int | None = None
     looks: int = 0
+    sees: int = 1
 
     def settle(self) -> None:
         self.known = self.motor.group
 
-    def has_moved(self) -> bool:
-        moved, self.known = self.known != self.motor.group, self.motor.group
-        return moved
+    def has_moved(self) -> SeenMotion:
+        by = abs(self.motor.group - (self.known or 0))
+        if by < self.sees:
+            return SeenMotion(False)
+        self.known = self.motor.group
+        return SeenMotion(True, by >= 2 * self.sees, float(by))
 
     def motion_s(self, within_s: float) -> float | None:
         assert within_s > 0
@@ -107,6 +116,28 @@ def test_a_drive_without_effect_is_an_error_and_the_place_is_unknown_after_it() 
     with pytest.raises(MotionError, match=r"had no effect.*after 4 units towards far.*switch on MF"):
         lens.move_to(6)
     assert lens.position().trust is PositionTrust.UNKNOWN
+
+
+def test_steps_too_small_to_see_are_found_out_before_and_looked_at_together() -> None:
+    motor = Motor(play=0)
+    lens = LensAxis(motor, Eye(motor, sees=5))
+    lens.set_reference(0)
+    assert lens.rehearse(2, 20) == 12, "after three steps it was barely seen"
+    for target in range(8, 27, 2):
+        lens.move_to(target)
+    motor.stuck = True
+    for target in range(28, 36, 2):
+        lens.move_to(target)  # of 24 units and more, none is seen
+    with pytest.raises(MotionError, match="same after 12 units"):
+        lens.move_to(36)
+
+
+def test_steps_that_are_never_seen_are_refused_in_words() -> None:
+    motor = Motor(play=0)
+    lens = LensAxis(motor, Eye(motor, sees=50))
+    lens.set_reference(0)
+    with pytest.raises(MotionError, match=r"8 steps of 2 units.*too small to see: give a larger --step"):
+        lens.rehearse(2, 20)
 
 
 def test_an_end_of_travel_is_told_from_a_dead_drive_where_the_lens_says_so() -> None:
@@ -174,10 +205,8 @@ def test_the_command_of_each_make(make: str, model: str, size: int, units: int, 
         drive.command(0, size)
 
 
-def scene(
-    growth: float = 0.0, blur: float = 0.6, *, seed: int, light: float = 1.0, shift: float = 0.0
-) -> bytes:
-    """A frame of live view of a texture, with noise of 2 levels."""
+@cache
+def textured(growth: float, blur: float, shift: float) -> np.ndarray[Any, Any]:
     rng = np.random.default_rng(5)
     texture = cv2.GaussianBlur(rng.normal(0, 1, (400, 600)).astype(np.float32), (0, 0), 2.0)
     texture = 110 + 40 * texture / texture.std()
@@ -187,7 +216,15 @@ def scene(
     texture = np.fft.irfft2(np.fft.rfft2(texture) * turns, s=texture.shape).astype(np.float32)
     matrix = np.array([[scale, 0, 300 * (1 - scale)], [0, scale, 200 * (1 - scale)]], np.float64)
     seen = cv2.warpAffine(texture, matrix, (600, 400), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
-    seen = light * cv2.GaussianBlur(seen, (0, 0), blur) + np.random.default_rng(seed).normal(0, 2, seen.shape)
+    return np.asarray(cv2.GaussianBlur(seen, (0, 0), blur))
+
+
+def scene(
+    growth: float = 0.0, blur: float = 0.6, *, seed: int, light: float = 1.0, shift: float = 0.0
+) -> bytes:
+    """A frame of live view of a texture, with noise of 2 levels."""
+    still = textured(growth, blur, shift)
+    seen = light * still + np.random.default_rng(seed).normal(0, 2, still.shape)
     done, data = cv2.imencode(".jpg", np.clip(seen, 0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 85])
     assert done
     return bytes(data)
@@ -209,18 +246,18 @@ def test_focusing_is_seen_through_noise_and_light_and_shake_are_not_taken_for_it
     feed = Feed()
     watch = LiveWatch(feed)
     watch.settle()
-    assert not watch.has_moved()
+    assert not watch.has_moved().moved
     feed.how = {"light": 1.06}
-    assert not watch.has_moved(), "the light changed"
+    assert not watch.has_moved().moved, "the light changed"
     feed.how = {"light": 1.06, "shift": 0.4}
-    assert not watch.has_moved(), "the camera shook"
+    assert not watch.has_moved().moved, "the camera shook"
     feed.how = {"light": 1.06, "shift": 0.4, "growth": 3e-4}
-    assert watch.has_moved(), "0.08 px at the edge is focus breathing"
+    assert watch.has_moved().moved, "0.08 px at the edge is focus breathing"
     feed.how = {"light": 1.06, "shift": 0.4, "growth": 3e-4, "blur": 0.7}
-    assert watch.has_moved(), "a little blur is another focus"
+    assert watch.has_moved().moved, "a little blur is another focus"
     feed.how = {"growth": 0.02, "blur": 3.0}
-    assert watch.has_moved(), "so is quite another picture"
-    assert not watch.has_moved()
+    assert watch.has_moved().moved, "so is quite another picture"
+    assert not watch.has_moved().moved
 
 
 def test_a_frame_that_comes_twice_is_no_second_look() -> None:
@@ -236,20 +273,72 @@ def test_a_frame_that_comes_twice_is_no_second_look() -> None:
     watch = LiveWatch(twice)
     watch.settle()
     watch.settle()
-    assert not watch.has_moved()
+    assert not watch.has_moved().moved
     feed.how = {"growth": 5e-4}
-    assert watch.has_moved()
+    assert watch.has_moved().moved
+
+
+def test_a_frame_that_comes_twice_in_other_bytes_does_not_make_noise_seem_nothing() -> None:
+    feed = Feed()
+    frames = [feed() for _ in range(3)]
+    comment = b"\xff\xfe\x00\x03x"
+    told = iter([*frames, frames[-1][:2] + comment + frames[-1][2:]])
+    watch = LiveWatch(lambda: next(told, None) or feed())
+    watch.settle()
+    watch.settle()  # sees the same frame twice
+    assert not watch.has_moved().moved
+
+
+def test_marks_hold_for_every_later_look_until_the_focus_is_turned(tmp_path: Path) -> None:
+    state = LensState(CameraInfo("Canon", "EOS R5", "1", "usb:"), 1, tmp_path)
+    feed = Feed()
+    first = LiveWatch(feed)
+    first.settle()
+    assert first.look is not None
+    state.keep(3, 8, first.look)
+    for _ in range(8):
+        later = LiveWatch(feed)
+        later.settle()
+        kept, why = state.valid(later)
+        assert kept is not None, why
+        assert (kept.units, kept.far) == (3, 8)
+    feed.how = {"growth": 3e-4}
+    turned = LiveWatch(feed)
+    turned.settle()
+    assert state.valid(turned)[0] is None
+
+
+def look(frames: int = 4, *, seed: int = 0, **how: float) -> Look:
+    return Look.of([grey_frame(scene(seed=100 * seed + i, **how)) for i in range(frames)])
 
 
 def test_growth_is_measured_in_pixels() -> None:
-    from rig.focus_watch import grey_frame
-
-    change = focus_change(grey_frame(scene(seed=1)), grey_frame(scene(growth=1e-3, seed=2)))
+    change = focus_change(look(seed=1), look(seed=2, growth=1e-3))
     assert change.growth_px == pytest.approx(-256 * 1e-3, rel=0.4)  # derivatives of fine detail are short
+    assert change.growth_error_px < 0.02
+
+
+def test_two_looks_of_unlike_noise_are_no_blur() -> None:
+    """Forms are taken from the pictures: noise of one side would look like its blur."""
+    many, few = look(12, seed=1), look(2, seed=2)
+    assert focus_change(many, few).evidence < 20 < focus_change(many, look(2, seed=3, blur=0.7)).evidence
+
+
+def test_the_end_of_a_motion_is_found_in_frames_that_each_show_next_to_nothing() -> None:
+    growths = [0.0] * 5 + [5e-5, 1e-4, 1.5e-4] + [2e-4] * 8
+    frames = [grey_frame(scene(seed=300 + i, growth=growth)) for i, growth in enumerate(growths)]
+    before, after = look(12, seed=1), look(12, seed=2, growth=2e-4)
+    assert focus_change(before, after).evidence > 22
+    assert 6 <= end_of_motion(before, after, frames) <= 10
 
 
 def test_an_empty_picture_is_refused() -> None:
-    done, black = cv2.imencode(".jpg", np.zeros((400, 600), np.uint8))
-    assert done
+    rng = np.random.default_rng(6)
+
+    def black() -> bytes:
+        done, data = cv2.imencode(".jpg", np.abs(rng.normal(0, 2, (400, 600))).astype(np.uint8))
+        assert done
+        return bytes(data)
+
     with pytest.raises(MotionError, match="lens cap"):
-        LiveWatch(lambda: bytes(black)).settle()
+        LiveWatch(black).settle()
