@@ -12,6 +12,7 @@ from rig.clock import Clock, ScaledClock
 from rig.config import LoadedConfig, RigConfig, load_config
 from rig.connection import open_rail_axis
 from rig.errors import HardwareError, MotionError, PositionUnknownError, UserError
+from rig.jogging import STEPS_MM, Jogger
 from rig.operator import Operator
 from rig.planning import PlanRequest, plan_for
 from rig.rail_state import RailState, with_kept_limits
@@ -135,6 +136,7 @@ class HeldRail:
     axis: FocusAxis
     clock: Clock
     stopper: Stopper
+    operator: Operator
     state: RailState | None = None
     camera_port: str | None = None
     unknown_because: str | None = None
@@ -202,21 +204,47 @@ class HeldRail:
         before = self.where()
         target_mm = before.value + by_mm if to_mm is None and by_mm is not None else to_mm
         assert target_mm is not None
-        self.stopper.check()
-        try:
+        with self.stopped_by_operator():
             return Reached(before, self.axis.move_to(target_mm))
-        except MotionError:
-            self.stopper.check()  # a move that we stopped ourselves is no fault
-            raise
 
-    def home(self) -> AxisPosition:
-        """Run the controller's homing cycle, and return where the rail stands then."""
+    @contextmanager
+    def stopped_by_operator(self) -> Iterator[None]:
+        """A motion that the operator stops is no fault: it raises Interrupted."""
         self.stopper.check()
         try:
-            self.axis.home()
+            yield
         except MotionError:
             self.stopper.check()
             raise
+
+    @contextmanager
+    def jogged(self, steps_mm: tuple[float, ...] = STEPS_MM) -> Iterator[Jogger]:
+        """Jog; however it ends, the rail is at rest then."""
+        jogger = Jogger(self.axis, steps_mm)
+        with self.stopped_by_operator():
+            try:
+                yield jogger
+            finally:
+                with suppress(HardwareError):  # a stop from elsewhere has been told, or is about to be
+                    jogger.stop()
+
+    def ask_where(self) -> None:
+        """Have the operator say where it stands, if nobody knows."""
+        if self.axis.position().trust is not PositionTrust.UNKNOWN:
+            return
+        limits = self.axis.limits
+        self.axis.set_reference(
+            self.operator.ask_position_mm(
+                f"Where the rail stands is not known: {self.unknown_because}. Its limits are "
+                f"{limits.low:g} mm to {limits.high:g} mm. Where does the carriage stand?"
+            )
+        )
+        self.unknown_because = None
+
+    def home(self) -> AxisPosition:
+        """Run the controller's homing cycle, and return where the rail stands then."""
+        with self.stopped_by_operator():
+            self.axis.home()
         self.unknown_because = None
         return self.axis.position()
 
@@ -285,7 +313,7 @@ def connected(
         teardown.callback(stopper.release)
         stopper.guard(axis)
         stopper.check()
-        held = HeldRail(loaded, configured, axis, clock, stopper, state, camera_port)
+        held = HeldRail(loaded, configured, axis, clock, stopper, operator, state, camera_port)
         locate(held, here_is_mm)
         if state is not None:
             teardown.callback(_keep, state, axis)

@@ -91,6 +91,10 @@ class GrblRail(GrblAxis):
         self._check_open()
         if not self._jogging:
             return JogReport(self.position(), moving=False)
+        if self._stop.is_set():
+            self._jogging = False
+            self._halt()
+            raise MotionError(f"the {self.name} was stopped")
         try:
             report, machine = self._where()
         except HardwareError:

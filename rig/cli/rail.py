@@ -46,6 +46,7 @@ def register(app: typer.Typer) -> None:
     )
     group.command("list")(list_ports)
     group.command("info")(info)
+    group.command("jog")(jog)
     group.command("move", context_settings=_NEGATIVE)(move)
     group.command("home")(home)
     group.command("zero")(zero)
@@ -114,6 +115,42 @@ def move(
             rail.home()
         reached = rail.move(to_mm=to_mm, by_mm=by_mm)
     output.show_reached(reached, as_json=as_json)
+
+
+def jog(
+    steps: Annotated[
+        str, typer.Option("--steps", metavar="S,M,L", help="Three step sizes, rising.")
+    ] = "10um,0.1mm,1mm",
+    config: ConfigOption = None,
+    port: PortOption = None,
+    here_is: HereOption = None,
+    simulate: SimulateOption = False,
+    time_scale: TimeScaleOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Move with the arrow keys, in three step sizes, inside the limits; space stops, z zeroes, q ends."""
+    from rig.cli import rail_output as output
+    from rig.cli.jog_keys import HELP, handle, status
+    from rig.cli.keyboard import Keyboard, StatusLine
+    from rig.jogging import parse_steps
+
+    steps_mm = parse_steps(steps)
+    keyboard, line = Keyboard("rig rail move is for scripts"), StatusLine()
+    with _held("jog", config, port, here_is, simulate=simulate, time_scale=time_scale) as rail:
+        rail.ask_where()
+        line.say(f"{HELP}\n  z      call this place 0                           q      end")
+        with keyboard, rail.jogged(steps_mm) as jogger:
+            while (key := keyboard.key(0.05)) != "q":
+                rail.stopper.check()
+                if key == "z":
+                    jogger.stop()
+                    line.say(f"here is {rail.zero().position.value:g} mm")
+                elif key is not None and (said := handle(jogger, key)[1]):
+                    line.say(said)
+                line.show(status(jogger.report(), jogger, rail.axis.limits))
+            position = jogger.stop()
+        line.end()
+    output.show_position(position, "left", as_json=as_json)
 
 
 def home(

@@ -1,0 +1,82 @@
+"""``rig rail jog``, driven through a pseudo-terminal."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from typing import Any
+
+import pytest
+
+from tests.loop.test_rail import REAL
+
+pytestmark = pytest.mark.timeout(100)
+
+RIGHT, LEFT, UP = "\x1b[C", "\x1b[D", "\x1b[A"
+
+
+def _at_rest(terminal: Any, position: str) -> None:
+    terminal.expect(f"{position} mm  at rest")
+
+
+def test_jogging_with_the_keyboard(workshop: Any) -> None:
+    with workshop.bench(time_scale=10, rail={"start_mm": 3.0}) as bench:
+        (workshop.folder / "rig.toml").write_text(
+            REAL.format(rail=bench["rail_tcp"]).replace("60 mm", "6 mm")
+        )
+        with workshop.terminal("rig", "rail", "jog", "--json") as terminal:
+            terminal.expect("-2 mm to 6 mm", "Where does the carriage stand?")
+            terminal.type("3mm\n")
+            terminal.expect("limits -2 to 6 mm")
+            terminal.type(RIGHT)
+            _at_rest(terminal, "3.1000")
+            terminal.type(UP + RIGHT)
+            _at_rest(terminal, "4.1000")
+            terminal.type(RIGHT)
+            _at_rest(terminal, "5.1000")
+            terminal.type(RIGHT)
+            terminal.expect("up to the limit, 6 mm")
+            _at_rest(terminal, "6.0000")
+            terminal.type(RIGHT)
+            terminal.expect("this is the limit, 6 mm")
+            terminal.type("1" + LEFT)
+            _at_rest(terminal, "5.9900")
+            terminal.type("z")
+            terminal.expect("here is 0 mm", "limits -7.99 to 0.01 mm")
+            terminal.type("q")
+            assert terminal.wait() == 0
+        answer = re.search(r"\{[^}]*\}", terminal.text)
+        assert answer is not None
+        assert json.loads(answer[0])["position_mm"] == 0.0
+        # What was said over this connection is known to the next one.
+        done = workshop.run("rig", "rail", "info", "--json")
+        assert json.loads(done.out)["position"]["position_mm"] == 0.0
+
+
+@pytest.mark.parametrize("how", ["space", "interrupt"])
+def test_a_jog_is_stopped_at_once(workshop: Any, how: str) -> None:
+    with workshop.bench(time_scale=1) as bench:
+        (workshop.folder / "rig.toml").write_text(REAL.format(rail=bench["rail_tcp"]))
+        with workshop.terminal("rig", "rail", "jog", "--here-is", "0", "--steps", "1,2,30") as terminal:
+            terminal.expect("limits -2 to 60 mm")
+            terminal.type("3" + RIGHT)
+            terminal.expect("0.2", "moving")
+            if how == "space":
+                terminal.type(" ")
+                terminal.expect("at rest")
+                terminal.type("q")
+                assert terminal.wait() == 0
+            else:
+                terminal.process.send_signal(signal.SIGINT)
+                assert terminal.wait() == 130, terminal.text
+        # At 2 mm/s it would have taken 15 s: what the controller says now is where it was stopped.
+        place = json.loads(workshop.run("rig", "rail", "info", "--json").out)["position"]
+        assert place["trust"] == "trusted"
+        assert 0.2 < place["position_mm"] < 29.0
+
+
+def test_jogging_needs_a_terminal(workshop: Any) -> None:
+    done = workshop.run("rig", "rail", "jog", "--config", workshop.config())
+    assert done.code == 2, done
+    assert "rig rail move" in done.err
