@@ -349,6 +349,10 @@ class Tally(Protocol):
         """The axis stands there."""
         ...
 
+    def lost(self, position_mm: float) -> None:
+        """Something happened while the axis stood there, after which nobody knows where it is."""
+        ...
+
 
 class HandSignal(RigError):  # noqa: N818  (no fault: the operator wants something else than the next frame)
     """The person at the crank wants something else than to turn to the next position.

@@ -21,10 +21,12 @@ _OPEN_S = 20.0
 _END_S = 3.0
 _LONGEST_LINE = 4096
 _TAIL_BYTES = 48
+_MOST_BYTES = 65536
+"""Of a device that talks without end and is not listened to, the newest are kept."""
 
 
 class Port:
-    """Lines from, and bytes to, a device on a serial port, a pty or ``socket://host:port``.
+    """Lines or bytes from, and bytes to, a device on a serial port, a pty or ``socket://host:port``.
 
     When this process dies, however it dies, the device gets the stop bytes.
 
@@ -36,6 +38,8 @@ class Port:
         Ignored by ptys and sockets.
     stop : bytes
         What makes the device stop moving, e.g. ``b"!"`` for GRBL.
+    binary : bool
+        What comes is kept for `read_bytes`, not taken for lines.
 
     Raises
     ------
@@ -43,9 +47,10 @@ class Port:
         When the port cannot be opened; names the ports that exist.
     """
 
-    def __init__(self, name: str, baud: int, stop: bytes) -> None:
+    def __init__(self, name: str, baud: int, stop: bytes, *, binary: bool = False) -> None:
         self.name = name
-        self._stop = stop
+        self._stop, self._binary = stop, binary
+        self._bytes = b""
         self._lines: deque[str] = deque()
         self._partial = b""
         self._frames = b""
@@ -116,6 +121,23 @@ class Port:
                 return None
         return self._lines.popleft()
 
+    def read_bytes(self, timeout_s: float) -> bytes:
+        """What has come of a binary protocol; waits for it for the real time given, empty when nothing did.
+
+        Raises
+        ------
+        HardwareError
+            When the port is gone and everything that came before has been read.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not self._bytes:
+            if self._lost is not None:
+                raise HardwareError(self._lost)
+            if not self._receive(max(0.0, deadline - time.monotonic())):
+                return b""
+        data, self._bytes = self._bytes, b""
+        return data
+
     def _receive(self, timeout_s: float) -> bool:
         """Take in what came, waiting for it; false when nothing did."""
         ready, _, _ = select.select([self._up], [], [], max(0.0, timeout_s))
@@ -143,6 +165,9 @@ class Port:
             self._lost = f"the connection to {self.name} was lost: {text}" if self._ready else text
         else:
             self._tail = (self._tail + payload)[-_TAIL_BYTES:]
+            if self._binary:
+                self._bytes = (self._bytes + payload)[-_MOST_BYTES:]
+                return
             *whole, self._partial = (self._partial + payload).replace(b"\r", b"\n").split(b"\n")
             self._partial = self._partial[-_LONGEST_LINE:]
             self._lines.extend(line.decode("latin-1") for line in whole if line.strip())

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 from rig.axes.base import AxisLimits, FocusAxis, Hand, Tally
@@ -17,19 +17,43 @@ from rig.errors import UserError
 
 __all__ = [
     "AxisFactory",
+    "COUNTED",
     "ByHand",
     "CrankSettings",
     "RailSettings",
     "ShutterSettings",
     "drivers",
     "open_axis",
+    "shutter_outputs",
+    "usual_baud",
 ]
 
 AxisFactory = Callable[["RailSettings", Clock], FocusAxis]
 
 _GROUP = "focusrig.axes"
-_OWN = {"grbl": "rig.axes.grbl_rail:open_grbl", "crank": "rig.axes.crank:open_crank"}
+_OWN = {
+    "crank": "rig.axes.crank:open_crank",
+    "grbl": "rig.axes.grbl_rail:open_grbl",
+    "wemacro": "rig.axes.wemacro:open_wemacro",
+}
 _TURNED_BY_HAND = "crank"
+
+_BAUD = {"wemacro": 9600}
+_USUAL_BAUD = 115200
+COUNTED = frozenset({"crank", "wemacro"})
+"""Drivers of rails that cannot be asked where they stand: their count is kept on disk."""
+_OUTPUTS: dict[str, tuple[str, ...]] = {"grbl": ("coolant", "spindle"), "wemacro": ("camera",)}
+
+
+def usual_baud(driver: str) -> int:
+    """The speed at which a driver's controllers talk on a serial port, when nothing else is configured."""
+    return _BAUD.get(driver, _USUAL_BAUD)
+
+
+def shutter_outputs(driver: str) -> tuple[str, ...]:
+    """Outputs of a driver's controllers that can press a release; those of a third party's are not known."""
+    own = _OUTPUTS.get(driver, ())
+    return own if driver in _OWN else ("camera", "coolant", "spindle")
 
 
 @dataclass(frozen=True)
@@ -60,13 +84,14 @@ class ShutterSettings:
 
     Parameters
     ----------
-    output : {"coolant", "spindle"}
-        Which one: flood coolant (M8, M9) or spindle enable (M3, M5).
+    output : {"coolant", "spindle", "camera"}
+        Which one: flood coolant (M8, M9), spindle enable (M3, M5), or a socket made for a camera.
     pulse_s, off_s : float
         How long it is pressed, and how long at least it is let go of before it is pressed again, bench s.
+        A WeMacro presses for a time of its own.
     """
 
-    output: Literal["coolant", "spindle"]
+    output: Literal["coolant", "spindle", "camera"]
     pulse_s: float
     off_s: float
 
@@ -105,6 +130,8 @@ class RailSettings:
         Of a rail without a motor.
     shutter : ShutterSettings, optional
         Of a controller that fires the camera.
+    tally : Tally, optional
+        Where the count of a controller is kept that cannot be asked where it stands; `open_axis` fills it in.
     """
 
     driver: str
@@ -119,6 +146,7 @@ class RailSettings:
     home_mm: float | None = None
     crank: CrankSettings | None = None
     shutter: ShutterSettings | None = None
+    tally: Tally | None = None
 
     def __post_init__(self) -> None:
         for name in ("steps_per_mm", "speed_mm_s", "acceleration_mm_s2"):
@@ -152,7 +180,8 @@ def open_axis(settings: RailSettings, clock: Clock, by_hand: ByHand | None = Non
     Parameters
     ----------
     by_hand : ByHand, optional
-        The person, for an axis that is turned by hand.
+        The person, for an axis that is turned by hand, and where the count of an axis is kept that cannot be
+        asked where it stands.
 
     Raises
     ------
@@ -174,4 +203,6 @@ def open_axis(settings: RailSettings, clock: Clock, by_hand: ByHand | None = Non
         return open_crank(settings, clock, by_hand)
     module, _, name = known[settings.driver].partition(":")
     factory = cast(AxisFactory, getattr(importlib.import_module(module), name))
+    if by_hand is not None:
+        settings = replace(settings, tally=by_hand.tally)
     return factory(settings, clock)
