@@ -252,21 +252,20 @@ class SessionRun:
             f"{axis.name}: {begins} the first move goes to {legs}. The closest point is {closest_mm:g} mm, "
             f"{closest_mm - here_mm:+g} mm towards the subject from there. "
             + (
-                self._count_says(here_mm)
+                "You turn the crank; nothing moves by itself."
                 if rail.by_hand
                 else f"Positive is towards the subject (towards_subject = {rail.towards_subject!r})."
             )
+            + (self._count_says(here_mm) if rail.counted else "")
         )
 
     def _count_says(self, here_mm: float) -> str:
-        """What the count of a crank says, where that is something else than assumed."""
+        """What the count says of a rail that cannot be asked, where that is something else than assumed."""
         counted = PositionCount(self._config.rail.name).read()
-        if counted is None or (counted.turning_to_mm is None and abs(counted.position_mm - here_mm) < 1e-6):
-            return "You turn the crank; nothing moves by itself."
-        return (
-            f"You turn the crank; nothing moves by itself. The count of the last run says {counted.text}: "
-            "--here-is last goes on from there."
-        )
+        if counted is None or (counted.holds and abs(counted.position_mm - here_mm) < 1e-6):
+            return ""
+        told = f" The count of the last run says {counted.text}"
+        return f"{told}: --here-is last goes on from there." if counted.holds else f"{told}."
 
     def _lock_request(self) -> LockRequest:
         return replace(

@@ -109,7 +109,7 @@ def resume(
         if options.here_is_last:
             here_is_mm = last_counted_mm(config)
         by_lens = isinstance(plan, LensPlan)  # that run asks live view whether the count holds
-        if here_is_mm is None and not by_lens and config.rail.by_hand and not config.simulated:
+        if here_is_mm is None and not by_lens and config.rail.counted and not config.simulated:
             here_is_mm = _still_there_mm(config, operator)
         elif here_is_mm is None and not by_lens:
             last = _last_position(session.journal.entries)
@@ -127,36 +127,43 @@ def resume(
 
 
 def last_counted_mm(config: RigConfig) -> float:
-    """Return where the count of a crank says that it stands, mm.
+    """Return where the count of a crank, or of a motor that cannot be asked, says that it stands, mm.
 
     Raises
     ------
     UserError
-        When it is no crank, has no count yet, or a turn was not finished.
+        When it keeps no count, has none yet, or a move was not finished.
     """
-    if not config.rail.by_hand:
-        raise UserError("--here-is last is for a crank, whose count is kept; say a position")
-    counted = PositionCount(config.rail.name).read()
+    rail = config.rail
+    if not rail.counted:
+        raise UserError("--here-is last is for a rail whose count is kept, such as a crank; say a position")
+    counted = PositionCount(rail.name).read()
+    what = _counted_rail(config)
     if counted is None:
         raise UserError(
-            "there is no count of this crank yet: say where it stands, --here-is 0mm for instance"
+            f"there is no count of this {what} yet: say where it stands, --here-is 0mm for instance"
         )
-    if counted.turning_to_mm is not None:
-        raise UserError(f"the crank was last {counted.text}: say where it stands, --here-is LENGTH")
+    if not counted.holds:
+        raise UserError(f"the {what} was last {counted.text}: say where it stands, --here-is LENGTH")
     return counted.position_mm
 
 
+def _counted_rail(config: RigConfig) -> str:
+    return "crank" if config.rail.by_hand else "rail"
+
+
 def _still_there_mm(config: RigConfig, operator: Operator) -> float:
-    """Where a crank stands that was let go of: where it was counted last, if nobody has touched it."""
+    """Where a rail stands that was let go of: where it was counted last, if nobody has touched it."""
     counted = PositionCount(config.rail.name).read()
-    if counted is None or counted.turning_to_mm is not None:
+    what = _counted_rail(config)
+    if counted is None or not counted.holds:
         known = "" if counted is None else f" It was last {counted.text}."
         return operator.ask_position_mm(
-            f"The position of the crank is not known.{known} Where does it stand, counted as in the first "
+            f"The position of the {what} is not known.{known} Where does it stand, counted as in the first "
             "run?"
         )
     operator.confirm(
-        f"The crank was last left at {counted.text}. It goes on from there, if nobody has turned it."
+        f"The {what} was last left at {counted.text}. It goes on from there, if nobody has turned it."
     )
     return counted.position_mm
 

@@ -106,16 +106,25 @@ class Counted:
     """Where an axis was last known to stand.
 
     ``turning_to_mm`` is set when a move had begun that nobody said was done: the axis is between the two.
+    ``lost`` when something happened at rest after which the count means nothing.
     """
 
     position_mm: float
     at: str
     turning_to_mm: float | None = None
+    lost: bool = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether the axis stands there, if nobody has touched it."""
+        return self.turning_to_mm is None and not self.lost
 
     @property
     def text(self) -> str:
         """A sentence's end: ``6 mm (22 Nov 14:31)``."""
         moment = datetime.fromisoformat(self.at).strftime("%d %b %H:%M")
+        if self.lost:
+            return f"{self.position_mm:g} mm before its controller restarted or was used otherwise ({moment})"
         if self.turning_to_mm is None:
             return f"{self.position_mm:g} mm ({moment})"
         ends = f"between {self.position_mm:g} mm and {self.turning_to_mm:g} mm"
@@ -144,7 +153,10 @@ class PositionCount:
             fields = json.loads(self._path.read_text("utf-8"))
             end = fields["turning_to_mm"]
             counted = Counted(
-                float(fields["position_mm"]), str(fields["at"]), None if end is None else float(end)
+                float(fields["position_mm"]),
+                str(fields["at"]),
+                None if end is None else float(end),
+                bool(fields.get("lost")),
             )
             datetime.fromisoformat(counted.at)
         except (OSError, ValueError, KeyError, TypeError):
@@ -159,9 +171,15 @@ class PositionCount:
         """A move begins."""
         self._write(from_mm, to_mm)
 
-    def _write(self, position_mm: float, turning_to_mm: float | None) -> None:
+    def lost(self, position_mm: float) -> None:
+        """Nobody knows any more where it is."""
+        self._write(position_mm, None, lost=True)
+
+    def _write(self, position_mm: float, turning_to_mm: float | None, *, lost: bool = False) -> None:
         now = datetime.now().astimezone().isoformat(timespec="seconds")
-        fields = {"position_mm": position_mm, "turning_to_mm": turning_to_mm, "at": now}
+        fields: dict[str, object] = {"position_mm": position_mm, "turning_to_mm": turning_to_mm, "at": now}
+        if lost:
+            fields["lost"] = True
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as err:
@@ -176,4 +194,7 @@ class NoCount:
         """Nothing is kept."""
 
     def turning(self, from_mm: float, to_mm: float) -> None:
+        """Nothing is kept."""
+
+    def lost(self, position_mm: float) -> None:
         """Nothing is kept."""

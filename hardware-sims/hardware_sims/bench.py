@@ -27,6 +27,7 @@ from hardware_sims.orders import BatteryOrder, CardOrder, FocusOrder, LengthMm, 
 from hardware_sims.rails.crank import HAND_VIBRATION, CrankSimulator
 from hardware_sims.rails.faults import RailMisbehaviour
 from hardware_sims.rails.grbl import GrblSimulator
+from hardware_sims.rails.wemacro import WeMacroSimulator
 from hardware_sims.scene import Scene
 from hardware_sims.scenes import SCENES, make_scene
 from hardware_sims.scenes.targets import TARGETS, make_target
@@ -162,7 +163,7 @@ class Simulator(OrderModel):
 class RailOrder(OrderModel):
     """The rail that is rehearsed."""
 
-    driver: Literal["grbl", "crank"] = "grbl"
+    driver: Literal["grbl", "crank", "wemacro"] = "grbl"
     pitch_mm: float = Field(1.0, gt=0)
     turn_closer: Literal["clockwise", "counter-clockwise"] = "counter-clockwise"
     steps_per_mm: float = Field(3200.0, gt=0)
@@ -402,7 +403,18 @@ def _rail(
     clock: SimClock,
     contact: Callable[[bool], None] | None,
     misbehaviour: RailMisbehaviour,
-) -> GrblSimulator | CrankSimulator:
+) -> GrblSimulator | CrankSimulator | WeMacroSimulator:
+    """What answers to the driver that is rehearsed."""
+    if order.driver == "wemacro":
+        return WeMacroSimulator(
+            carriage,
+            clock,
+            steps_per_mm=order.steps_per_mm,
+            towards_subject=order.towards_subject,
+            start_mm=order.start_mm,
+            contact=contact,
+            misbehaviour=misbehaviour,
+        )
     if order.driver == "crank":
         return CrankSimulator(
             carriage,

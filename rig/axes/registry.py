@@ -16,8 +16,8 @@ from rig.clock import Clock
 from rig.errors import UserError
 
 __all__ = [
-    "AxisFactory",
     "COUNTED",
+    "AxisFactory",
     "ByHand",
     "CrankSettings",
     "RailSettings",

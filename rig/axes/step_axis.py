@@ -220,9 +220,7 @@ class StepAxis:
 
     def _here(self, at: int) -> AxisPosition:
         asked = self._link.reports_position
-        return AxisPosition(
-            self._to_rail(at), PositionTrust.TRUSTED if asked else PositionTrust.HOST_COUNTED
-        )
+        return AxisPosition(self._to_rail(at), PositionTrust.TRUSTED if asked else PositionTrust.HOST_COUNTED)
 
     def _to_rail(self, count: int) -> float:
         return self._settings.sign * count / self._settings.steps_per_mm + (self._offset_mm or 0.0)

@@ -128,9 +128,11 @@ class WeMacroLink:
         if abs(speed - wanted) <= 0.02 * wanted:
             return ()
         return (
-            f"a WeMacro moves at {SLOW_STEPS_S / per_mm:.3g} mm/s or {FAST_STEPS_S / per_mm:.3g} mm/s; "
-            f"{speed:.3g} mm/s is used, and the configured {wanted:g} mm/s predict times that are wrong: write "
-            f'speed = "{speed:.3g} mm/s"',
+            (
+                f"a WeMacro moves at {SLOW_STEPS_S / per_mm:.3g} mm/s or {FAST_STEPS_S / per_mm:.3g} mm/s: "
+                f"{speed:.3g} mm/s is used instead of the configured {wanted:g} mm/s; so that times are "
+                f'predicted rightly, write speed = "{speed:.3g} mm/s"'
+            ),
         )
 
     # --- connecting -----------------------------------------------------------------------------------
@@ -158,8 +160,8 @@ class WeMacroLink:
                 f"nothing answers on {self._port.name}: is the controller powered, and is this its port?"
             )
         raise HardwareError(
-            f"what answers on {self._port.name} is not a WeMacro: it sent {tail[-24:].hex(' ')}. Check the baud "
-            "rate ([rail] baud, 9600 for a WeMacro) and that this is the rail's port"
+            f"what answers on {self._port.name} is not a WeMacro: it sent {tail[-24:].hex(' ')}. Check the "
+            "baud rate ([rail] baud, 9600 for a WeMacro) and that this is the rail's port"
         )
 
     def ready(self) -> None:
@@ -209,10 +211,12 @@ class WeMacroLink:
         self._doubtful = False
 
     def _heard(self, deadline: float) -> Status | None:
-        """The next status that tells of a move; raises MotionError when a stop was asked for before it came."""
+        """The next status that tells of a move; MotionError when a stop was asked for before it came."""
         while True:
             status = self._next(min(deadline, time.monotonic() + _SLICE_S))
-            if self._interrupted():  # asked after reading: a stop is answered by the same status as an arrival
+            if (
+                self._interrupted()
+            ):  # asked after reading: a stop is answered by the same status as an arrival
                 raise MotionError(f"the {self.name} was stopped")
             if status is not None and status is not Status.SHOT:
                 return status

@@ -71,7 +71,8 @@ HereOption = Annotated[
     typer.Option(
         "--here-is",
         metavar="LENGTH|last",
-        help="Position at which the carriage stands now; last: where the count of a crank was left.",
+        help="Position at which the carriage stands now; last: where a rail was left whose count is kept "
+        "(a crank, a WeMacro).",
     ),
 ]
 FromHereOption = Annotated[

@@ -7,7 +7,15 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from rig.axes.registry import CrankSettings, RailSettings, ShutterSettings, drivers
+from rig.axes.registry import (
+    COUNTED,
+    CrankSettings,
+    RailSettings,
+    ShutterSettings,
+    drivers,
+    shutter_outputs,
+    usual_baud,
+)
 from rig.config.table import Table, known_driver
 from rig.errors import UserError
 from rig.fields import (
@@ -35,11 +43,12 @@ _WHOLE = 1e-6
 class ShutterConfig(Table):
     """``[rail.shutter]``: an output of the rail's controller presses the camera's release.
 
-    ``output`` is ``"coolant"`` (GRBL's M8 and M9) or ``"spindle"`` (M3 and M5), ``pulse`` how long it is
-    pressed, ``off`` how long it is let go of at least before the next time. Never used unless it is here.
+    ``output`` is ``"coolant"`` (GRBL's M8 and M9) or ``"spindle"`` (M3 and M5), or ``"camera"``, a
+    controller's own socket for a camera; ``pulse`` how long it is pressed (a WeMacro: 0.3 s, whatever is
+    written), ``off`` how long it is let go of at least before the next time. Never used unless it is here.
     """
 
-    output: Literal["coolant", "spindle"]
+    output: Literal["coolant", "spindle", "camera"]
     pulse_s: PositiveTime = Field(default=0.2, alias="pulse")
     off_s: Time = Field(default=0.3, alias="off")
 
@@ -55,16 +64,19 @@ class RailConfig(Table):
     position is approached from one side; it must exceed the play of the screw.
 
     ``driver = "crank"`` is turned by hand: ``turn_closer`` is the direction that moves the camera towards the
-    subject, ``part_of_turn`` what a hand can tell apart (``"1/4"``), ``name`` what its count is kept under.
+    subject, ``part_of_turn`` what a hand can tell apart (``"1/4"``).
     Its backlash is a turn unless said otherwise, and ``speed`` only predicts how long a stack takes.
+
+    ``name`` is what the count of a rail is kept under that cannot be asked where it stands; that of the
+    driver unless there are two such rails. ``baud`` is what the driver's controllers usually talk at.
     """
 
     driver: str
-    name: str = CRANK
+    name: str = ""
     turn_closer: Literal["clockwise", "counter-clockwise"] | None = None
     part_of_turn: PartOfTurn = 4
     port: str | None = None
-    baud: Count = 115200
+    baud: Count | None = None
     pitch_mm: PositiveLength = Field(alias="pitch")
     full_steps: Count = 200
     microsteps: Count = 16
@@ -91,8 +103,11 @@ class RailConfig(Table):
 
     @model_validator(mode="before")
     @classmethod
-    def _crank_backs_off_a_turn(cls, table: Any) -> Any:
-        if isinstance(table, Mapping) and table.get("driver") == CRANK and "pitch" in table:
+    def _what_follows_from_the_driver(cls, table: Any) -> Any:
+        if not isinstance(table, Mapping) or not isinstance(table.get("driver"), str):
+            return table
+        table = {"name": table["driver"], **table}
+        if table["driver"] == CRANK and "pitch" in table:
             return {"backlash": table["pitch"], **table}
         return table
 
@@ -110,6 +125,22 @@ class RailConfig(Table):
                 f'({part_mm:g} mm each), which is what a hand turns; write backlash = "{self.pitch_mm:g} mm"'
             )
         return self
+
+    @model_validator(mode="after")
+    def _has_that_output(self) -> RailConfig:
+        outputs = shutter_outputs(self.driver)
+        if self.shutter is not None and self.shutter.output not in outputs:
+            there_is = f"it has {' and '.join(outputs)}" if outputs else "it has none"
+            raise ValueError(
+                f'shutter = {{ output = "{self.shutter.output}" }}: the driver "{self.driver}" has no such '
+                f"output; {there_is}"
+            )
+        return self
+
+    @property
+    def counted(self) -> bool:
+        """Whether it cannot be asked where it stands, so that its count is kept."""
+        return self.driver in COUNTED
 
     @property
     def by_hand(self) -> bool:
@@ -157,7 +188,7 @@ class RailConfig(Table):
             low_mm=self.limits_mm[0],
             high_mm=self.limits_mm[1],
             towards_subject=direction or "+",
-            baud=self.baud,
+            baud=self.baud or usual_baud(self.driver),
             home_mm=self.home_position_mm if self.reference == "home" else None,
             shutter=None if self.shutter is None else self.shutter.settings(),
         )

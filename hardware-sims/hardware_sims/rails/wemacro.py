@@ -12,8 +12,9 @@ from typing import Literal
 
 from hardware_sims.carriage import Carriage
 from hardware_sims.clock import SimClock
+from hardware_sims.rails.faults import RailMisbehaviour
+from hardware_sims.rails.shell import LOG_FRAMES, ControllerSimulator
 from hardware_sims.rails.step_motor import StepMotor
-from hardware_sims.rails.transport import Server
 
 __all__ = ["WeMacroSimulator"]
 
@@ -29,7 +30,6 @@ _STOP_ANSWER_S = 0.01
 _DEAF_AFTER_CONFIG_S = 0.03
 """Real seconds, like the next: it is the controller's electronics that is slow, not the bench."""
 _HALF_A_FRAME_S = 0.2
-_LOG_FRAMES = 20_000
 
 
 def _crc(data: bytes) -> int:
@@ -59,8 +59,8 @@ class _Controller:
         self._configured_s = -1.0
         self._fast = False
         self._on = True
-        self.received: deque[bytes] = deque(maxlen=_LOG_FRAMES)
-        self.rejected: deque[str] = deque(maxlen=_LOG_FRAMES)
+        self.received: deque[bytes] = deque(maxlen=LOG_FRAMES)
+        self.rejected: deque[str] = deque(maxlen=LOG_FRAMES)
         self.silent = 0
         """Statuses that are swallowed from now on."""
 
@@ -98,6 +98,9 @@ class _Controller:
             self.silent -= 1
             return
         self._out += bytes([0x5A, 0xA5, status])
+
+    def babble(self, data: bytes) -> None:
+        self._out += data
 
     # --- commands -------------------------------------------------------------------------------------
 
@@ -210,7 +213,7 @@ class _Controller:
         self.reset(now)
 
 
-class WeMacroSimulator:
+class WeMacroSimulator(ControllerSimulator[_Controller]):
     """A WeMacro controller that drives a carriage.
 
     Parameters
@@ -227,11 +230,13 @@ class WeMacroSimulator:
         Where the carriage stands, mm towards the subject.
     contact : callable, optional
         A camera's release on the controller's socket: told when it is pressed and let go of.
+    misbehaviour : RailMisbehaviour, optional
+        What goes wrong, and when.
 
-    Attributes
-    ----------
-    pty_path, tcp_url : str
-        Port names to connect to.
+    Raises
+    ------
+    ValueError
+        When the rail cannot suffer what is planned.
     """
 
     def __init__(
@@ -243,37 +248,15 @@ class WeMacroSimulator:
         towards_subject: Literal["+", "-"] = "+",
         start_mm: float = 0.0,
         contact: Callable[[bool], None] | None = None,
+        misbehaviour: RailMisbehaviour | None = None,
     ) -> None:
-        self.carriage, self._clock = carriage, clock
-        sign = 1 if towards_subject == "+" else -1
-        motor = StepMotor(carriage, steps_per_mm=steps_per_mm, sign=sign, start_mm=start_mm)
-        self._device = _Controller(motor, clock, contact)
-        self._server = Server(self._device, clock, "wemacro")
-        self.pty_path, self.tcp_url = self._server.pty_path, self._server.tcp_url
-
-    def start(self) -> None:
-        """Begin to serve."""
-        self._server.start()
-
-    def close(self) -> None:
-        """End and drop every client. May be called twice."""
-        self._server.close()
-
-    def received(self) -> list[bytes]:
-        """Whole frames that came in, in order (the last 20,000)."""
-        log: list[bytes] = []
-        self._server.call(lambda: log.extend(self._device.received))
-        return log
-
-    def rejected(self) -> list[str]:
-        """Why frames were ignored, in order."""
-        log: list[str] = []
-        self._server.call(lambda: log.extend(self._device.rejected))
-        return log
-
-    def inject(self, data: bytes) -> None:
-        """Let the controller hear these bytes as if a client had sent them."""
-        self._server.call(lambda: self._device.receive(data, self._clock.now()))
+        motor = StepMotor(
+            carriage,
+            steps_per_mm=steps_per_mm,
+            sign=1 if towards_subject == "+" else -1,
+            start_mm=start_mm,
+        )
+        super().__init__(_Controller(motor, clock, contact), carriage, clock, "wemacro", misbehaviour)
 
     def say(self, status: int) -> None:
         """Let it say a status that nothing has caused."""
@@ -286,14 +269,3 @@ class WeMacroSimulator:
             self._device.silent = statuses
 
         self._server.call(begin)
-
-    def power_cycle(self) -> None:
-        """Take the power away and give it back."""
-        self._server.call(lambda: self._device.power_on(self._clock.now()))
-
-    def __enter__(self) -> WeMacroSimulator:
-        self.start()
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.close()

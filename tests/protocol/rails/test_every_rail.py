@@ -1,0 +1,241 @@
+"""What every driver of a rail that counts steps has to keep, against its simulated controller."""
+
+from __future__ import annotations
+
+import math
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hardware_sims.rails.faults import RailFaultOrder
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rig.axes.base import PositionTrust
+from rig.errors import HardwareError, LimitError, MotionError, PositionUnknownError, UserError
+
+STEP_MM = 1 / 3200
+Make = Callable[..., Any]
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+@pytest.mark.parametrize("wire", ["pty", "tcp"])
+@pytest.mark.parametrize("sign", ["+", "-"])
+def test_a_move_returns_when_the_carriage_rests_on_target(
+    rail: Make, driver: str, wire: str, sign: str
+) -> None:
+    bench = rail(driver, 50.0, start_mm=3.0, towards_subject=sign)
+    axis = bench.connect(wire)
+    assert axis.position().trust is PositionTrust.UNKNOWN
+    assert axis.warnings == ()
+    axis.set_reference(3.0)
+    trust = PositionTrust.TRUSTED if bench.kind.reports else PositionTrust.HOST_COUNTED
+    for target in (4.0, 3.99, 9.9999, 0.0, 0.0):
+        reached = axis.move_to(target)
+        assert bench.speed_mm_s == 0.0
+        assert bench.motor_mm == pytest.approx(target, abs=STEP_MM / 2 + 1e-9)
+        assert reached.value == pytest.approx(bench.motor_mm, abs=1e-9)
+        assert reached.trust is trust
+        assert axis.position() == reached
+    assert bench.sim.rejected() == []
+    port = bench.sim.pty_path if wire == "pty" else bench.sim.tcp_url
+    assert axis.name.endswith(f" rail on {port}")
+
+
+def test_random_moves_end_on_their_microstep(rail: Make, driver: str) -> None:
+    bench = rail(driver, 200.0)
+    axis = bench.connect()
+    axis.set_reference(0.0)
+    generator = random.Random(5)
+    at = 0.0
+    for _ in range(60):
+        at = min(32.0, max(0.0, at + generator.choice([-2.0, -0.3, -STEP_MM, STEP_MM, 0.01, 0.3, 2.0])))
+        axis.move_to(at)
+        assert bench.speed_mm_s == 0.0
+        assert round(bench.motor_mm * 3200) == round(at * 3200)
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    targets=st.lists(st.floats(-2.0, 6.0).map(lambda x: round(x, 5)), min_size=1, max_size=6),
+    reference=st.floats(0.0, 4.0).map(lambda x: round(x, 5)),
+    sign=st.sampled_from(["+", "-"]),
+)
+def test_whatever_is_asked_the_carriage_stays_inside(
+    rail_bench: Make, driver: str, targets: list[float], reference: float, sign: str
+) -> None:
+    with rail_bench(driver, 500.0, start_mm=reference, towards_subject=sign) as bench:
+        axis = bench.connect(low_mm=0.0, high_mm=4.0)
+        axis.set_reference(reference)
+        for target in targets:
+            sent = len(bench.sim.received())
+            if 0.0 <= target <= 4.0:
+                axis.move_to(target)
+                assert bench.motor_mm == pytest.approx(target, abs=STEP_MM + 1e-9)
+            else:
+                with pytest.raises(LimitError, match="0 mm to 4 mm"):
+                    axis.move_to(target)
+                assert len(bench.sim.received()) == sent  # refused before anything was sent
+        low, high = bench.carriage.reach_mm()
+        assert low >= -1e-9
+        assert high <= 4.0 + 1e-9
+
+
+@pytest.mark.parametrize("target", [-0.01, 32.01, math.inf, math.nan])
+def test_an_overrun_is_refused_before_anything_is_sent(rail: Make, driver: str, target: float) -> None:
+    bench = rail(driver)
+    axis = bench.connect()
+    axis.set_reference(0.0)
+    before = bench.sim.received()
+    with pytest.raises(LimitError):
+        axis.move_to(target)
+    assert bench.sim.received() == before
+
+
+def test_nothing_moves_before_the_position_is_known(rail: Make, driver: str) -> None:
+    bench = rail(driver)
+    axis = bench.connect()
+    with pytest.raises(PositionUnknownError, match=r"was not told where it stands.*nothing was moved"):
+        axis.move_to(1.0)
+    assert bench.carriage.reach_mm() == (0.0, 0.0)
+    with pytest.raises(LimitError, match="reference"):
+        axis.set_reference(99.0)
+
+
+def test_a_stop_from_another_thread(rail: Make, driver: str) -> None:
+    bench = rail(driver, 2.0)
+    axis = bench.connect()
+    axis.set_reference(0.0)
+    stopper = threading.Thread(target=lambda: wait_for(lambda: bench.motor_mm > 0.1) and axis.stop())
+    stopper.start()
+    with pytest.raises(MotionError, match="was stopped"):
+        axis.move_to(30.0)
+    stopper.join()
+    assert bench.speed_mm_s == 0.0
+    assert 0.1 < bench.motor_mm < 29.0
+    if bench.kind.reports:
+        assert axis.position().value == pytest.approx(bench.motor_mm, abs=STEP_MM)
+        assert axis.position().trust is PositionTrust.TRUSTED
+    else:
+        with pytest.raises(PositionUnknownError, match="cannot tell how far it came"):
+            axis.move_to(1.0)
+        assert bench.kept.told[-1] == ("turning", 0.0, 30.0)
+    axis.set_reference(5.0)
+    start = bench.motor_mm
+    axis.move_to(6.0)
+    assert bench.motor_mm == pytest.approx(start + 1.0, abs=STEP_MM)
+    axis.stop()  # nothing to stop is no error
+    axis.move_to(5.0)
+
+
+def test_a_pulled_cable(rail: Make, driver: str) -> None:
+    bench = rail(driver, 2.0)
+    axis = bench.connect()
+    axis.set_reference(0.0)
+    bench.sim.misbehave(RailFaultOrder(kind="vanish", after=0, seconds=0.2))
+    with pytest.raises(HardwareError, match=r"the connection to socket.* was lost"):
+        axis.move_to(3.0)
+    with pytest.raises(HardwareError, match="lost"):
+        axis.move_to(1.0)
+    axis.close()
+    assert wait_for(lambda: bench.speed_mm_s == 0.0)  # a move already inside the limits may finish
+    assert bench.motor_mm <= 3.0 + 1e-9
+    assert wait_for(lambda: bench.sim.state()["rail_tcp"] != axis.name.split()[-1])
+    again = bench.connect()
+    assert again.position().trust is PositionTrust.UNKNOWN
+    again.set_reference(3.0)
+    again.move_to(2.0)
+
+
+def test_power_loss_in_a_move_leaves_no_position(rail: Make, driver: str) -> None:
+    bench = rail(driver, 10.0)
+    axis = bench.connect()
+    axis.set_reference(0.0)
+    axis.move_to(1.0)
+    bench.sim.misbehave(RailFaultOrder(kind="power_loss", after=0, seconds=5.0))
+    with pytest.raises(HardwareError):
+        axis.move_to(4.0)
+    assert bench.speed_mm_s == 0.0
+    with pytest.raises(PositionUnknownError):
+        axis.move_to(2.0)
+    axis.set_reference(2.0)
+    axis.move_to(3.0)
+
+
+def test_nothing_answers(driver: str, rail: Make) -> None:
+    bench = rail(driver)
+    bench.sim.misbehave(RailFaultOrder(kind="power_loss", seconds=1e6))
+    with pytest.raises(HardwareError, match=r"nothing answers on .*powered"):
+        bench.connect()
+
+
+def test_a_closed_rail_says_so(rail: Make, driver: str) -> None:
+    axis = rail(driver).connect()
+    axis.close()
+    axis.close()
+    with pytest.raises(HardwareError, match="closed"):
+        axis.move_to(1.0)
+
+
+def test_no_homing(rail: Make, driver: str) -> None:
+    axis = rail(driver).connect()
+    if not axis.capabilities.can_home:
+        with pytest.raises(UserError, match='reference = "here"'):
+            axis.home()
+
+
+# --- the rig dies -------------------------------------------------------------------------------------
+
+HOLDER = """
+import sys
+from rig.axes.registry import ByHand, RailSettings, open_axis
+from rig.clock import ScaledClock
+from rig.state import NoCount
+driver, port, speed = sys.argv[1], sys.argv[2], float(sys.argv[3])
+settings = RailSettings(driver, port, 3200.0, speed, 50.0, 0.0, 32.0, "+", baud=9600)
+axis = open_axis(settings, ScaledClock(1.0), ByHand(None, NoCount()))
+axis.set_reference(0.0)
+print("moving", flush=True)
+axis.move_to(30.0)
+"""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_the_carriage_is_stopped_when_the_rig_dies(rail: Make, driver: str, sent: signal.Signals) -> None:
+    bench = rail(driver, 1.0)
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            textwrap.dedent(HOLDER),
+            driver,
+            bench.sim.tcp_url,
+            str(bench.kind.speed_mm_s),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().strip() == "moving"
+    assert wait_for(lambda: bench.speed_mm_s > 0.0)
+    process.send_signal(sent)
+    process.communicate(timeout=30)
+    assert wait_for(lambda: bench.speed_mm_s == 0.0)
+    assert bench.motor_mm < 15.0  # 30 mm would have taken a minute
+    assert wait_for(lambda: bench.kind.stop in bench.sim.received())
