@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
-from rig.axes.base import FocusAxis, HasShutterOutput, PositionTrust
+from rig.axes.base import CanLock, FocusAxis, HasShutterOutput, PositionTrust
 from rig.axes.registry import ByHand, open_axis
 from rig.cameras.base import Camera, Firing, LockRequest
 from rig.cameras.registry import open_camera
@@ -155,6 +155,7 @@ class Connection:
                 self._stopper.check()  # homing that we stopped ourselves is no fault
                 raise
         else:
+            self._unlocked(axis)
             axis.set_reference(here_is_mm)
         position = axis.position()
         if position.trust is PositionTrust.UNKNOWN:
@@ -165,6 +166,16 @@ class Connection:
             position_mm=position.value,
             trust=position.trust.value,
         )
+
+    def _unlocked(self, axis: FocusAxis) -> None:
+        """A controller that is in alarm is unlocked only because somebody says so."""
+        why = axis.locked if isinstance(axis, CanLock) else None
+        if why is None or not isinstance(axis, CanLock):
+            return
+        if not self._config.simulated:
+            self._operator.confirm(f"{why} Is the way free, and may it be unlocked?")
+        axis.unlock()
+        self._session.journal.append("unlocked", why=why)
 
     def lock(self, camera: Camera, request: LockRequest) -> dict[str, str | None]:
         """Make the camera manual and fixed, to be put back at the end; returns what is set now.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, Protocol, runtime_checkable
@@ -14,6 +14,7 @@ __all__ = [
     "AxisLimits",
     "AxisPosition",
     "CanJog",
+    "CanLock",
     "CanRezero",
     "EndOfStack",
     "FocusAxis",
@@ -30,6 +31,7 @@ __all__ = [
     "PositionTrust",
     "PositionWasWrong",
     "SeenMotion",
+    "TakesSettings",
     "Tally",
     "Turning",
 ]
@@ -290,6 +292,41 @@ class HasController(Protocol):
 
     def settings(self) -> dict[int, float]:
         """Its settings by number."""
+        ...
+
+
+@runtime_checkable
+class CanLock(Protocol):
+    """An axis whose controller refuses to move after an alarm, until it is homed or unlocked."""
+
+    @property
+    def locked(self) -> str | None:
+        """Why it is locked, in words; None when it is not. Asks the controller."""
+        ...
+
+    def unlock(self) -> None:
+        """Unlock it, because a person says so. The position stays unknown until it is homed or told."""
+        ...
+
+
+@runtime_checkable
+class TakesSettings(Protocol):
+    """An axis whose controller's settings can be proposed and written."""
+
+    def proposed_settings(self) -> dict[int, float]:
+        """What should be set for the configured pitch, motor, microsteps, speed, ramp and limits."""
+        ...
+
+    def write_settings(self, changes: Mapping[int, float]) -> None:
+        """Write settings, at rest, and check that they were taken.
+
+        The position is unknown afterwards: another count of steps per mm gives places other numbers.
+
+        Raises
+        ------
+        HardwareError
+            When the controller refuses one, or does not keep it.
+        """
         ...
 
 

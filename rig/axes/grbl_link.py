@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from rig.axes.grbl_protocol import (
     LineKind,
     StatusReport,
-    alarm_text,
+    banner_firmware,
     classify,
-    error_text,
     parse_setting,
     parse_status,
 )
+from rig.axes.grbl_words import Firmware, alarm_text, error_text
 from rig.axes.port import Port
 from rig.errors import HardwareError, MotionError
 
-__all__ = ["CommandRefusedError", "Fault", "GrblLink"]
+__all__ = ["CommandRefusedError", "Fault", "GrblLink", "Watch"]
 
 ACKNOWLEDGE_S = 5.0
 """Real seconds for an answer that needs no motion: 7 ms seen on GRBL, 0.4 s on grblHAL."""
@@ -30,21 +30,30 @@ _NETWORK_BANNER_S = 0.3
 _PROBE_S = 0.4
 _SLICE_S = 0.05
 """How often a long wait looks whether a stop was asked for."""
-_WATCH_S = 0.5
+_WATCH_S = 0.1
+"""How often a move is looked after; GRBL advises to ask for at most ten reports a second."""
 _DISTURBED = frozenset({"Hold", "Door", "Sleep", "Check"})
 _BANNER_AFTER_RESET_S = 2.5
 _RESET_AGAIN_S = 0.7
 """GRBL is deaf for 0.5 s after an ALARM line, also to a reset."""
 _RESET = b"\x18"
+_MODAL = "G21G90G94"
+_MODES = frozenset({"G21", "G90", "G94"})
+_READINGS = 4
+"""How often something is read at most until two readings agree."""
+
+Watch = Callable[[float | None], str | None]
+"""Is shown the machine position, and says what is wrong with it; None for nothing."""
+
 _OLDEST = 101  # 1.1
 
 
 class CommandRefusedError(HardwareError):
     """The controller answered a line with ``error:n``."""
 
-    def __init__(self, name: str, line: str, number: int) -> None:
+    def __init__(self, name: str, line: str, number: int, firmware: Firmware) -> None:
         self.number = number
-        super().__init__(f"the {name} refused {line!r}: {error_text(number)}")
+        super().__init__(f"the {name} refused {line!r}: {error_text(number, firmware)}")
 
 
 @dataclass(frozen=True)
@@ -53,11 +62,12 @@ class Fault:
 
     alarm: int | None
     """Number of the alarm; None for a restart."""
+    firmware: Firmware = Firmware.GRBL
 
     def __str__(self) -> str:
         if self.alarm is None:
             return "it restarted by itself"
-        return f"it raised an alarm: {alarm_text(self.alarm)}"
+        return f"it raised an alarm: {alarm_text(self.alarm, self.firmware)}"
 
 
 class GrblLink:
@@ -74,29 +84,39 @@ class GrblLink:
     def __init__(self, port: Port, interrupted: Callable[[], bool]) -> None:
         self._port, self._interrupted = port, interrupted
         self.name = f"GRBL rail on {port.name}"
-        self._offset: float | None = None
+        self.speaks = Firmware.GRBL
         self._firmware = ""
-        self._fault: Fault | None = None
         self.restarted = True
         """Whether the controller restarted when the port was opened, so that its count began anew."""
+        self.last_alarm: Fault | None = None
+        """The alarm raised last, also while nobody was connected, as far as the controller told."""
+        self._offset: float | None = None
+        self._fault: Fault | None = None
 
     # --- connecting -----------------------------------------------------------------------------------
 
-    def connect(self) -> None:
+    def connect(self, *, quickly: bool) -> None:
         """Find a controller at rest with an empty line buffer, whatever it was doing.
+
+        Parameters
+        ----------
+        quickly : bool
+            Opening the port is not expected to reset it: over a network, or with DTR kept low.
 
         Raises
         ------
         HardwareError
             When nothing answers, or something that is not GRBL.
         """
-        wait_s = _NETWORK_BANNER_S if "://" in self._port.name else _BANNER_S
-        version = self._banner(wait_s)
+        version = self._banner(_NETWORK_BANNER_S) if quickly else self._banner(_BANNER_S)
+        if version is None and quickly and self._ask(_PROBE_S) is None:
+            version = self._banner(_BANNER_S)  # it was reset all the same, and is still starting
         quietly = version is None
         if quietly:
             version = self._take_over()
         if version is None:
             raise HardwareError(self._no_grbl())
+        self.name = f"{self.speaks.value} rail on {self._port.name}"
         if version < _OLDEST:
             raise HardwareError(
                 f"the {self.name} runs version {version // 100}.{version % 100}; 1.1 or newer is needed"
@@ -135,6 +155,7 @@ class GrblLink:
                 return None
             kind, number = classify(line)
             if kind is LineKind.BANNER:
+                self.speaks = banner_firmware(line)
                 self._firmware = line.partition("[")[0].strip()
                 return number
             self._remember(kind, number)
@@ -170,46 +191,61 @@ class GrblLink:
 
     # --- talking --------------------------------------------------------------------------------------
 
-    def command(self, line: str, timeout_s: float = ACKNOWLEDGE_S, *, watch: bool = False) -> list[str]:
+    def command(
+        self,
+        line: str,
+        timeout_s: float = ACKNOWLEDGE_S,
+        *,
+        watch: Watch | None = None,
+        paused: Callable[[], bool] = lambda: False,
+    ) -> list[str]:
         """Send a line and wait for its answer; returns the lines that came before the ``ok``.
 
-        With `watch`, status reports are asked for during the wait, so that a hold from elsewhere (a button on
-        the controller) ends it at once.
+        With `watch`, status reports are asked for during the wait, and shown to it; what it says twice in a
+        row, so that one damaged report says nothing, ends the wait. Time does not count while `paused`.
 
         Raises
         ------
         CommandRefusedError
             When the answer is an error.
         MotionError
-            When the controller restarts or raises an alarm, a stop was asked for, or nothing is answered.
+            When the controller restarts or raises an alarm, a stop was asked for, `watch` says so, or nothing
+            is answered.
         """
         self._port.write(line.encode("ascii") + b"\n")
         deadline = time.monotonic() + timeout_s
         told: list[str] = []
+        trouble: str | None = None
         while True:
             text = self._next(min(deadline, time.monotonic() + _WATCH_S) if watch else deadline)
+            if paused():
+                deadline = max(deadline, time.monotonic() + timeout_s)
             if text is None and time.monotonic() < deadline:
                 self._port.write(b"?")
                 continue
             if text is None:
                 raise MotionError(f"the {self.name} did not answer {line!r} within {timeout_s:.1f} s")
             kind, number = classify(text)
-            if kind is LineKind.STATUS:
-                self._check_undisturbed(text)
+            if kind is LineKind.STATUS and watch and (report := parse_status(text)):
+                before, trouble = trouble, self._look(report, watch, paused=paused())
+                if before and trouble:
+                    raise MotionError(f"the {self.name} {trouble}")
+                if trouble:
+                    self._port.write(b"?")
             if kind is LineKind.OK:
                 return told
             if kind is LineKind.ERROR:
                 assert number is not None
-                raise CommandRefusedError(self.name, line, number)
+                raise CommandRefusedError(self.name, line, number, self.speaks)
             self._remember(kind, number)
             self._raise_fault()
             if kind is LineKind.INFO:
                 told.append(text)
 
-    def _check_undisturbed(self, text: str) -> None:
-        report = parse_status(text)
-        if report is not None and report.state in _DISTURBED:
-            raise MotionError(f"the {self.name} was interrupted from elsewhere: its state is {report.state}")
+    def _look(self, report: StatusReport, watch: Watch, *, paused: bool) -> str | None:
+        if report.state in _DISTURBED and not (paused and report.state == "Hold"):
+            return f"was interrupted from elsewhere: its state is {report.state}"
+        return watch(self.machine_position(report))
 
     def status(self, timeout_s: float = _STATUS_S) -> StatusReport:
         """Ask for a status report, again when none comes; raises MotionError when none ever does."""
@@ -222,8 +258,47 @@ class GrblLink:
         raise MotionError(f"the {self.name} does not answer; its power or cable may have failed")
 
     def settings(self) -> dict[int, float]:
-        """Every ``$`` setting."""
-        return dict(filter(None, map(parse_setting, self.command("$$"))))
+        """Every ``$`` setting; read until two readings agree, since a digit may be damaged on the way."""
+        before: dict[int, float] | None = None
+        for _ in range(_READINGS):
+            values = dict(filter(None, map(parse_setting, self.command("$$"))))
+            if values == before:
+                return values
+            before = values
+        raise HardwareError(f"the {self.name} tells other settings every time: is its cable sound?")
+
+    def set_modes(self) -> None:
+        """mm, absolute, feed per minute; checked, as a controller left in inches would overrun 25 times.
+
+        Raises
+        ------
+        HardwareError
+            When the controller does not take them.
+        """
+        for _ in range(_READINGS):
+            self.command(_MODAL)
+            if any(set(text.strip("[]").replace("GC:", "").split()) >= _MODES for text in self.command("$G")):
+                return
+        raise HardwareError(f"the {self.name} does not take {_MODAL} (mm, absolute, feed per minute)")
+
+    def steady(self) -> tuple[StatusReport, float]:
+        """A report and the machine position, at rest, as two reports in a row say them."""
+        before = self.where()
+        for _ in range(_READINGS):
+            now = self.where()
+            if now[1] == before[1] and now[0].state == before[0].state:
+                return now
+            before = now
+        raise HardwareError(f"the {self.name} does not stand still, or its cable is not sound")
+
+    def where(self) -> tuple[StatusReport, float]:
+        """A report and the machine position in it; waits for the work offset where the report needs one."""
+        for _ in range(32):  # a busy controller sends the offset in every 30th report
+            report = self.status()
+            machine = self.machine_position(report)
+            if machine is not None:
+                return report, machine
+        raise HardwareError(f"the {self.name} reports no position: set $10=1 on it")
 
     def build(self) -> str:
         """What the firmware calls itself: the banner's name, and version and date of ``$I``."""
@@ -278,7 +353,7 @@ class GrblLink:
         if kind is LineKind.BANNER:
             self._fault = self._fault or Fault(None)
         elif kind is LineKind.ALARM:
-            self._fault = Fault(number)
+            self._fault = self.last_alarm = Fault(number, self.speaks)
 
     def _raise_fault(self) -> None:
         if self._fault is not None:
@@ -311,6 +386,10 @@ class GrblLink:
     def send_hold(self) -> None:
         """Send a feed hold and do not wait; from any thread or signal handler."""
         self._port.write(b"!")
+
+    def send_resume(self) -> None:
+        """End a feed hold; from any thread or signal handler."""
+        self._port.write(b"~")
 
     def close(self) -> None:
         """Let go of the port."""

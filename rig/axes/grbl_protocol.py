@@ -1,4 +1,4 @@
-"""GRBL's lines: status reports, settings, error and alarm numbers in plain words. No I/O."""
+"""GRBL's lines: status reports, settings, banners, and what kind of line each is. No I/O."""
 
 from __future__ import annotations
 
@@ -6,68 +6,16 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from rig.axes.grbl_words import Firmware
+
 __all__ = [
     "LineKind",
     "StatusReport",
-    "alarm_text",
+    "banner_firmware",
     "classify",
-    "error_text",
     "parse_setting",
     "parse_status",
 ]
-
-ERRORS = {
-    1: "a G-code word must begin with a letter",
-    2: "a number is missing or malformed",
-    3: "the $ command is not known",
-    4: "a value must not be negative",
-    5: "homing is not enabled ($22=0)",
-    6: "the step pulse is too short",
-    7: "the settings memory could not be read; defaults are in use",
-    8: "a $ command is only possible while nothing moves",
-    9: "it is locked: home it or unlock it first",
-    10: "soft limits need homing ($22=1)",
-    11: "the line is too long",
-    12: "the step rate is too high",
-    13: "the safety door is open",
-    14: "a start-up line is too long",
-    15: "the jog goes beyond the controller's travel",
-    16: "the jog command is not valid",
-    17: "laser mode needs PWM",
-    20: "a command is not supported",
-    21: "two commands of one kind are in a line",
-    22: "the feed rate is missing",
-    23: "a command needs a whole number",
-    24: "two commands want the same axis words",
-    25: "a word is repeated in the line",
-    26: "axis words are missing",
-    27: "the line number is too large",
-    28: "a value word is missing",
-    29: "there is no such work coordinate system",
-    30: "G53 needs G0 or G1",
-    31: "axis words without a use",
-    32: "an arc without axis words",
-    33: "the target of the move is not valid",
-    34: "an arc of impossible radius",
-    35: "an arc without offsets",
-    36: "words without a use",
-    37: "the tool length offset is not on its axis",
-    38: "the tool number is too large",
-}
-"""Numbers of GRBL 1.1; grblHAL keeps these and adds more."""
-
-ALARMS = {
-    1: "a hard limit switch was hit; the position is lost",
-    2: "the target was beyond the controller's soft limits",
-    3: "it was reset while moving; the position is lost",
-    4: "the probe was not in its expected state",
-    5: "the probe did not touch",
-    6: "homing failed: reset during the cycle",
-    7: "homing failed: the safety door was opened",
-    8: "homing failed: the switch stayed closed when backing off ($27)",
-    9: "homing failed: no switch found within the travel ($130)",
-    10: "an emergency stop is active or homing of two motors failed",
-}
 
 _REPORT = re.compile(r"<([A-Za-z]+)(?::(\d+))?((?:\|[^|<>]*)*)>")
 _NUMBER = re.compile(r"[+-]?\d{1,9}(?:\.\d{0,9})?")
@@ -161,15 +109,6 @@ def classify(line: str) -> tuple[LineKind, int | None]:
     return LineKind.OTHER, None
 
 
-def error_text(number: int) -> str:
-    """What ``error:number`` means."""
-    return (
-        f"{ERRORS.get(number, 'not a number of GRBL 1.1: see the manual of the firmware')} (error:{number})"
-    )
-
-
-def alarm_text(number: int) -> str:
-    """What ``ALARM:number`` means."""
-    return (
-        f"{ALARMS.get(number, 'not a number of GRBL 1.1: see the manual of the firmware')} (ALARM:{number})"
-    )
+def banner_firmware(line: str) -> Firmware:
+    """Whose error and alarm numbers the controller with that banner speaks."""
+    return Firmware.GRBLHAL if line.strip().lower().startswith("grblhal") else Firmware.GRBL

@@ -9,16 +9,15 @@ from dataclasses import replace
 
 from rig.axes.base import AxisPosition, JogReport, PositionTrust
 from rig.axes.grbl import GrblAxis
+from rig.axes.grbl_carriage import EPSILON_MM, REPORT_MM
 from rig.axes.grbl_link import ACKNOWLEDGE_S
 from rig.axes.registry import RailSettings
 from rig.clock import Clock
-from rig.errors import HardwareError, LimitError, MotionError, PositionUnknownError
+from rig.errors import HardwareError, MotionError, PositionUnknownError
 
-__all__ = ["GrblRail", "open_grbl"]
+__all__ = ["GrblRail", "open_grbl", "open_grbl_for_setup"]
 
-_EPSILON_MM = 1e-6
-"""Far below a microstep: what a sum of floats may be beyond a limit."""
-_REPORT_MM = 0.0005 + _EPSILON_MM
+_REPORT_MM = REPORT_MM + EPSILON_MM
 _BRAKE_S = 1.5
 """Real seconds for a controller to take a jog's cancel, beyond the time that braking takes."""
 _POLL_S = 0.01
@@ -29,6 +28,11 @@ def open_grbl(settings: RailSettings, clock: Clock) -> GrblRail:
     return GrblRail(settings, clock)
 
 
+def open_grbl_for_setup(settings: RailSettings, clock: Clock) -> GrblRail:
+    """A rail whose controller's settings may contradict the configuration: they are to be written."""
+    return GrblRail(settings, clock, checked=False)
+
+
 class GrblRail(GrblAxis):
     """A GRBL rail that can be jogged (`CanJog`, `CanRezero`, `KeepsCount` and `HasController`).
 
@@ -37,7 +41,6 @@ class GrblRail(GrblAxis):
     Parameters and errors as of `GrblAxis`.
     """
 
-    _jogging = False
     _rests_at: float | None = None  # machine position of the last target; reports have only three decimals
 
     def position(self) -> AxisPosition:
@@ -60,20 +63,12 @@ class GrblRail(GrblAxis):
     def jog_to(self, position: float) -> None:
         """Begin to move to a position in mm, or go on to it after the jogs before; returns at once."""
         self._check_open()
-        limits = self.limits
-        if not limits.low - _EPSILON_MM <= position <= limits.high + _EPSILON_MM:
-            raise LimitError(position, limits.low, limits.high)
-        self._notice_faults()
-        if self._offset_mm is None:
-            raise PositionUnknownError(
-                f"the {self.name} does not know where it is: {self._lost}. "
-                "Home it, or say where it stands; nothing was moved"
-            )
-        target = self._machine_target(position, self._offset_mm)
+        self._check_inside(position)
+        target = self._machine_target(position, self._known_offset())
         self._rests_at = None
         if not self._jogging:
             self._send_modal()
-            report, _ = self._where()
+            report, _ = self._link.where()
             if report.state != "Idle":
                 raise MotionError(f"the {self.name} is not ready: its state is {report.state}")
             self._begin()
@@ -96,7 +91,7 @@ class GrblRail(GrblAxis):
             self._halt()
             raise MotionError(f"the {self.name} was stopped")
         try:
-            report, machine = self._where()
+            report, machine = self._link.where()
         except HardwareError:
             self._jogging = False
             self._halt()
@@ -139,7 +134,7 @@ class GrblRail(GrblAxis):
         """The machine position, mm as the controller counts; None while it is in alarm."""
         self._check_open()
         self._notice_faults()
-        report, machine = self._where()
+        report, machine = self._link.where()
         if report.state == "Alarm":
             return None
         at = self._rests_at

@@ -40,6 +40,8 @@ class Port:
         What makes the device stop moving, e.g. ``b"!"`` for GRBL.
     binary : bool
         What comes is kept for `read_bytes`, not taken for lines.
+    raise_dtr : bool
+        Raise the modem lines DTR and RTS on opening, which resets an Arduino; the system may do so anyway.
 
     Raises
     ------
@@ -47,7 +49,9 @@ class Port:
         When the port cannot be opened; names the ports that exist.
     """
 
-    def __init__(self, name: str, baud: int, stop: bytes, *, binary: bool = False) -> None:
+    def __init__(
+        self, name: str, baud: int, stop: bytes, *, binary: bool = False, raise_dtr: bool = True
+    ) -> None:
         self.name = name
         self._stop, self._binary = stop, binary
         self._bytes = b""
@@ -57,7 +61,10 @@ class Port:
         self._tail = b""
         self._lost: str | None = None
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "rig.axes.portkeeper", name, str(baud), stop.hex()],
+            [
+                *(sys.executable, "-m", "rig.axes.portkeeper", name, str(baud), stop.hex()),
+                *([] if raise_dtr else [keeper.QUIETLY]),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,

@@ -1,4 +1,6 @@
-"""The process that owns a rail's port: ``python -m rig.axes.portkeeper PORT BAUD STOP_HEX``.
+"""The process that owns a rail's port: ``python -m rig.axes.portkeeper PORT BAUD STOP_HEX [quietly]``.
+
+``quietly`` keeps DTR and RTS low, and lets them stay as they are when the port is closed.
 
 It relays bytes between the port and its standard input and output. When its input ends without a farewell,
 because the process that started it crashed or was killed, it sends the protocol's stop bytes to the port.
@@ -14,6 +16,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import termios
 import threading
 import time
 from typing import TYPE_CHECKING, NoReturn
@@ -21,10 +24,11 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     import serial
 
-__all__ = ["BYE", "DATA", "ERROR", "HEADER", "READY", "STOP", "frame", "main"]
+__all__ = ["BYE", "DATA", "ERROR", "HEADER", "QUIETLY", "READY", "STOP", "frame", "main"]
 
 DATA, STOP, BYE, READY, ERROR = b"D", b"S", b"B", b"R", b"E"
 HEADER = 3
+QUIETLY = "quietly"
 _WRITE_S = 2.0
 """A port that takes no bytes for so long is broken; a line of 80 bytes at 9600 baud takes 0.1 s."""
 _READ_S = 0.5
@@ -54,13 +58,24 @@ def _read_exactly(size: int) -> bytes:
     return data
 
 
-def _open(port: str, baud: int) -> serial.Serial:
+def _open(port: str, baud: int, *, quietly: bool) -> serial.Serial:
     import serial
 
     device = serial.serial_for_url(port, do_not_open=True, exclusive=True)
     device.baudrate, device.timeout, device.write_timeout = baud, _READ_S, _WRITE_S
+    if quietly:
+        device.dtr = device.rts = False
     device.open()
+    if quietly and "://" not in port:
+        _keep_lines_after_closing(device.fileno())
     return device
+
+
+def _keep_lines_after_closing(fd: int) -> None:
+    """Without this the system drops DTR when the port is closed, and raises it when it is opened again."""
+    attributes = termios.tcgetattr(fd)
+    attributes[2] &= ~termios.HUPCL
+    termios.tcsetattr(fd, termios.TCSANOW, attributes)
 
 
 def _explain(port: str, err: Exception) -> str:
@@ -127,7 +142,7 @@ def main(argv: list[str]) -> int:
     for ignored in (signal.SIGINT, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
     try:
-        device = _open(port, baud)
+        device = _open(port, baud, quietly=QUIETLY in argv[3:])
     except Exception as err:  # noqa: BLE001  (every reason not to open is reported in words)
         _send(ERROR, _explain(port, err).encode()[:2000])
         return 1

@@ -132,6 +132,9 @@ class RailSettings:
         Of a controller that fires the camera.
     tally : Tally, optional
         Where the count of a controller is kept that cannot be asked where it stands; `open_axis` fills it in.
+    reset_on_open : bool
+        Let opening the port reset the controller, as an Arduino's does. Without, DTR is kept low; whether
+        that helped is seen by the banner that does not come.
     """
 
     driver: str
@@ -147,6 +150,7 @@ class RailSettings:
     crank: CrankSettings | None = None
     shutter: ShutterSettings | None = None
     tally: Tally | None = None
+    reset_on_open: bool = True
 
     def __post_init__(self) -> None:
         for name in ("steps_per_mm", "speed_mm_s", "acceleration_mm_s2"):

@@ -226,7 +226,8 @@ def test_stopping_a_homing_cycle_loses_the_position(grbl: Make) -> None:
         axis.home()
     assert bench.speed_mm_s == 0.0
     assert axis.position().trust is PositionTrust.UNKNOWN
-    axis.set_reference(12.0)  # unlocks on request
+    axis.unlock()
+    axis.set_reference(12.0)
     axis.move_to(12.5)
 
 

@@ -134,6 +134,11 @@ def test_connecting_to_a_locked_and_deaf_controller(grbl: Make) -> None:
     bench.sim.inject(b"$X\nG1X-90F100\n")
     axis = bench.connect("tcp")
     assert axis.position().trust is PositionTrust.UNKNOWN
+    with pytest.raises(HardwareError, match=r"is locked: .*unlock it first"):
+        axis.set_reference(16.0)
+    assert "$X" not in bench.sim.received()[2:]  # nobody has asked for it
+    axis.unlock()
+    assert axis.locked is None
     axis.set_reference(16.0)
 
 
@@ -149,6 +154,7 @@ def during(seconds: float, action: Callable[[], object]) -> threading.Timer:
 def test_a_soft_limit_of_the_controller_is_told_in_words(grbl: Make) -> None:
     bench = grbl(20.0, settings={20: 1, 22: 1, 130: 50})
     axis = bench.connect()
+    axis.unlock()
     axis.set_reference(0.0)
     with pytest.raises(MotionError, match=r"beyond the controller's soft limits \(ALARM:2\)"):
         axis.move_to(5.0)  # positive MPos is outside for GRBL
@@ -173,6 +179,9 @@ def test_a_restart_in_mid_move_loses_the_position(grbl: Make, fault: str) -> Non
     with pytest.raises(PositionUnknownError):
         axis.move_to(1.0)
     assert len(bench.moves_received()) == moves
+    if fault == "reset":
+        assert "ALARM:3" in (axis.locked or "")
+        axis.unlock()
     axis.set_reference(5.0)
     axis.move_to(6.0)
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from rig.axes.grbl_protocol import (
     LineKind,
     StatusReport,
-    alarm_text,
+    banner_firmware,
     classify,
-    error_text,
     parse_setting,
     parse_status,
 )
+from rig.axes.grbl_words import Firmware, alarm_text, error_text
 
 
 @pytest.mark.parametrize(
@@ -99,6 +99,60 @@ def test_numbers_have_words() -> None:
     assert "reset while moving" in alarm_text(3)
     assert "manual of the firmware" in error_text(79)
     assert "(ALARM:17)" in alarm_text(17)
+
+
+def test_grblhal_has_numbers_of_its_own() -> None:
+    hal = Firmware.GRBLHAL
+    assert "homed first" in error_text(46, hal)
+    assert "manual of the firmware" in error_text(46)
+    assert "emergency stop" in alarm_text(10, hal)
+    assert "second switch" in alarm_text(10)
+    assert error_text(9, hal) == error_text(9)
+    assert "motor driver" in alarm_text(17, hal)
+    assert "manual of the firmware" in error_text(99, hal)
+
+
+@pytest.mark.parametrize(
+    ("line", "version", "firmware"),
+    [
+        ("Grbl 1.1h ['$' for help]", 101, Firmware.GRBL),
+        ("GrblHAL 1.1f ['$' or '$HELP' for help]", 101, Firmware.GRBLHAL),
+        ("Grbl 1.1f ['$' for help]", 101, Firmware.GRBL),
+        ("Grbl 1.3a ['$' for help]", 103, Firmware.GRBL),
+        ("Grbl 3.7 [FluidNC v3.7.8 (wifi) '$' for help]", 307, Firmware.GRBL),
+        ("Grbl 0.9j ['$' for help]", 9, Firmware.GRBL),
+    ],
+)
+def test_banners(line: str, version: int, firmware: Firmware) -> None:
+    assert classify(line) == (LineKind.BANNER, version)
+    assert banner_firmware(line) is firmware
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[MSG:'$H'|'$X' to unlock]",
+        "[MSG:Caution: Unlocked]",
+        "[MSG:INFO: Connecting to STA SSID:...]",
+        "[VER:1.1f.20260817:]",
+        "[OPT:VNML+,100,1024,3,0]",
+        "[NEWOPT:ENUMS,RT+,TC,SED]",
+        "[echo: G1X1]",
+        "[GC:G0 G54 G17 G21 G90 G94 G40 G49 G98 G50 M5 M9 T0 F0 S0.]",
+        "[PRB:0.000,0.000,0.000:0]",
+        "$100=3200.00000",
+        "$13=0 (report inches)",
+    ],
+)
+def test_what_is_pushed_or_printed_is_information(line: str) -> None:
+    assert classify(line) == (LineKind.INFO, None)
+
+
+@pytest.mark.parametrize(
+    "line", ["ets Jun  8 2016 00:22:57", "rst:0x1 (POWERON_RESET),boot:0x13", "Grbl", "[unfinished", "okay"]
+)
+def test_what_a_boot_loader_or_noise_says_is_nothing(line: str) -> None:
+    assert classify(line) == (LineKind.OTHER, None)
 
 
 def test_settings() -> None:

@@ -1,0 +1,79 @@
+"""What a GRBL controller's `$` settings must be and should be. No I/O."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from rig.axes.registry import RailSettings
+from rig.errors import HardwareError
+
+__all__ = ["advice", "check", "proposed"]
+
+_RELATIVE = 1e-4
+"""Three decimals of 3200 steps per mm are far finer."""
+
+
+def proposed(rail: RailSettings) -> dict[int, float]:
+    """What should be set for a rail: pitch, motor, microsteps, speed, ramp and travel as configured."""
+    return {
+        1: 255.0,
+        10: 1.0,
+        13: 0.0,
+        32: 0.0,
+        100: rail.steps_per_mm,
+        110: rail.speed_mm_s * 60.0,
+        120: rail.acceleration_mm_s2,
+        130: rail.high_mm - rail.low_mm,
+    }
+
+
+def check(controller: Mapping[int, float], rail: RailSettings, name: str) -> None:
+    """Refuse settings with which moves would be wrong.
+
+    Raises
+    ------
+    HardwareError
+        Saying which, and what to send.
+    """
+    missing = [f"${n}" for n in (100, 110, 120) if not controller.get(n)]
+    if missing:
+        raise HardwareError(f"the {name} did not tell its settings {', '.join(missing)}")
+    shutter = rail.shutter
+    if shutter is not None and shutter.output == "spindle" and controller.get(32):
+        raise HardwareError(
+            f"the {name} is in laser mode ($32=1), where the spindle output stays off at rest; "
+            "send $32=0, or use the coolant output"
+        )
+    if controller.get(13):
+        raise HardwareError(f"the {name} reports in inches ($13=1); send $13=0")
+    steps = controller[100]
+    if not math.isclose(steps, rail.steps_per_mm, rel_tol=_RELATIVE):
+        raise HardwareError(
+            f"the {name} counts {steps:g} steps/mm ($100), the configuration says "
+            f"{rail.steps_per_mm:g} (full steps × microsteps ÷ pitch); correct one of them"
+        )
+
+
+def advice(controller: Mapping[int, float], rail: RailSettings) -> tuple[str, ...]:
+    """What works but should be changed, in whole sentences."""
+    hold, rate, ramp = controller.get(1, 255.0), controller[110] / 60.0, controller[120]
+    found = []
+    if hold != 255:
+        found.append(f"$1={hold:g}: the motor is released between moves and may lose microsteps; send $1=255")
+    if rate < rail.speed_mm_s * (1 - 1e-6):
+        found.append(
+            f"the controller allows {rate:g} mm/s ($110), less than the configured {rail.speed_mm_s:g} mm/s"
+        )
+    if not math.isclose(ramp, rail.acceleration_mm_s2, rel_tol=1e-3):
+        found.append(
+            f"the controller accelerates by {ramp:g} mm/s² ($120), the configuration says "
+            f"{rail.acceleration_mm_s2:g} mm/s²"
+        )
+    travel_mm, wanted_mm = controller.get(130, 0.0), rail.high_mm - rail.low_mm
+    if controller.get(20) and travel_mm < wanted_mm * (1 - _RELATIVE):
+        found.append(
+            f"the controller's own soft limits ($20=1) span {travel_mm:g} mm ($130), the configured ones "
+            f"{wanted_mm:g} mm: it will refuse a part of them"
+        )
+    return tuple(found)
