@@ -324,7 +324,9 @@ class GPhotoCamera:
     def _write_once(self, name: str, value: str) -> str | None:
         try:
             self._call(f"setting {name} to {value!r}", "write", name, value, deadline_s=_CALL_S)
-        except CameraError as err:  # a body that refuses and a broken link look alike: the read-back tells
+        except LinkLostError:  # a body that refuses and a broken link look alike: the read-back tells
+            return "the body refused"
+        except CameraError as err:
             return str(err)
         return None
 

@@ -172,22 +172,30 @@ def check(camera: GPhotoCamera, request: LockRequest, *, fix: bool) -> LockRepor
     locked = camera.lock(request) if fix else Locker(_AsIf(camera), camera.profile).lock(request)
     settings = locked.settings
     if not fix:
-        settings = tuple(replace(s, after=s.before, message=s.message or _would(s)) for s in settings)
+        settings = tuple(replace(s, after=s.before, message=_would(s, camera.profile)) for s in settings)
     states = camera.read_all()
     camera.describe()  # looks at the battery
     more = [_release_verdict(states, camera.profile), _battery(camera.health()), *_cards(_storages(camera))]
     return replace(locked, settings=(*settings, *more))
 
 
-def _would(setting: SettingReport) -> str:
-    return f"would be set to {setting.after!r}" if setting.verdict is SettingVerdict.SET else ""
+def _would(setting: SettingReport, profile: BodyProfile) -> str:
+    if setting.verdict is not SettingVerdict.SET:
+        return setting.message
+    mode = profile.exposure_mode
+    meaning = f" ({setting.message})" if setting.message else ""
+    # Many bodies tell only when they are set that the mode is a dial.
+    dial = f"; if the body refuses, {mode.advice}" if setting.name == mode.title else ""
+    return f"would be set to {setting.after!r}{meaning}{dial}"
 
 
 def _release_verdict(states: dict[str, SettingState], profile: BodyProfile) -> SettingReport:
     found = _release(states, profile)
     verdict = SettingVerdict.OK if found.available else SettingVerdict.REFUSED
-    message = "" if found.available else f"the body cannot be fired without autofocus: {found.detail}"
-    return SettingReport("release", "without autofocus", found.detail, found.detail, verdict, message)
+    wanted = "without autofocus"
+    message = found.detail if found.available else f"the body cannot be fired {wanted}: {found.detail}"
+    now = wanted if found.available else None
+    return SettingReport("release", wanted, now, now, verdict, message)
 
 
 def _battery(health: CameraHealth) -> SettingReport:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from rig.cameras.base import LockReport, LockRequest, SettingReport, SettingVerdict
@@ -54,6 +54,7 @@ class _Exposure:
     parse: Callable[[str | None], float | None]
     same: Callable[[float, float], bool]
     text: Callable[[float], str]
+    example: str
 
 
 class Locker:
@@ -73,9 +74,23 @@ class Locker:
         self._before: dict[str, str] = {}
         self._held: dict[str, str] = {}
         self._exposures = (
-            _Exposure("ISO", profile.iso, profile.iso_speed, same_iso, "ISO {:g}".format),
-            _Exposure("shutter", profile.shutter, profile.shutter_s, same_shutter, format_shutter),
-            _Exposure("aperture", profile.aperture, profile.f_number, same_f_number, "f/{:g}".format),
+            _Exposure("ISO", profile.iso, profile.iso_speed, same_iso, "ISO {:g}".format, "iso = 100"),
+            _Exposure(
+                "shutter",
+                profile.shutter,
+                profile.shutter_s,
+                same_shutter,
+                format_shutter,
+                'shutter = "1/8s"',
+            ),
+            _Exposure(
+                "aperture",
+                profile.aperture,
+                profile.f_number,
+                same_f_number,
+                "f/{:g}".format,
+                'aperture = "f/5.6"',
+            ),
         )
 
     def lock(self, request: LockRequest) -> LockReport:
@@ -240,9 +255,8 @@ class Locker:
             return SettingReport(
                 setting.title, wanted, None, None, verdict, f"cannot be read: {setting.advice}"
             )
-        if state.value in setting.values:
-            return self._bring_to(setting.title, state, state.value or "", wanted, setting.advice)
-        offered = next((value for value in setting.values if value in state.choices), None)
+        right = state.value if state.value in setting.values else None
+        offered = right or next((value for value in setting.values if value in state.choices), None)
         if offered is None and not state.read_only:
             message = f"{wanted!r} is not offered: {setting.advice or 'set it on the body'}"
             verdict = _VERDICTS[setting.otherwise]
@@ -250,10 +264,9 @@ class Locker:
         report = self._bring_to(setting.title, state, offered or wanted, wanted, setting.advice)
         if report.verdict is _REFUSED and setting.otherwise is not AbsentMeans.REFUSE:
             verdict = _VERDICTS[setting.otherwise]
-            return SettingReport(
-                report.name, report.wanted, report.before, report.after, verdict, report.message
-            )
-        return report
+            return replace(report, verdict=verdict)
+        meaning = setting.meaning.get(report.after or "")
+        return replace(report, message=f"that is {meaning}") if meaning and not report.message else report
 
     def _image_format(self, wanted: str | None) -> SettingReport | None:
         state = self._find(self._profile.image_format)
@@ -283,7 +296,10 @@ class Locker:
             return SettingReport(what.title, str(wanted), None, None, _ASK, message)
         if wanted is None:
             if now is None:
-                message = f"it is {state.value!r}, which changes from frame to frame: choose a fixed value"
+                message = (
+                    f"it is {state.value!r}, which changes from frame to frame: choose a fixed value, "
+                    f"e.g. {what.example} in [capture]"
+                )
                 return SettingReport(what.title, "fixed", state.value, state.value, _REFUSED, message)
             return self._bring_to(what.title, state, state.value or "", "as it is", "")
         if now is not None and what.same(now, wanted):
@@ -327,7 +343,10 @@ class Locker:
         if self._profile.is_automatic_white_balance(choice) and not self._profile.is_raw_only(
             self.image_format
         ):
-            message = "automatic white balance changes from frame to frame: name a fixed one, e.g. Daylight"
+            message = (
+                "automatic white balance changes from frame to frame: name a fixed one, "
+                'e.g. white_balance = "Daylight" in [capture]'
+            )
             return [SettingReport(title, wanted or "fixed", state.value, state.value, _REFUSED, message)]
         return [self._bring_to(title, state, choice or "", wanted or "as it is", "")]
 

@@ -170,6 +170,9 @@ def show_check(report: LockReport, *, fix: bool, as_json: bool) -> None:
     _print(table)
     if not fix and any(setting.verdict is SettingVerdict.SET for setting in report.settings):
         note("nothing was changed; `--fix` sets what is to be set, and so does `rig shoot`")
+    if not report.refused:
+        asked = ", ".join(setting.name for setting in report.to_ask)
+        note(f"ready for a stack{f' once you have seen to: {asked}' if asked else ''}")
 
 
 def show_setting(report: SettingReport, *, as_json: bool) -> None:

@@ -63,6 +63,14 @@ _CANON = BodyProfile(
             ("alomode",),
             ("Off", "x3", "disabled", "0"),
             otherwise=AbsentMeans.ASK,
+            meaning={"x3": "off"},  # libgphoto2 counts: standard, x1 (low), x2 (high), x3
+        ),
+        FixedSetting(
+            "mirror lock",
+            ("mirrorlock",),
+            ("0", "Off", "off"),
+            advice="switch it off in the menu: the first release would only raise the mirror",
+            meaning={"0": "off"},
         ),
     ),
     target_computer=FixedSetting("capture target", ("capturetarget",), ("Internal RAM",)),

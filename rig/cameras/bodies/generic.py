@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rig.cameras.bodies.profile import AbsentMeans, BodyProfile, FixedSetting
+from rig.cameras.bodies.profile import AbsentMeans, BodyProfile, FixedSetting, Untold
 
 __all__ = ["profile"]
 
@@ -35,6 +35,11 @@ _GENERIC = BodyProfile(
     ),
     target_card=FixedSetting(
         "capture target", ("capturetarget",), ("Memory card", "card+sdram", "card"), AbsentMeans.NOTHING
+    ),
+    untold=(
+        Untold("image stabiliser", "switch it off on lens and body: on a stand it moves the picture"),
+        Untold("bracketing", "switch it off: it would change exposure or focus from frame to frame"),
+        Untold("long-exposure noise reduction", "switch it off in the menu: it doubles every exposure", 1.0),
     ),
     read_cache_s=_READ_CACHE_S,
     kelvin_white_balance=("Color Temperature", "Choose Color Temperature"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rig.cameras.bodies.focus_drive import DriveEntry
-from rig.cameras.bodies.profile import AbsentMeans, BodyProfile, FixedSetting
+from rig.cameras.bodies.profile import AbsentMeans, BodyProfile, FixedSetting, Untold
 
 __all__ = ["profile"]
 
@@ -59,6 +59,12 @@ _NIKON = BodyProfile(
         otherwise=AbsentMeans.ASK,
         absent=AbsentMeans.ASK,
         advice="switch exposure delay mode on, and add the delay to shutter_lag",
+    ),
+    untold=(
+        Untold(
+            "vibration reduction",
+            "switch it off on the lens, or in the menu: on a stand it moves the picture",
+        ),
     ),
     target_computer=FixedSetting("capture target", ("capturetarget",), ("Internal RAM",)),
     target_card=FixedSetting("capture target", ("capturetarget",), ("Memory card",)),

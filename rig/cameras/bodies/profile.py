@@ -69,6 +69,8 @@ class FixedSetting:
         What follows when the body has no such entry at all.
     advice : str
         What the operator should do about it.
+    meaning : mapping of str to str
+        What values stand for that tell nobody anything, e.g. ``{"x3": "off"}``.
     """
 
     title: str
@@ -77,6 +79,7 @@ class FixedSetting:
     otherwise: AbsentMeans = AbsentMeans.REFUSE
     absent: AbsentMeans = AbsentMeans.NOTHING
     advice: str = ""
+    meaning: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,7 @@ _SONY = BodyProfile(
             ("imagestabilization",),
             ("Off",),
             otherwise=AbsentMeans.ASK,
+            absent=AbsentMeans.ASK,  # bodies of the older protocol tell nothing of it
             advice="switch SteadyShot off: on a stand it moves the picture by itself",
         ),
     ),

@@ -84,6 +84,20 @@ def test_a_check_changes_nothing_and_a_fix_does(body: Callable[..., Any], person
     assert bench.sim.body.exposure_settings().iso == 100
 
 
+def test_a_check_says_what_values_mean_and_what_is_left_to_do(body: Callable[..., Any]) -> None:
+    wrong = {"exposure_mode": "A", "tone_optimizer": "standard"}
+    port = ("--port", body("canon", initial=wrong).sim.port_name)
+    said = {setting["name"]: setting["message"] for setting in answer("check", *port)["settings"]}
+    assert said["exposure mode"] == "would be set to 'Manual'; if the body refuses, turn the mode dial to M"
+    assert said["auto lighting optimiser"] == "would be set to 'x3' (that is off)"
+    told = run("check", *port, "--fix")
+    assert "that is off" in told.stdout
+    assert "ready for a stack once you have seen to: image stabiliser, focus bracketing" in told.stderr
+    refused = run("check", "--port", body("canon", initial={"iso": "auto"}).sim.port_name)
+    assert "ready for a stack" not in refused.stderr
+    assert "e.g. iso = 100 in [capture]" in " ".join(refused.stdout.split())
+
+
 def test_a_check_judges_the_battery_as_a_run_does(body: Callable[..., Any]) -> None:
     """Canon bodies tell quarters, and "Low" in the end; a run warns from the last quarter on."""
     bench = body("canon")

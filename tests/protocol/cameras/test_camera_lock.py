@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -82,6 +84,7 @@ def test_a_dial_on_the_body_is_refused_with_advice(body: Callable[..., Any], per
     (refused,) = report.refused
     assert refused.name == "exposure mode"
     assert "turn the mode dial to M" in refused.message
+    assert "connection" not in refused.message  # libgphoto2 says the same when it is lost
     assert refused.after == refused.before
 
 
@@ -96,6 +99,46 @@ def test_what_changes_from_frame_to_frame_cannot_be_kept(
     (refused,) = report.refused
     assert refused.name == name
     assert "from frame to frame" in refused.message
+    assert "in [capture]" in refused.message
+
+
+def test_mirror_lock_is_off_or_a_release_would_only_raise_the_mirror(
+    body: Callable[..., Any], tmp_path: Path
+) -> None:
+    camera = body("canon-dslr", initial={"mirror_lock": "on"}).connect(image_wait_s=1.5)
+    report = setting(camera.lock(REQUEST), "mirror lock")
+    assert (report.before, report.after, report.verdict) == ("1", "0", SettingVerdict.SET)
+    assert camera.collect(camera.fire(), tmp_path)
+    camera.restore()
+    assert camera.read("mirrorlock").value == "1"
+
+
+def test_a_nikons_mirror_is_up_when_asked_for(body: Callable[..., Any], tmp_path: Path) -> None:
+    """Its exposure delay is waited for by libgphoto2, which asks until the body is ready."""
+    bench = body("nikon", scale=1.0)
+    camera = bench.connect()
+    camera.lock(replace(REQUEST, mirror_up=True))
+    shot = camera.fire()
+    returned_s = bench.clock.now()
+    camera.collect(shot, tmp_path)
+    (exposure,) = bench.world.exposures
+    offset_s = bench.clock.now() - bench.sim.body.shutter._clock.now()
+    assert exposure.shake_um == 0.0
+    assert returned_s >= exposure.start_s + exposure.shutter_s + offset_s - 1e-3
+
+
+@pytest.mark.parametrize(
+    ("personality", "names"),
+    [
+        ("sony-steps", ["image stabiliser"]),
+        ("nikon", ["vibration reduction"]),
+        ("generic", ["image stabiliser", "bracketing"]),
+    ],
+)
+def test_what_a_body_cannot_tell_is_asked(
+    body: Callable[..., Any], personality: str, names: list[str]
+) -> None:
+    assert [s.name for s in body(personality).connect().lock(REQUEST).to_ask] == names
 
 
 def test_automatic_white_balance_is_refused_when_asked_for(
