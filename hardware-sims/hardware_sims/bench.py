@@ -27,6 +27,7 @@ from hardware_sims.orders import BatteryOrder, CardOrder, FocusOrder, LengthMm, 
 from hardware_sims.rails.crank import HAND_VIBRATION, CrankSimulator
 from hardware_sims.rails.faults import RailMisbehaviour
 from hardware_sims.rails.grbl import GrblSimulator
+from hardware_sims.rails.mjkzz import MjkzzSimulator
 from hardware_sims.rails.wemacro import WeMacroSimulator
 from hardware_sims.scene import Scene
 from hardware_sims.scenes import SCENES, make_scene
@@ -163,7 +164,7 @@ class Simulator(OrderModel):
 class RailOrder(OrderModel):
     """The rail that is rehearsed."""
 
-    driver: Literal["grbl", "crank", "wemacro"] = "grbl"
+    driver: Literal["grbl", "crank", "mjkzz", "wemacro"] = "grbl"
     pitch_mm: float = Field(1.0, gt=0)
     turn_closer: Literal["clockwise", "counter-clockwise"] = "counter-clockwise"
     steps_per_mm: float = Field(3200.0, gt=0)
@@ -403,7 +404,7 @@ def _rail(
     clock: SimClock,
     contact: Callable[[bool], None] | None,
     misbehaviour: RailMisbehaviour,
-) -> GrblSimulator | CrankSimulator | WeMacroSimulator:
+) -> GrblSimulator | CrankSimulator | MjkzzSimulator | WeMacroSimulator:
     """What answers to the driver that is rehearsed."""
     if order.driver == "wemacro":
         return WeMacroSimulator(
@@ -413,6 +414,17 @@ def _rail(
             towards_subject=order.towards_subject,
             start_mm=order.start_mm,
             contact=contact,
+            misbehaviour=misbehaviour,
+        )
+    if order.driver == "mjkzz":
+        return MjkzzSimulator(
+            carriage,
+            clock,
+            steps_per_mm=order.steps_per_mm,
+            max_speed_mm_s=order.max_speed_mm_s,
+            acceleration_mm_s2=order.acceleration_mm_s2,
+            towards_subject=order.towards_subject,
+            start_mm=order.start_mm,
             misbehaviour=misbehaviour,
         )
     if order.driver == "crank":

@@ -34,11 +34,12 @@ _GROUP = "focusrig.axes"
 _OWN = {
     "crank": "rig.axes.crank:open_crank",
     "grbl": "rig.axes.grbl_rail:open_grbl",
+    "mjkzz": "rig.axes.mjkzz:open_mjkzz",
     "wemacro": "rig.axes.wemacro:open_wemacro",
 }
 _TURNED_BY_HAND = "crank"
 
-_BAUD = {"wemacro": 9600}
+_BAUD = {"mjkzz": 9600, "wemacro": 9600}
 _USUAL_BAUD = 115200
 COUNTED = frozenset({"crank", "wemacro"})
 """Drivers of rails that cannot be asked where they stand: their count is kept on disk."""

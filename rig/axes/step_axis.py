@@ -9,6 +9,7 @@ import contextlib
 import math
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from rig.axes.base import AxisCapabilities, AxisLimits, AxisPosition, PositionTrust
@@ -16,7 +17,7 @@ from rig.axes.registry import RailSettings
 from rig.clock import Clock
 from rig.errors import HardwareError, LimitError, MotionError, PositionUnknownError, UserError
 
-__all__ = ["StepAxis", "StepLink"]
+__all__ = ["CountingAxis", "StepAxis", "StepLink"]
 
 _EPSILON_MM = 1e-6
 """Far below a microstep: what a sum of floats may be beyond a limit."""
@@ -180,6 +181,17 @@ class StepAxis:
         self._link.take_fault()  # whatever happened before is settled by the new reference
         self._refer(position)
 
+    def rezero(self, position: float) -> None:
+        """Call the place where the rail stands `position`; limits and home are renumbered with it."""
+        here = self.position()
+        if here.trust is PositionTrust.UNKNOWN or self._offset_mm is None:
+            raise PositionUnknownError(f"the {self.name} does not know where it is: {self._lost}")
+        shift, old = position - here.value, self._settings
+        home_mm = None if old.home_mm is None else old.home_mm + shift
+        self._settings = replace(old, low_mm=old.low_mm + shift, high_mm=old.high_mm + shift, home_mm=home_mm)
+        self._offset_mm += shift
+        self._stands()
+
     def home(self) -> None:
         """Run the controller's own search for its reference; raises UserError when it has none."""
         self._check_open()
@@ -337,3 +349,25 @@ class StepAxis:
             if self._tally is not None and self._offset_mm is not None:
                 self._tally.lost(self._to_rail(self._at))
             self._forget(fault)
+
+
+class CountingAxis(StepAxis):
+    """A rail whose controller can be asked for its count, and goes on counting by itself (`KeepsCount`).
+
+    Parameters and errors as of `StepAxis`.
+    """
+
+    @property
+    def count_survived(self) -> bool:
+        """Nothing is known of these controllers to restart when their port is opened."""
+        return True
+
+    def count(self) -> float:
+        """The controller's count, mm in its own sign."""
+        self._check_open()
+        return self._where() / self._settings.steps_per_mm
+
+    def recall(self, count: float, position: float) -> None:
+        """The rail stands at `position` where the controller counts so, and stands there now."""
+        self.set_reference(position)
+        self._offset_mm = position - self._settings.sign * count

@@ -12,7 +12,7 @@ from hardware_sims.exif import read_truth
 
 pytestmark = pytest.mark.timeout(100)
 
-CONTROLLERS = ["wemacro"]
+CONTROLLERS = ["mjkzz", "wemacro"]
 """Beside GRBL, on which every other test runs."""
 
 COUNTED = """\

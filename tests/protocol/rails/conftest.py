@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hardware_sims.carriage import Carriage
 from hardware_sims.clock import SimClock
+from hardware_sims.rails.mjkzz import MjkzzSimulator
 from hardware_sims.rails.shell import ControllerSimulator
 from hardware_sims.rails.wemacro import WeMacroSimulator
 
@@ -50,6 +51,13 @@ class Kind:
 
 
 KINDS = {
+    "mjkzz": Kind(
+        "mjkzz",
+        MjkzzSimulator,
+        reports=True,
+        stop=bytes.fromhex("0178000000000079"),
+        speed_mm_s=2.0,
+    ),
     "wemacro": Kind(
         "wemacro",
         WeMacroSimulator,
