@@ -17,7 +17,7 @@ from rig.operator import Operator
 from rig.planning import PlanRequest, plan_for
 from rig.rail_state import RailState, with_kept_limits
 from rig.simulate import Bench, bench_order
-from rig.state import RigLock
+from rig.state import PositionCount, RigLock
 from rig.stopping import Stopper
 
 __all__ = ["HeldRail", "RailFacts", "Reached", "Zeroed", "connected", "find_rig", "locate"]
@@ -328,7 +328,22 @@ def locate(held: HeldRail, here_is_mm: float | None) -> None:
     elif here_is_mm is not None:
         axis.set_reference(here_is_mm)
     elif axis.position().trust is PositionTrust.UNKNOWN:
-        held.unknown_because = held.state.recall(axis)
+        rail = held.config.rail
+        by_count = rail.counted and not rail.by_hand  # a crank may have been turned meanwhile, a motor holds
+        held.unknown_because = _go_on_counting(rail.name, axis) if by_count else held.state.recall(axis)
+
+
+def _go_on_counting(name: str, axis: FocusAxis) -> str | None:
+    """Tell an axis that cannot be asked where its kept count says that it stands; else return why not."""
+    counted = PositionCount(name).read()
+    if counted is None:
+        return "it was never told where it stands"
+    if not counted.holds:
+        return f"it was last {counted.text}"
+    if not axis.limits.contains(counted.position_mm):
+        return f"it was left at {counted.position_mm:g} mm, outside its limits"
+    axis.set_reference(counted.position_mm)
+    return None
 
 
 def _keep(state: RailState, axis: FocusAxis) -> None:
