@@ -143,12 +143,12 @@ def test_moves_follow_each_other_on_an_axis_without_jogs() -> None:
     jog = _stepped(axis)
     jog.jog_to(6.0)
     assert jog.jog_report().moving
+    _until(lambda: bool(axis.targets))
     jog.jog_to(7.0)
     jog.jog_to(8.0)  # instead of 7
     axis.go.set()
     _until(lambda: not jog.jog_report().moving)
-    assert axis.targets[0] == 6.0
-    assert axis.targets[-1] == 8.0
+    assert axis.targets == [6.0, 8.0]
     assert jog.jog_report().position.value == 8.0
 
 
