@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rig.config import LoadedConfig
+from rig.ends import with_ends
 from rig.errors import UserError
 from rig.lens_plan import LensPlan
 from rig.lens_planning import LensRequest, lens_plan_for
@@ -25,6 +26,7 @@ def plan_asked_for(
     asked: dict[str, Any],
     *,
     from_here: bool = False,
+    here_is_mm: float | None = None,
     calibrated: bool = True,
     disk: Room | None = None,
 ) -> StackPlan | LensPlan:
@@ -35,9 +37,11 @@ def plan_asked_for(
     axis : str
         One of `AXES`.
     asked : dict
-        The options of `rig.request.PlanRequest.from_text`, as typed.
+        The options of `rig.request.PlanRequest.from_text`, as typed, with ``centre`` and ``range``.
     from_here : bool
         From where the focus of the lens stands.
+    here_is_mm : float, optional
+        Where the operator says that the carriage stands.
 
     Raises
     ------
@@ -46,8 +50,14 @@ def plan_asked_for(
     DataError
         When the frames do not fit on the disk.
     """
+    asked = dict(asked)
     if axis not in AXES:
         raise UserError(f'--axis: "{axis}" is not known; write {" or ".join(AXES)}')
+    if axis == "lens":
+        if asked.pop("centre", None) is not None or asked.pop("range", None) is not None:
+            raise UserError("--centre and --range are for rails; a stack by lens focus has --start and --end")
+        if str(asked["start"]).strip().lower() == "here":
+            raise UserError("--start here is for rails; a stack from where the focus stands is --from-here")
     if from_here:
         if axis != "lens":
             raise UserError("--from-here counts from the focus of the lens: add --axis lens")
@@ -58,9 +68,10 @@ def plan_asked_for(
             )
         rest = {k: v for k, v in asked.items() if k not in ("start", "end")}
         return lens_plan_for(loaded, LensRequest.from_here(**rest), calibrated=calibrated, disk=disk)
+    if axis == "rail":
+        asked = with_ends(asked, loaded.config, here_is_mm)
+        return plan_for(loaded, PlanRequest.from_text(**asked), calibrated=calibrated, disk=disk)
     for name in ("start", "end"):
         if asked[name] is None:
             raise UserError(f"Missing option '--{name}': where the stack {name}s")
-    if axis == "lens":
-        return lens_plan_for(loaded, LensRequest.from_text(**asked), calibrated=calibrated, disk=disk)
-    return plan_for(loaded, PlanRequest.from_text(**asked), calibrated=calibrated, disk=disk)
+    return lens_plan_for(loaded, LensRequest.from_text(**asked), calibrated=calibrated, disk=disk)

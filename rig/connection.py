@@ -6,7 +6,7 @@ stopper before it can move, and everything that is opened is let go of again, wh
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -16,10 +16,11 @@ from rig.cameras.base import Camera, Firing, LockRequest
 from rig.cameras.registry import open_camera
 from rig.clock import Clock
 from rig.config import RigConfig
-from rig.errors import Interrupted, MotionError, PositionUnknownError, UserError
+from rig.errors import Interrupted, MotionError, PositionUnknownError, RigError, UserError
 from rig.events import EventBus, Note
 from rig.operator import Operator
 from rig.preflight import lock_exposure
+from rig.rail_state import RailState
 from rig.session import Session
 from rig.simulate import Bench
 from rig.state import NoCount, PositionCount, RigLock
@@ -140,6 +141,38 @@ class Connection:
 
         return Firing(press, lambda text: self._bus.publish(Note(text)), ask, stopped)
 
+    def recalled_mm(self, axis: FocusAxis, otherwise_mm: float, *, needed: bool) -> float:
+        """Where the rail stands, as kept from the last command and confirmed by its controller's count.
+
+        Parameters
+        ----------
+        otherwise_mm : float
+            What it is taken to be when there is nothing kept, or it does not hold any more.
+        needed : bool
+            The operator is asked then, instead.
+
+        Raises
+        ------
+        UserError
+            When nobody can be asked.
+        """
+        rail = self._config.rail
+        if self._config.simulated or rail.by_hand or rail.reference == "home":
+            return otherwise_mm
+        why = RailState.of(rail).recall(axis)
+        if why is None:
+            return axis.position().value
+        if not needed:
+            return otherwise_mm
+        return self._operator.ask_position_mm(
+            f"The stack counts from where the rail was left, {otherwise_mm:g} mm, but that is not sure any "
+            f"more: {why}. Where does the carriage stand?"
+        )
+
+    def _keep(self, axis: FocusAxis) -> None:
+        with suppress(RigError):  # the run ends for the reason that it ends for
+            RailState.of(self._config.rail).keep(axis)
+
     def reference(self, axis: FocusAxis, here_is_mm: float) -> None:
         """Let the axis know where it stands.
 
@@ -158,6 +191,8 @@ class Connection:
             self._unlocked(axis)
             axis.set_reference(here_is_mm)
         position = axis.position()
+        if not self._config.simulated and not self._config.rail.by_hand:
+            self._teardown.callback(self._keep, axis)
         if position.trust is PositionTrust.UNKNOWN:
             raise PositionUnknownError(f"{axis.name} does not know where it stands; nothing is moved")
         self._session.journal.append(

@@ -230,11 +230,6 @@ def _end_of(config: RigConfig, request: PlanRequest) -> tuple[PlanRequest, bool]
     """An end that is asked of the operator: planned up to the limit towards the subject, and marked."""
     if not math.isinf(request.end_mm):
         return request, False
-    if not config.rail.by_hand:
-        raise UserError(
-            "--end ask is for a crank, where the person who turns it says when the farthest outline was "
-            "sharp; with a motor give a position, such as --end 32mm"
-        )
     if request.frames is not None or request.margin:
         raise UserError("--end ask goes on until you say so: leave out --frames and --margin, give --step")
     return replace(request, end_mm=config.rail.limits_mm[1]), True

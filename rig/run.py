@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rig.axes.base import AxisPosition, FocusAxis, HandSignal, PositionTrust
+from rig.axes.base import AxisPosition, EndOfStack, FocusAxis, HandSignal, PositionTrust
 from rig.axes.motion import Approach, Approached, travel_envelope
 from rig.cameras.base import Camera, CameraHealth, CapturedFile, LockRequest
 from rig.clock import Clock, ScaledClock
@@ -47,11 +47,13 @@ class ShootOptions:
 
     ``here_is_mm`` is the position at which the carriage stands when the run connects; None takes 0 for a new
     run and asks when resuming. Where the lens focuses it is a unit of its drive. ``here_is_last`` takes the
-    count of the last run, of a crank. ``stack`` runs the stacker alongside.
+    count of the last run, of a crank. ``here_is_kept`` says that ``here_is_mm`` is what the last command has
+    kept: the controller's count has to confirm it. ``stack`` runs the stacker alongside.
     """
 
     here_is_mm: float | None = None
     here_is_last: bool = False
+    here_is_kept: bool = False
     accept_clipping: bool = False
     stack: bool = True
 
@@ -138,6 +140,9 @@ class SessionRun:
         plan = self._rail_plan
         rail_port, camera_port = connection.ports(bench_order(self._config, plan, here))
         axis = connection.open_axis(rail_port)
+        options = self._options
+        if options.here_is_mm is None or options.here_is_kept:
+            here = connection.recalled_mm(axis, here, needed=options.here_is_kept)
         camera = connection.open_camera(camera_port)
         approach = Approach(direction=plan.direction, run_up_mm=plan.run_up_mm)
         check_travel(travel_envelope(plan.positions_mm, approach), axis.limits)
@@ -146,7 +151,40 @@ class SessionRun:
         teardown.callback(self._note_position, axis)
         connection.reference(axis, here)
         locked = connection.lock(camera, self._lock_request())
-        return Ready(axis, camera, Approached(axis, approach).move_to, locked)
+        move_to: Callable[[float], AxisPosition] = Approached(axis, approach).move_to
+        if plan.open_end and not self._config.rail.by_hand:
+            self._operator.check_present()
+            move_to = self._asked_before(move_to)
+        return Ready(axis, camera, move_to, locked)
+
+    def _asked_before(self, move_to: Callable[[float], AxisPosition]) -> Callable[[float], AxisPosition]:
+        """A move to the next position, once the operator has said that the stack is to go on."""
+        asked_for: float | None = None
+
+        def ask(target_mm: float) -> AxisPosition:
+            nonlocal asked_for
+            begun = self._runner is not None and bool(self._runner.state.saved)
+            if begun and target_mm != asked_for:
+                self._ask_for_more()
+            asked_for = target_mm
+            return move_to(target_mm)
+
+        return ask
+
+    def _ask_for_more(self) -> None:
+        assert self._runner is not None
+        question = (
+            f"{len(self._runner.state.saved)} frames are here. Enter goes on a step; e: the farthest outline "
+            "was sharp in the last one"
+        )
+        while True:
+            answer = self._operator.answer(question, self._stopper.event.is_set)
+            if answer is None:
+                raise Interrupted("stopped by the operator")
+            if not answer.strip():
+                return
+            if answer.strip().lower() == "e":
+                raise EndOfStack
 
     @property
     def _rail_plan(self) -> StackPlan:
@@ -281,8 +319,9 @@ class SessionRun:
         return RunSettings(
             settle_s=timing.settle_s,
             flash_interval_s=timing.flash_interval_s,
-            # Who turns a crank takes his time: the frame is safe before he is asked for the next turn.
-            overlap_download=timing.overlap_download and not self._config.rail.by_hand,
+            # Who turns a crank, or looks whether to go on, takes his time: the frame is here before.
+            overlap_download=timing.overlap_download
+            and not (self._config.rail.by_hand or self._rail_plan.open_end),
             return_to_start=self._config.capture.return_to_start,
             attempts=self._config.capture.attempts,
             keeps_on_card=self._config.camera.keep_on_card,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rig import __version__
 from rig.config import LoadedConfig, RigConfig, config_from_table
+from rig.ends import here_of
 from rig.errors import DataError, UserError
 from rig.events import Subscriber
 from rig.journal import Entry
@@ -115,12 +117,16 @@ def resume(
             last = _last_position(session.journal.entries)
             if config.simulated:
                 here_is_mm = 0.0 if last is None else last  # the bench is set up again just so
+            elif config.rail.reference == "here" and (kept := here_of(config, None)).kept:
+                here_is_mm = kept.position_mm
+                options = replace(options, here_is_mm=here_is_mm, here_is_kept=True)
             elif config.rail.reference == "here":
                 known = "" if last is None else f" It was last known to be at {last:.4f} mm."
                 here_is_mm = operator.ask_position_mm(
                     f"The position of the carriage is not known after a new connection.{known} "
                     "Where does it stand, counted as in the first run?"
                 )
+                options = replace(options, here_is_mm=here_is_mm)
         session.journal.append("resumed", software=f"focusrig {__version__}", here_is_mm=here_is_mm)
         run = LensRun if by_lens else SessionRun
         return run(session, config, plan, options, operator, stopper, subscribers).go(here_is_mm or 0.0)

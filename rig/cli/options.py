@@ -13,6 +13,7 @@ __all__ = [
     "BracketsOption",
     "CalibratedOption",
     "CardSpaceOption",
+    "CentreOption",
     "CocOption",
     "ConfigOption",
     "DeliverOption",
@@ -28,6 +29,7 @@ __all__ = [
     "MaxFramesOption",
     "OverlapOption",
     "PlotOption",
+    "RangeOption",
     "ShotsOption",
     "ShutterOption",
     "StartOption",
@@ -51,9 +53,9 @@ StartOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--start",
-        metavar="LENGTH",
+        metavar="LENGTH|here",
         rich_help_panel=_WHERE,
-        help="First position: 0, 2.5mm, 350um. Without unit: mm.",
+        help="First position: 0, 2.5mm, 350um; here: where the carriage stands. Without unit: mm.",
     ),
 ]
 EndOption: TypeAlias = Annotated[
@@ -62,8 +64,26 @@ EndOption: TypeAlias = Annotated[
         "--end",
         metavar="LENGTH|ask",
         rich_help_panel=_WHERE,
-        help="Last position; nothing is shot beyond. Positive is towards the subject. With a crank, ask goes "
-        "on until you say that the farthest outline was sharp.",
+        help="Last position; nothing is shot beyond. Positive is towards the subject. ask goes on until you "
+        "say that the farthest outline was sharp, never beyond the limit.",
+    ),
+]
+CentreOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--centre",
+        metavar="LENGTH|here",
+        rich_help_panel=_WHERE,
+        help="Middle of the stack, with --range, instead of --start and --end.",
+    ),
+]
+RangeOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--range",
+        metavar="LENGTH",
+        rich_help_panel=_WHERE,
+        help="How far the stack reaches to each side of --centre.",
     ),
 ]
 StepOption: TypeAlias = Annotated[
@@ -77,7 +97,12 @@ StepOption: TypeAlias = Annotated[
 ]
 FramesOption: TypeAlias = Annotated[
     int | None,
-    typer.Option("--frames", metavar="N", rich_help_panel=_WHERE, help="Number of frames instead of a step."),
+    typer.Option(
+        "--frames",
+        metavar="N",
+        rich_help_panel=_WHERE,
+        help="Number of frames instead of a step; without --end, so many by --step.",
+    ),
 ]
 MarginOption: TypeAlias = Annotated[
     int,

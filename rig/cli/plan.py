@@ -10,6 +10,7 @@ from rig.cli.options import (
     BracketsOption,
     CalibratedOption,
     CardSpaceOption,
+    CentreOption,
     CocOption,
     ConfigOption,
     DeliverOption,
@@ -25,6 +26,7 @@ from rig.cli.options import (
     MaxFramesOption,
     OverlapOption,
     PlotOption,
+    RangeOption,
     ShotsOption,
     ShutterOption,
     StartOption,
@@ -40,9 +42,11 @@ def register(app: typer.Typer) -> None:
 
 
 def plan(
-    start: StartOption,
-    end: EndOption,
+    start: StartOption = None,
+    end: EndOption = None,
     axis: AxisOption = "rail",
+    centre: CentreOption = None,
+    half_range: RangeOption = None,
     step: StepOption = "auto",
     frames: FramesOption = None,
     margin: MarginOption = 0,
@@ -82,6 +86,8 @@ def plan(
     asked = {
         "start": start,
         "end": end,
+        "centre": centre,
+        "range": half_range,
         "step": step,
         "frames": frames,
         "overlap": overlap,

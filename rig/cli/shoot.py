@@ -17,6 +17,7 @@ from rig.cli.options import (
     BracketsOption,
     CalibratedOption,
     CardSpaceOption,
+    CentreOption,
     CocOption,
     ConfigOption,
     DeliverOption,
@@ -31,6 +32,7 @@ from rig.cli.options import (
     MaxDurationOption,
     MaxFramesOption,
     OverlapOption,
+    RangeOption,
     ShotsOption,
     ShutterOption,
     StartOption,
@@ -39,6 +41,7 @@ from rig.cli.options import (
 from rig.errors import DataError
 
 if TYPE_CHECKING:
+    from rig.config import RigConfig
     from rig.shoot import Outcome, Stopper
 
 __all__ = [
@@ -105,6 +108,8 @@ def shoot(
     end: EndOption = None,
     axis: AxisOption = "rail",
     from_here: FromHereOption = False,
+    centre: CentreOption = None,
+    half_range: RangeOption = None,
     step: StepOption = "auto",
     frames: FramesOption = None,
     margin: MarginOption = 0,
@@ -141,6 +146,7 @@ def shoot(
     """
     from rig.axis_planning import plan_asked_for
     from rig.config import load_config
+    from rig.ends import counts_from_here, here_of
     from rig.preflight import free_room
     from rig.rail_state import with_kept_limits
 
@@ -148,6 +154,8 @@ def shoot(
     asked = {
         "start": start,
         "end": end,
+        "centre": centre,
+        "range": half_range,
         "step": step,
         "frames": frames,
         "overlap": overlap,
@@ -168,7 +176,11 @@ def shoot(
     }
     # A rehearsal's frames are smaller than the camera's; the room for them is checked with the test frame.
     disk = None if loaded.config.simulated else free_room(folder or loaded.config.session.folder)
-    plan = plan_asked_for(loaded, axis, asked, from_here=from_here, calibrated=calibrated, disk=disk)
+    from_mm = _last_or_mm(loaded.config, here_is)
+    here = here_of(loaded.config, from_mm) if counts_from_here(asked) else None
+    plan = plan_asked_for(
+        loaded, axis, asked, from_here=from_here, here_is_mm=from_mm, calibrated=calibrated, disk=disk
+    )
     if dry_run:
         from rig.cli.output import show_plan
 
@@ -181,8 +193,8 @@ def shoot(
 
     note_simulated(loaded)
     options = runs.ShootOptions(
-        here_is_mm=0.0 if from_here else _position_mm(here_is),
-        here_is_last=here_is == "last",
+        here_is_mm=0.0 if from_here else from_mm if here is None else here.position_mm,
+        here_is_kept=here is not None and here.kept,
         accept_clipping=accept_clipping or loaded.config.capture.accept_clipping,
         stack=stack,
     )
@@ -222,6 +234,14 @@ def resume(
     with stopping() as stopper, watcher(as_json=as_json) as watch:
         outcome = runs.resume(session, options, Terminal(yes=yes, display=watch), stopper, [watch])
     _report(outcome, as_json=as_json)
+
+
+def _last_or_mm(config: RigConfig, text: str | None) -> float | None:
+    if text != "last":
+        return _position_mm(text)
+    from rig.shoot import last_counted_mm
+
+    return last_counted_mm(config)
 
 
 def _position_mm(text: str | None) -> float | None:

@@ -90,11 +90,11 @@ class Terminal:
                 typer.echo(str(err), err=True)
 
     def check_present(self) -> None:
-        """A crank needs somebody at a terminal, also with ``--yes``."""
+        """A crank, and ``--end ask``, need somebody at a terminal, also with ``--yes``."""
         if not sys.stdin.isatty():
             raise UserError(
-                "a crank is turned by a person who is asked on the terminal, and the standard input is none; "
-                "run this in a terminal (--yes cannot turn a crank)"
+                "a person is asked on the terminal, and the standard input is none; run this in a terminal "
+                "(--yes cannot turn a crank, nor tell whether an outline is sharp)"
             )
 
     def turn(self, turning: Turning, stopped: Callable[[], bool]) -> HandAnswer:

@@ -62,3 +62,57 @@ def test_a_rail_on_the_bench(workshop: Any) -> None:
     assert "SIMULATED" in done.err
     listed = _answer(workshop, "list", "--config", config)
     assert listed["simulated"] == {"driver": "grbl"}
+
+
+CAMERA = """
+[camera]
+port = "{camera}"
+sensor_width = "36 mm"
+pixels = [300, 200]
+
+[lens]
+magnification = 1.0
+
+[capture]
+aperture = "f/5.6"
+shutter = "1/125 s"
+iso = 100
+settle = "0.1 s"
+return_to_start = false
+"""
+
+
+def test_a_stack_from_where_the_rail_was_left(workshop: Any) -> None:
+    """The position is known from the command before, and after the run to the one after it."""
+    with workshop.bench(time_scale=10, rail={"start_mm": 3.0}) as bench:
+        text = REAL.format(rail=bench["rail_tcp"]) + CAMERA.format(camera=bench["camera_port"])
+        (workshop.folder / "rig.toml").write_text(text)
+        _answer(workshop, "move", "5mm", "--here-is", "3mm")
+        count = ("--step", "0.5mm", "--frames", 3, "--yes", "--no-stack")
+        done = workshop.run("rig", "shoot", "--start", "here", *count)
+        assert done.code == 0, done
+        assert "taken to stand at 5 mm" in done.err
+        saved = [e["position_mm"] for e in workshop.journal() if e["event"] == "frame_saved"]
+        assert saved == [5.0, 5.5, 6.0]
+        assert _answer(workshop, "info")["position"]["position_mm"] == 6.0
+
+
+def test_a_motor_goes_on_until_the_operator_has_seen_enough(workshop: Any) -> None:
+    config = workshop.config().read_text().replace("60 mm", "3 mm")
+    (workshop.folder / "rig.toml").write_text(config)
+    command = ("shoot", "--start", "1mm", "--end", "ask", "--step", "0.5mm", "--no-stack")
+    refused = workshop.run("rig", *command)
+    assert refused.code == 2, refused
+    assert "terminal" in refused.err
+    with workshop.terminal("rig", *command, "--name", "asked") as at:
+        at.expect("1 frames are here", "Enter goes on a step")
+        at.type("\n")
+        at.expect("2 frames are here")
+        at.type("what\n")
+        at.expect("2 frames are here")
+        at.type("e\n")
+        assert at.wait() == 0, at.text
+    (journal,) = (workshop.folder / "sessions").glob("*asked/journal.jsonl")
+    entries = [json.loads(line) for line in journal.read_text().splitlines()]
+    assert [e["position_mm"] for e in entries if e["event"] == "frame_saved"] == [1.0, 1.5]
+    assert [e["frames"] for e in entries if e["event"] == "ended_here"] == [2]

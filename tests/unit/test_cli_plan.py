@@ -232,7 +232,6 @@ def test_mistakes_end_with_2_and_one_message(rig, args, says):
 @pytest.mark.parametrize(
     "args",
     [
-        ("plan", "--start", "0"),
         ("plan", "--bogus"),
         ("nonsense",),
         ("plan", "--start", "0", "--end", "1", "--frames", "x"),

@@ -315,8 +315,10 @@ def test_an_asked_end_is_planned_up_to_the_limit() -> None:
     with pytest.raises(UserError, match="--frames"):
         build_plan(config, PlanRequest.from_text(start="0", end="ask", frames=4))
     motor = {**RIG, "rail": {"driver": "grbl", "pitch": "1 mm", "limits": ["0 mm", "9 mm"]}}
-    with pytest.raises(UserError, match="crank"):
-        build_plan(config_from_table(motor, "rig.toml"), PlanRequest.from_text(start="1", end="ask"))
+    plan = build_plan(
+        config_from_table(motor, "rig.toml"), PlanRequest.from_text(start="1", end="ask", step="4mm")
+    )
+    assert (plan.open_end, plan.positions_mm) == (True, (1.0, 5.0, 9.0))
 
 
 def test_yes_cannot_turn_a_crank() -> None:
