@@ -179,7 +179,7 @@ class GPhotoCamera:
             fired: Fired = self._call("firing", "release", order, deadline_s=_RELEASE_S + 2 * exposure_s)
         except LinkLostError as err:
             self._judge.sequence.lost()  # it may have fired all the same
-            self._reconnect(err)
+            self._reconnect(err, let_go=bulb)
             raise CameraError(f"{err}; connected again, but this frame was not taken") from err
         self._shots += 1
         self._doubtful = fired.doubtful
@@ -405,9 +405,12 @@ class GPhotoCamera:
         charge = f" Its battery was last at {self._health.battery}." if self._health.battery else ""
         raise OperatorNeededError(f"{cause}; connecting again failed: {failure}.{charge}") from cause
 
-    def _reconnect(self, cause: Exception) -> None:
-        """Connect again and bring the body back to the locked state."""
+    def _reconnect(self, cause: Exception, *, let_go: bool = False) -> None:
+        """Connect again and bring the body back to the locked state; `let_go` closes a shutter held open."""
         self._replace_process(cause)
+        if let_go:
+            with suppress(CameraError):  # it may have closed by itself
+                self._call("letting go of the button", "let_go", self._profile.release, deadline_s=_CALL_S)
         changed = self._locker.hold_again()
         if changed:
             raise OperatorNeededError(f"{cause}; after connecting again {'; '.join(changed)}") from cause

@@ -13,9 +13,10 @@ import gphoto2 as gp
 
 from rig.cameras import gphoto_asking as asking
 from rig.cameras.bodies import recognise
-from rig.cameras.bodies.profile import ReleaseKind, SettingState
+from rig.cameras.bodies.profile import Release, ReleaseKind, SettingState
+from rig.cameras.gphoto_entries import entry, every_entry
 from rig.cameras.gphoto_files import UnusableFileError, write_checked
-from rig.cameras.gphoto_guards import keep_descriptor_0, peek_text, use_only_network_ports
+from rig.cameras.gphoto_guards import keep_descriptor_0, use_only_network_ports
 from rig.cameras.protocol import (
     Connected,
     Fetched,
@@ -29,11 +30,7 @@ from rig.cameras.sequence import ShotFiles, file_number, is_raw_name
 
 __all__ = ["GPhotoSession"]
 
-_TEXTS = (gp.GP_WIDGET_TEXT, gp.GP_WIDGET_RADIO, gp.GP_WIDGET_MENU)
 _CONVERTS: dict[int, Callable[[str], str | float]] = {gp.GP_WIDGET_RANGE: float, gp.GP_WIDGET_TOGGLE: int}
-_SECTIONS = (gp.GP_WIDGET_WINDOW, gp.GP_WIDGET_SECTION)
-_OTHER = "other"
-"""The section that repeats the body's properties by number."""
 
 _IN_MEMORY = "/"
 """The folder of pictures that were never on a card: libgphoto2 has fetched them when it tells of them."""
@@ -50,6 +47,9 @@ _BUSY_FIRST_S, _BUSY_LONGEST_S, _BUSY_GIVE_UP_S = 0.02, 0.5, 10.0
 
 _OFFERED_S = 1.0
 """From the end of an exposure until a body offers its file, when nothing else keeps it busy."""
+
+_AWAKE_S = 1.0
+"""Between looks at the events while the shutter is open: bodies hang up after some ten seconds' silence."""
 
 _RETRY = gp.GP_ERROR_CAMERA_BUSY
 
@@ -127,40 +127,14 @@ class GPhotoSession:
 
     def read_all(self) -> dict[str, SettingState]:
         """Every configuration entry that has a name and a meaning, by name."""
-        found: dict[str, SettingState] = {}
-        self._walk(self._camera.get_config(), found)
-        return found
-
-    def _walk(self, widget: Any, found: dict[str, SettingState]) -> None:
-        if widget.get_type() in _SECTIONS:
-            if widget.get_name() != _OTHER:
-                for child in widget.get_children():
-                    self._walk(child, found)
-            return
-        state = self._state(widget)
-        if state is not None:
-            found.setdefault(state.name, state)
-
-    @staticmethod
-    def _state(widget: Any) -> SettingState | None:
-        kind = widget.get_type()
-        name, label, read_only = widget.get_name(), widget.get_label(), bool(widget.get_readonly())
-        if kind in _TEXTS:
-            choices = () if kind == gp.GP_WIDGET_TEXT else tuple(widget.get_choices())
-            return SettingState(name, label, peek_text(widget), choices, read_only)
-        if kind == gp.GP_WIDGET_RANGE:
-            limits = tuple(widget.get_range())
-            return SettingState(name, label, f"{widget.get_value():g}", (), read_only, limits)
-        if kind == gp.GP_WIDGET_TOGGLE:
-            return SettingState(name, label, str(widget.get_value()), ("0", "1"), read_only)
-        return None
+        return every_entry(self._camera)
 
     def read(self, names: tuple[str, ...]) -> dict[str, SettingState]:
         """Single entries; those that the body does not have are left out."""
         found: dict[str, SettingState] = {}
         for name in names:
             try:
-                state = self._state(self._camera.get_single_config(name))
+                state = entry(self._camera.get_single_config(name))
             except gp.GPhoto2Error as err:
                 if err.code == gp.GP_ERROR_BAD_PARAMETERS:
                     continue
@@ -200,7 +174,8 @@ class GPhotoSession:
         time.sleep(max(0.0, self._ready_at - time.monotonic()))
         self._clear()
         try:
-            return self._trigger(order) if order.how.kind is ReleaseKind.TRIGGER else self._press(order)
+            triggered = order.how.kind is ReleaseKind.TRIGGER and not order.hold_s
+            return self._trigger(order) if triggered else self._press(order)
         except gp.GPhoto2Error as err:
             if order.to_card and self._card_is_full():
                 raise UnusableFileError("card", "the card is full") from err
@@ -220,33 +195,50 @@ class GPhotoSession:
             self._forget(path)
         self._arrived.clear()
 
-    def _press(self, order: ReleaseOrder) -> Fired:
-        """Press and let go, each asked for again by itself while the body is busy."""
-        offered = tuple(self._camera.get_single_config(order.how.name).get_choices())
-        steps = order.how.choose(offered)
+    def _steps(self, how: Release) -> tuple[tuple[str, str], ...]:
+        """Entries and values that press the button and let go of it."""
+        if how.kind is ReleaseKind.TRIGGER:
+            return ("bulb", "1"), ("bulb", "0")
+        offered = tuple(self._camera.get_single_config(how.name).get_choices())
+        steps = how.choose(offered)
         if steps is None:
             raise UnusableFileError(
-                "release", f"{order.how.name} offers no release without autofocus, only {', '.join(offered)}"
+                "release", f"{how.name} offers no release without autofocus, only {', '.join(offered)}"
             )
+        return tuple((how.name, value) for value in steps)
+
+    def _press(self, order: ReleaseOrder) -> Fired:
+        """Press and let go, each asked for again by itself while the body is busy."""
         between = self._clear
-        for number, value in enumerate(steps):
-            if number:
-                time.sleep(order.hold_s)
-            self._patiently(partial(self._choose, order.how.name, value), between)
+        for number, (name, value) in enumerate(self._steps(order.how)):
+            step = partial(self._choose, name, value)
+            if number and order.hold_s:
+                self._hold(order.hold_s, step)
+            else:
+                self._patiently(step, between)
             if not number:
                 fired = Fired(time.time())
             between = self._drain  # from the first step on, what comes is this release's
         return fired
 
+    def _hold(self, seconds: float, let_go: Callable[[], object]) -> None:
+        """Keep the shutter open for so long, and the connection awake, and close it."""
+        until = time.monotonic() + seconds
+        try:
+            while (left_s := until - time.monotonic()) > _AWAKE_S:
+                time.sleep(min(_AWAKE_S, left_s - _AWAKE_S))
+                self._drain()
+            time.sleep(max(0.0, until - time.monotonic()))
+            self._patiently(let_go, self._drain)
+        except gp.GPhoto2Error as err:
+            # Whatever it means, the shutter may be open still: only a new connection closes it surely.
+            raise gp.GPhoto2Error(gp.GP_ERROR_IO) from err
+
+    def let_go(self, how: Release) -> None:
+        """Close a shutter that a lost connection has left open; a body that is not exposing refuses."""
+        self._choose(*self._steps(how)[-1])
+
     def _trigger(self, order: ReleaseOrder) -> Fired:
-        if order.hold_s:
-            self._patiently(partial(self._choose, "bulb", "1"), self._clear)
-            fired = Fired(time.time())
-            try:
-                time.sleep(order.hold_s)
-            finally:
-                self._patiently(partial(self._choose, "bulb", "0"), self._drain)
-            return fired
         doubts = 0
 
         def fire() -> None:

@@ -58,3 +58,21 @@ def fired_of_second_position(workshop: Any) -> None:
                 return
         time.sleep(0.01)
     raise AssertionError("the second position was not reached within 60 s")
+
+
+def test_a_shutter_that_is_held_open_lets_in_twice_the_light_of_half_the_time(workshop: Any) -> None:
+    """20 s the body times by itself, 40 s are held by the rig; the bench is lit for 40 s."""
+    config = workshop.config(scene="statue", time_scale=40)
+    words = ["--shutter", "40s", "--brackets=-1,0", "--no-stack", "--accept-clipping"]
+    done = workshop.run("rig", "shoot", "--start", "0", "--end", "0", *words, "--config", config)
+    assert done.code == 0, done
+    session = workshop.session()
+    pictures, times_s = [], []
+    for folder in ("frames", "frames_ev-1"):
+        (path,) = (session / folder).iterdir()
+        pictures.append(cv2.imread(str(path)))
+        times_s.append(read_exif(path.read_bytes()).shutter_s)
+    between = (pictures[0] > 40).all(axis=2) & (pictures[0] < 200).all(axis=2)
+    held, timed = (((p[between] / 255 + 0.055) / 1.055) ** 2.4 for p in pictures)  # sRGB to light
+    assert 40.0 <= times_s[0] < 48.0
+    assert abs(held.mean() / timed.mean() / (times_s[0] / times_s[1]) - 1) < 0.05

@@ -115,7 +115,8 @@ class Body:
         ----------
         control : str
             A key of the personality's ``initial``, or ``lens_switch`` (AF, MF), ``battery`` (percent),
-            ``card`` (``"empty"``, ``"full"`` or its size in bytes, 0 for none), ``button`` (``"press"``).
+            ``card`` (``"empty"``, ``"full"`` or its size in bytes, 0 for none), ``button`` (``"press"``,
+            and at bulb ``"let_go"``).
         value
             What it is turned to.
 
@@ -172,8 +173,12 @@ class Body:
         self.equipment_changed()
 
     def _press_button(self, value: Any) -> None:
+        if value == "let_go":
+            if not self.shutter.let_go():
+                raise ValueError("the button is not held: nothing to let go of")
+            return
         if value != "press":
-            raise ValueError(f'a button can be pressed ("press"), not {value!r}')
+            raise ValueError(f'a button can be pressed ("press") and let go ("let_go"), not {value!r}')
         if not self._release():
             raise ValueError("the button did nothing: an exposure is under way")
 

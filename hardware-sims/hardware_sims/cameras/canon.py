@@ -309,8 +309,23 @@ class CanonEos(Body):
         return Answer()
 
     @operation(0x9129)
-    def _let_go(self, _parameters: Sequence[int], _data: bytes) -> Answer:
+    def _let_go(self, parameters: Sequence[int], _data: bytes) -> Answer:
+        if parameters[0] & _FULL:
+            self.shutter.let_go()
         return Answer()
+
+    @operation(0x9125)
+    def _bulb_start(self, _parameters: Sequence[int], _data: bytes) -> Answer:
+        if not self.exposure_settings().bulb:
+            return Answer(ResponseCode.GENERAL_ERROR)
+        answer = self._fire()
+        if answer.code == ResponseCode.OK:
+            self._events.camera_status(BUSY)
+        return answer
+
+    @operation(0x9126)
+    def _bulb_end(self, _parameters: Sequence[int], _data: bytes) -> Answer:
+        return Answer() if self.shutter.let_go() else Answer(ResponseCode.GENERAL_ERROR)
 
     @operation(0x9117)
     def _transfer_complete(self, parameters: Sequence[int], _data: bytes) -> Answer:

@@ -80,6 +80,8 @@ _AUTO_ISO = 0
 _AUTO_ISO_SPEED = 400
 """What the simulated meter picks; any fixed number shows that the set ISO is not the one in use."""
 _BULB = 0x0C
+_BULB_LOOKS_S = 30.0
+"""What live view shows at bulb: the longest time that the body knows."""
 _CODE_OF_1_S, _CODE_OF_F1, _CODE_OF_ISO_100 = 0x38, 0x08, 0x48
 
 
@@ -295,7 +297,8 @@ def exposure_settings(
     formats = found[IMAGE_FORMAT].value
     assert isinstance(formats, tuple)
     return ExposureSettings(
-        shutter_s=_shutter_s(shutter),
+        shutter_s=_BULB_LOOKS_S if shutter == _BULB else _shutter_s(shutter),
+        bulb=shutter == _BULB,
         f_number=true_f_number(manual_f_number or _f_number(aperture)),
         iso=_AUTO_ISO_SPEED if iso == _AUTO_ISO else round(_iso_speed(iso)),
         raw=RAW in formats,

@@ -8,7 +8,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from hardware_sims.clock import SimClock
@@ -86,13 +86,17 @@ class World(Protocol):
 
 @dataclass(frozen=True)
 class ExposureSettings:
-    """What the body is set to at the moment of release; `raw` and `jpeg` are the files that it makes."""
+    """What the body is set to at the moment of release; `raw` and `jpeg` are the files that it makes.
+
+    With `bulb` the shutter is open as long as the release is held, and `shutter_s` is what live view shows.
+    """
 
     shutter_s: float
     f_number: float
     iso: int
     raw: bool = False
     jpeg: bool = True
+    bulb: bool = False
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,9 @@ class Mishap:
     shake_um: float = 0.0
     light_share: float = 1.0
 
+
+_SHORTEST_BULB_S = 0.05
+"""A shutter that is let go of at once is still open for that long."""
 
 FAULTLESS = Mishap()
 """Nothing goes wrong."""
@@ -200,6 +207,7 @@ class Shutter:
         self._queue: queue.SimpleQueue[_Release | None] = queue.SimpleQueue()
         self._closed = threading.Event()
         self._busy_until_s = float("-inf")
+        self._held: _Release | None = None
         self._thread = threading.Thread(target=self._work, daemon=True, name="shutter")
         self._thread.start()
         self.late_renders: list[float] = []
@@ -210,12 +218,31 @@ class Shutter:
         return self._clock.now() < self._busy_until_s
 
     def release(self, settings: ExposureSettings, mishap: Mishap = FAULTLESS, delay_s: float = 0.0) -> int:
-        """Begin an exposure, after a delay of bench seconds beyond the body's own lag; returns its number."""
+        """Begin an exposure, after a delay of bench seconds beyond the body's own lag; returns its number.
+
+        At bulb it lasts until `let_go`.
+        """
         start_s = self._clock.now() + self._timing.shutter_lag_s + delay_s
-        self._busy_until_s = start_s + settings.shutter_s + self._timing.readout_s
         number = next(self._numbers)
-        self._queue.put(_Release(number, settings, start_s, time.time(), mishap))
+        order = _Release(number, settings, start_s, time.time(), mishap)
+        if settings.bulb:
+            self._held, self._busy_until_s = order, float("inf")
+        else:
+            self._begin(order)
         return number
+
+    def let_go(self) -> bool:
+        """End the exposure that is held open, with the lag that it began with; False when there is none."""
+        held, self._held = self._held, None
+        if held is None:
+            return False
+        end_s = max(self._clock.now() + self._timing.shutter_lag_s, held.start_s + _SHORTEST_BULB_S)
+        self._begin(replace(held, settings=replace(held.settings, shutter_s=end_s - held.start_s)))
+        return True
+
+    def _begin(self, order: _Release) -> None:
+        self._busy_until_s = order.end_s + self._timing.readout_s
+        self._queue.put(order)
 
     def close(self) -> None:
         """Stop; whatever has not been delivered is dropped."""

@@ -261,6 +261,10 @@ class SonyAlpha(Body):
         value = int(unpack_value(values.CONTROLS[code], data))
         if code == values.FULL_RELEASE and value == _PRESSED:
             return self._fire()
+        if code == values.STILL_IMAGE and value == _PRESSED and self.exposure_settings().bulb:
+            return self._fire()
+        if code == values.FULL_RELEASE:
+            self.shutter.let_go()
         if code == values.FOCUS_DRIVE and value:
             return self._drive_lens(value)
         if code == values.HALF_RELEASE and value == _PRESSED:

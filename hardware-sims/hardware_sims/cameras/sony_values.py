@@ -24,6 +24,7 @@ __all__ = [
     "MANUAL_FOCUS",
     "OBJECTS_IN_MEMORY",
     "STEPPED",
+    "STILL_IMAGE",
     "TO_BOTH",
     "TO_CARD",
     "TO_MEMORY",
@@ -42,6 +43,8 @@ FOCUS_FOUND, OBJECTS_IN_MEMORY, BATTERY, ISO = 0xD213, 0xD215, 0xD218, 0xD21E
 LIVE_VIEW_STATUS, CAPTURE_TARGET, FOCUS_AREA = 0xD221, 0xD222, 0xD22C
 JPEG_QUALITY, FILE_FORMAT, PRIORITY = 0xD252, 0xD253, 0xD25A
 HALF_RELEASE, FULL_RELEASE, FOCUS_DRIVE = 0xD2C1, 0xD2C2, 0xD2D1
+STILL_IMAGE = 0xD2C7
+"""The control by which libgphoto2 opens the shutter at bulb; it lets go with the full release."""
 FLASH_MODE, STABILIZER, SILENT_MODE, SHUTTER_KIND = 0x500C, 0xD0D9, 0xD0DB, 0xD0DF
 FOCUS_ENABLED, FOCUS_POSITION = 0xD235, 0xD24C
 TO_MEMORY, TO_CARD, TO_BOTH = 1, 0x10, 0x11
@@ -52,7 +55,7 @@ CONTROLS = {
     HALF_RELEASE: DataType.UINT16,
     FULL_RELEASE: DataType.UINT16,
     0xD2C3: DataType.UINT16,
-    0xD2C7: DataType.UINT16,
+    STILL_IMAGE: DataType.UINT16,
     0xD2C8: DataType.UINT16,
     FOCUS_DRIVE: DataType.INT16,
     0xD2D2: DataType.UINT16,
@@ -71,7 +74,12 @@ def _seconds(numerator: int, denominator: int) -> int:
 _TENTHS = (300, 250, 200, 150, 130, 100, 80, 60, 50, 40, 32, 25, 20, 16, 13, 10, 8, 6, 5, 4)
 _FRACTIONS = (3, 4, 5, 6, 8, 10, 13, 15, 20, 25, 30, 40, 50, 60, 80, 100, 125, 160, 200, 250)
 _FAST = (320, 400, 500, 640, 800, 1000, 1250, 1600, 2000, 2500, 3200, 4000, 5000, 6400, 8000)
-SHUTTERS = tuple(_seconds(t, 10) for t in _TENTHS) + tuple(_seconds(1, d) for d in _FRACTIONS + _FAST)
+_TIMES = tuple(_seconds(t, 10) for t in _TENTHS) + tuple(_seconds(1, d) for d in _FRACTIONS + _FAST)
+_BULB = 0
+_BULB_LOOKS_S = 30.0
+"""What live view shows at bulb: the longest time that the body knows."""
+SHUTTERS = (_BULB, *_TIMES)
+"""Bulb, 30 s to 1/8000 s."""
 F_NUMBERS = (
     280,
     320,
@@ -229,7 +237,7 @@ def _raw_value(key: str, value: Any, words: Mapping[Any, int] | None) -> int:
     if words is not None and value in words:
         return words[value]
     if key == "shutter_s":
-        return min(SHUTTERS, key=lambda raw: abs((raw >> 16) / (raw & 0xFFFF) - value))
+        return min(_TIMES, key=lambda raw: abs((raw >> 16) / (raw & 0xFFFF) - value))
     if key == "f_number":
         return min(F_NUMBERS, key=lambda raw: abs(raw / 100 - value))
     if key == "iso":
@@ -251,7 +259,8 @@ def exposure_settings(
     code, words = (FILE_FORMAT, _FORMATS_3) if FILE_FORMAT in found else (COMPRESSION, _FORMATS_2)
     kind = next((word for word, raw in words.items() if raw == found[code].value), "jpeg")
     return ExposureSettings(
-        shutter_s=(shutter >> 16) / (shutter & 0xFFFF),
+        shutter_s=_BULB_LOOKS_S if shutter == _BULB else (shutter >> 16) / (shutter & 0xFFFF),
+        bulb=shutter == _BULB,
         f_number=true_f_number(manual_f_number or int(found[F_NUMBER].value) / 100),
         iso=_AUTO_ISO_SPEED if iso == AUTO_ISO else iso,
         raw=kind in ("raw", "raw+jpeg"),
