@@ -173,6 +173,13 @@ class Jogger:
         short = abs(target - here) < self.step_mm - _EPSILON_MM
         return f"up to the limit, {target:g} mm" if short else None
 
+    def go_to(self, position_mm: float) -> None:
+        """Begin to go to a position; errors as of `nudge`, and LimitError before anything is sent."""
+        report = self._axis.jog_report()
+        self._direction = 1 if position_mm >= report.position.value else -1
+        self._target_mm = position_mm
+        self._axis.jog_to(position_mm)
+
     def stop(self) -> AxisPosition:
         """Brake now, and forget what was to come."""
         return self._axis.end_jog()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from rig.axes.base import AxisLimits, AxisPosition, CanRezero, FocusAxis, HasController, PositionTrust
 from rig.clock import Clock, ScaledClock
@@ -127,6 +128,8 @@ class HeldRail:
         Its memory; None of a simulated rail, which begins anew with every command.
     camera_port : str or None
         Of the bench that plays it, too.
+    bench : dict or None
+        The order of that bench.
     unknown_because : str or None
         Why nobody knows where it stands.
     """
@@ -139,6 +142,7 @@ class HeldRail:
     operator: Operator
     state: RailState | None = None
     camera_port: str | None = None
+    bench: dict[str, Any] | None = None
     unknown_because: str | None = None
 
     @property
@@ -296,11 +300,11 @@ def connected(
     config = loaded.config
     configured = AxisLimits(*config.rail.limits_mm)
     with ExitStack() as teardown:
-        rail_port = camera_port = state = None
+        rail_port = camera_port = state = order = None
         if config.simulated:
             plan = plan_for(loaded, PlanRequest.from_text(start="0", end="0"), calibrated=False)
-            order = bench_order(config, plan, here_is_mm or 0.0)
-            bench = teardown.enter_context(Bench({**order, "pictures": pictures}))
+            order = {**bench_order(config, plan, here_is_mm or 0.0), "pictures": pictures}
+            bench = teardown.enter_context(Bench(order))
             rail_port, camera_port = bench.rail_port, bench.camera_port
         else:
             config.rail.settings()  # says what is missing
@@ -313,7 +317,7 @@ def connected(
         teardown.callback(stopper.release)
         stopper.guard(axis)
         stopper.check()
-        held = HeldRail(loaded, configured, axis, clock, stopper, operator, state, camera_port)
+        held = HeldRail(loaded, configured, axis, clock, stopper, operator, state, camera_port, order)
         locate(held, here_is_mm)
         if state is not None:
             teardown.callback(_keep, state, axis)

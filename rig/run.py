@@ -144,18 +144,28 @@ class SessionRun:
         if options.here_is_mm is None or options.here_is_kept:
             here = connection.recalled_mm(axis, here, needed=options.here_is_kept)
         camera = connection.open_camera(camera_port)
+        return self._set_off(connection, teardown, axis, camera, here)
+
+    def _set_off(
+        self, connection: Connection, teardown: ExitStack, axis: FocusAxis, camera: Camera, here: float
+    ) -> Ready:
+        """Check the way, have it confirmed, and reference and lock what is connected."""
+        plan = self._rail_plan
         approach = Approach(direction=plan.direction, run_up_mm=plan.run_up_mm)
         check_travel(travel_envelope(plan.positions_mm, approach), axis.limits)
         self._confirm(axis, here, approach)
         self._stopper.check()
         teardown.callback(self._note_position, axis)
-        connection.reference(axis, here)
+        self._reference(connection, axis, here)
         locked = connection.lock(camera, self._lock_request())
         move_to: Callable[[float], AxisPosition] = Approached(axis, approach).move_to
         if plan.open_end and not self._config.rail.by_hand:
             self._operator.check_present()
             move_to = self._asked_before(move_to)
         return Ready(axis, camera, move_to, locked)
+
+    def _reference(self, connection: Connection, axis: FocusAxis, here: float) -> None:
+        connection.reference(axis, here)
 
     def _asked_before(self, move_to: Callable[[float], AxisPosition]) -> Callable[[float], AxisPosition]:
         """A move to the next position, once the operator has said that the stack is to go on."""

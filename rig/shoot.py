@@ -12,6 +12,7 @@ from rig.config import LoadedConfig, RigConfig, config_from_table
 from rig.ends import here_of
 from rig.errors import DataError, UserError
 from rig.events import Subscriber
+from rig.held_run import HeldDevices, HeldRun
 from rig.journal import Entry
 from rig.lens_plan import LensPlan
 from rig.lens_run import LensRun
@@ -34,6 +35,7 @@ def shoot(
     *,
     name: str | None = None,
     folder: Path | None = None,
+    devices: HeldDevices | None = None,
 ) -> Outcome:
     """Shoot a plan into a new session.
 
@@ -41,6 +43,8 @@ def shoot(
     ----------
     name, folder : optional
         Of the session, instead of the configuration's.
+    devices : HeldDevices, optional
+        Rail and camera that are connected already, and stay so.
 
     Raises
     ------
@@ -76,6 +80,9 @@ def shoot(
         here_is_mm = 0.0 if options.here_is_mm is None else options.here_is_mm
         if options.here_is_last:
             here_is_mm = last_counted_mm(config)
+        if devices is not None:
+            held = HeldRun(session, config, plan, options, operator, stopper, subscribers, devices)
+            return held.go(here_is_mm)
         run = LensRun if by_lens else SessionRun
         return run(session, config, plan, options, operator, stopper, subscribers).go(here_is_mm)
 

@@ -34,7 +34,7 @@ def _program(
 
 def build_app() -> typer.Typer:
     """Assemble the program from its commands."""
-    from rig.cli import calibrate, camera, collect, dof, mark, plan, rail, shoot
+    from rig.cli import calibrate, camera, collect, dof, live, mark, plan, rail, shoot
 
     app = typer.Typer(
         no_args_is_help=True,
@@ -48,6 +48,7 @@ def build_app() -> typer.Typer:
     shoot.register(app)
     collect.register(app)
     calibrate.register(app)
+    live.register(app)
     camera.register(app)
     rail.register(app)
     return app

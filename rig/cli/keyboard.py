@@ -7,6 +7,8 @@ import select
 import sys
 import termios
 import tty
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 
 from rig.errors import UserError
@@ -51,6 +53,16 @@ class Keyboard:
             termios.tcsetattr(self._fd, termios.TCSADRAIN, self._before)
         except termios.error:  # the terminal has gone, and with it what there was to put back
             return
+
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        """The terminal is as it was before meanwhile, for questions that are answered with a line."""
+        termios.tcsetattr(self._fd, termios.TCSADRAIN, self._before)
+        try:
+            yield
+        finally:
+            with suppress(termios.error):
+                tty.setcbreak(self._fd)
 
     def key(self, wait_s: float) -> str | None:
         """The next key: a letter, ``"left"``, ``"space"``, …; None for none, ``"q"`` at its end."""

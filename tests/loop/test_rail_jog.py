@@ -74,9 +74,3 @@ def test_a_jog_is_stopped_at_once(workshop: Any, how: str) -> None:
         place = json.loads(workshop.run("rig", "rail", "info", "--json").out)["position"]
         assert place["trust"] == "trusted"
         assert 0.2 < place["position_mm"] < 29.0
-
-
-def test_jogging_needs_a_terminal(workshop: Any) -> None:
-    done = workshop.run("rig", "rail", "jog", "--config", workshop.config())
-    assert done.code == 2, done
-    assert "rig rail move" in done.err

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from rig.cli import build_app
-from rig.errors import HardwareError, RigError
+from rig.errors import HardwareError, RigError, UserError
 from rig.state import RigLock
 
 REAL = """\
@@ -53,6 +53,12 @@ def test_what_cannot_be_done_with_a_rail(here: Path, words: tuple[str, ...], cod
     assert caught.value.exit_code == code
     assert told in str(caught.value)
     assert not (here / "sessions").exists()
+
+
+@pytest.mark.parametrize(("words", "instead"), [(("rail", "jog"), "rig rail move"), (("live",), "rig shoot")])
+def test_keys_need_a_terminal(here: Path, words: tuple[str, ...], instead: str) -> None:
+    with pytest.raises(UserError, match=f"terminal.*{instead}"):
+        CliRunner().invoke(build_app(), words, catch_exceptions=False)
 
 
 def test_without_a_configuration_no_port_is_moved(here: Path) -> None:
