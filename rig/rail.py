@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rig.axes.base import AxisLimits, AxisPosition, CanRezero, FocusAxis, HasController, PositionTrust
+from rig.axes.registry import open_for_setup
 from rig.clock import Clock, ScaledClock
 from rig.config import LoadedConfig, RigConfig, load_config
 from rig.connection import open_rail_axis
@@ -277,6 +278,7 @@ def connected(
     *,
     here_is_mm: float | None = None,
     pictures: bool = False,
+    to_set_up: bool = False,
 ) -> Iterator[HeldRail]:
     """Connect the rail, hold its port against other rigs, and remember at the end where it was left.
 
@@ -289,6 +291,8 @@ def connected(
         rail stands there, or at 0.
     pictures : bool
         Whether the bench of a simulated rig is going to take pictures.
+    to_set_up : bool
+        The controller's settings may contradict the configuration, as they are to be written; nothing moves.
 
     Raises
     ------
@@ -302,7 +306,7 @@ def connected(
     with ExitStack() as teardown:
         rail_port = camera_port = state = order = None
         if config.simulated:
-            plan = plan_for(loaded, PlanRequest.from_text(start="0", end="0"), calibrated=False)
+            plan = plan_for(loaded, PlanRequest.from_text(start="0", end="0", frames=1), calibrated=False)
             order = {**bench_order(config, plan, here_is_mm or 0.0), "pictures": pictures}
             bench = teardown.enter_context(Bench(order))
             rail_port, camera_port = bench.rail_port, bench.camera_port
@@ -312,13 +316,17 @@ def connected(
             loaded = with_kept_limits(loaded)
             teardown.enter_context(RigLock(state.name, what))
         clock = ScaledClock(config.time_scale)
-        axis = open_rail_axis(loaded.config, rail_port, clock, operator)
+        if to_set_up:
+            axis = open_for_setup(loaded.config.rail.settings(rail_port), clock)
+        else:
+            axis = open_rail_axis(loaded.config, rail_port, clock, operator)
         teardown.callback(axis.close)
         teardown.callback(stopper.release)
         stopper.guard(axis)
         stopper.check()
         held = HeldRail(loaded, configured, axis, clock, stopper, operator, state, camera_port, order)
-        locate(held, here_is_mm)
+        if not to_set_up:
+            locate(held, here_is_mm)
         if state is not None:
             teardown.callback(_keep, state, axis)
         yield held

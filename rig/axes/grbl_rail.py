@@ -134,7 +134,7 @@ class GrblRail(GrblAxis):
         """The machine position, mm as the controller counts; None while it is in alarm."""
         self._check_open()
         self._notice_faults()
-        report, machine = self._link.where()
+        report, machine = self._link.steady()
         if report.state == "Alarm":
             return None
         at = self._rests_at

@@ -24,6 +24,7 @@ __all__ = [
     "ShutterSettings",
     "drivers",
     "open_axis",
+    "open_for_setup",
     "shutter_outputs",
     "usual_baud",
 ]
@@ -31,6 +32,8 @@ __all__ = [
 AxisFactory = Callable[["RailSettings", Clock], FocusAxis]
 
 _GROUP = "focusrig.axes"
+_SETUP = {"grbl": "rig.axes.grbl_rail:open_grbl_for_setup"}
+"""How controllers are opened whose settings may contradict the configuration, to be corrected."""
 _OWN = {
     "crank": "rig.axes.crank:open_crank",
     "grbl": "rig.axes.grbl_rail:open_grbl",
@@ -211,3 +214,22 @@ def open_axis(settings: RailSettings, clock: Clock, by_hand: ByHand | None = Non
     if by_hand is not None:
         settings = replace(settings, tally=by_hand.tally)
     return factory(settings, clock)
+
+
+def open_for_setup(settings: RailSettings, clock: Clock) -> FocusAxis:
+    """Connect to a controller whose settings are to be written; it moves nothing.
+
+    Raises
+    ------
+    UserError
+        When controllers of that driver have none that are written from here.
+    HardwareError
+        When the device is absent or not what was expected.
+    """
+    where = _SETUP.get(settings.driver)
+    if where is None:
+        raise UserError(
+            f'the controllers of the driver "{settings.driver}" have no settings that are written from here'
+        )
+    module, _, name = where.partition(":")
+    return cast(AxisFactory, getattr(importlib.import_module(module), name))(settings, clock)

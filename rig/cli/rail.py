@@ -51,6 +51,7 @@ def register(app: typer.Typer) -> None:
     group.command("home")(home)
     group.command("zero")(zero)
     group.command("limits", context_settings=_NEGATIVE)(limits)
+    group.command("setup")(setup)
     app.add_typer(group, name="rail")
 
 
@@ -223,6 +224,46 @@ def limits(
     output.show_limits(found, as_json=as_json)
 
 
+def setup(
+    soft_limits: Annotated[
+        bool,
+        typer.Option("--soft-limits", help="Have the controller guard its travel, too; it must have homing."),
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show old and new; write nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Write without asking.")] = False,
+    config: ConfigOption = None,
+    port: PortOption = None,
+    simulate: SimulateOption = False,
+    time_scale: TimeScaleOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Set a GRBL controller to the configured pitch, motor, microsteps, speed, ramp and travel.
+
+    Shows old and new values, writes them when confirmed, and reads them back.
+    """
+    from rig.cli import rail_output as output
+    from rig.cli.terminal import Terminal
+    from rig.rail import find_rig
+    from rig.rail_setup import propose, write
+
+    loaded = find_rig(config, port, simulate=simulate, time_scale=time_scale)
+    with _connect("setup", loaded, None, to_set_up=True) as rail:
+        proposal = propose(rail, soft_limits=soft_limits)
+        writes = bool(proposal.changes) and not dry_run
+        if not as_json:
+            output.show_proposal(proposal)
+        if writes:
+            Terminal(yes=yes).confirm(
+                f"{len(proposal.changes)} settings are about to be written to the {proposal.rail}; where it "
+                "stands is not known afterwards."
+            )
+            write(rail, proposal)
+    if as_json:
+        output.show_proposal_json(proposal, written=writes)
+    elif writes:
+        typer.echo("written, and read back")
+
+
 def _length(text: str | None, what: str) -> float | None:
     if text is None:
         return None
@@ -249,7 +290,9 @@ def _held(
 
 
 @contextmanager
-def _connect(what: str, loaded: LoadedConfig, here_is: str | None) -> Iterator[HeldRail]:
+def _connect(
+    what: str, loaded: LoadedConfig, here_is: str | None, *, to_set_up: bool = False
+) -> Iterator[HeldRail]:
     from rig.cli.output import note_simulated
     from rig.cli.terminal import Terminal
     from rig.rail import connected
@@ -258,6 +301,8 @@ def _connect(what: str, loaded: LoadedConfig, here_is: str | None) -> Iterator[H
     note_simulated(loaded)
     with (
         stopping() as stopper,
-        connected(loaded, f"rig rail {what}", Terminal(yes=False), stopper, here_is_mm=here_mm) as rail,
+        connected(
+            loaded, f"rig rail {what}", Terminal(yes=False), stopper, here_is_mm=here_mm, to_set_up=to_set_up
+        ) as rail,
     ):
         yield rail

@@ -19,6 +19,7 @@ from rig.cli.table import show_rows
 from rig.config import LoadedConfig
 from rig.rail import RailFacts, Reached, Zeroed
 from rig.rail_limits import LimitsFound
+from rig.rail_setup import Proposal
 from rig.units import format_duration, format_length
 
 __all__ = [
@@ -27,6 +28,8 @@ __all__ = [
     "show_limits",
     "show_ports",
     "show_position",
+    "show_proposal",
+    "show_proposal_json",
     "show_reached",
     "show_zeroed",
 ]
@@ -165,3 +168,23 @@ def show_limits(found: LimitsFound, *, as_json: bool) -> None:
         rows.append(("soft limits", f"set {found.set_at.astimezone():%d %b %H:%M}; rig rail limits clear"))
     rows.append(("configuration", f"{found.configured.low:g} mm to {found.configured.high:g} mm"))
     show_rows(rows, [], _out())
+
+
+def show_proposal(proposal: Proposal) -> None:
+    """Print settings, old and new."""
+    console = _out()
+    console.print(f"{proposal.rail}, {proposal.firmware}", soft_wrap=True)
+    if proposal.changes:
+        table = Table("", "is", "should be", "", box=None, pad_edge=False)
+        for change in proposal.changes:
+            table.add_row(f"${change.number}", f"{change.old:g}", f"{change.new:g}", Text(change.name))
+        console.print(table)
+    else:
+        console.print("every setting is as the configuration asks for")
+    for note in proposal.notes:
+        console.print(note, soft_wrap=True)
+
+
+def show_proposal_json(proposal: Proposal, *, written: bool) -> None:
+    """Print settings, old and new, and whether they were written, for machines."""
+    _json({**asdict(proposal), "written": written})

@@ -1,0 +1,67 @@
+"""What is proposed for a controller, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from rig.axes.base import AxisLimits
+from rig.axes.grbl_rail import open_grbl_for_setup
+from rig.axes.registry import RailSettings, open_for_setup
+from rig.clock import ScaledClock
+from rig.config import load_config
+from rig.errors import UserError
+from rig.rail import HeldRail
+from rig.rail_setup import propose, write
+from rig.stopping import Stopper
+
+Make = Callable[..., Any]
+RAIL = RailSettings("grbl", "", 3200.0, 2.0, 50.0, 0.0, 32.0, "+")
+
+
+def _held(bench: Any) -> HeldRail:
+    from dataclasses import replace
+
+    axis = open_grbl_for_setup(replace(RAIL, port=bench.sim.tcp_url), ScaledClock(bench.clock.scale))
+    bench.axes.append(axis)
+    clock, limits = ScaledClock(1.0), AxisLimits(0.0, 32.0)
+    return HeldRail(load_config(), limits, axis, clock, Stopper(), operator=None)  # type: ignore[arg-type]
+
+
+def test_a_board_as_it_comes_is_set_up(grbl: Make) -> None:
+    bench = grbl(settings={1: 25, 100: 250.0, 110: 500.0, 120: 10.0, 130: 200.0})
+    rail = _held(bench)
+    proposal = propose(rail)
+    assert [(c.number, c.old, c.new) for c in proposal.changes] == [
+        (1, 25.0, 255.0),
+        (100, 250.0, 3200.0),
+        (110, 500.0, 120.0),
+        (120, 10.0, 50.0),
+        (130, 200.0, 32.0),
+    ]
+    assert "steps per mm" in proposal.changes[1].name
+    assert any("$22=0" in note for note in proposal.notes)
+    write(rail, proposal)
+    assert propose(rail).changes == ()
+    written = [line for line in bench.sim.received() if line.startswith("$") and "=" in line]
+    assert written == ["$1=255", "$100=3200", "$110=120", "$120=50", "$130=32"]
+
+
+def test_soft_limits_of_the_controller_need_its_homing(grbl: Make) -> None:
+    with pytest.raises(UserError, match=r"\$22=0"):
+        propose(_held(grbl()), soft_limits=True)
+    rail = _held(grbl(settings={22: 1, 130: 32.0}))
+    assert any("--soft-limits" in note for note in propose(rail).notes)
+    proposal = propose(rail, soft_limits=True)
+    assert [(c.number, c.new) for c in proposal.changes] == [(20, 1.0)]
+    write(rail, proposal)
+    assert propose(rail, soft_limits=True).changes == ()
+
+
+def test_a_driver_without_settings() -> None:
+    from dataclasses import replace
+
+    with pytest.raises(UserError, match='"wemacro"'):
+        open_for_setup(replace(RAIL, driver="wemacro"), ScaledClock(1.0))
