@@ -32,7 +32,15 @@ from rig.shoot import ShootOptions, Stopper, resume, shoot
 
 __all__ = ["Nobody", "SoakReport", "main", "soak", "soak_table"]
 
-MODELS = {"sony": "ILCE-7RM5", "canon": "Canon EOS R5"}
+MODELS = {
+    "canon": "Canon EOS R5",
+    "canon-dslr": "Canon EOS 80D",
+    "generic": "Generic PTP/IP body",
+    "nikon": "D850",
+    "sony": "ILCE-7RM5",
+    "sony-steps": "ILCE-7RM2",
+}
+"""By personality, as the bench calls them."""
 STEP_MM = 0.02
 LARGEST_GROWTH = 0.05
 _RESUMES = 20
@@ -123,8 +131,8 @@ def soak(
 
     Parameters
     ----------
-    personality : {"sony", "canon"}
-        The body.
+    personality : str
+        The body, of `MODELS`.
     folder : Path
         Where the session goes.
     every : float
@@ -210,6 +218,7 @@ def soak_table(
         },
         "simulator": {
             "scene": "insect",
+            "personality": personality,
             "pixels": pixels,
             "time_scale": time_scale,
             "faults": {"every": every, "seed": seed, "kinds": [*_QUICK * _QUICK_SHARES, *_SLOW]},

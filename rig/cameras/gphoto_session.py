@@ -15,7 +15,7 @@ from rig.cameras import gphoto_asking as asking
 from rig.cameras.bodies import recognise
 from rig.cameras.bodies.profile import Release, ReleaseKind, SettingState
 from rig.cameras.gphoto_entries import entry, every_entry
-from rig.cameras.gphoto_files import UnusableFileError, write_checked
+from rig.cameras.gphoto_files import FilesInHand, UnusableFileError, write_checked
 from rig.cameras.gphoto_guards import keep_descriptor_0, use_only_network_ports
 from rig.cameras.protocol import (
     Connected,
@@ -271,25 +271,21 @@ class GPhotoSession:
 
     def fetch(self, order: FetchOrder) -> Fetched:
         """Wait for the files of a release, check them, write them; nothing is left of an incomplete set."""
-        files: list[FetchedFile] = []
-        try:
-            self._gather(order, files)
-            self._refuse_surplus(order, files)
+        shot = ShotFiles(order.files)
+        with FilesInHand(order) as in_hand:
+            self._gather(order, shot, in_hand)
+            self._refuse_surplus(order, shot)
             watched = self._watch(order.watched)
-        except BaseException:
-            for file in files:
-                Path(file.path).unlink(missing_ok=True)
-            raise
+            files = in_hand.results()
         return Fetched(tuple(sorted(files, key=lambda file: is_raw_name(file.camera_name))), watched)
 
-    def _gather(self, order: FetchOrder, files: list[FetchedFile]) -> None:
-        shot = ShotFiles(order.files)
+    def _gather(self, order: FetchOrder, shot: ShotFiles, in_hand: FilesInHand) -> None:
         deadline, pause_s = time.monotonic() + order.deadline_s, _FIRST_PAUSE_S
         while not shot.complete:
             path = self._arrived.pop(0) if self._arrived else self._poll_file()
             if path is None:
                 if time.monotonic() > deadline:
-                    came = f"only {shot.names[0]} of {order.files} files" if files else "no file"
+                    came = f"only {shot.names[0]} of {order.files} files" if shot.names else "no file"
                     raise UnusableFileError(
                         "missing", f"{came} came from the camera within {order.deadline_s:.0f} s"
                     )
@@ -305,7 +301,7 @@ class GPhotoSession:
                         f"{path[1]} came besides {shot.names[0]}: one of them is of an earlier release",
                     )
                 shot.names.append(path[1])
-                files.append(self._take(path, order, len(files)))
+                in_hand.add(*self._take(path))
 
     def _watch(self, names: tuple[str, ...]) -> dict[str, str | None]:
         """What these entries are now; nothing over a broken link: a new one is looked at anyway."""
@@ -321,7 +317,7 @@ class GPhotoSession:
         while True:
             path = self._arrived.pop(0) if self._arrived else self._poll_file()
             if path is not None:
-                return self._take(path, order, 0)
+                return write_checked(*self._take(path), order, 0)
             if time.monotonic() > deadline:
                 return None
             time.sleep(_FOLLOW_PAUSE_S)
@@ -379,14 +375,15 @@ class GPhotoSession:
         self._forget(path)
         return True
 
-    def _take(self, path: tuple[str, str], order: FetchOrder, index: int) -> FetchedFile:
+    def _take(self, path: tuple[str, str]) -> tuple[bytes, int | None, str]:
+        """A file's bytes, the size that was announced for it, and its name."""
         try:
             announced = self._announced(path)
             # The CameraFile is kept while its bytes are used: they die with it.
             file = self._camera.file_get(*path, gp.GP_FILE_TYPE_NORMAL)
             data = memoryview(file.get_data_and_size())
             try:
-                return write_checked(bytes(data), announced, path[1], order, index)
+                return bytes(data), announced, path[1]
             finally:
                 data.release()
         finally:
@@ -402,18 +399,18 @@ class GPhotoSession:
             return None
         return size
 
-    def _refuse_surplus(self, order: FetchOrder, files: list[FetchedFile]) -> None:
+    def _refuse_surplus(self, order: FetchOrder, shot: ShotFiles) -> None:
         """After a lost release, a file too many means that one of them is not this release's."""
         until = time.monotonic() + order.quiet_s
         while time.monotonic() < until:
             path = self._poll_file()
             if path is not None:
                 self._forget(path)
-                if any(path[1] == file.camera_name for file in files):
+                if path[1] in shot.names:
                     continue  # some bodies announce a file twice
                 raise UnusableFileError(
                     "surplus",
-                    f"{path[1]} came besides {files[0].camera_name}: one of them is of an earlier release",
+                    f"{path[1]} came besides {shot.names[0]}: one of them is of an earlier release",
                 )
             time.sleep(_LONGEST_PAUSE_S)
 
