@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from stacker.io.listing import list_frames, natural_order
     from stacker.options import Border, Options, ReferenceView, Unregistered
     from stacker.order import Nearness, Order, nearness_by_index
+    from stacker.outputs.layers import FusedLayer, LayersWritten, write_layers
     from stacker.registration.model import MotionModel
     from stacker.registration.rail import PupilFit
     from stacker.registration.saved import load_transforms
@@ -43,7 +44,9 @@ __all__ = [
     "FrameMetadata",
     "FrameReport",
     "FrameSource",
+    "FusedLayer",
     "FusionParameters",
+    "LayersWritten",
     "Method",
     "MotionModel",
     "Nearness",
@@ -67,6 +70,7 @@ __all__ = [
     "read_frame",
     "sharpness",
     "write_image",
+    "write_layers",
 ]
 
 # Where the public names live. They are fetched on first use, because OpenCV takes longer to load than
@@ -84,6 +88,7 @@ _HOMES = {
     "stacker.io.listing": ("list_frames", "natural_order"),
     "stacker.options": ("Border", "Options", "ReferenceView", "Unregistered"),
     "stacker.order": ("Nearness", "Order", "nearness_by_index"),
+    "stacker.outputs.layers": ("FusedLayer", "LayersWritten", "write_layers"),
     "stacker.registration.model": ("MotionModel",),
     "stacker.registration.rail": ("PupilFit",),
     "stacker.registration.saved": ("load_transforms",),

@@ -74,6 +74,7 @@ class _FrameRecord(_Record):
     used: bool
     share: float
     seconds: float
+    position_mm: float | None = None  # as above
 
 
 class _PupilFit(_Record):

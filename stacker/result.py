@@ -51,6 +51,8 @@ class FrameReport:
         False when the frame was left out.
     seconds : float
         Wall time that adding it took.
+    position_mm : float or None
+        Where on the rail it was taken, growing towards the subject, if that was told.
     """
 
     index: int
@@ -68,6 +70,7 @@ class FrameReport:
     verdict: Verdict
     used: bool
     seconds: float
+    position_mm: float | None = None
 
     @property
     def registered(self) -> bool:
@@ -197,7 +200,14 @@ def _triple(values: np.ndarray[Any, np.dtype[np.float64]]) -> tuple[float, float
     return float(values[0]), float(values[1]), float(values[2])
 
 
-def report_of(index: int, frame: Frame, found: Registration, used: bool, seconds: float) -> FrameReport:
+def report_of(
+    index: int,
+    frame: Frame,
+    found: Registration,
+    used: bool,
+    seconds: float,
+    position_mm: float | None = None,
+) -> FrameReport:
     """Put together what is known of a frame."""
     centre = (frame.width - 1) / 2, (frame.height - 1) / 2
     motion = Similarity.nearest(found.transform, centre)
@@ -217,4 +227,5 @@ def report_of(index: int, frame: Frame, found: Registration, used: bool, seconds
         verdict=found.verdict,
         used=used,
         seconds=seconds,
+        position_mm=position_mm,
     )

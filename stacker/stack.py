@@ -184,7 +184,9 @@ class Stacker:
             found.verdict is Verdict.UNMATCHED and self._options.unregistered is Unregistered.PREDICT
         )
         self._remember(number, taken)
-        self._reports[number] = report_of(number, taken, found, used, time.perf_counter() - started)
+        self._reports[number] = report_of(
+            number, taken, found, used, time.perf_counter() - started, position_mm
+        )
         if used and (found.registered or self._known is not None):
             ready.append(Registered(number, taken, found))
         elif used:
@@ -203,8 +205,10 @@ class Stacker:
         revised = self._chain.revised() if self._chain is not None and found is not None else ()
         if revised:
             held = replace(held, found=revised[-1])
-            seconds = self._reports[held.index].seconds
-            self._reports[held.index] = report_of(held.index, held.frame, held.found, True, seconds)
+            before = self._reports[held.index]
+            self._reports[held.index] = report_of(
+                held.index, held.frame, held.found, True, before.seconds, before.position_mm
+            )
         return [held]
 
     def fold(self, ready: Registered) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stacker.cli.fuse import register
+from stacker.cli import fuse, layers
 
 __all__ = ["build_app"]
 
@@ -36,5 +36,6 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_program)
-    register(app)
+    for command in (fuse, layers):
+        command.register(app)
     return app

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stacker.cli.exits import INTERRUPTED
+from stacker.cli.exits import interruptible
 from stacker.cli.telling import as_json, shown_progress, summary, warnings_of
 from stacker.cli.wanted import Wanted
 from stacker.errors import UserError
@@ -220,6 +219,13 @@ def _fuse(
             "what later commands need.",
         ),
     ] = False,
+    layers: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Also write a layered file (.psd, .psb, .tif or .ora), as stacker layers does.",
+        ),
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Processor threads; all by default.")] = None,
     json_report: Annotated[bool, typer.Option("--json", help="Print a report for machines.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
@@ -232,7 +238,7 @@ def _fuse(
 
     Exit codes: 0 done; 2 wrong use; 4 a frame that cannot be used, or a full disk; 130 interrupted.
     """
-    with _interruptible():
+    with interruptible():
         started = time.perf_counter()
         wanted = Wanted(
             output,
@@ -242,6 +248,7 @@ def _fuse(
             _slabs(slab, overlap),
             save_transforms,
             not (quiet or json_report),
+            layers,
         )
         wanted.check()
         from stacker.io.listing import list_frames
@@ -277,26 +284,16 @@ def _fuse(
                 skip_bad=skip_bad,
                 progress=progress,
             )
-        slabs = wanted.write(result)
+        written = wanted.write(result)
     seconds = time.perf_counter() - started
     if json_report:
         report = as_json(result, output, seconds, where)
-        typer.echo(json.dumps(report | {"slabs": [str(path) for path in slabs]}))
+        typer.echo(json.dumps(report | written.as_json()))
         return
-    for warning in warnings_of(result):
+    for warning in (*warnings_of(result), *written.notes):
         typer.echo(f"stacker: {warning}", err=True)
     if wanted.talk:
         typer.echo(summary(result, output, seconds, where))
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """End with a sentence and the exit code of Ctrl-C; typer would say nothing."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        typer.echo("stacker: interrupted, nothing written", err=True)
-        raise typer.Exit(INTERRUPTED) from None
 
 
 def _slabs(frames: int | None, overlap: int) -> Slabs | None:

@@ -15,8 +15,37 @@ from stacker.errors import DataError, UserError
 if TYPE_CHECKING:
     from stacker.batch.files import FilesResult
     from stacker.batch.slabs import Slabs
+    from stacker.outputs.layers import LayersWritten
 
-__all__ = ["Wanted"]
+__all__ = ["Wanted", "Written"]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written beside the picture.
+
+    Attributes
+    ----------
+    slabs : list of Path
+        In order.
+    layers : LayersWritten or None
+        The layered file.
+    """
+
+    slabs: list[Path]
+    layers: LayersWritten | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know."""
+        return () if self.layers is None else self.layers.notes
+
+    def as_json(self) -> dict[str, object]:
+        """For ``--json``."""
+        return {
+            "slabs": [str(path) for path in self.slabs],
+            "layers": None if self.layers is None else str(self.layers.path),
+        }
 
 
 @dataclass(frozen=True)
@@ -39,6 +68,8 @@ class Wanted:
         Where to write the transforms.
     talk : bool
         Whether people look on.
+    layers : Path or None
+        A layered file to write.
     """
 
     output: Path
@@ -48,6 +79,7 @@ class Wanted:
     slabs: Slabs | None
     transforms: Path | None
     talk: bool
+    layers: Path | None = None
 
     @property
     def folder(self) -> Path:
@@ -56,7 +88,7 @@ class Wanted:
 
     def check(self) -> None:
         """Refuse what cannot be written before any work is done."""
-        from stacker.io.encode import DEEPEST_BITS, require_writable
+        from stacker.io.encode import DEEPEST_BITS, require_folder, require_writable
 
         require_writable(self.output)
         deepest = DEEPEST_BITS[self.output.suffix.lower()]
@@ -67,18 +99,24 @@ class Wanted:
             raise UserError(
                 f"{self.transforms} cannot be written: there is no folder {self.transforms.parent}"
             )
+        if self.layers is not None:
+            from stacker.outputs.layers import LAYER_SUFFIXES
+
+            require_folder(self.layers, LAYER_SUFFIXES)
+            if self.layers.resolve() == self.output.resolve():
+                raise UserError(f"{self.layers} is the picture already: give the layers another name")
         if self.keep and self.folder.exists() and not (self.folder / "stack.json").is_file():
             raise UserError(f"{self.folder} is there already and is no stack folder; it is not replaced")
 
     def check_frames(self, paths: Sequence[Path]) -> None:
         """Refuse to replace a frame."""
         frames = {path.resolve() for path in paths}
-        for written in (self.output, self.transforms):
+        for written in (self.output, self.transforms, self.layers):
             if written is not None and written.resolve() in frames:
                 raise UserError(f"{written} is one of the frames; the result needs a name of its own")
 
-    def write(self, result: FilesResult) -> list[Path]:
-        """Write everything, and only then give it its names; returns the slabs."""
+    def write(self, result: FilesResult) -> Written:
+        """Write everything, and only then give it its names."""
         from stacker.io.encode import storage_error
 
         home = self.output.parent
@@ -91,7 +129,7 @@ class Wanted:
         except OSError as error:
             raise storage_error(error, self.output) from error
 
-    def _write_by_way_of(self, part: Path, result: FilesResult) -> list[Path]:
+    def _write_by_way_of(self, part: Path, result: FilesResult) -> Written:
         from stacker.batch.slabs import write_slabs
 
         result.stack.save(part / self.output.name, bit_depth=self.bits, quality=self.quality)
@@ -111,5 +149,19 @@ class Wanted:
             result.stack.save_folder(self.folder)
         if self.transforms is not None:  # a few kB: what is large has found its room by now
             result.stack.save_transforms(self.transforms)
+        layers = self._write_layers(result)
         (part / self.output.name).replace(self.output)
-        return [path.replace(self.output.parent / path.name) for path in slabs]
+        return Written([path.replace(self.output.parent / path.name) for path in slabs], layers)
+
+    def _write_layers(self, result: FilesResult) -> LayersWritten | None:
+        if self.layers is None:
+            return None
+        from stacker.outputs.layers import write_layers
+
+        with shown_progress(self.talk and sys.stderr.isatty(), "layers") as progress:
+            return write_layers(result.stack, self.layers, bit_depth=self._layer_bits, progress=progress)
+
+    @property
+    def _layer_bits(self) -> int | None:
+        """Of the picture, as far as layers have them."""
+        return None if self.bits is None else min(self.bits, 16)

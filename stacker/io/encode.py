@@ -6,7 +6,7 @@ import errno
 import os
 import tempfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,13 @@ __all__ = [
     "DEEPEST_BITS",
     "OUTPUT_SUFFIXES",
     "convert_depth",
+    "replace_atomically",
+    "require_folder",
     "require_writable",
     "storage_error",
     "sync",
     "umask",
+    "with_png_profile",
     "write_image",
     "write_plane",
     "write_text",
@@ -50,8 +53,26 @@ def require_writable(path: Path) -> None:
     UserError
         When the format is unknown, the folder is missing, or nothing may be written into it.
     """
-    if path.suffix.lower() not in OUTPUT_SUFFIXES:
-        raise UserError(f"{path} cannot be written: the name must end in {', '.join(OUTPUT_SUFFIXES)}")
+    require_folder(path, OUTPUT_SUFFIXES)
+
+
+def require_folder(path: Path, suffixes: Sequence[str]) -> None:
+    """Make sure that a file of one of these kinds can be written there.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    suffixes : sequence of str
+        What its name may end in.
+
+    Raises
+    ------
+    UserError
+        When its name ends otherwise, the folder is missing, or nothing may be written into it.
+    """
+    if path.suffix.lower() not in suffixes:
+        raise UserError(f"{path} cannot be written: the name must end in {', '.join(suffixes)}")
     if path.is_dir():
         raise UserError(f"{path} is a folder; name a file in it")
     if not path.parent.is_dir():
@@ -125,10 +146,17 @@ def write_image(
         encode(temporary, samples, metadata.icc, quality)
         write_metadata(temporary, metadata, samples.shape[1], samples.shape[0])
 
-    _replace_atomically(path, fill)
+    replace_atomically(path, fill)
 
 
-def _replace_atomically(path: Path, fill: Callable[[Path], None]) -> None:
+def replace_atomically(path: Path, fill: Callable[[Path], None]) -> None:
+    """Fill a file under a temporary name beside its place, flush it, and give it its name.
+
+    Raises
+    ------
+    DataError
+        When it could not be written; nothing is left behind.
+    """
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".stacker-", suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
@@ -173,7 +201,7 @@ def write_text(path: Path, text: str) -> None:
         When it cannot be written.
     """
     try:
-        _replace_atomically(path, lambda temporary: _put(temporary, text))
+        replace_atomically(path, lambda temporary: _put(temporary, text))
     except OSError as error:
         raise storage_error(error, path) from error
 
@@ -206,7 +234,7 @@ def _tiff(path: Path, samples: Image, icc: bytes | None, quality: int) -> None: 
 
 def _png(path: Path, samples: Image, icc: bytes | None, quality: int) -> None:  # noqa: ARG001
     data: Any = imagecodecs.png_encode(samples, level=1)
-    path.write_bytes(_with_png_profile(bytes(data), icc) if icc else data)
+    path.write_bytes(with_png_profile(bytes(data), icc) if icc else data)
 
 
 def _jpeg(path: Path, samples: Image, icc: bytes | None, quality: int) -> None:
@@ -215,7 +243,7 @@ def _jpeg(path: Path, samples: Image, icc: bytes | None, quality: int) -> None:
     path.write_bytes(_with_jpeg_profile(bytes(data), icc) if icc else data)
 
 
-def _with_png_profile(data: bytes, icc: bytes) -> bytes:
+def with_png_profile(data: bytes, icc: bytes) -> bytes:
     """Insert an iCCP chunk behind the header (PNG specification, 11.3.3.3)."""
     body = b"iCCPICC profile\0\0" + zlib.compress(icc)
     chunk = (len(body) - 4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")

@@ -360,3 +360,23 @@ def run_python(code: str) -> str:
     return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     ).stdout.strip()
+
+
+def test_layers_are_written_by_fuse_and_from_a_stack_folder(frames: Path, tmp_path: Path) -> None:
+    done = run(
+        "fuse", frames, "-o", tmp_path / "out.tif", "--keep", "--layers", tmp_path / "out.psd", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["layers"] == str(tmp_path / "out.psd")
+    again = run("layers", tmp_path / "out.stack", "-o", tmp_path / "out.ora", "--json", "--keep-unused")
+    assert again.returncode == 0, again.stderr
+    told = json.loads(again.stdout)
+    assert [name[:3] for name in told["layers"]] == ["001", "002", "003", "fus"]
+    assert told["size_bytes"] == (tmp_path / "out.ora").stat().st_size
+    (frames / "f2.jpg").write_bytes((frames / "f1.jpg").read_bytes())
+    changed = run("layers", tmp_path / "out.stack", "-o", tmp_path / "no.psd")
+    assert changed.returncode == 4
+    assert "f2.jpg has changed since the stack was made" in changed.stderr
+    refused = run("fuse", frames, "-o", tmp_path / "no.tif", "--layers", tmp_path / "no.xcf")
+    assert refused.returncode == 2
+    assert leftovers(tmp_path) and not (tmp_path / "no.tif").exists()

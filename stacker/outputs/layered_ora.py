@@ -1,0 +1,110 @@
+"""Writes OpenRaster (openraster.org, version 0.0.6): a zip of PNGs, for GIMP, Krita and MyPaint.
+
+The format has no masks: a layer's mask becomes its alpha channel, and the colours under it stay. GIMP makes a
+mask of it again with Layer > Mask > Add Layer Mask > Transfer layer's alpha channel.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import cv2
+import imagecodecs
+import numpy as np
+
+from stacker.frames import Image, full_scale
+from stacker.io.encode import convert_depth, with_png_profile
+from stacker.outputs.layered import Document
+
+__all__ = ["OraSink"]
+
+_MIME = "image/openraster"
+_THUMBNAIL_PX = 256
+"""Of its longer side, says the specification."""
+
+
+class OraSink:
+    """See `stacker.outputs.layered.LayerSink`.
+
+    Parameters
+    ----------
+    path : Path
+        Is created or replaced.
+    document : Document
+        What is coming.
+    """
+
+    def __init__(self, path: Path, document: Document) -> None:
+        self.path, self._document = path, document
+        self._pool = ThreadPoolExecutor(1, "stacker-encode")
+        self._writing: Future[None] | None = None
+        self._count = 0
+        self._zip = zipfile.ZipFile(path, "w", zipfile.ZIP_STORED)
+        self._zip.writestr("mimetype", _MIME)
+
+    def add(self, planes: Image, mask: Image | None) -> None:
+        """Write the next layer, while the one behind it is made."""
+        self._wait()
+        white = full_scale(self._document.dtype)
+        alpha = np.full(planes.shape[1:], white, planes.dtype) if mask is None else mask
+        pixels = cv2.merge([*planes, alpha])
+        name, self._count = f"data/layer{self._count:03d}.png", self._count + 1
+        self._writing = self._pool.submit(self._put, name, pixels)
+
+    def _wait(self) -> None:
+        if self._writing is not None:
+            self._writing.result()
+
+    def _put(self, name: str, pixels: Image) -> None:
+        icc = self._document.profile
+        # What OpenCV does for speed: a third of the usual time, and no larger.
+        data = imagecodecs.png_encode(
+            np.ascontiguousarray(pixels),
+            level=1,
+            strategy=imagecodecs.PNG.STRATEGY.RLE,
+            filter=imagecodecs.PNG.FILTER.SUB,
+        )
+        self._zip.writestr(name, with_png_profile(bytes(data), icc) if icc else bytes(data))
+
+    def finish(self, merged: Image) -> None:
+        """Write the merged picture, what the layers are, and close the file."""
+        self._wait()
+        picture = np.squeeze(np.ascontiguousarray(np.moveaxis(merged, 0, -1)))
+        picture = picture.reshape(self._document.height, self._document.width, -1)
+        self._put("mergedimage.png", picture)
+        shrink = min(1.0, _THUMBNAIL_PX / max(picture.shape[:2]))
+        size = [max(1, round(side * shrink)) for side in (self._document.width, self._document.height)]
+        small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        if small.dtype == np.uint16:
+            small = convert_depth(small, 8)
+        self._put("Thumbnails/thumbnail.png", small)
+        self._zip.writestr("stack.xml", self._stack_xml())
+        self.close()
+
+    def _stack_xml(self) -> bytes:
+        document = self._document
+        image = ET.Element("image", version="0.0.6", w=str(document.width), h=str(document.height))
+        layers = ET.SubElement(image, "stack")
+        for number, layer in reversed(list(enumerate(document.layers))):  # the top one first
+            ET.SubElement(
+                layers,
+                "layer",
+                {
+                    "name": layer.name,
+                    "src": f"data/layer{number:03d}.png",
+                    "x": str(layer.window.x),
+                    "y": str(layer.window.y),
+                    "opacity": "1.0",
+                    "visibility": "visible" if layer.visible else "hidden",
+                    "composite-op": "svg:src-over",
+                },
+            )
+        return bytes(ET.tostring(image, encoding="utf-8", xml_declaration=True))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._pool.shutdown()
+        self._zip.close()
