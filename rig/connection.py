@@ -25,6 +25,7 @@ from rig.session import Session
 from rig.simulate import Bench
 from rig.state import NoCount, PositionCount, RigLock
 from rig.stopping import Stopper
+from rig.subject import confirm_direction
 
 __all__ = ["Connection", "open_rail_axis"]
 
@@ -180,6 +181,8 @@ class Connection:
         ------
         PositionUnknownError
             When it does not know then.
+        UserError
+            When nobody has ever seen that it goes the right way, or somebody sees that it does not.
         """
         if self._config.rail.reference == "home":
             try:
@@ -201,6 +204,15 @@ class Connection:
             position_mm=position.value,
             trust=position.trust.value,
         )
+        if not self._config.simulated:
+            self._confirm_direction(axis)
+
+    def _confirm_direction(self, axis: FocusAxis) -> None:
+        state = RailState.of(self._config.rail)
+        if confirm_direction(self._config, axis, self._operator, self._stopper, state):
+            self._session.journal.append(
+                "direction_confirmed", towards_subject=self._config.rail.towards_subject
+            )
 
     def _unlocked(self, axis: FocusAxis) -> None:
         """A controller that is in alarm is unlocked only because somebody says so."""

@@ -124,7 +124,7 @@ class LensRun(SessionRun):
     def _run_settings(self) -> RunSettings:
         timing = self._plan.timing
         return RunSettings(
-            settle_s=timing.settle_s,
+            settle_s=lambda _units: timing.settle_s,
             flash_interval_s=timing.flash_interval_s,
             # The body is asked for live view and drives while the lens moves: the frame is here before.
             overlap_download=False,

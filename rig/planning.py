@@ -9,6 +9,7 @@ from typing import Any
 from rig import units
 from rig.calibrate.measured import MeasuredSetUp, measured_setup
 from rig.calibrate.records import Calibration, SetUp, read_calibration
+from rig.clearance import check_clearance
 from rig.config import LoadedConfig, RigConfig
 from rig.delivery import circle_of_confusion, picture_of, pixel_mm
 from rig.equipment import check_aperture, equipped, known_aperture, lens_magnification, pupil_distance
@@ -206,6 +207,9 @@ def build_plan(
         shots=shots,
     )
     check_length(plan, plan_limits(config, request, disk))
+    distance_mm = equipped(config).lens.working_distance_mm
+    if distance_mm is not None and not open_end:
+        check_clearance(plan.positions_mm, plan.envelope_mm[1], distance_mm, plan.margin_frames)
     surprise = _surprise(measured_mm, optics)
     return plan.model_copy(update={"warnings": (*plan.warnings, surprise)}) if surprise else plan
 
@@ -274,12 +278,13 @@ def stack_timing(config: RigConfig, shots: ShotSeries | None = None) -> StackTim
         shutter_s=capture.shutter_s or 0.0,
         shots_s=exposures_s(shots, capture.shutter_s or 0.0),
         settle_s=capture.settle_s,
+        settle_per_mm_s=capture.settle_per_mm_s,
         shutter_lag_s=camera.shutter_lag_s,
         readout_s=camera.readout_s,
         download_s=camera.download_s,
         overlap_download=camera.overlap_download,
         flash_interval_s=capture.flash_interval_s if capture.flash else None,
-        speed_mm_s=rail.speed_mm_s,
+        speed_mm_s=min(rail.speed_mm_s, rail.approach_speed_mm_s or rail.speed_mm_s),
         acceleration_mm_s2=rail.acceleration_mm_s2,
     )
 

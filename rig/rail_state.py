@@ -20,7 +20,16 @@ from rig.config import LoadedConfig
 from rig.config.rail import RailConfig
 from rig.errors import DataError, UserError
 
-__all__ = ["KeptLimits", "RailMemory", "RailState", "Reference", "with_kept_limits", "with_limits"]
+__all__ = [
+    "KeptDirection",
+    "KeptLimits",
+    "RailMemory",
+    "RailState",
+    "Reference",
+    "now",
+    "with_kept_limits",
+    "with_limits",
+]
 
 _SAME_MM = 0.001
 """A report has three decimals; a carriage that somebody moved is farther off."""
@@ -51,12 +60,24 @@ class KeptLimits(_Model):
     at: AwareDatetime
 
 
+class KeptDirection(_Model):
+    """The sign that somebody has seen to be right: positive towards the subject, or negative."""
+
+    towards_subject: Literal["+", "-"]
+    at: AwareDatetime
+
+
 class RailMemory(_Model):
     """The file of a rail."""
 
     format_version: Literal[1] = 1
     reference: Reference | None = None
     limits: KeptLimits | None = None
+    direction: KeptDirection | None = None
+
+    def direction_confirmed(self, towards_subject: str) -> bool:
+        """Whether somebody has seen that this sign is right."""
+        return self.direction is not None and self.direction.towards_subject == towards_subject
 
 
 @dataclass(frozen=True)
@@ -114,6 +135,11 @@ class RailState:
             raise storage_error(err, self.path) from err
         write_atomically(self.path, memory.model_dump_json(indent=1).encode() + b"\n")
 
+    def keep_direction(self, towards_subject: Literal["+", "-"]) -> None:
+        """Somebody has seen that this sign is right."""
+        direction = KeptDirection(towards_subject=towards_subject, at=now())
+        self.write(self.read().model_copy(update={"direction": direction}))
+
     # --- the position ---------------------------------------------------------------------------------
 
     def recall(self, axis: FocusAxis) -> str | None:
@@ -146,7 +172,7 @@ class RailState:
         if isinstance(axis, KeepsCount) and position.trust is not PositionTrust.UNKNOWN:
             count = axis.count()
             if count is not None:
-                reference = Reference(count_mm=count, position_mm=position.value, at=_now())
+                reference = Reference(count_mm=count, position_mm=position.value, at=now())
         if reference is not None or memory.reference is not None:
             self.write(memory.model_copy(update={"reference": reference}))
 
@@ -192,11 +218,11 @@ class RailState:
                     f"{outer[1]:g} mm; soft limits can only be narrower (limits in [rail])"
                 )
         memory = self.read()
-        kept = memory.limits or KeptLimits(at=_now())
+        kept = memory.limits or KeptLimits(at=now())
         new = KeptLimits(
             low_mm=kept.low_mm if low_mm is None else low_mm,
             high_mm=kept.high_mm if high_mm is None else high_mm,
-            at=_now(),
+            at=now(),
         )
         low = outer[0] if new.low_mm is None else new.low_mm
         high = outer[1] if new.high_mm is None else new.high_mm
@@ -254,7 +280,8 @@ def _void(kept: Reference, count_mm: float | None) -> str | None:
     return None
 
 
-def _now() -> datetime:
+def now() -> datetime:
+    """This moment, with its zone."""
     return datetime.now().astimezone()
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from rig.axes.base import AxisPosition, EndOfStack, FocusAxis, HandSignal, PositionTrust
 from rig.axes.motion import Approach, Approached, travel_envelope
 from rig.cameras.base import Camera, CameraHealth, CapturedFile, LockRequest
+from rig.clearance import check_clearance
 from rig.clock import Clock, ScaledClock
 from rig.config import RigConfig
 from rig.connection import Connection
@@ -33,6 +34,7 @@ from rig.session import RunState, Session
 from rig.simulate import bench_order
 from rig.state import PositionCount
 from rig.stopping import Stopper
+from rig.subject import known_working_distance_mm
 from rig.supplies import SupplyWatch
 from rig.timing import critical_path_s
 
@@ -152,7 +154,9 @@ class SessionRun:
         """Check the way, have it confirmed, and reference and lock what is connected."""
         plan = self._rail_plan
         approach = Approach(direction=plan.direction, run_up_mm=plan.run_up_mm)
-        check_travel(travel_envelope(plan.positions_mm, approach), axis.limits)
+        envelope = travel_envelope(plan.positions_mm, approach)
+        check_travel(envelope, axis.limits)
+        self._check_clearance(plan, envelope.high)
         self._confirm(axis, here, approach)
         self._stopper.check()
         teardown.callback(self._note_position, axis)
@@ -280,6 +284,13 @@ class SessionRun:
             command = f"stacker fuse {frames} -o {stack} --use-transforms {self._transforms}"
             self._bus.publish(Note(f"to stack {shot.label} as the base was stacked: {command}"))
 
+    def _check_clearance(self, plan: StackPlan, highest_mm: float) -> None:
+        """Also of a plan that was built by hand, or with a working distance that nobody knew."""
+        config = equipped(self._config)
+        distance_mm = known_working_distance_mm(config, plan.magnification, self._operator, self._stopper)
+        if distance_mm is not None and not plan.open_end:  # who turns the crank sees where it ends
+            check_clearance(plan.positions_mm, highest_mm, distance_mm, plan.margin_frames)
+
     def _confirm(self, axis: FocusAxis, here_is_mm: float, approach: Approach) -> None:
         """On real hardware: say where the carriage is about to go, before it goes."""
         state = self._replayed()
@@ -327,7 +338,7 @@ class SessionRun:
     def _run_settings(self) -> RunSettings:
         timing = self._plan.timing
         return RunSettings(
-            settle_s=timing.settle_s,
+            settle_s=timing.settle_after_s,
             flash_interval_s=timing.flash_interval_s,
             # Who turns a crank, or looks whether to go on, takes his time: the frame is here before.
             overlap_download=timing.overlap_download

@@ -34,11 +34,12 @@ __all__ = ["RunSettings", "Runner"]
 class RunSettings:
     """How frames are taken.
 
-    ``flash_interval_s`` is None without a flash. ``attempts`` is how often one frame is fired before the run
-    gives up on it. With ``keeps_on_card`` the card has to have room for every frame.
+    ``settle_s`` says how long to wait after a move over a distance in the axis's unit. ``flash_interval_s``
+    is None without a flash. ``attempts`` is how often one frame is fired before the run gives up on it. With
+    ``keeps_on_card`` the card has to have room for every frame.
     """
 
-    settle_s: float = 1.0
+    settle_s: Callable[[float], float] = lambda _distance: 1.0
     flash_interval_s: float | None = None
     overlap_download: bool = True
     return_to_start: bool = True
@@ -201,12 +202,13 @@ class Runner:
 
     def _move(self, target_mm: float) -> AxisPosition:
         self._check_stop()
+        before = self._axis.position().value
         try:
             position = self._approach(target_mm)
         except MotionError:
             self._check_stop()  # a move that we stopped ourselves is no fault
             raise
-        if self._clock.wait(self._stop, self._settings.settle_s):
+        if self._clock.wait(self._stop, self._settings.settle_s(position.value - before)):
             raise Interrupted("stopped by the operator")
         return position
 

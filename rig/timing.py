@@ -9,7 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rig.kinematics import move_time_s
 
-__all__ = ["StackTiming", "critical_path_s"]
+__all__ = ["LONGEST_SETTLE_S", "StackTiming", "critical_path_s"]
+
+
+LONGEST_SETTLE_S = 10.0
+"""However long a move was: a rig that rings for longer wants a stiffer tripod."""
 
 
 class StackTiming(BaseModel):
@@ -19,6 +23,8 @@ class StackTiming(BaseModel):
     ----------
     shutter_s, settle_s : float
         Exposure; wait after a move before it.
+    settle_per_mm_s : float
+        What every mm of a move adds to that wait.
     shots_s : tuple of float
         Exposures of a position, in order, where there are several; one of `shutter_s` when empty. Each but
         the last is here before the next one begins.
@@ -37,6 +43,7 @@ class StackTiming(BaseModel):
     shutter_s: float = Field(ge=0)
     shots_s: tuple[float, ...] = ()
     settle_s: float = Field(ge=0)
+    settle_per_mm_s: float = Field(default=0.0, ge=0)
     shutter_lag_s: float = Field(default=0.0, ge=0)
     readout_s: float = Field(default=0.0, ge=0)
     download_s: float = Field(default=0.0, ge=0)
@@ -44,6 +51,11 @@ class StackTiming(BaseModel):
     flash_interval_s: float | None = Field(default=None, ge=0)
     speed_mm_s: float = Field(gt=0)
     acceleration_mm_s2: float = Field(gt=0)
+
+    def settle_after_s(self, distance_mm: float) -> float:
+        """How long to wait after a move over that distance, s."""
+        longest_s = max(self.settle_s, LONGEST_SETTLE_S)
+        return min(self.settle_s + self.settle_per_mm_s * abs(distance_mm), longest_s)
 
     @property
     def exposure_s(self) -> float:
@@ -85,9 +97,9 @@ def critical_path_s(positions_mm: Sequence[float], run_up_mm: float, timing: Sta
     def move(distance_mm: float) -> float:
         return move_time_s(distance_mm, timing.speed_mm_s, timing.acceleration_mm_s2)
 
-    total = 2 * move(run_up_mm) + timing.settle_s
+    total = 2 * move(run_up_mm) + timing.settle_after_s(run_up_mm)
     for here, there in itertools.pairwise(positions_mm):
-        carriage = move(there - here) + timing.settle_s
+        carriage = move(there - here) + timing.settle_after_s(there - here)
         download = timing.download_s
         rest = max(carriage, download) if timing.overlap_download else carriage + download
         total += timing.earlier_shots_s + max(timing.exposure_s + rest, timing.flash_interval_s or 0.0)

@@ -10,6 +10,7 @@ from typing import Literal, Protocol, runtime_checkable
 from rig.errors import RigError
 
 __all__ = [
+    "ApproachesSlowly",
     "AxisCapabilities",
     "AxisLimits",
     "AxisPosition",
@@ -292,6 +293,15 @@ class HasController(Protocol):
 
     def settings(self) -> dict[int, float]:
         """Its settings by number."""
+        ...
+
+
+@runtime_checkable
+class ApproachesSlowly(Protocol):
+    """An axis that can make the last movement to a position slower than others."""
+
+    def approach_to(self, position: float) -> AxisPosition:
+        """As `FocusAxis.move_to`, at the speed that is configured for approaching."""
         ...
 
 

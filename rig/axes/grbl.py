@@ -155,6 +155,13 @@ class GrblAxis(GrblCarriage):
 
     def move_to(self, position: float) -> AxisPosition:
         """Move to a position, in mm, and return when the motion has really ended."""
+        return self._move(position, self.speed_mm_s)
+
+    def approach_to(self, position: float) -> AxisPosition:
+        """Move to a position at the approach's speed."""
+        return self._move(position, min(self.speed_mm_s, self._settings.approach_speed_mm_s or math.inf))
+
+    def _move(self, position: float, speed_mm_s: float) -> AxisPosition:
         self._check_open()
         self._check_inside(position)
         offset = self._known_offset()
@@ -162,7 +169,7 @@ class GrblAxis(GrblCarriage):
         target = self._machine_target(position, offset)
         self._begin()
         try:
-            machine = self._travel(target)
+            machine = self._travel(target, speed_mm_s)
         except BaseException:
             self._halt()
             raise
@@ -183,11 +190,11 @@ class GrblAxis(GrblCarriage):
                 self._link.send_resume()
                 self._paused = False
 
-    def _travel(self, target: float) -> float:
+    def _travel(self, target: float, speed_mm_s: float) -> float:
         report, start = self._link.where()
         if report.state != "Idle":
             raise MotionError(f"the {self.name} is not ready: its state is {report.state}")
-        bench_s = self.move_time_s(target - start) * _SLOW
+        bench_s = move_time_s(target - start, speed_mm_s, self._controller[120]) * _SLOW
         timeout_s = ACKNOWLEDGE_S + bench_s / self._clock.scale
         slack = 1.0 / self._settings.steps_per_mm + 2 * REPORT_MM + EPSILON_MM
         low, high = min(start, target) - slack, max(start, target) + slack
@@ -201,7 +208,7 @@ class GrblAxis(GrblCarriage):
                 f"does not go where it was sent: it is at {self._to_rail(machine):.4f} mm, not between {ends}"
             )
 
-        line = f"G53G1X{target:.5f}F{self.speed_mm_s * 60.0:.3f}"
+        line = f"G53G1X{target:.5f}F{speed_mm_s * 60.0:.3f}"
         self._link.command(line, ACKNOWLEDGE_S)
         self._link.command(_DWELL, timeout_s, watch=on_its_way, paused=lambda: self._paused)
         return self._arrived(target)

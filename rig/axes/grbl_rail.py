@@ -53,9 +53,9 @@ class GrblRail(GrblAxis):
             exact if abs(exact - reported.value) <= _REPORT_MM else reported.value, reported.trust
         )
 
-    def _travel(self, target: float) -> float:
+    def _travel(self, target: float, speed_mm_s: float) -> float:
         self._rests_at = None
-        self._rests_at = super()._travel(target)
+        self._rests_at = super()._travel(target, speed_mm_s)
         return self._rests_at
 
     # --- jogging --------------------------------------------------------------------------------------
@@ -117,11 +117,10 @@ class GrblRail(GrblAxis):
             time.sleep(_POLL_S)
         return report.position
 
-    def move_to(self, position: float) -> AxisPosition:
-        """Move to a position, in mm, and return when the motion has really ended; ends a jog first."""
+    def _move(self, position: float, speed_mm_s: float) -> AxisPosition:
         if self._jogging:
             self.end_jog()
-        return super().move_to(position)
+        return super()._move(position, speed_mm_s)
 
     # --- counting -------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from rig.axes.base import AxisLimits, AxisPosition, FocusAxis, MovesAlong
+from rig.axes.base import ApproachesSlowly, AxisLimits, AxisPosition, FocusAxis, MovesAlong
 from rig.clock import Clock
 from rig.errors import LimitError
 from rig.kinematics import move_time_s
@@ -150,8 +150,13 @@ class Approached:
             if legs:
                 reached = self._axis.move_along(legs)
         else:
-            for leg in legs:
-                reached = self._axis.move_to(leg)
+            for leg in legs[:-1]:
+                self._axis.move_to(leg)
+            approach = self._axis.move_to
+            if isinstance(self._axis, ApproachesSlowly):
+                approach = self._axis.approach_to
+            for leg in legs[-1:]:
+                reached = approach(leg)
         self._at_mm = reached.value
         return reached
 

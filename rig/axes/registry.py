@@ -136,6 +136,8 @@ class RailSettings:
         Of a controller that fires the camera.
     tally : Tally, optional
         Where the count of a controller is kept that cannot be asked where it stands; `open_axis` fills it in.
+    approach_speed_mm_s : float, optional
+        Of the last movement to a frame, at most `speed_mm_s`; the same as of all others when absent.
     reset_on_open : bool
         Let opening the port reset the controller, as an Arduino's does. Without, DTR is kept low; whether
         that helped is seen by the banner that does not come.
@@ -155,6 +157,7 @@ class RailSettings:
     shutter: ShutterSettings | None = None
     tally: Tally | None = None
     reset_on_open: bool = True
+    approach_speed_mm_s: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("steps_per_mm", "speed_mm_s", "acceleration_mm_s2"):

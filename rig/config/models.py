@@ -194,13 +194,13 @@ class LensConfig(Table):
 class CaptureConfig(Table):
     """``[capture]``: exposure and rhythm. No ``aperture`` means: the lens has none that the body knows of.
 
+    ``settle`` is the wait after a move, ``settle_per_mm`` what every mm of it adds, to at most 10 s in all.
     ``flash_sync`` is the shortest time in which the whole shutter is open; ``warm_up_frames`` are fired
-    before the test frame and thrown away, for lamps and flashes that are not yet steady. ``brackets`` are the
-    exposures taken at every position, in EV from ``shutter`` or as shutter times; ``shots_per_position`` is
-    how often the same is taken. ``attempts`` is how
-    often one frame is fired before the run gives up on it.
-    ``deliver`` is the width of the picture to be delivered; ``coc`` counts its pixels then. ``max_frames``
-    and ``max_duration`` refuse longer plans.
+    before the test frame and thrown away, for lamps and flashes that are not yet steady. ``brackets`` are
+    the exposures taken at every position, in EV from ``shutter`` or as shutter times;
+    ``shots_per_position`` is how often the same is taken. ``attempts`` is how often one frame is fired
+    before the run gives up on it. ``deliver`` is the width of the picture to be delivered; ``coc`` counts
+    its pixels then. ``max_frames`` and ``max_duration`` refuse longer plans.
     """
 
     aperture: FNumber | None = None
@@ -209,6 +209,7 @@ class CaptureConfig(Table):
     white_balance: str | None = None
     image_format: str | None = None
     settle_s: Time = Field(default=1.0, alias="settle")
+    settle_per_mm_s: Time = Field(default=0.0, alias="settle_per_mm")
     flash: bool = False
     flash_interval_s: PositiveTime = Field(default=2.0, alias="flash_interval")
     flash_sync_s: ShutterTime = Field(default=1 / 160, alias="flash_sync")

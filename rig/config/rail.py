@@ -57,6 +57,11 @@ class ShutterConfig(Table):
         return ShutterSettings(self.output, self.pulse_s, self.off_s)
 
 
+def _unhurried_mm_s(table: dict[str, Any]) -> float:
+    """2 mm/s, at most 2 turns of the screw: what a stepper of any size and a long lens bear."""
+    return min(2.0, 2.0 * float(table.get("pitch_mm", 1.0)))
+
+
 class RailConfig(Table):
     """``[rail]``: the carriage that moves the camera.
 
@@ -69,6 +74,10 @@ class RailConfig(Table):
 
     ``name`` is what the count of a rail is kept under that cannot be asked where it stands; that of the
     driver unless there are two such rails. ``baud`` is what the driver's controllers usually talk at.
+
+    ``speed`` is at most two turns of the screw a second unless said otherwise, ``approach_speed`` that of the
+    last movement to each frame, where the driver can do it. With ``reset_on_open = false`` DTR is kept low,
+    so that opening the port does not reset the controller.
     """
 
     driver: str
@@ -80,7 +89,8 @@ class RailConfig(Table):
     pitch_mm: PositiveLength = Field(alias="pitch")
     full_steps: Count = 200
     microsteps: Count = 16
-    speed_mm_s: Speed = Field(default=2.0, alias="speed")
+    speed_mm_s: Speed = Field(default_factory=_unhurried_mm_s, alias="speed")
+    approach_speed_mm_s: Speed | None = Field(default=None, alias="approach_speed")
     acceleration_mm_s2: Acceleration = Field(default=50.0, alias="acceleration")
     limits_mm: tuple[Length, Length] = Field(alias="limits")
     backlash_mm: LengthOrZero = Field(default=0.2, alias="backlash")
@@ -88,6 +98,7 @@ class RailConfig(Table):
     reference: Literal["here", "home"] = "here"
     home_position_mm: Length = Field(default=0.0, alias="home_position")
     shutter: ShutterConfig | None = None
+    reset_on_open: bool = True
 
     @field_validator("driver")
     @classmethod
@@ -191,6 +202,8 @@ class RailConfig(Table):
             baud=self.baud or usual_baud(self.driver),
             home_mm=self.home_position_mm if self.reference == "home" else None,
             shutter=None if self.shutter is None else self.shutter.settings(),
+            reset_on_open=self.reset_on_open,
+            approach_speed_mm_s=self.approach_speed_mm_s,
         )
 
     def _crank_settings(self, port: str | None) -> RailSettings:

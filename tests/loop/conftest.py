@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import select
 import shutil
 import struct
@@ -124,9 +125,14 @@ class Workshop:
         shutter_s: float = 0.008,
         time_scale: float = 1,
         rail: dict[str, Any] | None = None,
+        known: bool = True,
         **simulator: Any,
     ) -> Iterator[dict[str, Any]]:
-        """A bench that no rig has started: to a rig, its ports are real hardware."""
+        """A bench that no rig has started: to a rig, its ports are real hardware.
+
+        Unless it is not `known`, somebody has seen that its rail goes the right way, and said how far the
+        subject is from an unnamed lens.
+        """
         process = subprocess.Popen(
             [sys.executable, "-m", "hardware_sims"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -141,9 +147,27 @@ class Workshop:
             assert process.stdout is not None
             process.stdin.write(json.dumps(order) + "\n")
             process.stdin.flush()
-            yield json.loads(process.stdout.readline())
+            ports = json.loads(process.stdout.readline())
+            if known:
+                self._remember(ports, (rail or {}).get("towards_subject", "+"))
+            yield ports
         finally:
             process.communicate()
+
+    def _remember(self, ports: dict[str, Any], sign: str) -> None:
+        at = "2026-01-31T12:00:00+00:00"
+        direction = {"direction": {"towards_subject": sign, "at": at}}
+        distances = [
+            {"magnification": m, "working_distance_mm": 150.0, "at": at} for m in (None, 0.5, 1.0, 2.0)
+        ]
+        kept = {
+            f"rails/{re.sub(r'[^A-Za-z0-9.-]+', '_', ports[name]).strip('_')}.json": direction
+            for name in ("rail_pty", "rail_tcp")
+        }
+        for name, fields in {**kept, "lenses/unnamed_lens.json": {"distances": distances}}.items():
+            path = self.folder / "state" / "focusrig" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps({"format_version": 1, **fields}))
 
     def family(self, process: subprocess.Popen[str]) -> list[psutil.Process]:
         """All descendants of a command, alive now."""
