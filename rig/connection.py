@@ -18,6 +18,7 @@ from rig.clock import Clock
 from rig.config import RigConfig
 from rig.errors import Interrupted, MotionError, PositionUnknownError, RigError, UserError
 from rig.events import EventBus, Note
+from rig.grey import GAINS_ARE_LEFT, with_grey
 from rig.operator import Operator
 from rig.preflight import lock_exposure
 from rig.rail_state import RailState
@@ -233,6 +234,9 @@ class Connection:
             When a setting that would change between frames cannot be fixed.
         """
         self._teardown.callback(camera.restore)
+        grey = None
+        if request.white_balance is not None:
+            request, grey = with_grey(request, camera.describe())
         report = lock_exposure(camera, request)
         if report.to_ask:
             told = "; ".join(f"{setting.name}: {setting.message}" for setting in report.to_ask)
@@ -247,5 +251,8 @@ class Connection:
             camera=vars(camera.describe()),
             settings=settings,
             verdicts={s.name: s.verdict.value for s in report.settings},
+            **({} if grey is None else {"grey": grey.model_dump(mode="json")}),
         )
+        if grey is not None and not grey.is_set:
+            self._bus.publish(Note(GAINS_ARE_LEFT.format(grey.white_balance), "warning"))
         return settings

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["FrameLevels", "frame_levels"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["FrameLevels", "frame_levels", "frame_pixels"]
 
 _CLIPPED = 254 / 255
 """A JPEG's rounding leaves clipped areas one step below white here and there."""
@@ -33,6 +37,24 @@ def frame_levels(path: Path) -> FrameLevels:
     DataError
         When the frame cannot be decoded.
     """
+    pixels, top = frame_pixels(path)
+    clipped = (pixels >= top * _CLIPPED).any(axis=2)
+    return FrameLevels(
+        mean=float(pixels.mean()) / top * 255.0,
+        clipped_fraction=float(clipped.mean()),
+        width_px=pixels.shape[1],
+        height_px=pixels.shape[0],
+    )
+
+
+def frame_pixels(path: Path) -> tuple[NDArray[Any], float]:
+    """Decode a frame: RGB pixels as they are in the file, (height, width, 3), and what white is there.
+
+    Raises
+    ------
+    DataError
+        When the frame cannot be decoded.
+    """
     import numpy as np
 
     from rig.errors import DataError
@@ -42,11 +64,4 @@ def frame_levels(path: Path) -> FrameLevels:
         pixels = read_frame(path).pixels
     except StackerError as err:
         raise DataError(str(err)) from err
-    top = float(np.iinfo(pixels.dtype).max) if pixels.dtype.kind == "u" else 1.0
-    clipped = (pixels >= top * _CLIPPED).any(axis=2)
-    return FrameLevels(
-        mean=float(pixels.mean()) / top * 255.0,
-        clipped_fraction=float(clipped.mean()),
-        width_px=pixels.shape[1],
-        height_px=pixels.shape[0],
-    )
+    return pixels, float(np.iinfo(pixels.dtype).max) if pixels.dtype.kind == "u" else 1.0

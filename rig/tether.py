@@ -12,16 +12,27 @@ from pathlib import Path
 from rig.atomic import make_folder, publish_file
 from rig.cameras.base import CapturedFile, LockReport, LockRequest
 from rig.cameras.gphoto import GPhotoCamera
+from rig.cameras.grey import Region
 from rig.cameras.protocol import FetchedFile, FetchOrder
 from rig.cameras.settings import CameraSettings
 from rig.clock import ScaledClock
 from rig.config import LoadedConfig, RigConfig, load_config, rehearse
 from rig.errors import CameraError, DataError, OperatorNeededError, UserError
+from rig.grey import GreyBalance, GreyStore, measure_balance, with_grey
 from rig.inspect import FrameLevels, frame_levels
 from rig.planning import PlanRequest, plan_for
 from rig.simulate import Bench, bench_order
 
-__all__ = ["FiledFrame", "Tether", "Tethered", "follow", "lock_request", "shoot_one"]
+__all__ = [
+    "FiledFrame",
+    "Tether",
+    "Tethered",
+    "follow",
+    "keep_grey",
+    "lock_request",
+    "measured_request",
+    "shoot_one",
+]
 
 _LISTEN_S = 1.0
 """Real seconds between looks at whether to stop."""
@@ -102,7 +113,7 @@ class Tether:
         return ScaledClock(self.config.time_scale if self.simulated else 1.0)
 
     @contextmanager
-    def bench(self, *, pictures: bool = True) -> Iterator[str | None]:
+    def bench(self, *, pictures: bool = True, target: str | None = None) -> Iterator[str | None]:
         """The port of the body: of a bench that runs meanwhile, or the one meant; None for USB.
 
         Without `pictures` the bench does not paint its scene first, which takes it longer than all the rest.
@@ -112,6 +123,8 @@ class Tether:
             return
         plan = plan_for(self.loaded, PlanRequest.from_text(start="0", end="0"), calibrated=False)
         order = bench_order(self.config, plan, self.here_is_mm)
+        if target is not None:
+            order["simulator"]["target"] = target
         with Bench({**order, "pictures": pictures}) as bench:
             yield bench.camera_port
 
@@ -124,10 +137,11 @@ class Tether:
         return replace(settings, port=self.port, model=None) if self.port else settings
 
     @contextmanager
-    def connect(self, *, pictures: bool = True) -> Iterator[Tethered]:
+    def connect(self, *, pictures: bool = True, target: str | None = None) -> Iterator[Tethered]:
         """Connect, and let go at the end; nothing is put back that was not locked.
 
-        `pictures` is whether any are to be taken or looked at.
+        `pictures` is whether any are to be taken or looked at, `target` what stands before the lens of a
+        simulated bench instead of its scene.
 
         Raises
         ------
@@ -139,7 +153,7 @@ class Tether:
         driver = self.config.camera.driver
         if driver != "gphoto2" and self.capture_known:
             raise UserError(f'the camera driver "{driver}" has no body to talk to; these commands need one')
-        with self.bench(pictures=pictures) as port:
+        with self.bench(pictures=pictures, target=target) as port:
             settings = self.config.camera.settings(port) if self.simulated else self.settings()
             camera = GPhotoCamera(settings, self.clock)
             try:
@@ -207,13 +221,28 @@ def shoot_one(
     make_folder(folder)
     camera = tethered.camera
     try:
-        report = camera.lock(request)
+        report = camera.lock(measured_request(request, tethered))
         files = camera.collect(camera.fire(), folder)
         number = _next_number(folder, tethered.prefix)
         frames = tuple(_file(f, folder, tethered.prefix, number) for f in files)
     finally:
         camera.restore()
     return report, frames
+
+
+def keep_grey(tethered: Tethered, request: LockRequest, region: Region) -> GreyBalance:
+    """Measure the white balance on a grey card before the lens, and keep it for this body.
+
+    Raises
+    ------
+    CameraError
+        When the frames show no even grey card.
+    DataError, UserError
+        When it cannot be kept.
+    """
+    balance = measure_balance(tethered.camera, replace(request, white_balance=None), region)
+    GreyStore().keep(balance, tethered.camera.describe())
+    return balance
 
 
 def follow(
@@ -267,6 +296,11 @@ def follow(
             yield FiledFrame(shots.number, None, file.camera_name, file.size_bytes, file.sha256, None, again)
             continue
         yield _file(file, folder, tethered.prefix, shots.frame_of(file))
+
+
+def measured_request(request: LockRequest, tethered: Tethered) -> LockRequest:
+    """The same with the measured white balance, where that is asked for."""
+    return with_grey(request, tethered.camera.describe())[0] if request.white_balance else request
 
 
 class _Shots:

@@ -20,6 +20,7 @@ from hardware_sims.cameras.schedule import Misbehaviour
 from hardware_sims.cameras.untethered import UntetheredBody
 from hardware_sims.carriage import Carriage, Vibration
 from hardware_sims.clock import SimClock
+from hardware_sims.colour import DAYLIGHT_K
 from hardware_sims.focus_drive import FocusDrive
 from hardware_sims.light import Light
 from hardware_sims.optics import SimLens
@@ -130,6 +131,8 @@ class Simulator(OrderModel):
         The body's battery.
     card : CardOrder
         The body's card.
+    light_kelvin : float
+        Colour temperature of the light.
     live_fps : float
         Frames of live view that the body offers in a real second.
     faults : Misbehaviour
@@ -156,6 +159,7 @@ class Simulator(OrderModel):
     focus: FocusOrder | None = None
     battery: BatteryOrder = BatteryOrder()
     card: CardOrder = CardOrder()
+    light_kelvin: float = Field(DAYLIGHT_K, ge=2000, le=15000)
     live_fps: float = Field(20.0, gt=0, le=120)
     faults: Misbehaviour = Misbehaviour()
     rail_faults: RailMisbehaviour = RailMisbehaviour()
@@ -291,7 +295,13 @@ class Bench:
                 height_px=sim.pixels[1],
                 pitch_um=order.camera.sensor_width_mm * 1000.0 / sim.pixels[0],
             ),
-            light=Light(exposure.shutter_s / brighter, f_number, exposure.iso, flash_exposure=brighter),
+            light=Light(
+                exposure.shutter_s / brighter,
+                f_number,
+                exposure.iso,
+                flash_exposure=brighter,
+                kelvin=sim.light_kelvin,
+            ),
             carriage=carriage,
             clock=clock,
             seed=sim.seed,

@@ -15,10 +15,12 @@ __all__ = ["MAKE", "ExposureRecord", "read_truth", "with_exif"]
 MAKE = "SIMULATED focusrig bench"
 """What the maker's name is in every simulated picture."""
 
+_MANUAL = 1
+
 
 @dataclass(frozen=True, slots=True)
 class ExposureRecord:
-    """What a body writes about an exposure."""
+    """What a body writes about an exposure; `program` is EXIF's number, 1 for manual."""
 
     shutter_s: float
     f_number: float
@@ -26,6 +28,8 @@ class ExposureRecord:
     focal_length_mm: float
     flash: bool
     description: str
+    program: int = 1
+    automatic_white_balance: bool = False
 
 
 def with_exif(picture: bytes, record: ExposureRecord, truth: Mapping[str, object]) -> bytes:
@@ -54,7 +58,9 @@ def with_exif(picture: bytes, record: ExposureRecord, truth: Mapping[str, object
     data["Exif.Photo.ISOSpeedRatings"] = str(round(record.iso))
     data["Exif.Photo.FocalLength"] = _rational(record.focal_length_mm, 10)
     data["Exif.Photo.Flash"] = "1" if record.flash else "0"
-    data["Exif.Photo.ExposureProgram"] = "1"
+    data["Exif.Photo.ExposureProgram"] = str(record.program)
+    data["Exif.Photo.ExposureMode"] = "1" if record.program == _MANUAL else "0"
+    data["Exif.Photo.WhiteBalance"] = "0" if record.automatic_white_balance else "1"
     data["Exif.Photo.ColorSpace"] = "1"
     data["Exif.Photo.DateTimeOriginal"] = now.strftime("%Y:%m:%d %H:%M:%S")
     data["Exif.Photo.SubSecTimeOriginal"] = f"{now.microsecond // 1000:03d}"

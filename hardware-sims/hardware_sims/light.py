@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from hardware_sims.colour import DAYLIGHT_K
+
 __all__ = ["Light"]
 
 
@@ -18,12 +20,15 @@ class Light:
         The exposure at which the scene comes out as it was made, without flash.
     flash_exposure : float
         What one flash adds at that aperture and ISO, as a fraction of a right exposure.
+    kelvin : float
+        Its colour temperature.
     """
 
     shutter_s: float
     f_number: float
     iso: float
     flash_exposure: float = 1.0
+    kelvin: float = DAYLIGHT_K
 
     def __post_init__(self) -> None:
         for name in ("shutter_s", "f_number", "iso"):

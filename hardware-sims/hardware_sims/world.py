@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from hardware_sims.clock import SimClock
+from hardware_sims.colour import DAYLIGHT_K, cast
 from hardware_sims.dng import dng
 from hardware_sims.exif import ExposureRecord, with_exif
 from hardware_sims.light import Light
@@ -199,6 +200,8 @@ class World:
         raw: bool = False,
         shake_um: float = 0.0,
         light_share: float = 1.0,
+        kelvin: float | None = DAYLIGHT_K,
+        program: int = 1,
     ) -> Photo:
         """Take a picture of what was before the lens; blocks while it is rendered.
 
@@ -220,6 +223,10 @@ class World:
             Shake in the subject plane that the body's mirror or shutter adds when it opens.
         light_share : float
             Part of the light that was there: near 0 when a flash that should have fired did not.
+        kelvin : float, optional
+            Colour temperature that the body balances for; None finds that of the light.
+        program : int
+            EXIF's number of the exposure mode.
 
         Raises
         ------
@@ -236,8 +243,10 @@ class World:
         motion = motion.shaken(start_s, shake_um).lit(light_share)
         light = self._light(motion, f_number)
         seed = (self.seed, index)
-        mosaic = self.sensor.mosaic(light, iso, seed, self.renderer.run) if raw else None
-        picture = self.sensor.develop(light, iso, seed, self.renderer.run)
+        seen = _tinted(light, cast(self.light.kelvin, DAYLIGHT_K))
+        mosaic = self.sensor.mosaic(seen, iso, seed, self.renderer.run) if raw else None
+        balanced = _tinted(light, cast(self.light.kelvin, self.light.kelvin if kelvin is None else kelvin))
+        picture = self.sensor.develop(balanced, iso, seed, self.renderer.run)
         plain = self.sensor.jpeg(picture)
         record = ExposureRecord(
             shutter_s=shutter_s,
@@ -246,6 +255,8 @@ class World:
             focal_length_mm=self.lens.focal_length_mm,
             flash=flash,
             description=f"scene {self.scene.name}, seed {self.scene.seed}",
+            program=program,
+            automatic_white_balance=kelvin is None,
         )
         truth = {
             "simulated": True,
@@ -360,3 +371,8 @@ class World:
             x, y = np.minimum(left + dx, 2 * radius), np.minimum(top + dy, 2 * radius)
             np.add.at(kernel, (y, x), motion.weight * share_x * share_y)
         return np.asarray(kernel / kernel.sum(), dtype=np.float32)
+
+
+def _tinted(light: Array, colour: tuple[float, float, float]) -> Array:
+    """Light of another colour; the very same where there is none."""
+    return light if colour == (1.0, 1.0, 1.0) else np.asarray(light * np.array(colour, np.float32))

@@ -38,7 +38,7 @@ PortOption: TypeAlias = Annotated[
 ]
 WhiteBalanceOption: TypeAlias = Annotated[
     str | None,
-    typer.Option("--white-balance", metavar="NAME|KELVIN", help='As the body names it, or "5200 K".'),
+    typer.Option("--white-balance", metavar="NAME|KELVIN", help='As the body names it, "5200 K", or grey.'),
 ]
 FormatOption: TypeAlias = Annotated[
     str | None, typer.Option("--format", metavar="NAME", help="Image format, as the body names it.")
@@ -67,6 +67,7 @@ def register(app: typer.Typer) -> None:
     group.command("info")(info)
     group.command("check")(check)
     group.command("set")(set_value)
+    group.command("grey")(grey)
     group.command("preview")(preview)
     group.command("shoot")(shoot)
     group.command("watch")(watch)
@@ -134,11 +135,12 @@ def check(
     """Everything that a stack needs of the body, with a verdict each; exit code 3 when one is refused."""
     from rig.cameras import inquiry
     from rig.cli import camera_output as output
-    from rig.tether import lock_request
+    from rig.tether import lock_request, measured_request
 
     tether = _tether(config, port, simulate=simulate, time_scale=time_scale)
     request = lock_request(tether, _request(shutter, aperture, iso, white_balance, image_format))
     with tether.connect(pictures=False) as tethered:
+        request = measured_request(request, tethered)
         report = inquiry.check(tethered.camera, request, fix=fix)
     output.show_check(report, fix=fix, as_json=as_json)
     if report.refused:
@@ -163,6 +165,37 @@ def set_value(
     with tether.connect(pictures=False) as tethered:
         report = inquiry.set_value(tethered.camera, name, value)
     output.show_setting(report, as_json=as_json)
+
+
+def grey(
+    region: Annotated[
+        str | None,
+        typer.Option(
+            "--region",
+            metavar="X,Y,W,H",
+            help="Where the card is, in shares of the frame; its middle fifth unless said otherwise.",
+        ),
+    ] = None,
+    config: ConfigOption = None,
+    port: PortOption = None,
+    shutter: ShutterOption = None,
+    aperture: ApertureOption = None,
+    iso: IsoOption = None,
+    simulate: SimulateOption = False,
+    time_scale: TimeScaleOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find the white balance that makes a grey card grey; white_balance = "grey" then asks for it."""
+    from rig import tether as tethers
+    from rig.cameras.grey import CENTRE, Region
+    from rig.cli import camera_output as output
+
+    where = CENTRE if region is None else Region.from_text(region)
+    tether = _tether(config, port, simulate=simulate, time_scale=time_scale)
+    request = tethers.lock_request(tether, _request(shutter, aperture, iso, None, None))
+    with tether.connect(target="card") as tethered:
+        balance = tethers.keep_grey(tethered, request, where)
+    output.show_grey(balance, as_json=as_json)
 
 
 def shoot(

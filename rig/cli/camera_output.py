@@ -18,6 +18,7 @@ from rig.cameras.base import LockReport, SettingReport, SettingVerdict
 from rig.cameras.inquiry import CameraFacts
 from rig.cameras.listing import ListedCamera
 from rig.cameras.protocol import StorageSpace
+from rig.grey import GAINS_ARE_LEFT, GreyBalance
 from rig.tether import FiledFrame
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = [
     "note",
     "show_check",
     "show_frame",
+    "show_grey",
     "show_info",
     "show_list",
     "show_setting",
@@ -299,3 +301,17 @@ class PreviewDisplay:
             f"{self._frames} frames, {rate}sharpness {shown.sharpness:.2f}{peaked}, "
             f"{shown.clipped_white:.1%} white, {shown.clipped_black:.1%} black   "
         )
+
+
+def show_grey(balance: GreyBalance, *, as_json: bool) -> None:
+    """A white balance that was measured on a grey card."""
+    if as_json:
+        write_json(balance.model_dump(mode="json"))
+        return
+    red, _, blue = balance.gains
+    left = f"left on the card: red × {red:.3f}, blue × {blue:.3f} would make it grey"
+    note(f"{balance.model}, {'1 frame' if balance.frames == 1 else f'{balance.frames} frames'}; {left}")
+    if not balance.is_set:
+        note(GAINS_ARE_LEFT.format(balance.white_balance), style="yellow")
+    note('kept: write white_balance = "grey" in [capture]')
+    sys.stdout.write(balance.white_balance + "\n")

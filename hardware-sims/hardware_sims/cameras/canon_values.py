@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hardware_sims.cameras.exposure import ExposureSettings, true_f_number
+from hardware_sims.cameras.exposure import PRESET_KELVIN, PROGRAMS, ExposureSettings, true_f_number
 
 __all__ = [
     "AVAILABLE_SHOTS",
@@ -286,6 +286,17 @@ def fit_mirror(found: dict[int, EosProperty]) -> None:
     found[MIRROR_LOCK] = EosProperty(0, (0, 1))
 
 
+def _word(words: Mapping[str, int], value: EosValue) -> str:
+    return next(word for word, code in words.items() if code == value)
+
+
+def _kelvin(found: Mapping[int, EosProperty]) -> float | None:
+    word = _word(_WHITE_BALANCES, found[WHITE_BALANCE].value)
+    set_k = found[COLOR_TEMPERATURE].value
+    assert isinstance(set_k, int)
+    return float(set_k) if word == "kelvin" else PRESET_KELVIN[word]
+
+
 def exposure_settings(
     found: Mapping[int, EosProperty], manual_f_number: float | None = None
 ) -> ExposureSettings:
@@ -299,6 +310,8 @@ def exposure_settings(
     return ExposureSettings(
         shutter_s=_BULB_LOOKS_S if shutter == _BULB else _shutter_s(shutter),
         bulb=shutter == _BULB,
+        kelvin=_kelvin(found),
+        program=PROGRAMS[_word(_MODES, found[EXPOSURE_MODE].value)],
         f_number=true_f_number(manual_f_number or _f_number(aperture)),
         iso=_AUTO_ISO_SPEED if iso == _AUTO_ISO else round(_iso_speed(iso)),
         raw=RAW in formats,

@@ -7,14 +7,17 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from hardware_sims.clock import SimClock
+from hardware_sims.colour import DAYLIGHT_K
 
 __all__ = [
     "FAULTLESS",
+    "PRESET_KELVIN",
+    "PROGRAMS",
     "BodyTiming",
     "ExposureSettings",
     "Mishap",
@@ -24,6 +27,21 @@ __all__ = [
     "World",
     "true_f_number",
 ]
+
+
+PRESET_KELVIN: Mapping[str, float | None] = {
+    "auto": None,
+    "daylight": DAYLIGHT_K,
+    "cloudy": 6000.0,
+    "shade": 7000.0,
+    "tungsten": 3200.0,
+    "fluorescent": 4000.0,
+    "flash": 6000.0,
+}
+"""What bodies mean by their named white balances."""
+
+PROGRAMS: Mapping[str, int] = {"M": 1, "P": 2, "A": 3, "S": 4, "bulb": 1}
+"""EXIF's numbers of the exposure modes."""
 
 
 def true_f_number(marked: float) -> float:
@@ -75,6 +93,8 @@ class World(Protocol):
         raw: bool = False,
         shake_um: float = 0.0,
         light_share: float = 1.0,
+        kelvin: float | None = DAYLIGHT_K,
+        program: int = 1,
     ) -> Photo:
         """Render the exposure that began at bench time `start_s`; takes a while, from any thread."""
         ...
@@ -88,7 +108,9 @@ class World(Protocol):
 class ExposureSettings:
     """What the body is set to at the moment of release; `raw` and `jpeg` are the files that it makes.
 
-    With `bulb` the shutter is open as long as the release is held, and `shutter_s` is what live view shows.
+    `kelvin` is the colour temperature that it balances for, None when it finds that by itself; `program` is
+    EXIF's number of the exposure mode. With `bulb` the shutter is open as long as the release is held, and
+    `shutter_s` is what live view shows.
     """
 
     shutter_s: float
@@ -96,6 +118,8 @@ class ExposureSettings:
     iso: int
     raw: bool = False
     jpeg: bool = True
+    kelvin: float | None = PRESET_KELVIN["daylight"]
+    program: int = 1
     bulb: bool = False
 
 
@@ -270,6 +294,8 @@ class Shutter:
                 raw=settings.raw,
                 shake_um=mishap.shake_um,
                 light_share=mishap.light_share,
+                kelvin=settings.kelvin,
+                program=settings.program,
             )
             due_s = order.end_s + self._timing.readout_s + self._timing.processing_s
             late_s = self._clock.now() - due_s

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hardware_sims.cameras.datasets import Property, Range
-from hardware_sims.cameras.exposure import ExposureSettings, true_f_number
+from hardware_sims.cameras.exposure import PRESET_KELVIN, PROGRAMS, ExposureSettings, true_f_number
 from hardware_sims.cameras.wire import DataType
 
 __all__ = [
@@ -251,6 +251,18 @@ def mount_manual_lens(found: dict[int, Property]) -> None:
     found[F_NUMBER].value, found[F_NUMBER].choices = 0, ()
 
 
+def _kelvin(found: Mapping[int, Property]) -> float | None:
+    value = found[WHITE_BALANCE].value
+    if value == _KELVIN_MODE:
+        return float(found[COLOR_TEMPERATURE].value)
+    return PRESET_KELVIN[next(word for word, code in _WHITE_BALANCES.items() if code == value)]
+
+
+def _program(found: Mapping[int, Property]) -> int:
+    modes = _MODES_2 if COMPRESSION in found else _MODES_3
+    return PROGRAMS[next(word for word, code in modes.items() if code == found[EXPOSURE_MODE].value)]
+
+
 def exposure_settings(
     found: Mapping[int, Property], manual_f_number: float | None = None
 ) -> ExposureSettings:
@@ -261,6 +273,8 @@ def exposure_settings(
     return ExposureSettings(
         shutter_s=_BULB_LOOKS_S if shutter == _BULB else (shutter >> 16) / (shutter & 0xFFFF),
         bulb=shutter == _BULB,
+        kelvin=_kelvin(found),
+        program=_program(found),
         f_number=true_f_number(manual_f_number or int(found[F_NUMBER].value) / 100),
         iso=_AUTO_ISO_SPEED if iso == AUTO_ISO else iso,
         raw=kind in ("raw", "raw+jpeg"),

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hardware_sims.cameras.datasets import Property, Range
-from hardware_sims.cameras.exposure import ExposureSettings, true_f_number
+from hardware_sims.cameras.exposure import PRESET_KELVIN, PROGRAMS, ExposureSettings, true_f_number
 from hardware_sims.cameras.wire import DataType
+from hardware_sims.colour import DAYLIGHT_K
 
 __all__ = [
     "BATTERY",
@@ -127,6 +128,12 @@ def put(found: dict[int, Property], controls: Mapping[str, Control], key: str, v
     return control.code
 
 
+def _word(found: Mapping[int, Property], control: str) -> str:
+    """What a hand would call a property's value; empty for one that only a vendor has a word for."""
+    known = generic_controls()[control]
+    return next((str(w) for w, raw in known.words.items() if raw == found[known.code].value), "")
+
+
 def exposure_settings(
     found: Mapping[int, Property], formats: Mapping[Any, int | str], manual_f_number: float | None = None
 ) -> ExposureSettings:
@@ -138,4 +145,6 @@ def exposure_settings(
         iso=int(found[ISO].value),
         raw=kind in ("raw", "raw+jpeg"),
         jpeg=kind != "raw",
+        kelvin=PRESET_KELVIN.get(_word(found, "white_balance"), DAYLIGHT_K),
+        program=PROGRAMS.get(_word(found, "exposure_mode"), PROGRAMS["M"]),
     )

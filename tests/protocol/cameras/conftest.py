@@ -69,6 +69,8 @@ class CountingWorld:
         raw: bool = False,
         shake_um: float = 0.0,
         light_share: float = 1.0,
+        kelvin: float | None = 5200.0,
+        program: int = 1,
     ) -> NumberedPhoto:
         with self.lock:
             self.exposures.append(Exposure(start_s, shutter_s, f_number, iso, shake_um, light_share))
@@ -77,7 +79,9 @@ class CountingWorld:
         done, data = cv2.imencode(".jpg", image)
         assert done
         plain = data.tobytes()
-        record = ExposureRecord(shutter_s, f_number, iso, 100.0, flash, f"number {number}")
+        record = ExposureRecord(
+            shutter_s, f_number, iso, 100.0, flash, f"number {number}", program, kelvin is None
+        )
         jpeg = with_exif(plain, record, {"number": number})
         mosaic = 512 + 60 * image.astype(np.uint16)
         negative = with_exif(dng(mosaic, plain), record, {"number": number}) if raw else None
