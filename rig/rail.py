@@ -16,6 +16,7 @@ from rig.connection import open_rail_axis
 from rig.errors import HardwareError, MotionError, PositionUnknownError, UserError
 from rig.jogging import STEPS_MM, Jogger
 from rig.operator import Operator
+from rig.plan import StackPlan
 from rig.planning import PlanRequest, plan_for
 from rig.rail_state import RailState, with_kept_limits
 from rig.simulate import Bench, bench_order
@@ -306,8 +307,9 @@ def connected(
     with ExitStack() as teardown:
         rail_port = camera_port = state = order = None
         if config.simulated:
-            plan = plan_for(loaded, PlanRequest.from_text(start="0", end="0", frames=1), calibrated=False)
-            order = {**bench_order(config, plan, here_is_mm or 0.0), "pictures": pictures}
+            if here_is_mm is None:
+                here_is_mm = min(max(0.0, configured.low), configured.high)
+            order = {**bench_order(config, _one_frame(loaded), here_is_mm), "pictures": pictures}
             bench = teardown.enter_context(Bench(order))
             rail_port, camera_port = bench.rail_port, bench.camera_port
         else:
@@ -330,6 +332,15 @@ def connected(
         if state is not None:
             teardown.callback(_keep, state, axis)
         yield held
+
+
+def _one_frame(loaded: LoadedConfig) -> StackPlan:
+    """A plan that lights a bench: of one frame, anywhere."""
+    rail = loaded.config.rail.model_copy(update={"backlash_mm": 0.0})
+    place = f"{rail.limits_mm[0]}mm"
+    config = loaded.config.model_copy(update={"rail": rail})
+    request = PlanRequest.from_text(start=place, end=place, frames=1)
+    return plan_for(replace(loaded, config=config), request, calibrated=False)
 
 
 def locate(held: HeldRail, here_is_mm: float | None) -> None:

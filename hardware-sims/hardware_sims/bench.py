@@ -108,6 +108,8 @@ class Simulator(OrderModel):
         What the rail's port is.
     backlash_mm : float
         Play of the simulated screw; text with a unit.
+    rail_tilt_um_per_mm : (float, float)
+        Drift of the camera across its axis, x and y, for each mm of travel.
     depth_mm : float, optional
         Depth of the subject; text with a unit.
     initial : dict
@@ -149,6 +151,7 @@ class Simulator(OrderModel):
     personality: Annotated[str | None, BeforeValidator(_known_personality)] = None
     transport: Literal["pty", "tcp"] = "pty"
     backlash_mm: Annotated[LengthMm, Field(ge=0, le=1)] = Field(0.02, alias="backlash")
+    rail_tilt_um_per_mm: tuple[float, float] = Field((0.0, 0.0), alias="rail_tilt")
     depth_mm: Annotated[LengthMm, Field(gt=0)] | None = Field(None, alias="depth")
     initial: dict[str, str | float] = Field({})
     physical_dial: bool = False
@@ -286,6 +289,7 @@ class Bench:
             vibration=_vibration(order),
             seed=sim.seed,
             start_mm=order.rail.start_mm,
+            tilt_um_per_mm=sim.rail_tilt_um_per_mm,
         )
         self.world = World(
             scene=self._scene(sim, width_mm),

@@ -114,6 +114,9 @@ class Carriage:
         Fixes direction and phase of every shake.
     start_mm : float
         Where motor and carriage stand before the first motion, mm towards the subject.
+    tilt_um_per_mm : (float, float)
+        How far the camera drifts across its axis for each mm that the carriage moves, x and y, as the shake
+        is counted: a rail that is not parallel to the lens's axis.
     """
 
     def __init__(
@@ -123,11 +126,13 @@ class Carriage:
         vibration: Vibration | None = None,
         seed: int = 0,
         start_mm: float = 0.0,
+        tilt_um_per_mm: tuple[float, float] = (0.0, 0.0),
     ) -> None:
         if backlash_mm < 0:
             raise ValueError(f"backlash is a length of 0 mm or more, not {backlash_mm:g} mm")
         self._backlash_mm = backlash_mm
         self._vibration = vibration or Vibration()
+        self._tilt_um_per_mm = tilt_um_per_mm
         self._random = random.Random(seed)
         self._lock = threading.Lock()
         self._rest_mm = start_mm  # motor before the first piece
@@ -259,10 +264,13 @@ class Carriage:
             return motor.velocity_at(t_s) if t_s < motor.end_s else 0.0
 
     def vibration_um(self, t_s: float) -> tuple[float, float]:
-        """Transverse shake of the picture in the subject plane at that time, (x, y) in µm."""
+        """Transverse shake, and drift, of the picture in the subject plane at that time, (x, y) in µm."""
         omega = 2.0 * math.pi * self._vibration.frequency_hz
         decay_s = self._vibration.decay_s
         x = y = 0.0
+        if any(self._tilt_um_per_mm):
+            position_mm = self.position_mm(t_s)
+            x, y = (tilt * position_mm for tilt in self._tilt_um_per_mm)
         with self._lock:
             for stop in reversed(self._stops):
                 age_s = t_s - stop.at_s

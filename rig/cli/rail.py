@@ -39,6 +39,8 @@ _NEGATIVE = {"ignore_unknown_options": True}
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
+    from rig.cli.rail_tilt import tilt
+
     group = typer.Typer(
         no_args_is_help=True,
         help="A rail alone: what is connected, where it stands, move it, tell it where it is, limit it.",
@@ -52,6 +54,7 @@ def register(app: typer.Typer) -> None:
     group.command("zero")(zero)
     group.command("limits", context_settings=_NEGATIVE)(limits)
     group.command("setup")(setup)
+    group.command("tilt")(tilt)
     app.add_typer(group, name="rail")
 
 

@@ -116,3 +116,19 @@ def test_a_motor_goes_on_until_the_operator_has_seen_enough(workshop: Any) -> No
     entries = [json.loads(line) for line in journal.read_text().splitlines()]
     assert [e["position_mm"] for e in entries if e["event"] == "frame_saved"] == [1.0, 1.5]
     assert [e["frames"] for e in entries if e["event"] == "ended_here"] == [2]
+
+
+def test_the_tilt_of_a_rail(workshop: Any) -> None:
+    """A bench whose rail drifts by a known amount: 40 µm right and 10 µm up a mm, at 60 µm a pixel."""
+    config = workshop.config(extra="rail_tilt = [40, -10]")
+    answer = _answer(workshop, "tilt", "--travel", "4mm", "--config", config)
+    assert answer["right_px_per_mm"] == pytest.approx(
+        -40 / 60, abs=0.03
+    )  # the camera right, the picture left
+    assert answer["down_px_per_mm"] == pytest.approx(10 / 60, abs=0.03)
+    assert answer["right_deg"] == pytest.approx(-2.29, abs=0.1)
+    frames = sorted((workshop.session() / "frames").iterdir())
+    again = _answer(workshop, "tilt", *frames, "--distance", "4mm", "--config", config)
+    assert again["right_px_per_mm"] == pytest.approx(answer["right_px_per_mm"])
+    refused = _rail(workshop, "tilt", frames[0], "--distance", "4mm", "--config", config)
+    assert refused.code == 2, refused
