@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from stacker.io.listing import list_frames, natural_order
     from stacker.options import Border, Options, ReferenceView, Unregistered
     from stacker.order import Nearness, Order, nearness_by_index
+    from stacker.outputs.crop import Crop, CropKind, cropped, parse_crop
+    from stacker.outputs.frames import write_frames
     from stacker.outputs.layers import FusedLayer, LayersWritten, write_layers
     from stacker.registration.model import MotionModel
     from stacker.registration.rail import PupilFit
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 __all__ = [
     "BadFrame",
     "Border",
+    "Crop",
+    "CropKind",
     "DataError",
     "DepthIndex",
     "FilesResult",
@@ -61,14 +65,17 @@ __all__ = [
     "UserError",
     "as_frame",
     "check_image",
+    "cropped",
     "fuse_files",
     "list_frames",
     "load_stack",
     "load_transforms",
     "natural_order",
     "nearness_by_index",
+    "parse_crop",
     "read_frame",
     "sharpness",
+    "write_frames",
     "write_image",
     "write_layers",
 ]
@@ -88,6 +95,8 @@ _HOMES = {
     "stacker.io.listing": ("list_frames", "natural_order"),
     "stacker.options": ("Border", "Options", "ReferenceView", "Unregistered"),
     "stacker.order": ("Nearness", "Order", "nearness_by_index"),
+    "stacker.outputs.crop": ("Crop", "CropKind", "cropped", "parse_crop"),
+    "stacker.outputs.frames": ("write_frames",),
     "stacker.outputs.layers": ("FusedLayer", "LayersWritten", "write_layers"),
     "stacker.registration.model": ("MotionModel",),
     "stacker.registration.rail": ("PupilFit",),

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -110,6 +111,23 @@ def _fuse(
             rich_help_panel="Fusion",
         ),
     ] = _Border.FILL,
+    crop: Annotated[
+        str,
+        typer.Option(
+            metavar="auto | geometry | none | X,Y,W,H",
+            help="Which part of the picture to keep. auto: without the border that is unsharp because the "
+            "frames that are sharp there do not reach it. geometry: what all frames reach.",
+            rich_help_panel="Fusion",
+        ),
+    ] = "none",
+    aspect: Annotated[
+        str | None,
+        typer.Option(
+            metavar="W:H | frame",
+            help='Narrow the crop to an aspect such as "3:2", or to that of the frames.',
+            rich_help_panel="Fusion",
+        ),
+    ] = None,
     slab: Annotated[
         int | None,
         typer.Option(
@@ -251,6 +269,9 @@ def _fuse(
             layers,
         )
         wanted.check()
+        from stacker.outputs.crop import cropped, parse_crop
+
+        part = parse_crop(crop, aspect)
         from stacker.io.listing import list_frames
 
         paths = list_frames(frames, leave_out=output)
@@ -284,6 +305,7 @@ def _fuse(
                 skip_bad=skip_bad,
                 progress=progress,
             )
+        result = replace(result, stack=cropped(result.stack, part))
         written = wanted.write(result)
     seconds = time.perf_counter() - started
     if json_report:

@@ -52,6 +52,16 @@ def _layers(
             "the picture."
         ),
     ] = _Fused.HIDDEN,
+    crop: Annotated[
+        str,
+        typer.Option(
+            metavar="auto | geometry | none | X,Y,W,H",
+            help="Which part of the picture; as in stacker fuse.",
+        ),
+    ] = "none",
+    aspect: Annotated[
+        str | None, typer.Option(metavar="W:H | frame", help="Narrow the crop to an aspect.")
+    ] = None,
     keep_unused: Annotated[
         bool,
         typer.Option("--keep-unused", help="Write frames that are used nowhere too, with a black mask."),
@@ -74,12 +84,13 @@ def _layers(
     with interruptible():
         started = time.perf_counter()
         from stacker.folder import load_stack
+        from stacker.outputs.crop import cropped, parse_crop
         from stacker.outputs.layers import FusedLayer, write_layers
 
         talk = not (quiet or json_report)
         with shown_progress(talk and sys.stderr.isatty(), "layers") as progress:
             done = write_layers(
-                load_stack(stack),
+                cropped(load_stack(stack), parse_crop(crop, aspect)),
                 output,
                 bit_depth=int(bit_depth.value) if bit_depth else None,
                 fused=FusedLayer(fused.value),

@@ -140,8 +140,14 @@ class RegisteredFrames:
         reach = window_of(report.matrix, self._stack.frame_size).expanded(_MARGIN_PX)
         return reach.intersection(picture_window(self._stack))
 
-    def laid(self) -> Generator[Laid, None, None]:
-        """The frames on the picture, in the order of ``places``; close it when not all are taken."""
+    def laid(self, window: Window | None = None) -> Generator[Laid, None, None]:
+        """The frames on the picture, in the order of ``places``; close it when not all are taken.
+
+        Parameters
+        ----------
+        window : Window, optional
+            What part of the reference view to fill; by default as far as each frame reaches.
+        """
 
         def read() -> Generator[tuple[int, Frame], None, None]:
             for place in self.places:
@@ -149,7 +155,7 @@ class RegisteredFrames:
 
         with closing(one_ahead(read(), "stacker-decode")) as frames:
             for place, frame in frames:
-                yield self.lay(place, frame, self.window(place))
+                yield self.lay(place, frame, window or self.window(place))
 
     def lay(self, place: int, frame: Frame, window: Window) -> Laid:
         """Lay a frame that has been read on a part of the reference view."""

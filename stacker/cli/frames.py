@@ -1,0 +1,87 @@
+"""``stacker frames``: registered frames as files, for other stackers."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stacker.cli.exits import interruptible
+from stacker.cli.telling import shown_progress
+
+__all__ = ["register"]
+
+
+class _Kind(Enum):
+    TIFF = "tif"
+    PNG = "png"
+    JPEG = "jpg"
+
+
+class _Depth(Enum):
+    EIGHT = "8"
+    SIXTEEN = "16"
+    FLOAT = "32"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command("frames", no_args_is_help=True)(_frames)
+
+
+def _frames(
+    stack: Annotated[
+        Path, typer.Argument(metavar="STACK", help="The stack folder that stacker fuse --keep has written.")
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", help="The folder to make; an older one of the same kind is replaced."),
+    ],
+    kind: Annotated[_Kind, typer.Option("--as", help="What to write.")] = _Kind.TIFF,
+    crop: Annotated[
+        str,
+        typer.Option(
+            metavar="auto | geometry | none | X,Y,W,H",
+            help="Which part of the picture. geometry: what all frames reach, so that nothing is mirrored.",
+        ),
+    ] = "none",
+    aspect: Annotated[
+        str | None, typer.Option(metavar="W:H | frame", help="Narrow the crop to an aspect.")
+    ] = None,
+    bit_depth: Annotated[_Depth | None, typer.Option(help="The frames' own by default.")] = None,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEGs.")] = 95,
+    json_report: Annotated[bool, typer.Option("--json", help="Print a report for machines.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
+) -> None:
+    """Write the frames registered and equally bright, all of one size: for Helicon Focus, Zerene Stacker, …
+
+    Example: stacker frames stacked.stack -o registered/
+
+    Names begin with the number of the frame, so they sort in order. registered.json tells what was done to
+    each. Stack them elsewhere with alignment switched off.
+
+    Exit codes: 0 done; 2 wrong use; 4 a frame that is gone or has changed, or a full disk; 130 interrupted.
+    """
+    with interruptible():
+        from stacker.folder import load_stack
+        from stacker.outputs.crop import cropped, parse_crop
+        from stacker.outputs.frames import write_frames
+
+        talk = not (quiet or json_report)
+        with shown_progress(talk and sys.stderr.isatty(), "frames") as progress:
+            written = write_frames(
+                cropped(load_stack(stack), parse_crop(crop, aspect)),
+                output,
+                suffix=f".{kind.value}",
+                bit_depth=int(bit_depth.value) if bit_depth else None,
+                quality=quality,
+                progress=progress,
+            )
+    if json_report:
+        typer.echo(json.dumps({"output": str(output), "frames": [str(path) for path in written]}))
+    elif talk:
+        typer.echo(f"{output}: {len(written)} registered frames, {written[0].name} to {written[-1].name}")
