@@ -142,6 +142,7 @@ class Carriage:
         self._starts: list[float] = []
         self._stops: list[_Stop] = []
         self._watchers: list[Callable[[float, float], None]] = []
+        self._commanded: tuple[float, float] | None = None
 
     @property
     def backlash_mm(self) -> float:
@@ -152,6 +153,15 @@ class Carriage:
     def lost_mm(self) -> float:
         """How far the motor stands from where its commands say, mm."""
         return self._slip_mm
+
+    def take_commanded(self) -> tuple[float, float] | None:
+        """Lowest and highest position that motions were to reach since this was last asked, mm.
+
+        What was lost does not count: these are the commands. None when nothing was commanded.
+        """
+        with self._lock:
+            commanded, self._commanded = self._commanded, None
+        return commanded
 
     def watch(self, watcher: Callable[[float, float], None]) -> None:
         """Tell this from now on of every motion that begins at rest: when it begins, and is to end."""
@@ -182,7 +192,10 @@ class Carriage:
                 self._append(replace(segment, position_mm=segment.position_mm + self._slip_mm))
             self._note_stops(from_s)
             self._forget()
-        moving = [s for s in segments if s.duration_s > 0]
+            moving = [s for s in segments if s.duration_s > 0]
+            for end_mm in (p for s in moving for p in (s.position_mm, s.end_mm)):
+                low, high = self._commanded or (end_mm, end_mm)
+                self._commanded = min(low, end_mm), max(high, end_mm)
         if moving and moving[0].velocity_mm_s == 0:
             for watcher in self._watchers:
                 watcher(moving[0].start_s, moving[-1].end_s)
