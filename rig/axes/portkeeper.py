@@ -4,7 +4,8 @@
 
 It relays bytes between the port and its standard input and output. When its input ends without a farewell,
 because the process that started it crashed or was killed, it sends the protocol's stop bytes to the port.
-It runs in a session of its own, so that Ctrl-C does not reach it.
+It runs in a session of its own, so that Ctrl-C does not reach it. On SIGUSR1, from ``rig rail stop`` in
+another terminal, it sends the stop bytes at once, whatever the process that started it is doing.
 
 Frames on the pipes: one letter, two bytes of length (big-endian), payload. Towards the port ``D`` data,
 ``S`` other stop bytes from now on, and ``B`` goodbye (end without stopping); from the port ``R`` ready, ``D``
@@ -19,6 +20,7 @@ import sys
 import termios
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
@@ -86,7 +88,7 @@ def _explain(port: str, err: Exception) -> str:
         if err.errno == 13:
             reason += " (on Linux your user must be in the group dialout)"
         elif err.errno == 11:
-            reason = "another program is using it"
+            reason = "another program is using it" + _users(port)
     text = f"cannot open the port {port}: {reason}"
     if "://" in port:
         return text
@@ -94,6 +96,18 @@ def _explain(port: str, err: Exception) -> str:
 
     ports = [f"{p.device} ({p.description})" for p in list_ports.comports()]
     return f"{text}; ports here: {', '.join(ports) if ports else 'none'}"
+
+
+def _users(port: str) -> str:
+    """Which of this user's programs have a port open, as far as Linux tells; text to go into brackets."""
+    device, found = os.path.realpath(port), []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if any(os.path.realpath(fd) == device for fd in (folder / "fd").iterdir()):
+                found.append(f"{(folder / 'comm').read_text().strip()}, process {folder.name}")
+        except OSError:  # somebody else's, or it has just ended
+            continue
+    return f" ({'; '.join(found)})" if found else ""
 
 
 def _relay_up(device: serial.Serial) -> None:
@@ -139,7 +153,7 @@ def _terminated(_signal: int, _frame: object) -> NoReturn:
 def main(argv: list[str]) -> int:
     """Own the port until the input ends."""
     port, baud, stop = argv[0], int(argv[1]), bytearray.fromhex(argv[2])
-    for ignored in (signal.SIGINT, signal.SIGHUP):
+    for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(ignored, signal.SIG_IGN)
     try:
         device = _open(port, baud, quietly=QUIETLY in argv[3:])
@@ -148,12 +162,15 @@ def main(argv: list[str]) -> int:
         return 1
     _send(READY)
     signal.signal(signal.SIGTERM, _terminated)
+    # Between two frames, as this thread writes them all: what is told to stop is never cut in two.
+    signal.signal(signal.SIGUSR1, lambda _number, _frame: device.write(bytes(stop)))
     threading.Thread(target=_relay_up, args=(device,), daemon=True).start()
     farewell = False
     try:
         farewell = _relay_down(device, stop)
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for over in (signal.SIGTERM, signal.SIGUSR1):
+            signal.signal(over, signal.SIG_IGN)
         if not farewell:
             _stop(device, stop)
     return 0

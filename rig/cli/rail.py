@@ -52,6 +52,7 @@ def register(app: typer.Typer) -> None:
     group.command("move", context_settings=_NEGATIVE)(move)
     group.command("home")(home)
     group.command("zero")(zero)
+    group.command("stop")(stop)
     group.command("limits", context_settings=_NEGATIVE)(limits)
     group.command("setup")(setup)
     group.command("tilt")(tilt)
@@ -225,6 +226,23 @@ def limits(
         with _connect("limits", loaded, here_is) as rail:
             found = order.carry_out(loaded, rail.where().value)
     output.show_limits(found, as_json=as_json)
+
+
+def stop(config: ConfigOption = None, port: PortOption = None, as_json: JsonOption = False) -> None:
+    """Stop the rail now, also while another rig command moves it: that one is held, and asked to end.
+
+    Exit code 3 when the rail is held but the command that owns it has not let go after 10 s.
+    """
+    from rig.cli import rail_output as output
+    from rig.cli.terminal import Terminal
+    from rig.rail import find_rig
+    from rig.rail_stop import stop_rail
+
+    with stopping() as stopper:
+        stopped = stop_rail(find_rig(config, port), Terminal(yes=False), stopper)
+    output.show_stopped(stopped, as_json=as_json)
+    if not stopped.let_go:
+        raise HardwareError(f"{stopped.holder} has been told to end and still has the port: end it by hand")
 
 
 def setup(

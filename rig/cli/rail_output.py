@@ -20,6 +20,7 @@ from rig.config import LoadedConfig
 from rig.rail import RailFacts, Reached, Zeroed
 from rig.rail_limits import LimitsFound
 from rig.rail_setup import Proposal
+from rig.rail_stop import Stopped
 from rig.units import format_duration, format_length
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "show_proposal",
     "show_proposal_json",
     "show_reached",
+    "show_stopped",
     "show_zeroed",
 ]
 
@@ -188,3 +190,22 @@ def show_proposal(proposal: Proposal) -> None:
 def show_proposal_json(proposal: Proposal, *, written: bool) -> None:
     """Print settings, old and new, and whether they were written, for machines."""
     _json({**asdict(proposal), "written": written})
+
+
+def show_stopped(stopped: Stopped, *, as_json: bool) -> None:
+    """Print how a rail was stopped."""
+    if as_json:
+        position = None if stopped.position is None else position_dict(stopped.position)
+        _json(
+            {"holder": stopped.holder, "held": stopped.held, "let_go": stopped.let_go, "position": position}
+        )
+        return
+    console = _out()
+    if stopped.holder is None:
+        console.print("no rig command had the rail; connected to it, and it is at rest", soft_wrap=True)
+    else:
+        held = "the rail was held" if stopped.held else "it has no motor that could be held"
+        ended = ", and has let go of it" if stopped.let_go else ""
+        console.print(f"{held}; {stopped.holder} was asked to end{ended}", soft_wrap=True)
+    if stopped.position is not None:
+        console.print(f"at {_text(stopped.position)}", soft_wrap=True)

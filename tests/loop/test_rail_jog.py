@@ -74,3 +74,23 @@ def test_a_jog_is_stopped_at_once(workshop: Any, how: str) -> None:
         place = json.loads(workshop.run("rig", "rail", "info", "--json").out)["position"]
         assert place["trust"] == "trusted"
         assert 0.2 < place["position_mm"] < 29.0
+
+
+def test_another_terminal_stops_the_rail(workshop: Any) -> None:
+    with workshop.bench(time_scale=1) as bench:
+        (workshop.folder / "rig.toml").write_text(REAL.format(rail=bench["rail_tcp"]))
+        with workshop.terminal("rig", "rail", "jog", "--here-is", "0", "--steps", "1,2,50") as mover:
+            mover.expect("limits -2 to 60 mm")
+            mover.type("3" + RIGHT)
+            mover.expect("0.2", "moving")
+            done = workshop.run("rig", "rail", "stop", "--json")
+            assert done.code == 0, done
+            assert mover.wait() == 130, mover.text
+        stopped = json.loads(done.out)
+        assert (stopped["held"], stopped["let_go"]) == (True, True)
+        assert stopped["holder"] == f"process {mover.process.pid}, rig rail jog"
+        # Nobody has it now; where it was stopped is known, and short of where it was sent.
+        stopped = json.loads(workshop.run("rig", "rail", "stop", "--json").out)
+        assert stopped["holder"] is None
+        assert stopped["position"]["trust"] == "trusted"
+        assert stopped["position"]["position_mm"] < 49.0

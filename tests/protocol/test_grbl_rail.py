@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rig import rail_stop
 from rig.axes.base import CanJog, CanRezero, HasController, KeepsCount, PositionTrust
 from rig.errors import LimitError, MotionError, PositionUnknownError
 
@@ -151,3 +154,19 @@ def test_the_controller_tells_its_firmware_and_settings(grbl: Make) -> None:
     assert isinstance(axis, HasController)
     assert axis.firmware() == "Grbl 1.1h (1.1h.20190830)"
     assert axis.settings()[100] == 3200.0
+
+
+def test_the_keeper_of_the_port_holds_the_rail_at_a_signal(grbl: Make) -> None:
+    """Whatever the program that owns the rail is doing meanwhile: here, nothing at all."""
+    bench = grbl(1.0)
+    axis = bench.connect("tcp", steps_per_mm=3200.0)
+    axis.set_reference(0.0)
+    axis.jog_to(30.0)
+    (keeper,) = rail_stop.keepers(bench.sim.tcp_url)
+    os.kill(keeper, signal.SIGUSR1)
+    deadline = time.monotonic() + 20
+    while bench.speed_mm_s > 0.0 or bench.motor_mm == 0.0:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    assert bench.motor_mm < 29.0
+    assert rail_stop.keepers("socket://127.0.0.1:1") == []

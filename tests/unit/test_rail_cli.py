@@ -45,6 +45,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (("limits", "set", "here", "up"), 2, "set here near"),
         (("limits", "set", "0", "5", "--simulate"), 2, "simulated"),
         (("limits", "--config", "no.toml"), 2, "no.toml"),
+        (("stop",), 3, "/dev/ttyNOWHERE7"),
+        (("stop", "--config", "simulated.toml"), 2, "Ctrl-C"),
+        (("setup", "--dry-run"), 3, "/dev/ttyNOWHERE7"),
+        (("tilt", "no.jpg", "--distance", "5mm"), 2, "no.jpg"),
+        (("tilt", "--travel", "0"), 2, "--travel"),
     ],
 )
 def test_what_cannot_be_done_with_a_rail(here: Path, words: tuple[str, ...], code: int, told: str) -> None:
