@@ -72,14 +72,21 @@ def live_frame(camera: Any, patience_s: float) -> bytes:
     give_up = time.monotonic() + patience_s
     while True:
         try:
-            file = camera.capture_preview()  # kept while its bytes are used: they die with it
+            frame = _preview(camera)
+            if not frame:  # libgphoto2's way to say that a Nikon body stayed busy
+                raise gp.GPhoto2Error(gp.GP_ERROR_CAMERA_BUSY)
         except gp.GPhoto2Error as err:
             if err.code not in _NOT_YET or time.monotonic() > give_up:
                 raise
             time.sleep(_NOT_YET_PAUSE_S)
-            continue
-        data = memoryview(file.get_data_and_size())
-        try:
-            return bytes(data)
-        finally:
-            data.release()
+        else:
+            return frame
+
+
+def _preview(camera: Any) -> bytes:
+    file = camera.capture_preview()  # kept while its bytes are used: they die with it
+    data = memoryview(file.get_data_and_size())
+    try:
+        return bytes(data)
+    finally:
+        data.release()

@@ -71,7 +71,7 @@ class Looks:
         CameraError
             When the body's bytes are no picture.
         """
-        decoded = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+        decoded = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR) if jpeg else None
         if decoded is None:
             raise CameraError(f"the camera sent {len(jpeg)} bytes of live view that are no picture")
         picture = np.asarray(decoded, np.uint8)

@@ -168,8 +168,9 @@ def test_addresses() -> None:
 
 
 def test_bytes_that_are_no_picture_are_said() -> None:
-    with pytest.raises(CameraError, match="no picture"):
-        Looks().show(b"\xff\xd8 nothing")
+    for data in (b"\xff\xd8 nothing", b""):
+        with pytest.raises(CameraError, match="no picture"):
+            Looks().show(data)
 
 
 class Body:

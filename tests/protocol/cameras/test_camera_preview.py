@@ -22,7 +22,9 @@ from rig.errors import CameraError, UserError
 APP = build_app()
 CANON_LIVE_FRAME = 0x9153
 SONY_OBJECT = 0x1009
+NIKON_LIVE_FRAME = 0x9203
 NOT_SUPPORTED = 0x2005
+BUSY = 0x2019
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +67,18 @@ def test_live_view_that_was_on_stays_on(body: Callable[..., Any], tmp_path: Path
     view.end()
     view.end()
     assert bench.sim.body.live.is_on
+
+
+def test_a_nikon_that_is_busy_for_long_is_asked_again(body: Callable[..., Any]) -> None:
+    """libgphoto2 gives up on it in the end, and hands over a frame of no bytes as if all were well."""
+    from rig.cameras.preview import BodyLiveView
+
+    bench = body("nikon")
+    view = BodyLiveView(bench.connect())
+    assert view.frame()[:2] == b"\xff\xd8"
+    bench.sim.faults.on_operation(NIKON_LIVE_FRAME, WireFault(response=BUSY), 25)  # it asks 20 times
+    assert view.frame()[:2] == b"\xff\xd8"
+    view.end()
 
 
 @pytest.mark.parametrize(("personality_", "code"), [("canon", CANON_LIVE_FRAME), ("sony", SONY_OBJECT)])
