@@ -29,7 +29,9 @@ from hardware_sims.rails.crank import HAND_VIBRATION, CrankSimulator
 from hardware_sims.rails.faults import RailMisbehaviour
 from hardware_sims.rails.grbl import GrblSimulator
 from hardware_sims.rails.mjkzz import MjkzzSimulator
+from hardware_sims.rails.trinamic import TrinamicSimulator
 from hardware_sims.rails.wemacro import WeMacroSimulator
+from hardware_sims.rails.zaber import ZaberSimulator
 from hardware_sims.scene import Scene
 from hardware_sims.scenes import SCENES, make_scene
 from hardware_sims.scenes.targets import TARGETS, make_target
@@ -46,6 +48,14 @@ _SCENE_WIDTH_MM, _SCENE_DEPTH_MM = 36.0, 32.0
 
 _SWITCHED_ON_AT = 2**2.5
 """The true stop behind f/5.6, which the simulated bodies are set to when nobody sets them."""
+
+
+_ASKED: dict[str, type[MjkzzSimulator | TrinamicSimulator | ZaberSimulator]] = {
+    "mjkzz": MjkzzSimulator,
+    "trinamic": TrinamicSimulator,
+    "zaber": ZaberSimulator,
+}
+"""Rails whose controllers count and can be asked."""
 
 
 class OrderError(ValueError):
@@ -171,7 +181,7 @@ class Simulator(OrderModel):
 class RailOrder(OrderModel):
     """The rail that is rehearsed."""
 
-    driver: Literal["grbl", "crank", "mjkzz", "wemacro"] = "grbl"
+    driver: Literal["grbl", "crank", "mjkzz", "trinamic", "wemacro", "zaber"] = "grbl"
     pitch_mm: float = Field(1.0, gt=0)
     turn_closer: Literal["clockwise", "counter-clockwise"] = "counter-clockwise"
     steps_per_mm: float = Field(3200.0, gt=0)
@@ -418,7 +428,7 @@ def _rail(
     clock: SimClock,
     contact: Callable[[bool], None] | None,
     misbehaviour: RailMisbehaviour,
-) -> GrblSimulator | CrankSimulator | MjkzzSimulator | WeMacroSimulator:
+) -> GrblSimulator | CrankSimulator | MjkzzSimulator | TrinamicSimulator | WeMacroSimulator | ZaberSimulator:
     """What answers to the driver that is rehearsed."""
     if order.driver == "wemacro":
         return WeMacroSimulator(
@@ -430,8 +440,8 @@ def _rail(
             contact=contact,
             misbehaviour=misbehaviour,
         )
-    if order.driver == "mjkzz":
-        return MjkzzSimulator(
+    if order.driver in _ASKED:
+        return _ASKED[order.driver](
             carriage,
             clock,
             steps_per_mm=order.steps_per_mm,

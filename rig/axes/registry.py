@@ -38,11 +38,13 @@ _OWN = {
     "crank": "rig.axes.crank:open_crank",
     "grbl": "rig.axes.grbl_rail:open_grbl",
     "mjkzz": "rig.axes.mjkzz:open_mjkzz",
+    "trinamic": "rig.axes.trinamic:open_trinamic",
     "wemacro": "rig.axes.wemacro:open_wemacro",
+    "zaber": "rig.axes.zaber:open_zaber",
 }
 _TURNED_BY_HAND = "crank"
 
-_BAUD = {"mjkzz": 9600, "wemacro": 9600}
+_BAUD = {"mjkzz": 9600, "trinamic": 9600, "wemacro": 9600}
 _USUAL_BAUD = 115200
 COUNTED = frozenset({"crank", "wemacro"})
 """Drivers of rails that cannot be asked where they stand: their count is kept on disk."""

@@ -204,8 +204,8 @@ class StepAxis:
         self._begin()
         try:
             self._link.home()
-        except BaseException:
-            self._halt()
+        except BaseException as err:
+            self._halt(err)
             raise
         self._end()
         self._link.take_fault()
@@ -278,8 +278,8 @@ class StepAxis:
         self._begin()
         try:
             self._link.travel(start, target)
-        except BaseException:
-            self._halt()
+        except BaseException as err:
+            self._halt(err)
             raise
         self._at = target
         self._stands()
@@ -317,10 +317,15 @@ class StepAxis:
         if stopped:
             raise MotionError(f"the {self.name} was stopped")
 
-    def _halt(self) -> None:
-        """Come to rest, whatever went wrong; never raises. Keeps the count only when the controller tells."""
+    def _halt(self, why: BaseException) -> None:
+        """Come to rest, whatever went wrong; never raises.
+
+        Keeps the count only after a stop, and when the controller tells it: what else ended the move may have
+        been a restart.
+        """
         with self._turn:
             self._moving = False
+            doubt = str(why) if isinstance(why, HardwareError) and not self._stop.is_set() else None
             self._stop.clear()  # or the waits below would end at once
         try:
             fault = self._link.take_fault()
@@ -328,8 +333,8 @@ class StepAxis:
         except HardwareError as err:
             self._forget(str(err))  # the port or the controller is gone: nothing is known any more
             return
-        if fault is not None or at is None:
-            self._forget(fault or "it was stopped in a move, and cannot tell how far it came")
+        if fault is not None or doubt is not None or at is None:
+            self._forget(fault or doubt or "it was stopped in a move, and cannot tell how far it came")
         elif self._offset_mm is not None:
             self._at = at
             self._stands()

@@ -62,6 +62,16 @@ def test_only_the_name_of_the_driver_changes(workshop: Any, driver: str) -> None
     assert order["rail"]["driver"] == driver
 
 
+@pytest.mark.parametrize(("driver", "library"), [("trinamic", "pytrinamic"), ("zaber", "zaber_motion")])
+def test_makers_libraries_on_the_bench(workshop: Any, driver: str, library: str) -> None:
+    pytest.importorskip(library)
+    config = workshop.config(time_scale=40)
+    config.write_text(config.read_text().replace('driver = "grbl"', f'driver = "{driver}"'))
+    done = workshop.run("rig", "rail", "move", "1mm", "--config", config, "--here-is", "2mm", "--json")
+    assert done.code == 0, done
+    assert json.loads(done.out) == {"position_mm": 1.0, "trust": "trusted", "from_mm": 2.0}
+
+
 def _install(folder: Path) -> dict[str, str]:
     """A package as pip installs it, with a driver of its own; returns what a process needs to find it."""
     info = folder / "homemade_rail-1.0.dist-info"

@@ -141,7 +141,7 @@ def test_values_are_plain_numbers(tmp_path):
         (
             '"grbl"',
             '"grlb"',
-            '(did you mean "grbl"?)',
+            'write one of crank, grbl, mjkzz, trinamic, wemacro, zaber (did you mean "grbl"?)',
         ),
         ('["0 mm", "60 mm"]', '["60 mm", "0 mm"]', "rail.limits: 60 mm is not below 0 mm"),
         ('["0 mm", "60 mm"]', '["0 mm", "60"]', 'rail.limits[2]: "60" has no unit'),

@@ -45,6 +45,8 @@ class _Controller:
         self.rejected: deque[str] = deque(maxlen=LOG_FRAMES)
         self.silent = 0
         """Answers that are swallowed from now on."""
+        self.refused = ""
+        """A command that is refused from now on."""
         self._frozen = False
         self._forget()
 
@@ -105,6 +107,8 @@ class _Controller:
 
     def _obey(self, command: str, index: int, value: int, now: float) -> int | None:
         """Do it, and return the number of the answer; None when it is refused."""
+        if command == self.refused:
+            return None
         if command in "Rr":
             return self._register(command, index, value)
         if index:
@@ -227,3 +231,11 @@ class MjkzzSimulator(ControllerSimulator[_Controller]):
         """Let the motor take no further step, whatever it is told."""
 
         self._server.call(lambda: self._device.freeze(self._clock.now()))
+
+    def refuse(self, command: str) -> None:
+        """Let a command be refused from now on."""
+
+        def begin() -> None:
+            self._device.refused = command
+
+        self._server.call(begin)

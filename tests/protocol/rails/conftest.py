@@ -12,7 +12,9 @@ from hardware_sims.carriage import Carriage
 from hardware_sims.clock import SimClock
 from hardware_sims.rails.mjkzz import MjkzzSimulator
 from hardware_sims.rails.shell import ControllerSimulator
+from hardware_sims.rails.trinamic import TrinamicSimulator
 from hardware_sims.rails.wemacro import WeMacroSimulator
+from hardware_sims.rails.zaber import ZaberSimulator
 
 from rig.axes.base import FocusAxis
 from rig.axes.registry import ByHand, RailSettings, open_axis
@@ -65,7 +67,18 @@ KINDS = {
         stop=bytes.fromhex("a55a2000000000000000e62e"),
         speed_mm_s=1289 / 3200,
     ),
+    "trinamic": Kind(
+        "trinamic",
+        TrinamicSimulator,
+        reports=True,
+        stop=bytes.fromhex("010300000000000004"),
+        speed_mm_s=2.0,
+    ),
+    "zaber": Kind("zaber", ZaberSimulator, reports=True, stop=b"/stop", speed_mm_s=2.0),
 }
+
+LIBRARIES = {"trinamic": "pytrinamic", "zaber": "zaber_motion"}
+"""What has to be installed for a driver."""
 
 
 @dataclass
@@ -101,6 +114,8 @@ def step_bench(
     driver: str, scale: float = 20.0, *, start_mm: float = 0.0, towards_subject: str = "+", **sim: Any
 ) -> Iterator[StepBench]:
     """A bench with a rail of that kind at `start_mm`."""
+    if driver in LIBRARIES:
+        pytest.importorskip(LIBRARIES[driver])
     kind = KINDS[driver]
     clock = SimClock(scale)
     carriage = Carriage(start_mm=start_mm)

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hardware_sims.rails.faults import RailFaultOrder
 from hardware_sims.rails.tap import Tap
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rig.axes.base import PositionTrust
@@ -238,47 +237,6 @@ def test_what_it_does_at_rest_unasked_voids_the_count(rail: Make, cause: str) ->
     words = "restarted by itself" if cause == "power" else "nobody here had asked for"
     with pytest.raises(PositionUnknownError, match=words):
         axis.move_to(2.0)
-
-
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(noise=st.binary(min_size=1, max_size=12), at=st.floats(0, 1))
-def test_noise_in_a_move_never_makes_an_end(rail_bench: Make, noise: bytes, at: float) -> None:
-    """Whatever is heard besides: the move ends on target at rest, or it is an error and nothing is known."""
-    with rail_bench("wemacro", 100.0) as bench:
-        axis = bench.connect()
-        axis.set_reference(0.0)
-        babbler = threading.Timer(0.05 * at, bench.sim.babble, args=(noise,))
-        babbler.start()
-        try:
-            axis.move_to(2.0)
-        except MotionError:
-            assert bench.speed_mm_s == 0.0
-            assert axis.position().trust is PositionTrust.UNKNOWN
-        else:
-            assert bench.speed_mm_s == 0.0
-            assert bench.motor_mm == pytest.approx(2.0)
-        babbler.join()
-
-
-def test_bytes_spoiled_on_the_line(rail: Make) -> None:
-    """Commands and answers lose and change bytes: no move is taken for done that was not."""
-    bench = rail("wemacro", 200.0)
-    axis = bench.connect()
-    axis.set_reference(0.0)
-    failed = 0
-    for number in range(12):
-        way = "rail" if number % 2 else "host"
-        kind = "flipped_bytes" if number % 4 < 2 else "dropped_bytes"
-        bench.sim.misbehave(RailFaultOrder(kind=kind, count=1, to=way))
-        target = 0.05 * (number % 5)
-        try:
-            axis.move_to(target)
-            assert bench.motor_mm == pytest.approx(target, abs=1e-6)
-        except HardwareError:
-            failed += 1
-            axis.set_reference(round(bench.motor_mm, 6))
-        assert bench.speed_mm_s == 0.0
-    assert failed > 0
 
 
 def test_something_else_answers(rail: Make) -> None:
