@@ -34,6 +34,18 @@ if TYPE_CHECKING:
     from stacker.registration.rail import PupilFit
     from stacker.registration.saved import load_transforms
     from stacker.result import FrameReport, Stack
+    from stacker.retouch.book import (
+        FromFrame,
+        FromFused,
+        FromMethod,
+        MaskFile,
+        Polygon,
+        Retouch,
+        RetouchBook,
+        Strokes,
+        book_path,
+    )
+    from stacker.retouch.engine import Retoucher
     from stacker.stack import Stacker
 
 __all__ = [
@@ -48,22 +60,32 @@ __all__ = [
     "FrameMetadata",
     "FrameReport",
     "FrameSource",
+    "FromFrame",
+    "FromFused",
+    "FromMethod",
     "FusedLayer",
     "FusionParameters",
     "LayersWritten",
+    "MaskFile",
     "Method",
     "MotionModel",
     "Nearness",
     "Options",
     "Order",
+    "Polygon",
     "PupilFit",
     "ReferenceView",
+    "Retouch",
+    "RetouchBook",
+    "Retoucher",
     "Stack",
     "Stacker",
     "StackerError",
+    "Strokes",
     "Unregistered",
     "UserError",
     "as_frame",
+    "book_path",
     "check_image",
     "cropped",
     "fuse_files",
@@ -102,6 +124,18 @@ _HOMES = {
     "stacker.registration.rail": ("PupilFit",),
     "stacker.registration.saved": ("load_transforms",),
     "stacker.result": ("FrameReport", "Stack"),
+    "stacker.retouch.book": (
+        "FromFrame",
+        "FromFused",
+        "FromMethod",
+        "MaskFile",
+        "Polygon",
+        "Retouch",
+        "RetouchBook",
+        "Strokes",
+        "book_path",
+    ),
+    "stacker.retouch.engine": ("Retoucher",),
     "stacker.stack": ("Stacker",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -30,15 +30,19 @@ class Written:
         In order.
     layers : LayersWritten or None
         The layered file.
+    retouches : str or None
+        A sentence about retouches that there are from before.
     """
 
     slabs: list[Path]
     layers: LayersWritten | None = None
+    retouches: str | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know."""
-        return () if self.layers is None else self.layers.notes
+        told = () if self.layers is None else self.layers.notes
+        return told if self.retouches is None else (*told, self.retouches)
 
     def as_json(self) -> dict[str, object]:
         """For ``--json``."""
@@ -151,7 +155,18 @@ class Wanted:
             result.stack.save_transforms(self.transforms)
         layers = self._write_layers(result)
         (part / self.output.name).replace(self.output)
-        return Written([path.replace(self.output.parent / path.name) for path in slabs], layers)
+        names = [path.replace(self.output.parent / path.name) for path in slabs]
+        return Written(names, layers, self._retouches())
+
+    def _retouches(self) -> str | None:
+        from stacker.retouch.book import book_path
+
+        if not (self.keep and book_path(self.folder).is_file()):
+            return None
+        return (
+            f"{book_path(self.folder).name} holds retouches from before: stacker retouch {self.folder.name} "
+            "-o FILE applies them"
+        )
 
     def _write_layers(self, result: FilesResult) -> LayersWritten | None:
         if self.layers is None:

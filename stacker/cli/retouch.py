@@ -1,0 +1,140 @@
+"""``stacker retouch``: regions of a finished picture taken from elsewhere."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stacker.cli.exits import interruptible
+from stacker.errors import UserError
+
+if TYPE_CHECKING:
+    from stacker.result import Stack
+    from stacker.retouch.book import Retouch, RetouchBook
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command("retouch", no_args_is_help=True)(_retouch)
+
+
+def _retouch(
+    stack: Annotated[
+        Path, typer.Argument(metavar="STACK", help="The stack folder that stacker fuse --keep has written.")
+    ],
+    frame: Annotated[
+        str | None,
+        typer.Option(
+            help="Take the region from this frame: its number from 1, or its name.", metavar="FRAME"
+        ),
+    ] = None,
+    fused: Annotated[
+        bool, typer.Option("--fused", help="Take it from the fused picture: undoes retouches there.")
+    ] = False,
+    method: Annotated[
+        str | None,
+        typer.Option(help="Fuse it again by this method: pyramid, depthmap, weighted or auto."),
+    ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option(metavar='"X,Y X,Y X,Y …"', help="A polygon, in pixels of the picture."),
+    ] = None,
+    stroke: Annotated[
+        list[str] | None,
+        typer.Option(metavar='"X,Y X,Y …"', help="A stroke of a round brush; may be given several times."),
+    ] = None,
+    radius: Annotated[float | None, typer.Option(help="Of the brush, in pixels.")] = None,
+    mask: Annotated[
+        Path | None, typer.Option(help="A picture as large as the stack's, white where to take it.")
+    ] = None,
+    feather: Annotated[
+        float, typer.Option(min=0, max=1000, help="Width in pixels over which the edge fades.")
+    ] = 4.0,
+    note: Annotated[str, typer.Option(help="Is kept with the retouch.")] = "",
+    list_them: Annotated[bool, typer.Option("--list", help="Tell what is there.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Take the last one back.")] = False,
+    redo: Annotated[bool, typer.Option("--redo", help="Bring the one undone last back.")] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Write the picture with all retouches: .tif, .png or .jpg."),
+    ] = None,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="Of a JPEG.")] = 95,
+    json_report: Annotated[bool, typer.Option("--json", help="Print a report for machines.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
+) -> None:
+    """Repair regions of a finished picture, without stacking again.
+
+    Example: stacker retouch stacked.stack --frame 7 --region "310,200 420,190 430,280" -o repaired.tif
+
+    Retouches are kept in stacked.retouch.json beside the stack folder, in order; they stay when the stack is
+    made again.
+
+    Exit codes: 0 done; 2 wrong use; 4 a frame that is gone or has changed, or a full disk; 130 interrupted.
+    """
+    with interruptible():
+        from stacker.folder import load_stack
+        from stacker.retouch.book import Retouch, RetouchBook, book_path
+        from stacker.retouch.wishes import region_of, source_of
+
+        adding = any((frame, fused, method, region, stroke, mask))
+        if [adding, undo, redo].count(True) > 1:
+            raise UserError("One thing at a time: add a retouch, --undo, or --redo")
+        if not (adding or undo or redo or list_them or output):
+            raise UserError("Say what to do: a region and what to take, --list, --undo, --redo, or -o")
+        loaded, path = load_stack(stack), book_path(stack)
+        book = RetouchBook.load(path)
+        if adding:
+            wanted = Retouch(
+                region=region_of(loaded, region, stroke or (), radius, mask, path.parent),
+                source=source_of(loaded, frame, fused, method),
+                feather_px=feather,
+                note=note,
+            )
+            _check(loaded, wanted, path)
+            book = book.added(wanted)
+        elif undo:
+            book = book.undo()
+        elif redo:
+            book = book.redo()
+        if adding or undo or redo:
+            book.save(path)
+        if output is not None:
+            _write(loaded, book, path, output, quality)
+    if json_report:
+        report = book.model_dump(mode="json") | {"file": str(path), "output": output and str(output)}
+        typer.echo(json.dumps(report))
+    elif not quiet:
+        _tell(book, path, output, list_them)
+
+
+def _check(stack: Stack, wanted: Retouch, path: Path) -> None:
+    from stacker.retouch.engine import Retoucher
+
+    Retoucher(stack, path.parent).check(wanted)
+
+
+def _write(stack: Stack, book: RetouchBook, path: Path, output: Path, quality: int) -> None:
+    from stacker.io.encode import require_writable, write_image
+    from stacker.retouch.engine import Retoucher
+
+    require_writable(output)
+    image = Retoucher(stack, path.parent).apply(book.retouches)
+    write_image(output, image, stack.metadata, quality=quality)
+
+
+def _tell(book: RetouchBook, path: Path, output: Path | None, each: bool) -> None:
+    from stacker.retouch.wishes import told
+
+    if each:
+        for number, retouch in enumerate(book.retouches, start=1):
+            typer.echo(f"{number}. {told(retouch)}")
+    count = len(book.retouches)
+    undone = f", {len(book.undone)} undone" if book.undone else ""
+    typer.echo(f"{path}: {count} retouch{'es' if count != 1 else ''}{undone}")
+    if output is not None:
+        typer.echo(f"{output}: the picture with all of them")
