@@ -10,7 +10,7 @@ Exit code 1 when a motion beyond the limits was commanded, a frame was taken whi
 neither finished nor resumable nor refused with a reason. What planted losses of steps add to a position is
 not commanded, and no controller without an encoder can know of it.
 
-Noise on the way to a plain GRBL (``grbl``) is left out unless ``--noise-to-grbl``: its protocol has no
+Noise on the way to a plain GRBL or grblHAL is left out unless ``--noise-to-grbl``: its protocol has no
 checksum, so that a lost decimal point is another target, which only limits of the controller's own can
 refuse. ``grbl-homed`` has them, and noise both ways; so have WeMacro's CRC and MJKZZ's sum.
 """
@@ -104,7 +104,7 @@ class Worker:
 
     def __init__(self, name: str, seed: int, folder: Path, *, noise_to_grbl: bool = False) -> None:
         kind = KINDS[name]
-        both_ways = noise_to_grbl or name != "grbl"
+        both_ways = noise_to_grbl or name not in {"grbl", "grblhal"}
         orders = _MECHANICS + _BOARD + _TO_HOST + (_TO_RAIL if both_ways else [])
         kinds = [RailFaultOrder.model_validate(order) for order in orders]
         self._draw = random.Random(seed)

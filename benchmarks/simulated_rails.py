@@ -8,6 +8,7 @@ from typing import Any
 
 from hardware_sims.carriage import Carriage
 from hardware_sims.clock import SimClock
+from hardware_sims.rails.dialect import GRBLHAL
 from hardware_sims.rails.faults import RailMisbehaviour
 from hardware_sims.rails.grbl import GrblSimulator
 from hardware_sims.rails.mjkzz import MjkzzSimulator
@@ -43,6 +44,7 @@ class RailKind:
 KINDS = {
     "grbl": RailKind("grbl", GrblSimulator, 2.0),
     "grbl-homed": RailKind("grbl", GrblSimulator, 2.0, homed=True),
+    "grblhal": RailKind("grbl", GrblSimulator, 2.0, dialect={"dialect": GRBLHAL}),
     "wemacro": RailKind("wemacro", WeMacroSimulator, 1289 / STEPS_PER_MM),
     "mjkzz": RailKind("mjkzz", MjkzzSimulator, 2.0),
 }

@@ -26,6 +26,7 @@ from hardware_sims.light import Light
 from hardware_sims.optics import SimLens
 from hardware_sims.orders import BatteryOrder, CardOrder, FocusOrder, LengthMm, OrderModel
 from hardware_sims.rails.crank import HAND_VIBRATION, CrankSimulator
+from hardware_sims.rails.dialect import GRBL, GRBLHAL
 from hardware_sims.rails.faults import RailMisbehaviour
 from hardware_sims.rails.grbl import GrblSimulator
 from hardware_sims.rails.mjkzz import MjkzzSimulator
@@ -149,6 +150,8 @@ class Simulator(OrderModel):
         Frames of live view that the body offers in a real second.
     faults : Misbehaviour
         What goes wrong with the body, and when.
+    firmware : {"grbl", "grblhal"}
+        What runs on the controller of a GRBL rail.
     rail_faults : RailMisbehaviour
         What goes wrong with the rail, and when.
     """
@@ -175,6 +178,7 @@ class Simulator(OrderModel):
     light_kelvin: float = Field(DAYLIGHT_K, ge=2000, le=15000)
     live_fps: float = Field(20.0, gt=0, le=120)
     faults: Misbehaviour = Misbehaviour()
+    firmware: Literal["grbl", "grblhal"] = "grbl"
     rail_faults: RailMisbehaviour = RailMisbehaviour()
 
 
@@ -331,7 +335,7 @@ class Bench:
             self.untethered = self._untethered(clock, f_number)
             wired = None if self.untethered is None else self.untethered.contact
             with _ordered():
-                self.rail = _rail(order.rail, carriage, clock, wired, sim.rail_faults)
+                self.rail = _rail(order.rail, carriage, clock, wired, sim)
             self._open.callback(self.rail.close)
             self.rail.start()
             # Only personalities with a mechanical dial know the word; without it they all turn it themselves.
@@ -427,9 +431,10 @@ def _rail(
     carriage: Carriage,
     clock: SimClock,
     contact: Callable[[bool], None] | None,
-    misbehaviour: RailMisbehaviour,
+    sim: Simulator,
 ) -> GrblSimulator | CrankSimulator | MjkzzSimulator | TrinamicSimulator | WeMacroSimulator | ZaberSimulator:
     """What answers to the driver that is rehearsed."""
+    misbehaviour = sim.rail_faults
     if order.driver == "wemacro":
         return WeMacroSimulator(
             carriage,
@@ -472,6 +477,7 @@ def _rail(
         start_mm=order.start_mm,
         contact=contact,
         misbehaviour=misbehaviour,
+        dialect=GRBLHAL if sim.firmware == "grblhal" else GRBL,
     )
 
 

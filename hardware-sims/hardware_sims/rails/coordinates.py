@@ -13,6 +13,8 @@ _WCO_EVERY = {False: 10, True: 30}
 _OVERRIDES_EVERY = {False: 10, True: 20}
 """Reports between two that carry the field, idle and busy, as in the firmware."""
 _MM_PER_INCH = 25.4
+_HAL_SPEED, _HAL_OFFSET, _HAL_OVERRIDES = 8, 32, 64
+"""Bits of grblHAL's ``$10`` beside those that GRBL has."""
 
 
 class Coordinates:
@@ -58,13 +60,32 @@ class Coordinates:
 class Reporter:
     """Prints positions and status reports in the units and fields that the settings ask for."""
 
-    def __init__(self, settings: GrblSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: GrblSettings, *, hal: bool = False) -> None:
+        self._settings, self._hal = settings, hal
+        self._first = True
+        self._unlocked = False
         self._to_wco = self._to_overrides = 0
 
     def wco_changed(self) -> None:
         """The next report carries the work offset."""
         self._to_wco = 0
+
+    def was_unlocked(self) -> None:
+        """grblHAL's first report says whether it is homed, once somebody has asked to unlock it."""
+        self._unlocked = True
+
+    def _hal_extras(self, mask: int, offset: Sequence[float]) -> list[str]:
+        first, self._first = self._first, False
+        if first:
+            homed = ["H:0"] if self._unlocked else []
+            return [*(["Ov:100,100,100"] if mask & _HAL_OVERRIDES else []), "A:", *homed, "TLR:0"]
+        if not mask & _HAL_OFFSET:
+            return []
+        self._to_wco -= 1
+        if self._to_wco > 0:
+            return []
+        self._to_wco = _WCO_EVERY[True]
+        return ["WCO:" + self.vector(offset)]
 
     def vector(self, values: Sequence[float]) -> str:
         """Three coordinates."""
@@ -93,7 +114,10 @@ class Reporter:
         if mask & 2:
             fields.append(f"Bf:{free[0]},{free[1]}")
         rate = speed_mm_s * 60 / (_MM_PER_INCH if self._settings[13] else 1.0)
-        fields.append(f"FS:{rate:.0f},{spindle:.0f}")
+        if not self._hal or mask & _HAL_SPEED:
+            fields.append(f"FS:{rate:.0f},{spindle:.0f}")
+        if self._hal:
+            return "<" + "|".join([*fields, *self._hal_extras(mask, offset)]) + ">"
         if self._to_wco > 0:
             self._to_wco -= 1
         else:

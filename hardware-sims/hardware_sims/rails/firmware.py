@@ -14,10 +14,10 @@ from collections import deque
 from collections.abc import Callable
 
 from hardware_sims.carriage import Carriage
+from hardware_sims.rails.dialect import GRBL, Dialect
 from hardware_sims.rails.drive import Drive
-from hardware_sims.rails.interpreter import RX_BYTES, Interpreter
-from hardware_sims.rails.machine import ALARM_PAUSE_S, BANNER, Job, Machine, State, Wait
-from hardware_sims.rails.planner import BLOCKS
+from hardware_sims.rails.interpreter import Interpreter
+from hardware_sims.rails.machine import Job, Machine, State, Wait
 from hardware_sims.rails.settings import GrblSettings
 
 __all__ = ["GrblFirmware"]
@@ -45,6 +45,8 @@ class GrblFirmware:
         Where the rail mechanically ends, mm towards the subject: homing finds these ends.
     contact : callable, optional
         Told whenever coolant or spindle is switched on or off.
+    dialect : Dialect
+        GRBL or grblHAL.
     """
 
     def __init__(
@@ -56,8 +58,9 @@ class GrblFirmware:
         start_mm: float = 0.0,
         travel_mm: tuple[float, float] = (-20.0, 120.0),
         contact: Callable[[bool], None] | None = None,
+        dialect: Dialect = GRBL,
     ) -> None:
-        self._m = Machine(settings, Drive(carriage, settings, sign, start_mm))
+        self._m = Machine(settings, Drive(carriage, settings, sign, start_mm), dialect)
         self._m.contact = contact
         self._interpreter = Interpreter(self._m, travel_mm)
         self._ring: deque[int] = deque()
@@ -77,6 +80,7 @@ class GrblFirmware:
         m.drive.stop_dead(m.now)
         m.drive.renumber((0.0, 0.0, 0.0))
         m.out.clear()
+        m.homed = False
         m.state = State.ALARM if m.settings[22] else State.IDLE  # with homing enabled it wants to be homed
         m.pending = (m.now + boot_s, self._start)
         self.advance(now)
@@ -101,7 +105,7 @@ class GrblFirmware:
                 continue  # the reset that must follow clears whatever came
             elif byte in b"?!~" or byte >= 0x80:
                 self._real_time(byte)
-            elif len(self._ring) < RX_BYTES:
+            elif len(self._ring) < self._m.dialect.rx_bytes:
                 self._ring.append(byte)
             if since_line == LINE_TAKES_BYTES:
                 self._pump()
@@ -143,7 +147,7 @@ class GrblFirmware:
         self._line.clear()
         self._job = None
         self._m.clear()
-        self._m.say("", BANNER)
+        self._m.say("", self._m.dialect.banner)
         if self._m.state is State.ALARM:
             self._m.say("[MSG:'$H'|'$X' to unlock]")
         else:
@@ -182,6 +186,7 @@ class GrblFirmware:
         if m.state is not State.HOLD or not m.hold_complete:
             return
         m.hold_complete = False
+        m.say(*m.dialect.resumed)
         m.motion.resume(m.now)
         m.idle_since = m.now
         m.state = State.RUN if m.motion.planned else State.IDLE
@@ -206,7 +211,7 @@ class GrblFirmware:
         if steps_lost:
             m.state = State.ALARM
             m.say("ALARM:6" if homing else "ALARM:3")
-            m.pending = (m.now + ALARM_PAUSE_S, start_over)
+            m.pending = (m.now + m.dialect.alarm_pause_s, start_over)
         else:
             start_over()
 
@@ -222,7 +227,7 @@ class GrblFirmware:
             offset=m.coordinates.offset(m.modal.system),
             speed_mm_s=speed_mm_s,
             spindle=m.modal.speed,
-            free=(BLOCKS - m.motion.planned, RX_BYTES - len(self._ring)),
+            free=(m.dialect.blocks - m.motion.planned, m.dialect.rx_bytes - len(self._ring)),
             busy=m.state in {State.RUN, State.HOLD, State.JOG, State.HOME},
         )
 

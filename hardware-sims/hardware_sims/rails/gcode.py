@@ -56,14 +56,15 @@ class Modal:
     feed: float = 0.0
     speed: float = 0.0
 
-    def line(self) -> str:
-        """What ``$G`` prints."""
+    def line(self, extra: str = "") -> str:
+        """What ``$G`` prints; `extra` are the modes that grblHAL has besides."""
         units, distance = 20 if self.inches else 21, 91 if self.incremental else 90
         feed_mode = 93 if self.inverse_time else 94
         feed = self.feed / _MM_PER_INCH if self.inches else self.feed
+        end = "." if extra else ""
         return (
-            f"[GC:G{self.motion} G{54 + self.system} G{self.plane} G{units} G{distance} G{feed_mode} "
-            f"M{self.spindle} M{self.coolant} T{self.tool} F{feed:.0f} S{self.speed:.0f}]"
+            f"[GC:G{self.motion} G{54 + self.system} G{self.plane} G{units} G{distance} G{feed_mode}{extra} "
+            f"M{self.spindle} M{self.coolant} T{self.tool} F{feed:.0f} S{self.speed:.0f}{end}]"
         )
 
 

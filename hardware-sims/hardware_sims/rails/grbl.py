@@ -1,4 +1,4 @@
-"""A simulated GRBL rail on a pty and on TCP."""
+"""A simulated GRBL or grblHAL rail on a pty and on TCP."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from hardware_sims.carriage import Carriage
 from hardware_sims.clock import SimClock
+from hardware_sims.rails.dialect import GRBL, Dialect, settings_of
 from hardware_sims.rails.faults import RailFaultOrder, RailMisbehaviour, RailSchedule
 from hardware_sims.rails.firmware import GrblFirmware
-from hardware_sims.rails.settings import GrblSettings
 from hardware_sims.rails.transport import Server
 
 __all__ = ["GarbageSimulator", "GrblSimulator"]
@@ -90,6 +90,8 @@ class GrblSimulator:
         Told whenever coolant or spindle is switched on or off: a camera's release may be wired to it.
     misbehaviour : RailMisbehaviour, optional
         What goes wrong, and when.
+    dialect : Dialect
+        GRBL 1.1h or grblHAL.
 
     Attributes
     ----------
@@ -118,16 +120,18 @@ class GrblSimulator:
         tcp_reset: bool = False,
         contact: Callable[[bool], None] | None = None,
         misbehaviour: RailMisbehaviour | None = None,
+        dialect: Dialect = GRBL,
     ) -> None:
         self.carriage, self._clock = carriage, clock
-        eeprom = GrblSettings(
+        eeprom = settings_of(
+            dialect,
             {
                 1: 255,
                 100: steps_per_mm,
                 110: max_speed_mm_s * 60.0,
                 120: acceleration_mm_s2,
                 **(settings or {}),
-            }
+            },
         )
         firmware = GrblFirmware(
             carriage,
@@ -136,6 +140,7 @@ class GrblSimulator:
             start_mm=start_mm,
             travel_mm=travel_mm,
             contact=contact,
+            dialect=dialect,
         )
         self._board = _Board(firmware, clock, {"pty": dtr_reset, "tcp": tcp_reset})
         firmware.power_on(clock.now())

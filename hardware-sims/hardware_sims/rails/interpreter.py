@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from hardware_sims.rails.gcode import Block, Modal, parse_block
 from hardware_sims.rails.machine import Job, Machine, State
-from hardware_sims.rails.planner import BLOCKS
 from hardware_sims.rails.settings import GrblError, read_number
 
-__all__ = ["RX_BYTES", "Interpreter"]
+__all__ = ["Interpreter"]
 
-RX_BYTES = 128
-LINE_CHARS = 79
 _SEARCH_FACTOR = 1.5  # GRBL seeks a limit switch over that multiple of the travel
 _HELP = "[HLP:$$ $# $G $I $N $x=val $Nx=line $J=line $SLP $C $X $H ~ ! ? ctrl-x]"
 
@@ -32,9 +29,13 @@ class Interpreter:
 
     def run(self, raw: bytes) -> Job:
         """Carry out one line and answer it."""
-        text = _clean(raw)
+        text, m = _clean(raw), self._m
+        if m.dialect.answer_s:
+            at_s = m.now + m.dialect.answer_s
+            m.wake_s = at_s
+            yield lambda: m.now >= at_s
         try:
-            if len(text) > LINE_CHARS:
+            if len(text) > m.dialect.line_chars:
                 raise GrblError(11)
             if text.startswith("$"):
                 yield from self._system(text)
@@ -56,7 +57,7 @@ class Interpreter:
             if len(text) > 2:
                 raise GrblError(3)
             self._query(text[1])
-        elif self._m.state not in {State.IDLE, State.ALARM}:
+        elif self._m.state not in {State.IDLE, State.ALARM} and not self._m.dialect.queries_while_running:
             raise GrblError(8)
         elif text == "$H":
             yield from self._home()
@@ -64,27 +65,31 @@ class Interpreter:
             c = self._m.coordinates
             self._m.say_all(self._m.reporter.parameters(c.systems, c.saved, c.shift))
         elif text == "$I":
-            self._m.say("[VER:1.1h.20190830:]", f"[OPT:V,{BLOCKS},{RX_BYTES}]")
+            self._m.say(*self._m.dialect.build)
         else:
             self._set(text)
 
     def _query(self, command: str) -> None:
         if command == "G":
-            self._m.say(self._m.modal.line())
+            self._m.say(self._m.modal.line(self._m.dialect.modal_extra))
         elif command == "$":
-            if self._m.state in {State.RUN, State.HOLD}:
+            running = self._m.state in {State.RUN, State.HOLD}
+            if running and not self._m.dialect.queries_while_running:
                 raise GrblError(8)
             self._m.say_all(self._m.settings.lines())
-        elif self._m.state is State.ALARM:
-            self._m.say("[MSG:Caution: Unlocked]")
-            self._m.state = State.IDLE
+        else:
+            self._m.reporter.was_unlocked()
+            if self._m.state is State.ALARM:
+                self._m.say("[MSG:Caution: Unlocked]")
+                self._m.state = State.IDLE
 
     def _set(self, text: str) -> None:
         number, end = read_number(text, 1)
         if text[end : end + 1] != "=":
             raise GrblError(3)
         value, end = read_number(text, end + 1)
-        if end != len(text) or number > 255 or number != int(number):
+        too_large = number > 255 and not self._m.dialect.hal
+        if end != len(text) or too_large or number != int(number):
             raise GrblError(3)
         self._m.settings.store(int(number), value)
 
@@ -126,7 +131,7 @@ class Interpreter:
 
     def _move(self, target: list[float], feed_mm_min: float | None) -> Job:
         m = self._m
-        if m.settings[20] and m.drive.outside(target):
+        if m.outside(target):
             if m.motion.planned:
                 m.stopping, m.hold_complete, m.state = True, False, State.HOLD
                 m.motion.hold(m.now)
@@ -134,8 +139,8 @@ class Interpreter:
             else:
                 m.soft_limit_alarm()
             yield lambda: False  # until the reset
-        while m.motion.planned >= BLOCKS:
-            yield lambda: m.motion.planned < BLOCKS
+        while m.motion.planned >= m.dialect.blocks:
+            yield lambda: m.motion.planned < m.dialect.blocks
         m.drive.plan(target, feed_mm_min, m.now)
         if m.motion.planned and m.state is State.IDLE:
             m.state = State.RUN
@@ -148,10 +153,10 @@ class Interpreter:
             raise GrblError(3)
         block = parse_block(text[3:], m.modal, jog=True)
         target = self._target(block)
-        if m.settings[20] and m.drive.outside(target):
+        if m.outside(target):
             raise GrblError(15)
-        while m.motion.planned >= BLOCKS:
-            yield lambda: m.motion.planned < BLOCKS
+        while m.motion.planned >= m.dialect.blocks:
+            yield lambda: m.motion.planned < m.dialect.blocks
         m.drive.plan(target, block.modal.feed, m.now)
         if m.motion.planned and m.state is State.IDLE:
             m.state = State.JOG
@@ -177,7 +182,7 @@ class Interpreter:
             yield m.until_idle()
         home_x = -off if towards > 0 else off - travel_mm
         m.drive.renumber(m.drive.on_grid((home_x, *m.motion.target_mm[1:])))
-        m.state = State.IDLE
+        m.state, m.homed = State.IDLE, True
 
 
 def _clean(raw: bytes) -> str:

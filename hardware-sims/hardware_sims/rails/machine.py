@@ -6,15 +6,12 @@ from collections.abc import Callable, Generator, Iterable
 from enum import Enum
 
 from hardware_sims.rails.coordinates import Coordinates, Reporter
+from hardware_sims.rails.dialect import Dialect
 from hardware_sims.rails.drive import Drive
 from hardware_sims.rails.gcode import Modal
 from hardware_sims.rails.settings import GrblSettings
 
-__all__ = ["BANNER", "Job", "Machine", "State", "Wait"]
-
-BANNER = "Grbl 1.1h ['$' for help]"
-ALARM_PAUSE_S = 0.5
-"""GRBL waits that long after an ``ALARM:`` line, deaf."""
+__all__ = ["Job", "Machine", "State", "Wait"]
 
 Wait = Callable[[], bool]
 Job = Generator[Wait, None, None]
@@ -34,8 +31,9 @@ class State(Enum):
 class Machine:
     """The controller's memory and its motors. Everything public is for the firmware's own modules."""
 
-    def __init__(self, settings: GrblSettings, drive: Drive) -> None:
-        self.settings, self.drive = settings, drive
+    def __init__(self, settings: GrblSettings, drive: Drive, dialect: Dialect) -> None:
+        self.settings, self.drive, self.dialect = settings, drive, dialect
+        self.homed = False
         self.motion = drive.motion
         self.coordinates = Coordinates()
         self.state = State.IDLE
@@ -55,7 +53,7 @@ class Machine:
         self.modal = Modal()
         self.switch()
         self.coordinates.shift = [0.0] * 3
-        self.reporter = Reporter(self.settings)
+        self.reporter = Reporter(self.settings, hal=self.dialect.hal)
         self.hold_complete = False
         self.cancelling = False
         """A jog brakes, to be forgotten."""
@@ -113,6 +111,11 @@ class Machine:
         else:
             self.hold_complete = True
 
+    def outside(self, target: list[float]) -> bool:
+        """Whether the controller's own soft limits refuse that."""
+        heeds = self.homed or not self.dialect.limits_need_homing
+        return bool(self.settings[20]) and heeds and self.drive.outside(target)
+
     def soft_limit_alarm(self) -> None:
         """ALARM:2; deaf until a reset, and for the pause even to that."""
         self.drive.rest(self.now)
@@ -123,4 +126,4 @@ class Machine:
             self.say("[MSG:Reset to continue]")
             self.deaf = True
 
-        self.pending = (self.now + ALARM_PAUSE_S, close_ears)
+        self.pending = (self.now + self.dialect.alarm_pause_s, close_ears)

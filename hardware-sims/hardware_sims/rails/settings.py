@@ -67,8 +67,10 @@ class GrblSettings:
         Values that differ from a fresh controller's; not checked as a `$n=` line would be.
     """
 
+    _more: Mapping[int, float] = {}
+
     def __init__(self, changes: Mapping[int, float] | None = None) -> None:
-        self._values = dict(_DEFAULTS)
+        self._values = {**_DEFAULTS, **self._more}
         for number, value in (changes or {}).items():
             if number not in self._values:
                 raise ValueError(f"GRBL 1.1 has no setting ${number}")
