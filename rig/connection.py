@@ -205,10 +205,12 @@ class Connection:
             position_mm=position.value,
             trust=position.trust.value,
         )
-        if not self._config.simulated:
-            self._confirm_direction(axis)
+        self.confirm_direction(axis)
 
-    def _confirm_direction(self, axis: FocusAxis) -> None:
+    def confirm_direction(self, axis: FocusAxis) -> None:
+        """See that a real rail goes the way that its configuration says, if nobody has seen it before."""
+        if self._config.simulated:
+            return
         state = RailState.of(self._config.rail)
         if confirm_direction(self._config, axis, self._operator, self._stopper, state):
             self._session.journal.append(

@@ -64,6 +64,7 @@ class HeldRun(SessionRun):
         return self._set_off(connection, teardown, devices.axis, devices.camera, here)
 
     def _reference(self, connection: Connection, axis: FocusAxis, here: float) -> None:  # noqa: ARG002
+        connection.confirm_direction(axis)
         position = axis.position()
         self._session.journal.append(
             "reference_set", by="live", position_mm=position.value, trust=position.trust.value

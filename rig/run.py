@@ -7,6 +7,7 @@ says how the run ended.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
@@ -16,7 +17,7 @@ from typing import Any
 from rig.axes.base import AxisPosition, EndOfStack, FocusAxis, HandSignal, PositionTrust
 from rig.axes.motion import Approach, Approached, travel_envelope
 from rig.cameras.base import Camera, CameraHealth, CapturedFile, LockRequest
-from rig.clearance import check_clearance
+from rig.clearance import check_clearance, least_clearance_mm
 from rig.clock import Clock, ScaledClock
 from rig.config import RigConfig
 from rig.connection import Connection
@@ -117,6 +118,7 @@ class SessionRun:
         self._clock: Clock = ScaledClock(config.time_scale)
         self._runner: Runner | None = None
         self._position_mm: float | None = None
+        self._reach_mm = math.inf
         self._critical_path_s = 0.0
         mark = "SIMULATED_" if config.simulated else ""
         self._result = session.folder / f"{mark}{session.name}.tif"
@@ -179,11 +181,19 @@ class SessionRun:
             nonlocal asked_for
             begun = self._runner is not None and bool(self._runner.state.saved)
             if begun and target_mm != asked_for:
+                self._end_before_the_subject(target_mm)
                 self._ask_for_more()
             asked_for = target_mm
             return move_to(target_mm)
 
         return ask
+
+    def _end_before_the_subject(self, target_mm: float) -> None:
+        """A stack without a planned end has one all the same: where the lens would come too near."""
+        if target_mm > self._reach_mm:
+            told = f"{target_mm:g} mm would bring the lens too near to the subject: the stack ends here"
+            self._bus.publish(Note(told, "warning"))
+            raise EndOfStack
 
     def _ask_for_more(self) -> None:
         assert self._runner is not None
@@ -288,8 +298,12 @@ class SessionRun:
         """Also of a plan that was built by hand, or with a working distance that nobody knew."""
         config = equipped(self._config)
         distance_mm = known_working_distance_mm(config, plan.magnification, self._operator, self._stopper)
-        if distance_mm is not None and not plan.open_end:  # who turns the crank sees where it ends
+        if distance_mm is None:
+            return
+        if not plan.open_end:
             check_clearance(plan.positions_mm, highest_mm, distance_mm, plan.margin_frames)
+        elif not config.rail.by_hand:  # who turns a crank sees where it ends
+            self._reach_mm = plan.positions_mm[0] + distance_mm - least_clearance_mm(distance_mm)
 
     def _confirm(self, axis: FocusAxis, here_is_mm: float, approach: Approach) -> None:
         """On real hardware: say where the carriage is about to go, before it goes."""

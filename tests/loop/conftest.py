@@ -215,7 +215,7 @@ class Terminal:
         self.text = ""
         self._seen = 0
 
-    def expect(self, *words: str, seconds: float = 40) -> str:
+    def expect(self, *words: str, seconds: float = 110) -> str:
         """Wait until each of these has come on the screen since the last expectation; returns what came."""
         deadline = time.monotonic() + seconds
         while True:
@@ -248,7 +248,7 @@ class Terminal:
     def resize(self, rows: int, columns: int) -> None:
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
-    def wait(self, *, seconds: float = 60) -> int:
+    def wait(self, *, seconds: float = 110) -> int:
         """Read to the end; returns the exit code."""
         deadline = time.monotonic() + seconds
         while self._read(max(0.0, deadline - time.monotonic())):

@@ -12,7 +12,7 @@ import pytest
 
 from tests.loop.test_rail import CAMERA, REAL
 
-pytestmark = pytest.mark.timeout(110)
+pytestmark = pytest.mark.timeout(240)
 
 RIGHT, UP = "\x1b[C", "\x1b[A"
 
@@ -24,7 +24,7 @@ def _rig(workshop: Any, bench: dict[str, Any], wire: str) -> None:
 
 def test_a_stack_is_set_up_and_shot_on_one_connection(workshop: Any) -> None:
     """On a port whose opening resets the controller: what was zeroed holds, because nothing is reopened."""
-    with workshop.bench(time_scale=10, rail={"start_mm": 3.0}, transport="pty") as bench:
+    with workshop.bench(time_scale=10, rail={"start_mm": 3.0}) as bench:
         _rig(workshop, bench, "rail_pty")
         count = ("--step", "0.5mm", "--frames", 3, "--no-stack")
         with workshop.terminal("rig", "live", *count, "--name", "beetle") as at:

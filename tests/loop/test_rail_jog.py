@@ -11,7 +11,7 @@ import pytest
 
 from tests.loop.test_rail import REAL
 
-pytestmark = pytest.mark.timeout(100)
+pytestmark = pytest.mark.timeout(240)
 
 RIGHT, LEFT, UP = "\x1b[C", "\x1b[D", "\x1b[A"
 
