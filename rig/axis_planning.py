@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rig.config import LoadedConfig
+from rig.config.rail import NO_RAIL_ADVICE
 from rig.ends import with_ends
 from rig.errors import UserError
 from rig.lens_plan import LensPlan
@@ -69,6 +70,8 @@ def plan_asked_for(
         rest = {k: v for k, v in asked.items() if k not in ("start", "end")}
         return lens_plan_for(loaded, LensRequest.from_here(**rest), calibrated=calibrated, disk=disk)
     if axis == "rail":
+        if not loaded.config.rail.is_there:
+            raise UserError(NO_RAIL_ADVICE)
         asked = with_ends(asked, loaded.config, here_is_mm)
         return plan_for(loaded, PlanRequest.from_text(**asked), calibrated=calibrated, disk=disk)
     for name in ("start", "end"):

@@ -49,6 +49,8 @@ class Grouping:
         Whether pictures that are there already are grouped, too.
     stacks : int, optional
         End after so many stacks.
+    subfolders : bool
+        Whether pictures in folders within the watched one count.
     """
 
     gap_s: float | None = None
@@ -56,6 +58,7 @@ class Grouping:
     files_per_frame: int = 1
     existing: bool = False
     stacks: int | None = None
+    subfolders: bool = False
 
     @property
     def pause_s(self) -> float:
@@ -173,7 +176,12 @@ def collect(
     """
     if grouping.gap_s is not None and not grouping.gap_s > 0:
         raise UserError(f"--gap: {grouping.gap_s:g} s is not above 0; write a time such as 5s")
-    watch = FolderWatch(folder, grouping.files_per_frame, ignore_existing=not grouping.existing)
+    watch = FolderWatch(
+        folder,
+        grouping.files_per_frame,
+        ignore_existing=not grouping.existing,
+        subfolders=grouping.subfolders,
+    )
     collector = _Collector(watch, grouping, root, name, EventBus(*subscribers), stack)
     try:
         while not stop.is_set() and not collector.done:

@@ -39,7 +39,9 @@ class Matched:
     worst_s: float | None
 
 
-def match_frames(session_folder: Path, pictures: Path, files_per_frame: int = 1) -> Matched:
+def match_frames(
+    session_folder: Path, pictures: Path, files_per_frame: int = 1, *, subfolders: bool = False
+) -> Matched:
     """Match pictures in a folder to the releases of a session, and copy them in.
 
     All or nothing: there must be as many pictures as releases without one, and their times must follow those
@@ -58,7 +60,7 @@ def match_frames(session_folder: Path, pictures: Path, files_per_frame: int = 1)
         releases = _open_releases(session.journal.entries)
         if not releases:
             raise UserError(f"{session_folder} has no releases without a picture: nothing to match")
-        frames = timed(_complete(pictures, files_per_frame))
+        frames = timed(_complete(pictures, files_per_frame, subfolders=subfolders))
         if len(frames) != len(releases):
             raise UserError(
                 f"{len(frames)} pictures for {len(releases)} releases: leave in {pictures} those of this run "
@@ -89,8 +91,8 @@ def _open_releases(entries: list[Entry]) -> list[Entry]:
     return sorted((e for e in latest.values() if not e["files"]), key=lambda e: str(e["fired_at"]))
 
 
-def _complete(folder: Path, files_per_frame: int) -> list[ArrivedFrame]:
-    watch = FolderWatch(folder, files_per_frame, ignore_existing=False)
+def _complete(folder: Path, files_per_frame: int, *, subfolders: bool) -> list[ArrivedFrame]:
+    watch = FolderWatch(folder, files_per_frame, ignore_existing=False, subfolders=subfolders)
     deadline = time.monotonic() + _WAIT_S
     frames = watch.look()
     while len(frames) * files_per_frame < watch.old and time.monotonic() < deadline:

@@ -150,7 +150,7 @@ def bench_order(config: RigConfig, plan: StackPlan | LensPlan, start_mm: float) 
     order: dict[str, dict[str, Any]] = {
         "simulator": simulator,
         "rail": {
-            "driver": rail.driver,
+            "driver": rail.driver if rail.is_there else None,
             "steps_per_mm": rail.steps_per_mm,
             "pitch_mm": rail.pitch_mm,
             "turn_closer": rail.turn_closer,

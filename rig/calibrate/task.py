@@ -21,6 +21,7 @@ from rig.calibrate.records import (
 )
 from rig.calibrate.sweep import Region
 from rig.config import LoadedConfig, RigConfig
+from rig.config.rail import NO_RAIL_ADVICE
 from rig.equipment import equipped
 from rig.errors import DataError, LimitError, UserError
 from rig.events import Subscriber
@@ -101,8 +102,10 @@ class Task:
         Raises
         ------
         UserError
-            When they are outside; says how to tell where the carriage stands.
+            When they are outside; says how to tell where the carriage stands. When there is no rail.
         """
+        if not self.config.rail.is_there:
+            raise UserError(NO_RAIL_ADVICE)
         asked = replace(self.request, start_mm=start_mm, end_mm=end_mm, step_mm=step_mm, frames=frames)
         try:
             return build_plan(self.config, asked)

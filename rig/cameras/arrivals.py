@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,12 @@ _STEADY_S = 0.2
 
 _UNTOLD_STEADY_S = 3.0
 """One whose end cannot be told must have kept its size for that long: slow networks pause for a second."""
+
+_DEEPEST = 4
+"""Folders within folders that are looked at: a card has two, by year and day there are three."""
+
+_OUR_JOURNAL = "journal.jsonl"
+"""What a session of ours has: its frames are no new pictures."""
 
 _BROKEN_S = 10.0
 """One that has not changed for that long and is still cut short will not get better."""
@@ -60,7 +66,7 @@ class _Candidate:
 
 
 class FolderWatch:
-    """Watches one folder, not those in it.
+    """Watches one folder; those in it too, when asked.
 
     Parameters
     ----------
@@ -70,6 +76,9 @@ class FolderWatch:
         2 when the body writes RAW and JPEG: they are matched by the stem of their names.
     ignore_existing : bool
         Whether what is there already is left alone.
+    subfolders : bool
+        Whether pictures in folders within it count too, as tether programs and cards make them
+        (``DCIM/100MSDCF``, one a day). Hidden ones, and sessions of ours, are passed over.
     now : callable
         Seconds that never go back.
 
@@ -92,10 +101,12 @@ class FolderWatch:
         files_per_frame: int = 1,
         *,
         ignore_existing: bool = True,
+        subfolders: bool = False,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.folder = folder.expanduser()
         self._per_frame, self._now = files_per_frame, now
+        self._depth = _DEEPEST if subfolders else 0
         self._known: dict[str, tuple[int, int]] = {}
         self._candidates: dict[str, _Candidate] = {}
         self._reported: set[str] = set()
@@ -128,7 +139,7 @@ class FolderWatch:
                 self._candidates[name] = _Candidate(self.folder / name, signature, now)
         stems: dict[str, list[str]] = {}
         for name in natsorted(self._candidates):
-            stems.setdefault(Path(name).stem.casefold(), []).append(name)
+            stems.setdefault(Path(name).with_suffix("").as_posix().casefold(), []).append(name)
         frames = []
         for stem, names in stems.items():
             if stem in self._taken_stems and not any(name in self._known for name in names):
@@ -144,9 +155,10 @@ class FolderWatch:
         """The frame is dealt with; it is new again only when its files change."""
         self._taken_stems.add(frame.stem)
         for path in frame.files:
-            candidate = self._candidates.pop(path.name, None)
+            name = path.relative_to(self.folder).as_posix()
+            candidate = self._candidates.pop(name, None)
             if candidate is not None:
-                self._known[path.name] = candidate.signature
+                self._known[name] = candidate.signature
 
     @property
     def unfinished(self) -> list[str]:
@@ -192,19 +204,29 @@ class FolderWatch:
         return ArrivedFrame(stem, tuple(self.folder / name for name in ordered))
 
     def _listing(self) -> dict[str, tuple[int, int]]:
-        found = {}
+        """Size and time of every picture, by its path within the folder."""
         try:
-            with os.scandir(self.folder) as entries:
-                for entry in entries:
-                    try:
-                        if is_picture(entry.name) and entry.is_file():
-                            status = entry.stat()
-                            found[entry.name] = (status.st_size, status.st_mtime_ns)
-                    except FileNotFoundError:  # renamed between the listing and the look
-                        continue
+            return dict(self._pictures(self.folder, "", self._depth))
         except OSError as err:
             raise UserError(f"the folder {self.folder} cannot be watched: {err.strerror}") from err
-        return found
+
+    def _pictures(self, folder: Path, within: str, depth: int) -> Iterator[tuple[str, tuple[int, int]]]:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                try:
+                    if is_picture(entry.name) and entry.is_file():
+                        status = entry.stat()
+                        yield within + entry.name, (status.st_size, status.st_mtime_ns)
+                    elif depth and self._is_for_pictures(entry):
+                        yield from self._pictures(Path(entry.path), f"{within}{entry.name}/", depth - 1)
+                except FileNotFoundError:  # renamed between the listing and the look
+                    continue
+
+    @staticmethod
+    def _is_for_pictures(entry: os.DirEntry[str]) -> bool:
+        if entry.name.startswith(".") or not entry.is_dir(follow_symlinks=False):
+            return False
+        return not (Path(entry.path) / _OUR_JOURNAL).exists()
 
     def _is_complete(self, candidate: _Candidate, now: float) -> bool:
         steady_s = now - candidate.since_s

@@ -80,8 +80,9 @@ class LockRequest:
     `Camera.expose_for` is going to ask for: whether the body has them is looked at beforehand.
     ``white_balance`` is a name as the body offers it (``"Daylight"``) or ``"5200 K"``.
     ``mirror_up`` has the mirror out of the way before each release, ``keep_on_card`` the frames on the body's
-    card too. ``flash`` says that a flash lights the frames: a silent shutter and times under
-    ``flash_sync_s`` are refused then.
+    card too. With ``card_only`` they go through the card and not through the body's memory, and are taken off
+    it once they are here, unless they are kept. ``flash`` says that a flash lights the frames: a silent
+    shutter and times under ``flash_sync_s`` are refused then.
     """
 
     shutter_s: float | None = None
@@ -90,10 +91,16 @@ class LockRequest:
     white_balance: str | None = None
     image_format: str | None = None
     keep_on_card: bool = False
+    card_only: bool = False
     mirror_up: bool = False
     flash: bool = False
     flash_sync_s: float = 1 / 160  # the slowest sync time of current full-frame bodies
     bracket_s: tuple[float, ...] = ()
+
+    @property
+    def to_card(self) -> bool:
+        """Whether frames are written to the card at all."""
+        return self.keep_on_card or self.card_only
 
 
 class SettingVerdict(Enum):

@@ -150,7 +150,9 @@ class FolderCamera:
                 'camera.watch is missing: write watch = "/path/of/the/folder" where the other program saves'
             )
         self._settings, self._clock, self._firing = settings, clock, firing
-        self._watch = FolderWatch(settings.watch, settings.files_per_frame)
+        self._watch = FolderWatch(
+            settings.watch, settings.files_per_frame, subfolders=settings.watch_subfolders
+        )
         if self._watch.old:
             firing.tell(
                 f"{_pictures(self._watch.old)} in {self._watch.folder} already: left alone, only new ones "

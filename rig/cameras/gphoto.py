@@ -21,27 +21,23 @@ from rig.cameras.base import (
 from rig.cameras.bodies import BodyProfile, recognise
 from rig.cameras.bodies.profile import SettingState
 from rig.cameras.bodies.values import same_shutter
-from rig.cameras.camera_process import CallFailedError, CameraProcess, ProcessLostError
+from rig.cameras.camera_process import CallFailedError
+from rig.cameras.gphoto_connection import GPhotoConnection
 from rig.cameras.judging import SETTLE_S, FrameJudge, strayed
-from rig.cameras.locking import Locker
-from rig.cameras.messages import LinkLostError, explain, explain_connecting
-from rig.cameras.protocol import Connected, Fetched, FetchOrder, Fired, ReleaseOrder
+from rig.cameras.locking import Locker, card_report
+from rig.cameras.messages import LinkLostError
+from rig.cameras.protocol import Fetched, FetchOrder, Fired, ReleaseOrder
 from rig.cameras.settings import CameraSettings
 from rig.clock import Clock
-from rig.errors import CameraError, OperatorNeededError
+from rig.errors import CameraError, OperatorNeededError, RigError
 
 __all__ = ["GPhotoCamera"]
 
-_CONNECT_S = 60.0
-"""Real seconds: the longest USB time-out of libgphoto2 is 20 s, and connecting makes several calls."""
 _CALL_S = 60.0
 """A read or a set; bodies that step a shutter time through its range take seconds a step."""
 _RELEASE_S = 45.0
-_LEAVE_S = 5.0
 _AFTER_RECONNECT_S = 5.0
 """A picture that survived a broken connection is there at once; one that did not never comes."""
-_RECONNECT_PAUSES_S = (0.0, 1.0, 3.0, 6.0)
-"""Real seconds before each attempt: a body that restarts is back after some ten."""
 
 
 class GPhotoCamera:
@@ -62,15 +58,16 @@ class GPhotoCamera:
 
     def __init__(self, settings: CameraSettings, clock: Clock) -> None:
         self._settings, self._clock = settings, clock
-        self._process = CameraProcess()
-        self._connected = self._connect()
+        self._link = GPhotoConnection(settings)
+        self._connected = self._link.found
         self._profile = recognise(self._connected.manufacturer, self._connected.model)
         if settings.drives_lens:
             self._profile = self._profile.driven()
         self._locker = Locker(self, self._profile)
         self._report: LockReport | None = None
         self._judge = FrameJudge()
-        self._health, self._keeps = CameraHealth(), False
+        self._health = CameraHealth()
+        self._to_card, self._discards = False, False
         self._pending: Shot | None = None
         self._doubtful = False
         self._shots = 0
@@ -84,7 +81,7 @@ class GPhotoCamera:
     @property
     def process_id(self) -> int:
         """The process that owns the body."""
-        return self._process.pid
+        return self._link.process_id
 
     @property
     def model(self) -> str:
@@ -120,10 +117,14 @@ class GPhotoCamera:
         try:
             self._report = self._locker.lock(request)
         except LinkLostError as err:
-            self._replace_process(err)
+            self._replace_link(err)
             self._report = self._locker.lock(request)
         self._judge.times.forget()
-        self._keeps = request.keep_on_card
+        self._to_card = request.to_card
+        self._discards = request.card_only and not request.keep_on_card
+        if request.to_card:
+            card = card_report(self.ask("asking for its card", "storages"))
+            self._report = replace(self._report, settings=(*self._report.settings, card))
         return self._report
 
     def expose_for(self, shutter_s: float) -> None:
@@ -174,7 +175,7 @@ class GPhotoCamera:
         bulb = self._report is not None and self._report.bulb
         exposure_s = shutter_s / self._clock.scale
         hold_s = exposure_s if bulb else 0.0
-        order = ReleaseOrder(self._profile.release, exposure_s, hold_s, self._keeps, self._judge.settle_s)
+        order = ReleaseOrder(self._profile.release, exposure_s, hold_s, self._to_card, self._judge.settle_s)
         try:
             fired: Fired = self._call("firing", "release", order, deadline_s=_RELEASE_S + 2 * exposure_s)
         except LinkLostError as err:
@@ -211,6 +212,9 @@ class GPhotoCamera:
                 raise
         finally:
             self._pending = None
+        if self._discards:
+            with suppress(CameraError):  # it is here; on the card it is only in the way
+                self._call("taking a frame off the card", "discard", deadline_s=_CALL_S)
         fields = self._fields()
         taken_at = fetched.files[0].exif.taken_at
         if taken_at is not None:
@@ -258,7 +262,7 @@ class GPhotoCamera:
         try:
             left = self._locker.put_back()
         except LinkLostError as err:
-            self._replace_process(err)
+            self._replace_link(err)
             left = self._locker.put_back()
         if left:
             raise CameraError(f"not everything could be put back on the camera: {'; '.join(left)}")
@@ -268,9 +272,7 @@ class GPhotoCamera:
         if self._closed:
             return
         self._closed = True
-        with suppress(CallFailedError, ProcessLostError):  # what is being left need not say goodbye
-            self._process.call("leave", deadline_s=_LEAVE_S)
-        self._process.close()
+        self._link.close()
 
     # --- Live view and the lens's motor ---
 
@@ -350,12 +352,7 @@ class GPhotoCamera:
     # --- the process ---
 
     def _call(self, doing: str, method: str, *arguments: Any, deadline_s: float) -> Any:
-        try:
-            return self._process.call(method, *arguments, deadline_s=deadline_s)
-        except CallFailedError as err:
-            raise explain(err.trouble, doing, self._port) from err
-        except ProcessLostError as err:
-            raise LinkLostError(f"the camera on {self._port} was lost, {doing}: {err}") from err
+        return self._link.call(doing, method, *arguments, deadline_s=deadline_s)
 
     def _guarded(self, doing: str, method: str, *arguments: Any, deadline_s: float = _CALL_S) -> Any:
         """A call that may be repeated: once more after a new connection."""
@@ -365,49 +362,13 @@ class GPhotoCamera:
             self._reconnect(err)
             return self._call(doing, method, *arguments, deadline_s=deadline_s)
 
-    @property
-    def _port(self) -> str:
-        return self._settings.port or "USB"
-
-    def _connect(self) -> Connected:
-        settings = self._settings
-        try:
-            found: Connected = self._process.call(
-                "connect", settings.port, settings.model, deadline_s=_CONNECT_S
-            )
-        except CallFailedError as err:
-            self._process.close()
-            raise explain_connecting(err.trouble, settings.port) from err
-        except ProcessLostError as err:
-            self._process.close()
-            raise CameraError(f"connecting to the camera on {self._port} failed: {err}") from err
-        except BaseException:
-            self._process.close()
-            raise
-        return found
-
-    def _replace_process(self, cause: Exception) -> None:
-        """Connect again, from a fresh process: a connection that failed once is never believed again."""
-        self._process.close()
-        for pause_s in _RECONNECT_PAUSES_S:
-            time.sleep(pause_s)
-            self._process = CameraProcess()
-            try:
-                found = self._connect()
-            except CameraError as err:
-                failure = err
-                continue
-            if (found.model, found.serial) != (self._connected.model, self._connected.serial):
-                raise OperatorNeededError(
-                    f"another camera answers on {self._port} now: {found.model} {found.serial}"
-                )
-            return
+    def _replace_link(self, cause: Exception) -> None:
         charge = f" Its battery was last at {self._health.battery}." if self._health.battery else ""
-        raise OperatorNeededError(f"{cause}; connecting again failed: {failure}.{charge}") from cause
+        self._link.replace(cause, charge)
 
     def _reconnect(self, cause: Exception, *, let_go: bool = False) -> None:
         """Connect again and bring the body back to the locked state; `let_go` closes a shutter held open."""
-        self._replace_process(cause)
+        self._replace_link(cause)
         if let_go:
             with suppress(CameraError):  # it may have closed by itself
                 self._call("letting go of the button", "let_go", self._profile.release, deadline_s=_CALL_S)
@@ -438,17 +399,19 @@ class GPhotoCamera:
             watched=(*self._locker.held, self._profile.battery, self._profile.shots_left),
         )
         try:
-            fetched: Fetched = self._process.call(
-                "fetch", order, deadline_s=wait_s + order.quiet_s + self._settings.transfer_s
+            fetched: Fetched = self._call(
+                f"fetching shot {shot.number}",
+                "fetch",
+                order,
+                deadline_s=wait_s + order.quiet_s + self._settings.transfer_s,
             )
-        except CallFailedError as err:
-            if err.trouble.kind == "missing":
+        except RigError as err:
+            kind = err.__cause__.trouble.kind if isinstance(err.__cause__, CallFailedError) else ""
+            if kind == "missing":
                 self._judge.sequence.lost()
-            elif err.trouble.kind == "surplus":
+            elif kind == "surplus":
                 self._judge.start_anew()  # both have come: nothing is late any more
-            raise explain(err.trouble, f"fetching shot {shot.number}", self._port) from err
-        except ProcessLostError as err:
-            raise LinkLostError(f"the camera on {self._port} was lost, fetching: {err}") from err
+            raise
         return fetched
 
     def _fields(self) -> dict[str, str]:

@@ -74,6 +74,7 @@ class GPhotoSession:
         self._private = private
         self._camera: Any = None
         self._arrived: list[tuple[str, str]] = []
+        self._fetched: list[tuple[str, str]] = []
         self._ready_at = 0.0
 
     def connect(self, port: str | None, model: str | None) -> Connected:
@@ -272,6 +273,7 @@ class GPhotoSession:
     def fetch(self, order: FetchOrder) -> Fetched:
         """Wait for the files of a release, check them, write them; nothing is left of an incomplete set."""
         shot = ShotFiles(order.files)
+        self._fetched.clear()
         with FilesInHand(order) as in_hand:
             self._gather(order, shot, in_hand)
             self._refuse_surplus(order, shot)
@@ -302,6 +304,14 @@ class GPhotoSession:
                     )
                 shot.names.append(path[1])
                 in_hand.add(*self._take(path))
+                self._fetched.append(path)
+
+    def discard(self) -> None:
+        """Take the files that were fetched last off the card; those that were in memory are gone already."""
+        for path in self._fetched:
+            if path[0] != _IN_MEMORY:
+                self._camera.file_delete(*path)
+        self._fetched.clear()
 
     def _watch(self, names: tuple[str, ...]) -> dict[str, str | None]:
         """What these entries are now; nothing over a broken link: a new one is looked at anyway."""

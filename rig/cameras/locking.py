@@ -11,9 +11,10 @@ from rig.cameras.base import LockReport, LockRequest, SettingReport, SettingVerd
 from rig.cameras.bodies import BodyProfile
 from rig.cameras.bodies.profile import AbsentMeans, FixedSetting, SettingState, image_kind
 from rig.cameras.bodies.values import nearest, parse_kelvin, same_f_number, same_iso, same_shutter
+from rig.cameras.protocol import StorageSpace
 from rig.units import format_shutter
 
-__all__ = ["Configuration", "Locker"]
+__all__ = ["Configuration", "Locker", "card_report"]
 
 _OK, _SET, _REFUSED, _ASK = (
     SettingVerdict.OK,
@@ -102,8 +103,7 @@ class Locker:
         self._states = self._configuration.read_all()  # what may be set depends on the mode
         fixed = (profile.focus_mode, *profile.fixed, *(profile.with_flash if request.flash else ()))
         reports += [self._fix(setting) for setting in fixed]
-        target = profile.target_card if request.keep_on_card else profile.target_computer
-        reports += [self._fix(target)] if target else []
+        reports.append(self._target(request))
         reports += [self._fix(profile.mirror_up)] if request.mirror_up and profile.mirror_up else []
         reports.append(self._image_format(request.image_format))
         wanted = (request.iso, request.shutter_s, request.aperture)
@@ -161,6 +161,23 @@ class Locker:
         if choice is None:
             return _not_offered(title, wanted, state)
         return SettingReport(title, wanted, choice, choice, _OK)
+
+    def _target(self, request: LockRequest) -> SettingReport | None:
+        """Where frames go: to the computer, to both, or to the card alone."""
+        profile = self._profile
+        if request.card_only and profile.target_card_only is None:
+            message = (
+                "this body tells the computer nothing of frames that are on its card alone: write "
+                "keep_on_card = true instead, which has them in both places"
+            )
+            state = self._states.get("capturetarget")
+            now = state.value if state else None
+            return SettingReport("capture target", "card only", now, now, _REFUSED, message)
+        if request.card_only:
+            target = profile.target_card_only
+        else:
+            target = profile.target_card if request.keep_on_card else profile.target_computer
+        return self._fix(target) if target else None
 
     def _held_by_bulb(self) -> bool:
         state = self._find(self._profile.shutter)
@@ -375,6 +392,19 @@ class Locker:
             what.parse(state.value) if (state := self._find(what.names)) else None for what in self._exposures
         )
         return shutter, aperture, iso
+
+
+def card_report(cards: tuple[StorageSpace, ...]) -> SettingReport:
+    """Whether frames can go to the card."""
+    free = sum(card.free_bytes or 0 for card in cards)
+    if not cards or all(card.capacity_bytes == 0 for card in cards):
+        message = "there is no card in the camera, or it cannot be read: put one in, or format it there"
+        return SettingReport("card", "room", None, "none", _REFUSED, message)
+    if all(card.free_bytes == 0 for card in cards):
+        message = "the card is full: change it, or empty it"
+        return SettingReport("card", "room", "full", "full", _REFUSED, message)
+    told = f"{free / 1e9:.1f} GB free" if free else None
+    return SettingReport("card", "room", told, told, _OK)
 
 
 def _flash_sync(request: LockRequest, shutter_s: float | None) -> SettingReport | None:

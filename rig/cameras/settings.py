@@ -30,6 +30,8 @@ class CameraSettings:
         Real seconds that the transfer of a shot's files may take: a large RAW over a slow network.
     watch : Path, optional
         The folder into which another program puts the frames.
+    watch_subfolders : bool
+        Folders within it count too.
     files_per_frame : int
         2 when it puts RAW and JPEG there.
     drives_lens : bool
@@ -44,5 +46,6 @@ class CameraSettings:
     image_wait_s: float = 30.0
     transfer_s: float = 60.0
     watch: Path | None = None
+    watch_subfolders: bool = False
     files_per_frame: int = 1
     drives_lens: bool = False

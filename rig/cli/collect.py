@@ -32,6 +32,9 @@ CountOption = Annotated[
 PairsOption = Annotated[
     bool, typer.Option("--pairs", help="Each frame is a RAW and a JPEG with one name, and waits for both.")
 ]
+SubfoldersOption = Annotated[
+    bool, typer.Option("--subfolders", help="Pictures in folders within it count, too: DCIM/100MSDCF.")
+]
 ExistingOption = Annotated[
     bool, typer.Option("--existing", help="Group the pictures that are there already, too.")
 ]
@@ -56,6 +59,7 @@ def watch(
     gap: GapOption = None,
     count: CountOption = None,
     pairs: PairsOption = False,
+    subfolders: SubfoldersOption = False,
     existing: ExistingOption = False,
     stacks: StacksOption = None,
     stack: StackOption = True,
@@ -77,6 +81,7 @@ def watch(
         count=count,
         files_per_frame=2 if pairs else 1,
         existing=existing,
+        subfolders=subfolders,
         stacks=stacks,
     )
     with stopping() as stopper, watcher(as_json=as_json) as display:
@@ -93,7 +98,11 @@ CardArgument = Annotated[
 
 
 def match(
-    session: SessionArgument, folder: CardArgument, pairs: PairsOption = False, as_json: JsonOption = False
+    session: SessionArgument,
+    folder: CardArgument,
+    pairs: PairsOption = False,
+    subfolders: SubfoldersOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Bring pictures from the card into the session that fired them (driver = "none").
 
@@ -103,7 +112,7 @@ def match(
 
     from rig.matching import match_frames
 
-    matched = match_frames(session, folder, 2 if pairs else 1)
+    matched = match_frames(session, folder, 2 if pairs else 1, subfolders=subfolders)
     if as_json:
         typer.echo(json.dumps(asdict(matched)))
         return

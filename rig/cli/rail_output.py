@@ -65,7 +65,8 @@ def _text(position: AxisPosition) -> str:
 
 def show_ports(found: Sequence[SerialPort], loaded: LoadedConfig, *, as_json: bool) -> None:
     """Print the serial ports."""
-    rail, simulated = loaded.config.rail, loaded.config.simulated
+    rail = loaded.config.rail
+    simulated = loaded.config.simulated and rail.is_there
     configured = None if simulated else rail.port
     if as_json:
         bench = {"driver": rail.driver} if simulated else None

@@ -195,7 +195,6 @@ def _dotted(path: Iterable[str | int]) -> str:
 
 
 _EXAMPLES = {
-    "rail": 'a [rail] table with driver = "grbl", pitch = "1 mm" and limits = ["0 mm", "60 mm"]',
     "rail.driver": 'driver = "grbl"',
     "rail.pitch": 'pitch = "1 mm" (travel per turn of the screw)',
     "rail.limits": 'limits = ["0 mm", "60 mm"]',

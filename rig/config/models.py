@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from rig.cameras.base import LockRequest
 from rig.cameras.settings import CameraSettings
-from rig.config.rail import CRANK, RailConfig
+from rig.config.rail import CRANK, NO_RAIL, RailConfig
 from rig.config.table import Table, known_driver
 from rig.errors import UserError
 from rig.fields import (
@@ -62,14 +62,16 @@ class CameraConfig(Table):
     ``shutter_lag`` runs from the command to the opening of the shutter, ``readout`` from its closing until
     the carriage may move (a rolling electronic shutter still reads then), ``download`` from then until the
     file is here. ``frame_size`` is the size of a frame's files, estimated when absent; ``card_space`` the
-    room on the camera's card. ``keep_on_card`` has the frames there too. ``mirror_up`` keeps
+    room on the camera's card. ``keep_on_card`` has the frames there too; ``card_only`` has them
+    fetched from there instead of from the body's memory. ``mirror_up`` keeps
     a mirror out of the way of every release. ``image_wait`` is how long a body
     may take from the end of an exposure to offering its file, and ``transfer`` how long its files may take to
     come over, both in real time even on a simulated bench.
 
-    With ``driver = "folder"`` another program puts the frames into the folder ``watch``, each within
-    ``image_wait`` in ``files_per_frame`` files (2 for RAW and JPEG). With ``"none"`` they stay on the card,
-    and ``rig match`` brings them into the session afterwards.
+    With ``driver = "folder"`` another program puts the frames into the folder ``watch`` (or, with
+    ``watch_subfolders``, into folders within it), each within ``image_wait`` in ``files_per_frame`` files (2
+    for RAW and JPEG). With ``"none"`` they stay on the card, and ``rig match`` brings them into the session
+    afterwards.
     """
 
     driver: str = "gphoto2"
@@ -84,10 +86,12 @@ class CameraConfig(Table):
     frame_bytes: Bytes | None = Field(default=None, alias="frame_size")
     card_bytes: Bytes | None = Field(default=None, alias="card_space")
     keep_on_card: bool = False
+    card_only: bool = False
     mirror_up: bool = False
     transfer_s: PositiveTime = Field(default=60.0, alias="transfer")
     reports_effective_f_number: bool = False
     watch: UserPath | None = None
+    watch_subfolders: bool = False
     files_per_frame: Annotated[int, Field(ge=1, le=2, strict=True)] = 1
     image_wait_s: PositiveTime | None = Field(default=None, alias="image_wait")
 
@@ -123,6 +127,7 @@ class CameraConfig(Table):
             readout_s=self.readout_s,
             image_wait_s=self.image_wait_s or _IMAGE_WAIT_S[self.driver],
             watch=self.watch if port is None else Path(port),
+            watch_subfolders=self.watch_subfolders,
             files_per_frame=self.files_per_frame,
             transfer_s=self.transfer_s,
         )
@@ -259,11 +264,13 @@ class SessionConfig(Table):
 class RigConfig(Table):
     """A whole rig. ``simulator`` is handed on unread; only its ``time_scale`` concerns ``rig`` too.
 
+    Without ``[rail]`` the camera stands still: cameras alone and stacks by lens focus need none.
+
     With a crank, settling takes 2 s and the carriage stays where the stack ends, unless ``[capture]`` says
     otherwise: a hand leaves more shake behind than a motor, and nobody is asked for thirty turns back.
     """
 
-    rail: RailConfig
+    rail: RailConfig = NO_RAIL
     camera: CameraConfig = CameraConfig()
     lens: LensConfig = LensConfig()
     capture: CaptureConfig = CaptureConfig()
@@ -310,6 +317,7 @@ class RigConfig(Table):
             white_balance=self.capture.white_balance,
             image_format=self.capture.image_format,
             keep_on_card=self.camera.keep_on_card,
+            card_only=self.camera.card_only,
             mirror_up=self.camera.mirror_up,
             flash=self.capture.flash,
             flash_sync_s=self.capture.flash_sync_s,

@@ -31,10 +31,18 @@ from rig.fields import (
 )
 from rig.turns import parts_name
 
-__all__ = ["CRANK", "RailConfig", "ShutterConfig"]
+__all__ = ["CRANK", "NO_RAIL", "NO_RAIL_ADVICE", "RailConfig", "ShutterConfig"]
 
 CRANK = "crank"
 """The driver of a rail that a person turns."""
+
+_NONE = "none"
+
+NO_RAIL_ADVICE = (
+    "this needs a rail, and the configuration has none: add a [rail] table (configs/ has examples for motors "
+    "and for a crank), or focus through the lens with --axis lens"
+)
+"""What is said where only a rail will do."""
 
 _WHOLE = 1e-6
 """In parts of a turn: so near to a whole number is one."""
@@ -149,6 +157,11 @@ class RailConfig(Table):
         return self
 
     @property
+    def is_there(self) -> bool:
+        """Whether the configuration has a rail at all."""
+        return self.driver != _NONE
+
+    @property
     def counted(self) -> bool:
         """Whether it cannot be asked where it stands, so that its count is kept."""
         return self.driver in COUNTED
@@ -177,8 +190,10 @@ class RailConfig(Table):
         Raises
         ------
         UserError
-            When port or direction of real hardware are not configured.
+            When there is no rail, or port or direction of real hardware are not configured.
         """
+        if not self.is_there:
+            raise UserError(NO_RAIL_ADVICE)
         direction = self.towards_subject
         if self.by_hand:
             return self._crank_settings(port)
@@ -223,3 +238,9 @@ class RailConfig(Table):
             towards_subject="+",
             crank=CrankSettings(self.pitch_mm, self.turn_closer, self.part_of_turn, self.backlash_mm),
         )
+
+
+NO_RAIL = RailConfig.model_construct(
+    driver=_NONE, name=_NONE, pitch_mm=1.0, speed_mm_s=2.0, limits_mm=(0.0, 0.0), backlash_mm=0.0
+)
+"""Of a configuration without ``[rail]``: a camera that stands still."""

@@ -37,6 +37,8 @@ _DRIVE = DriveEntry(
     live_view=("viewfinder", "1", "0"),
 )
 
+_TO_CARD = FixedSetting("capture target", ("capturetarget",), ("Memory card",))
+
 _CANON = BodyProfile(
     make="Canon",
     exposure_mode=FixedSetting(
@@ -74,7 +76,8 @@ _CANON = BodyProfile(
         ),
     ),
     target_computer=FixedSetting("capture target", ("capturetarget",), ("Internal RAM",)),
-    target_card=FixedSetting("capture target", ("capturetarget",), ("Memory card",)),
+    target_card=_TO_CARD,
+    target_card_only=_TO_CARD,
     mirror_up=FixedSetting(
         "mirror up in live view",
         ("output",),

@@ -41,6 +41,9 @@ _GENERIC = BodyProfile(
         Untold("bracketing", "switch it off: it would change exposure or focus from frame to frame"),
         Untold("long-exposure noise reduction", "switch it off in the menu: it doubles every exposure", 1.0),
     ),
+    target_card_only=FixedSetting(
+        "capture target", ("capturetarget",), ("Memory card", "card"), AbsentMeans.NOTHING
+    ),
     read_cache_s=_READ_CACHE_S,
     kelvin_white_balance=("Color Temperature", "Choose Color Temperature"),
 )

@@ -24,6 +24,8 @@ _DRIVE = DriveEntry(
     live_view=("viewfinder", "1", "0"),
 )
 
+_TO_CARD = FixedSetting("capture target", ("capturetarget",), ("Memory card",))
+
 _NIKON = BodyProfile(
     make="Nikon",
     exposure_mode=FixedSetting(
@@ -67,7 +69,8 @@ _NIKON = BodyProfile(
         ),
     ),
     target_computer=FixedSetting("capture target", ("capturetarget",), ("Internal RAM",)),
-    target_card=FixedSetting("capture target", ("capturetarget",), ("Memory card",)),
+    target_card=_TO_CARD,
+    target_card_only=_TO_CARD,
     aperture=("f-number", "aperture"),
     read_cache_s=_READ_CACHE_S,
     kelvin_white_balance=("Color Temperature",),

@@ -182,11 +182,12 @@ class BodyProfile:
     """A make of bodies.
 
     ``mirror_up`` takes the mirror out of the way, on bodies that have one. ``with_flash`` is fixed besides
-    when a flash is used, ``target_computer`` and ``target_card`` are where
-    frames go, alone or also to the card. ``untold`` is what only the operator knows. ``battery`` and
-    ``shots_left`` are entries that say what runs out. ``detours`` are other ways to set an entry, by its
-    name. ``settle_after_connect_s`` is how long a body needs from connection to its first release,
-    ``read_cache_s`` how long libgphoto2 answers from memory when no event of the body's tells it better;
+    when a flash is used, ``target_computer``, ``target_card`` and ``target_card_only`` are where frames go:
+    to the computer, also to the card, or to the card alone and from there to the computer. ``untold`` is what
+    only the operator knows. ``battery`` and ``shots_left`` are entries that say what runs out. ``detours``
+    are other ways to set an entry, by its name. ``settle_after_connect_s`` is how long a body needs from
+    connection to its first release, ``read_cache_s`` how long libgphoto2 answers from memory when no event of
+    the body's tells it better;
     both in real seconds.
     """
 
@@ -196,6 +197,7 @@ class BodyProfile:
     fixed: tuple[FixedSetting, ...]
     target_computer: FixedSetting | None = None
     target_card: FixedSetting | None = None
+    target_card_only: FixedSetting | None = None
     mirror_up: FixedSetting | None = None
     with_flash: tuple[FixedSetting, ...] = ()
     untold: tuple[Untold, ...] = ()
