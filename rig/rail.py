@@ -8,7 +8,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rig.axes.base import AxisLimits, AxisPosition, CanRezero, FocusAxis, HasController, PositionTrust
+from rig.axes.base import (
+    AxisLimits,
+    AxisPosition,
+    CanLock,
+    CanRezero,
+    FocusAxis,
+    HasController,
+    PositionTrust,
+)
 from rig.axes.registry import open_for_setup
 from rig.clock import Clock, ScaledClock
 from rig.config import LoadedConfig, RigConfig, load_config
@@ -71,6 +79,8 @@ class RailFacts:
         Its value means nothing while the trust is unknown.
     unknown_because : str or None
         Why it is not known.
+    locked : str or None
+        Why its controller refuses to move; None when it does not.
     limits, configured_limits : AxisLimits
         Those in force, and the configuration's.
     resolution_mm, move_10_mm_s : float
@@ -86,6 +96,7 @@ class RailFacts:
     settings: dict[int, float]
     position: AxisPosition
     unknown_because: str | None
+    locked: str | None
     limits: AxisLimits
     configured_limits: AxisLimits
     resolution_mm: float
@@ -168,6 +179,7 @@ class HeldRail:
             settings={} if controller is None else controller.settings(),
             position=axis.position(),
             unknown_because=self.unknown_because,
+            locked=_locked(axis),
             limits=axis.limits,
             configured_limits=self.configured_limits,
             resolution_mm=axis.capabilities.resolution,
@@ -238,6 +250,7 @@ class HeldRail:
         """Have the operator say where it stands, if nobody knows."""
         if self.axis.position().trust is not PositionTrust.UNKNOWN:
             return
+        _check_unlocked(self.axis)
         limits = self.axis.limits
         self.axis.set_reference(
             self.operator.ask_position_mm(
@@ -259,6 +272,7 @@ class HeldRail:
 
         Soft limits stay where they are on the bench when it is known by how much the count has changed.
         """
+        _check_unlocked(self.axis)
         before = self.axis.position()
         shift_mm = None if before.trust is PositionTrust.UNKNOWN else at_mm - before.value
         if shift_mm is not None and isinstance(self.axis, CanRezero):
@@ -280,6 +294,7 @@ def connected(
     here_is_mm: float | None = None,
     pictures: bool = False,
     to_set_up: bool = False,
+    unlock: bool = False,
 ) -> Iterator[HeldRail]:
     """Connect the rail, hold its port against other rigs, and remember at the end where it was left.
 
@@ -294,6 +309,8 @@ def connected(
         Whether the bench of a simulated rig is going to take pictures.
     to_set_up : bool
         The controller's settings may contradict the configuration, as they are to be written; nothing moves.
+    unlock : bool
+        Unlock a controller that is in alarm, because somebody says that the way is free.
 
     Raises
     ------
@@ -327,6 +344,8 @@ def connected(
         stopper.guard(axis)
         stopper.check()
         held = HeldRail(loaded, configured, axis, clock, stopper, operator, state, camera_port, order)
+        if unlock and isinstance(axis, CanLock) and axis.locked:
+            axis.unlock()
         if not to_set_up:
             locate(held, here_is_mm)
         if state is not None:
@@ -346,6 +365,8 @@ def _one_frame(loaded: LoadedConfig) -> StackPlan:
 def locate(held: HeldRail, here_is_mm: float | None) -> None:
     """Let the axis know where it stands, as far as anybody knows."""
     axis = held.axis
+    if here_is_mm is not None:
+        _check_unlocked(axis)
     if held.state is None:
         axis.set_reference(here_is_mm or 0.0)  # the bench was set up just so
     elif here_is_mm is not None:
@@ -354,6 +375,16 @@ def locate(held: HeldRail, here_is_mm: float | None) -> None:
         rail = held.config.rail
         by_count = rail.counted and not rail.by_hand  # a crank may have been turned meanwhile, a motor holds
         held.unknown_because = _go_on_counting(rail.name, axis) if by_count else held.state.recall(axis)
+
+
+def _locked(axis: FocusAxis) -> str | None:
+    return axis.locked if isinstance(axis, CanLock) else None
+
+
+def _check_unlocked(axis: FocusAxis) -> None:
+    """Raise HardwareError when a controller refuses to move, saying why, and what to do."""
+    if why := _locked(axis):
+        raise HardwareError(f"{why} Home it (rig rail home), or pass --unlock when the way is free")
 
 
 def _go_on_counting(name: str, axis: FocusAxis) -> str | None:

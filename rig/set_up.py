@@ -224,6 +224,7 @@ def set_up(
     *,
     here_is_mm: float | None = None,
     home: bool = False,
+    unlock: bool = False,
     address: str | None = "0",
     steps_mm: tuple[float, ...] = STEPS_MM,
 ) -> Iterator[SetUp]:
@@ -235,6 +236,8 @@ def set_up(
         Where the carriage stands; the operator is asked when neither this nor the controller's count says.
     home : bool
         Home the rail first.
+    unlock : bool
+        As of `rig.rail.connected`.
     address : str or None
         Of live view; None for none.
 
@@ -246,7 +249,15 @@ def set_up(
         When rail or camera are not there.
     """
     with (
-        connected(loaded, "rig live", operator, stopper, here_is_mm=here_is_mm, pictures=True) as rail,
+        connected(
+            loaded,
+            "rig live",
+            operator,
+            stopper,
+            here_is_mm=here_is_mm,
+            pictures=True,
+            unlock=unlock,
+        ) as rail,
         ExitStack() as teardown,
     ):
         if home:

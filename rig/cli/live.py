@@ -25,7 +25,7 @@ from rig.cli.options import (
     ShutterOption,
     StepOption,
 )
-from rig.cli.rail import HereOption, PortOption
+from rig.cli.rail import HereOption, PortOption, UnlockOption
 from rig.cli.shoot import (
     ClippingOption,
     FolderOption,
@@ -70,6 +70,7 @@ def live(
     calibrated: CalibratedOption = True,
     here_is: HereOption = None,
     home: Annotated[bool, typer.Option("--home", help="Home the rail first.")] = False,
+    unlock: UnlockOption = False,
     address: Annotated[
         str, typer.Option("--address", metavar="[127.0.0.1:]PORT", help="Of live view; 0 takes a free port.")
     ] = "0",
@@ -134,6 +135,7 @@ def live(
             stopper,
             here_is_mm=here_mm,
             home=home,
+            unlock=unlock,
             address=address,
             steps_mm=steps_mm,
         ) as setup:

@@ -33,6 +33,9 @@ HereOption: TypeAlias = Annotated[
         "--here-is", metavar="LENGTH", help="Where the carriage stands now, if its controller cannot tell."
     ),
 ]
+UnlockOption: TypeAlias = Annotated[
+    bool, typer.Option("--unlock", help="Unlock a controller that is in alarm: the way is free.")
+]
 _NEGATIVE = {"ignore_unknown_options": True}
 """Or ``-2mm`` would be taken for an option."""
 
@@ -105,6 +108,7 @@ def move(
     config: ConfigOption = None,
     port: PortOption = None,
     here_is: HereOption = None,
+    unlock: UnlockOption = False,
     simulate: SimulateOption = False,
     time_scale: TimeScaleOption = None,
     as_json: JsonOption = False,
@@ -115,7 +119,9 @@ def move(
     if (position is None) == (by is None):
         raise UserError("say either where to, rig rail move 5mm, or by how much, rig rail move --by 5mm")
     to_mm, by_mm = _length(position, "LENGTH"), _length(by, "--by")
-    with _held("move", config, port, here_is, simulate=simulate, time_scale=time_scale) as rail:
+    with _held(
+        "move", config, port, here_is, simulate=simulate, time_scale=time_scale, unlock=unlock
+    ) as rail:
         if home_first:
             rail.home()
         reached = rail.move(to_mm=to_mm, by_mm=by_mm)
@@ -129,6 +135,7 @@ def jog(
     config: ConfigOption = None,
     port: PortOption = None,
     here_is: HereOption = None,
+    unlock: UnlockOption = False,
     simulate: SimulateOption = False,
     time_scale: TimeScaleOption = None,
     as_json: JsonOption = False,
@@ -141,7 +148,7 @@ def jog(
 
     steps_mm = parse_steps(steps)
     keyboard, line = Keyboard("rig rail move is for scripts"), StatusLine()
-    with _held("jog", config, port, here_is, simulate=simulate, time_scale=time_scale) as rail:
+    with _held("jog", config, port, here_is, simulate=simulate, time_scale=time_scale, unlock=unlock) as rail:
         rail.ask_where()
         line.say(f"{HELP}\n  z      call this place 0                           q      end")
         with keyboard, rail.jogged(steps_mm) as jogger:
@@ -180,6 +187,7 @@ def zero(
     config: ConfigOption = None,
     port: PortOption = None,
     here_is: HereOption = None,
+    unlock: UnlockOption = False,
     simulate: SimulateOption = False,
     time_scale: TimeScaleOption = None,
     as_json: JsonOption = False,
@@ -189,7 +197,9 @@ def zero(
 
     at_mm = _length(at, "--at")
     assert at_mm is not None
-    with _held("zero", config, port, here_is, simulate=simulate, time_scale=time_scale) as rail:
+    with _held(
+        "zero", config, port, here_is, simulate=simulate, time_scale=time_scale, unlock=unlock
+    ) as rail:
         zeroed = rail.zero(at_mm)
         survives, simulated = rail.count_survives, rail.config.simulated
     output.show_zeroed(zeroed, survives=survives, simulated=simulated, as_json=as_json)
@@ -275,8 +285,7 @@ def setup(
             output.show_proposal(proposal)
         if writes:
             Terminal(yes=yes).confirm(
-                f"{len(proposal.changes)} settings are about to be written to the {proposal.rail}; where it "
-                "stands is not known afterwards."
+                f"This is about to be written to the {proposal.rail}; where it stands is then not known."
             )
             write(rail, proposal)
     if as_json:
@@ -302,17 +311,23 @@ def _held(
     *,
     simulate: bool,
     time_scale: float | None,
+    unlock: bool = False,
 ) -> Iterator[HeldRail]:
     from rig.rail import find_rig
 
     loaded = find_rig(config, port, simulate=simulate, time_scale=time_scale)
-    with _connect(what, loaded, here_is) as rail:
+    with _connect(what, loaded, here_is, unlock=unlock) as rail:
         yield rail
 
 
 @contextmanager
 def _connect(
-    what: str, loaded: LoadedConfig, here_is: str | None, *, to_set_up: bool = False
+    what: str,
+    loaded: LoadedConfig,
+    here_is: str | None,
+    *,
+    to_set_up: bool = False,
+    unlock: bool = False,
 ) -> Iterator[HeldRail]:
     from rig.cli.output import note_simulated
     from rig.cli.terminal import Terminal
@@ -323,7 +338,13 @@ def _connect(
     with (
         stopping() as stopper,
         connected(
-            loaded, f"rig rail {what}", Terminal(yes=False), stopper, here_is_mm=here_mm, to_set_up=to_set_up
+            loaded,
+            f"rig rail {what}",
+            Terminal(yes=False),
+            stopper,
+            here_is_mm=here_mm,
+            to_set_up=to_set_up,
+            unlock=unlock,
         ) as rail,
     ):
         yield rail

@@ -104,6 +104,8 @@ def _rows(facts: RailFacts) -> Iterator[tuple[str, str]]:
         yield "firmware", facts.firmware
     why = f": {facts.unknown_because}" if facts.unknown_because else ""
     yield "position", _text(facts.position) + why
+    if facts.locked:
+        yield "locked", facts.locked
     limits, configured = facts.limits, facts.configured_limits
     narrowed = (
         "" if limits == configured else f" (configured {configured.low:g} mm to {configured.high:g} mm)"

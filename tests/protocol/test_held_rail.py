@@ -1,0 +1,70 @@
+"""A rail held by a command, on a simulated controller that is taken for real hardware."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rig.axes.base import PositionTrust
+from rig.config import LoadedConfig, config_from_table
+from rig.errors import HardwareError, LimitError, PositionUnknownError
+from rig.rail import connected
+from rig.stopping import Stopper
+
+Make = Callable[..., Any]
+
+
+@pytest.fixture
+def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., LoadedConfig]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+
+    def make(bench: Any, **rail: Any) -> LoadedConfig:
+        table = {
+            "rail": {
+                "driver": "grbl",
+                "port": bench.sim.tcp_url,
+                "pitch": "1 mm",
+                "limits": ["0 mm", "32 mm"],
+                "towards_subject": "+",
+                **rail,
+            }
+        }
+        return LoadedConfig(config_from_table(table, "rig.toml"), Path("rig.toml"), table)
+
+    return make
+
+
+def _held(loaded: LoadedConfig, **options: Any) -> Any:
+    return connected(loaded, "rig rail test", None, Stopper(), **options)  # type: ignore[arg-type]
+
+
+def test_a_controller_in_alarm_is_unlocked_on_request_only(grbl: Make, rig: Any) -> None:
+    bench = grbl(1.0, settings={22: 1})  # with homing enabled it wants to be homed when it is switched on
+    with _held(rig(bench)) as rail:
+        facts = rail.facts()
+        assert facts.locked is not None
+        assert facts.position.trust is PositionTrust.UNKNOWN
+        with pytest.raises(HardwareError, match="--unlock"):
+            rail.zero()
+    with pytest.raises(HardwareError, match="--unlock"), _held(rig(bench), here_is_mm=3.0):
+        pass
+    with _held(rig(bench), here_is_mm=3.0, unlock=True) as rail:
+        assert rail.facts().locked is None
+        assert rail.move(by_mm=0.5).after.value == pytest.approx(3.5)
+
+
+def test_a_rail_that_homes_knows_where_it_is_afterwards(grbl: Make, rig: Any) -> None:
+    bench = grbl(50.0, start_mm=10.0, settings={22: 1, 25: 3000, 130: 200.0})
+    loaded = rig(bench, reference="home", home_position="32 mm", limits=["0 mm", "32 mm"])
+    with _held(loaded) as rail:
+        with pytest.raises(PositionUnknownError, match="rig rail home"):
+            rail.move(to_mm=5.0)
+        assert rail.home().value == pytest.approx(32.0)
+        assert rail.move(to_mm=30.0).after.value == pytest.approx(30.0)
+        with pytest.raises(LimitError):
+            rail.move(to_mm=32.5)
+    with _held(loaded) as rail:  # the count has gone on
+        assert rail.where().value == pytest.approx(30.0, abs=1e-9)
