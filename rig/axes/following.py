@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from rig.axes.port import Port
 from rig.axes.registry import RailSettings
 from rig.clock import Clock
 from rig.errors import MotionError
 from rig.kinematics import move_time_s
 
-__all__ = ["Follower"]
+__all__ = ["Follower", "Interruption", "StoppedError"]
 
 _ANSWER_S = 1.0
 """Real seconds that a controller may take for a few answers, with lines sent again."""
@@ -28,6 +29,37 @@ _JUMP_STEPS = 64
 """Taken between two questions are never held to be a jump: a fiftieth of a turn."""
 
 
+class StoppedError(MotionError):
+    """A move was ended by a stop that somebody asked for: nothing is wrong with the controller."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the {name} was stopped")
+
+
+class Interruption:
+    """Whether a stop was asked for: here, or by somebody else through the process that owns the port.
+
+    Parameters
+    ----------
+    port : Port
+        Of the rail.
+    asked : callable
+        Whether one was asked for here.
+    """
+
+    def __init__(self, port: Port, asked: Callable[[], bool]) -> None:
+        self._port, self._asked = port, asked
+        self._seen = 0
+
+    def begin(self) -> None:
+        """A move begins: what was before does not concern it."""
+        self._seen = self._port.stops_elsewhere
+
+    def __call__(self) -> bool:
+        """Whether the move is to end."""
+        return self._asked() or self._port.stops_elsewhere != self._seen
+
+
 @dataclass(frozen=True)
 class Follower:
     """Sees by the count whether a move goes on, and when it has ended.
@@ -42,7 +74,7 @@ class Follower:
         Its scale shortens the time-outs of motion on a simulated bench.
     where : callable
         Asks the controller for its count.
-    interrupted : callable
+    interrupted : Interruption
         Whether a stop was asked for.
     """
 
@@ -50,7 +82,7 @@ class Follower:
     settings: RailSettings
     clock: Clock
     where: Callable[[], int]
-    interrupted: Callable[[], bool]
+    interrupted: Interruption
 
     def time_s(self, steps: int) -> float:
         """Bench seconds for so many steps, by the configured speed and ramp."""
@@ -69,9 +101,11 @@ class Follower:
 
         Raises
         ------
+        StoppedError
+            When a stop was asked for.
         MotionError
             When it stands still elsewhere, takes far too long, leaves the way, or jumps: a controller that
-            restarts counts from 0 again, which may be the target. Or when a stop was asked for.
+            restarts counts from 0 again, which may be the target.
         """
         moved = asking = sent_s
         patience_s = max(_ANSWER_S, _STALL_S / self.clock.scale)
@@ -79,7 +113,7 @@ class Follower:
         at, arrivals = start, 0
         while arrivals < 2:
             if self.interrupted():
-                raise MotionError(f"the {self.name} was stopped")
+                raise StoppedError(self.name)
             before, before_s, asking = at, asking, time.monotonic()
             at = self.where()
             now = time.monotonic()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from rig.axes.following import Follower
+from rig.axes.following import Follower, Interruption
 from rig.axes.mjkzz_protocol import HIGHEST, LOWEST, Answer, message, read_answer
 from rig.axes.port import Port
 from rig.axes.registry import RailSettings
@@ -53,9 +53,12 @@ class MjkzzLink:
 
     def __init__(self, settings: RailSettings, clock: Clock, interrupted: Callable[[], bool]) -> None:
         # Twice, since half a message that was left in the controller would swallow the first.
-        self._port = Port(settings.port, settings.baud, _STOP + _STOP, binary=True)
+        self._port = Port(
+            settings.port, settings.baud, _STOP + _STOP, binary=True, raise_dtr=settings.reset_on_open
+        )
         self.name = f"MJKZZ rail on {settings.port}"
-        self._follower = Follower(self.name, settings, clock, self.where, interrupted)
+        self._interrupted = Interruption(self._port, interrupted)
+        self._follower = Follower(self.name, settings, clock, self.where, self._interrupted)
         try:
             self._ask("v")
             self.halt()
@@ -98,6 +101,7 @@ class MjkzzLink:
         """Move, and ask until the count is the target and stays there."""
         if not LOWEST <= target <= HIGHEST:
             raise MotionError(f"the {self.name} counts from {LOWEST} to {HIGHEST}, not to {target}")
+        self._interrupted.begin()
         sent_s = time.monotonic()
         accepted = self._ask("P", target)
         if accepted.value != target:

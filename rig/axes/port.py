@@ -47,6 +47,11 @@ class Port:
     ------
     HardwareError
         When the port cannot be opened; names the ports that exist.
+
+    Attributes
+    ----------
+    stops_elsewhere : int
+        How often somebody else has had the stop bytes sent (``rig rail stop``), as far as has been read.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class Port:
         self.name = name
         self._stop, self._binary = stop, binary
         self._bytes = b""
+        self.stops_elsewhere = 0
         self._lines: deque[str] = deque()
         self._partial = b""
         self._frames = b""
@@ -167,6 +173,8 @@ class Port:
     def _take(self, kind: bytes, payload: bytes) -> None:
         if kind == keeper.READY:
             self._ready = True
+        elif kind == keeper.HELD:
+            self.stops_elsewhere += 1
         elif kind == keeper.ERROR:
             text = payload.decode(errors="replace")
             self._lost = f"the connection to {self.name} was lost: {text}" if self._ready else text

@@ -9,7 +9,7 @@ another terminal, it sends the stop bytes at once, whatever the process that sta
 
 Frames on the pipes: one letter, two bytes of length (big-endian), payload. Towards the port ``D`` data,
 ``S`` other stop bytes from now on, and ``B`` goodbye (end without stopping); from the port ``R`` ready, ``D``
-data and ``E`` an error in words.
+data, ``H`` the stop bytes are about to be sent for somebody else, and ``E`` an error in words.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     import serial
 
-__all__ = ["BYE", "DATA", "ERROR", "HEADER", "QUIETLY", "READY", "STOP", "frame", "main"]
+__all__ = ["BYE", "DATA", "ERROR", "HEADER", "HELD", "QUIETLY", "READY", "STOP", "frame", "main"]
 
-DATA, STOP, BYE, READY, ERROR = b"D", b"S", b"B", b"R", b"E"
+DATA, STOP, BYE, READY, ERROR, HELD = b"D", b"S", b"B", b"R", b"E", b"H"
 HEADER = 3
 QUIETLY = "quietly"
 _WRITE_S = 2.0
@@ -146,6 +146,12 @@ def _stop(device: serial.Serial, stop: bytearray) -> None:
     time.sleep(_LINGER_S)
 
 
+def _hold(device: serial.Serial, stop: bytearray) -> None:
+    """Stop for somebody else. Told first: some controllers answer a stop as they answer an arrival."""
+    _send(HELD)
+    device.write(bytes(stop))
+
+
 def _terminated(_signal: int, _frame: object) -> NoReturn:
     raise SystemExit(1)
 
@@ -163,7 +169,7 @@ def main(argv: list[str]) -> int:
     _send(READY)
     signal.signal(signal.SIGTERM, _terminated)
     # Between two frames, as this thread writes them all: what is told to stop is never cut in two.
-    signal.signal(signal.SIGUSR1, lambda _number, _frame: device.write(bytes(stop)))
+    signal.signal(signal.SIGUSR1, lambda _number, _frame: _hold(device, stop))
     threading.Thread(target=_relay_up, args=(device,), daemon=True).start()
     farewell = False
     try:

@@ -13,9 +13,10 @@ from dataclasses import replace
 from typing import Protocol
 
 from rig.axes.base import AxisCapabilities, AxisLimits, AxisPosition, PositionTrust
+from rig.axes.following import StoppedError
 from rig.axes.registry import RailSettings
 from rig.clock import Clock
-from rig.errors import HardwareError, LimitError, MotionError, PositionUnknownError, UserError
+from rig.errors import HardwareError, LimitError, PositionUnknownError, UserError
 
 __all__ = ["CountingAxis", "StepAxis", "StepLink"]
 
@@ -27,7 +28,7 @@ class StepLink(Protocol):
     """The conversation with one controller, in microsteps of its own counting and sign.
 
     Every method raises `rig.errors.HardwareError` when the port or the controller is gone. Waits end with
-    MotionError when the link was told of a stop.
+    `rig.axes.following.StoppedError` when a stop was asked for.
     """
 
     @property
@@ -315,7 +316,7 @@ class StepAxis:
             stopped = self._stop.is_set()
             self._stop.clear()
         if stopped:
-            raise MotionError(f"the {self.name} was stopped")
+            raise StoppedError(self.name)
 
     def _halt(self, why: BaseException) -> None:
         """Come to rest, whatever went wrong; never raises.
@@ -325,7 +326,8 @@ class StepAxis:
         """
         with self._turn:
             self._moving = False
-            doubt = str(why) if isinstance(why, HardwareError) and not self._stop.is_set() else None
+            failed = isinstance(why, HardwareError) and not isinstance(why, StoppedError)
+            doubt = str(why) if failed else None
             self._stop.clear()  # or the waits below would end at once
         try:
             fault = self._link.take_fault()

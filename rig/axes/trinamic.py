@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from rig.axes.following import Follower
+from rig.axes.following import Follower, Interruption, StoppedError
 from rig.axes.port import Port
 from rig.axes.registry import RailSettings
 from rig.axes.step_axis import CountingAxis
@@ -101,11 +101,14 @@ class TrinamicLink:
     warnings = ()
 
     def __init__(self, settings: RailSettings, clock: Clock, interrupted: Callable[[], bool]) -> None:
-        self._clock, self._interrupted = clock, interrupted
+        self._clock = clock
         self.name = f"Trinamic rail on {settings.port}"
-        self._follower = Follower(self.name, settings, clock, self.where, interrupted)
         # Twice, since half a datagram that was left in the module would swallow the first.
-        self._port = Port(settings.port, settings.baud, _STOP + _STOP, binary=True)
+        self._port = Port(
+            settings.port, settings.baud, _STOP + _STOP, binary=True, raise_dtr=settings.reset_on_open
+        )
+        self._interrupted = Interruption(self._port, interrupted)
+        self._follower = Follower(self.name, settings, clock, self.where, self._interrupted)
         try:
             self._module = _library_interface(self._port)
             self.ready()
@@ -152,6 +155,7 @@ class TrinamicLink:
 
     def travel(self, start: int, target: int) -> None:
         """Move, and ask until it has arrived and its speed is 0."""
+        self._interrupted.begin()
         sent_s = time.monotonic()
         self._ask(lambda: self._module.move_to(_MOTOR, target))
         self._follower.follow(start, target, sent_s)
@@ -159,11 +163,12 @@ class TrinamicLink:
 
     def home(self) -> None:
         """Run the reference search that is set up on the module."""
+        self._interrupted.begin()
         self._ask(lambda: self._module.reference_search(_SEARCH, _MOTOR))
         deadline = time.monotonic() + _ANSWER_S + _HOMING_S / self._clock.scale
         while self._ask(lambda: self._module.reference_search(_SEARCH_STATUS, _MOTOR)):
             if self._interrupted():
-                raise MotionError(f"the {self.name} was stopped")
+                raise StoppedError(self.name)
             if time.monotonic() > deadline:
                 raise MotionError(f"the {self.name} did not find its reference")
             time.sleep(_POLL_S)

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from rig.axes.following import Interruption, StoppedError
 from rig.axes.port import Port
 from rig.axes.registry import RailSettings
 from rig.axes.step_axis import StepAxis
@@ -37,7 +38,11 @@ _TRIES = 3
 _SLOW = 1.5
 """Other units may be that much slower than the one that was measured."""
 _TOO_SOON = 0.5
-"""An end reported after less than this share of the time at full speed belongs to something else."""
+"""An end that is reported after less than this share of the computed time belongs to something else."""
+_SHORTER = 0.9
+"""The same once the unit's own speed was seen: a stop at its own buttons is reported like an arrival."""
+_TELLING_S = 1.0
+"""Real seconds of a move that tells the speed: the conversation takes some hundredths of it."""
 _SLICE_S = 0.05
 """How often a long wait looks whether a stop was asked for."""
 _STANDSTILL = frozenset({Status.FORWARD_ENDED, Status.BACKWARD_ENDED})
@@ -100,15 +105,19 @@ class WeMacroLink:
     can_home = False
 
     def __init__(self, settings: RailSettings, clock: Clock, interrupted: Callable[[], bool]) -> None:
-        self._settings, self._clock, self._interrupted = settings, clock, interrupted
+        self._settings, self._clock = settings, clock
         wanted_steps_s = settings.speed_mm_s * settings.steps_per_mm
         self._fast = wanted_steps_s >= FAST_STEPS_S * (1 - 1e-3)
         self._reader = StatusReader()
         self._said: deque[Status] = deque()
         self._fault: str | None = None
         self._doubtful = False
+        self._seen_steps_s: float | None = None
         # Twice, since half a frame that was left in the controller would swallow the first.
-        self._port = Port(settings.port, settings.baud, _STOP + _STOP, binary=True)
+        self._port = Port(
+            settings.port, settings.baud, _STOP + _STOP, binary=True, raise_dtr=settings.reset_on_open
+        )
+        self._interrupted = Interruption(self._port, interrupted)
         self.name = f"WeMacro rail on {settings.port}"
         try:
             self._connect()
@@ -190,6 +199,7 @@ class WeMacroLink:
             raise MotionError(f"the {self.name} moves {LONGEST_MOVE} steps at a time, not {abs(steps)}")
         forward = steps > 0
         expected = Status.FORWARD_ENDED if forward else Status.BACKWARD_ENDED
+        self._interrupted.begin()
         began = time.monotonic()
         self._doubtful = True
         self._port.write(frame(Command.FORWARD if forward else Command.BACKWARD, abs(steps)))
@@ -202,13 +212,20 @@ class WeMacroLink:
             raise MotionError(f"the {self.name} restarted in a move")
         if status is not expected:
             raise MotionError(f"the {self.name} reported the end of a move in the other direction")
-        took_s = (time.monotonic() - began) * self._clock.scale
-        if took_s < _TOO_SOON * abs(steps) / FAST_STEPS_S:
+        self._check_time(abs(steps), time.monotonic() - began)
+        self._doubtful = False
+
+    def _check_time(self, steps: int, real_s: float) -> None:
+        """Raise MotionError when it cannot have come that far; learn from a long move how fast it is."""
+        took_s = real_s * self._clock.scale
+        share = _TOO_SOON if self._seen_steps_s is None else _SHORTER
+        if took_s < share * steps / (self._seen_steps_s or self._steps_s):
             raise MotionError(
-                f"the {self.name} reported the end of a move of {abs(steps)} steps after {took_s:.3f} s; it "
+                f"the {self.name} reported the end of a move of {steps} steps after {took_s:.3f} s; it "
                 "cannot have come that far"
             )
-        self._doubtful = False
+        if real_s >= _TELLING_S:
+            self._seen_steps_s = max(self._seen_steps_s or 0.0, steps / took_s)
 
     def _heard(self, deadline: float) -> Status | None:
         """The next status that tells of a move; MotionError when a stop was asked for before it came."""
@@ -217,7 +234,7 @@ class WeMacroLink:
             if (
                 self._interrupted()
             ):  # asked after reading: a stop is answered by the same status as an arrival
-                raise MotionError(f"the {self.name} was stopped")
+                raise StoppedError(self.name)
             if status is not None and status is not Status.SHOT:
                 return status
             if time.monotonic() >= deadline:

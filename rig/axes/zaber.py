@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from rig.axes.bridge import Bridge
-from rig.axes.following import Follower
+from rig.axes.following import Follower, Interruption, StoppedError
 from rig.axes.port import Port
 from rig.axes.registry import RailSettings
 from rig.axes.step_axis import CountingAxis
@@ -75,12 +75,15 @@ class ZaberLink:
                 'rails by Zaber need the maker\'s library: pip install "focusrig[zaber]"'
             ) from err
         self._trouble, self._late = MotionLibException, RequestTimeoutException
-        self._clock, self._interrupted = clock, interrupted
+        self._clock = clock
         self.name = f"Zaber rail on {settings.port}"
-        self._follower = Follower(self.name, settings, clock, self.where, interrupted)
         self._flags: set[str] = set()
         self._connection: Connection | None = None
-        self._port = Port(settings.port, settings.baud, b"\n" + _STOP, binary=True)
+        self._port = Port(
+            settings.port, settings.baud, b"\n" + _STOP, binary=True, raise_dtr=settings.reset_on_open
+        )
+        self._interrupted = Interruption(self._port, interrupted)
+        self._follower = Follower(self.name, settings, clock, self.where, self._interrupted)
         self._bridge = Bridge(self._port)
         try:
             self._connection = self._ask(lambda: Connection.open_tcp(self._bridge.host, self._bridge.number))
@@ -129,6 +132,7 @@ class ZaberLink:
 
     def travel(self, start: int, target: int) -> None:
         """Move, and ask until it has arrived and is not busy any more."""
+        self._interrupted.begin()
         sent_s = time.monotonic()
         self._ask(lambda: self._axis.move_absolute(target, wait_until_idle=False))
         self._follower.follow(start, target, sent_s)
@@ -136,6 +140,7 @@ class ZaberLink:
 
     def home(self) -> None:
         """Find the home sensor."""
+        self._interrupted.begin()
         self._ask(lambda: self._axis.home(wait_until_idle=False))
         self._rest(time.monotonic() + _ANSWER_S + _HOMING_S / self._clock.scale)
         self._flags = self._ask(self._axis.warnings.get_flags)
@@ -145,7 +150,7 @@ class ZaberLink:
     def _rest(self, deadline: float) -> None:
         while self._ask(self._axis.is_busy):
             if self._interrupted():
-                raise MotionError(f"the {self.name} was stopped")
+                raise StoppedError(self.name)
             if time.monotonic() > deadline:
                 raise MotionError(f"the {self.name} does not come to rest")
             time.sleep(_POLL_S)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import random
 import signal
 import subprocess
@@ -140,6 +141,33 @@ def test_a_stop_from_another_thread(rail: Make, driver: str) -> None:
     assert bench.motor_mm == pytest.approx(start + 1.0, abs=STEP_MM)
     axis.stop()  # nothing to stop is no error
     axis.move_to(5.0)
+
+
+def test_a_stop_from_another_program(rail: Make, driver: str) -> None:
+    """``rig rail stop`` has it sent by the process that owns the port; WeMacro answers as to an arrival."""
+    bench = rail(driver, 2.0)
+    axis = bench.connect()
+    axis.set_reference(0.0)
+    keeper = axis._link._port._process.pid
+
+    def stop() -> None:
+        if wait_for(lambda: bench.motor_mm > 3.0):
+            os.kill(keeper, signal.SIGUSR1)
+
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    with pytest.raises(MotionError, match="was stopped"):
+        axis.move_to(5.0)
+    stopper.join()
+    assert bench.speed_mm_s == 0.0
+    assert bench.motor_mm < 5.0
+    known = axis.position()
+    if bench.kind.reports:
+        assert known.value == pytest.approx(bench.motor_mm, abs=STEP_MM)
+    else:
+        assert known.trust is PositionTrust.UNKNOWN
+    axis.set_reference(3.0)
+    axis.move_to(2.9)
 
 
 def test_a_pulled_cable(rail: Make, driver: str) -> None:

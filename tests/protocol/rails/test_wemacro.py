@@ -219,6 +219,21 @@ def test_an_end_that_cannot_be(rail: Make, status: Status, words: str) -> None:
     assert axis.position().trust is PositionTrust.UNKNOWN
 
 
+def test_a_stop_at_its_own_buttons_is_no_arrival(rail: Make) -> None:
+    """It is reported by the same byte; the speed that was seen tells them apart."""
+    bench = rail("wemacro", 2.0)
+    axis = bench.connect()
+    axis.set_reference(0.0)
+    axis.move_to(1.2)
+    button = threading.Timer(0.75, bench.sim.inject, args=(frame(Command.STOP),))
+    button.start()
+    with pytest.raises(MotionError, match="cannot have come that far"):
+        axis.move_to(0.2)  # 1.24 s
+    button.join()
+    assert bench.motor_mm > 0.25
+    assert axis.position().trust is PositionTrust.UNKNOWN
+
+
 @pytest.mark.parametrize("cause", ["power", "foreign move"])
 def test_what_it_does_at_rest_unasked_voids_the_count(rail: Make, cause: str) -> None:
     bench = rail("wemacro", 50.0)
