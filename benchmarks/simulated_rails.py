@@ -12,7 +12,9 @@ from hardware_sims.rails.dialect import GRBLHAL
 from hardware_sims.rails.faults import RailMisbehaviour
 from hardware_sims.rails.grbl import GrblSimulator
 from hardware_sims.rails.mjkzz import MjkzzSimulator
+from hardware_sims.rails.trinamic import TrinamicSimulator
 from hardware_sims.rails.wemacro import WeMacroSimulator
+from hardware_sims.rails.zaber import ZaberSimulator
 
 from rig.axes.base import FocusAxis
 from rig.axes.registry import ByHand, RailSettings, open_axis
@@ -47,6 +49,8 @@ KINDS = {
     "grblhal": RailKind("grbl", GrblSimulator, 2.0, dialect={"dialect": GRBLHAL}),
     "wemacro": RailKind("wemacro", WeMacroSimulator, 1289 / STEPS_PER_MM),
     "mjkzz": RailKind("mjkzz", MjkzzSimulator, 2.0),
+    "trinamic": RailKind("trinamic", TrinamicSimulator, 2.0),
+    "zaber": RailKind("zaber", ZaberSimulator, 2.0),
 }
 
 
@@ -82,7 +86,7 @@ class Rail:
         self, kind: RailKind, scale: float, start_mm: float, misbehaviour: RailMisbehaviour | None = None
     ) -> None:
         self.kind, self.clock, self.carriage = kind, SimClock(scale), Carriage(start_mm=start_mm)
-        self.rig_clock = ScaledClock(scale)
+        self.rig_clock, self.memory = ScaledClock(scale), _Memory()
         extra: dict[str, Any] = dict(kind.dialect)
         if kind.driver == "grbl":
             extra |= {"travel_mm": (LOW_MM - 2.0, LOW_MM + SPAN_MM), "dtr_reset": False}
@@ -97,7 +101,12 @@ class Rail:
     def connect(self) -> FocusAxis:
         """Open its port, whichever that is now."""
         self.disconnect()
-        settings = RailSettings(
+        self.axis = open_axis(self.settings(), self.rig_clock, ByHand(Terminal(yes=True), self.memory))
+        return self.axis
+
+    def settings(self) -> RailSettings:
+        """What a driver needs to know of it; the port is the one that it has now."""
+        return RailSettings(
             self.kind.driver,
             self.sim.tcp_url,
             STEPS_PER_MM,
@@ -108,8 +117,6 @@ class Rail:
             "+",
             home_mm=_HOME_MM if self.kind.homed else None,
         )
-        self.axis = open_axis(settings, self.rig_clock, ByHand(Terminal(yes=True), _Memory()))
-        return self.axis
 
     def disconnect(self) -> None:
         """Close the port."""

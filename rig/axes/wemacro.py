@@ -111,7 +111,7 @@ class WeMacroLink:
         self._reader = StatusReader()
         self._said: deque[Status] = deque()
         self._fault: str | None = None
-        self._doubtful = False
+        self._doubtful = self._at_rest = False
         self._seen_steps_s: float | None = None
         # Twice, since half a frame that was left in the controller would swallow the first.
         self._port = Port(
@@ -247,10 +247,11 @@ class WeMacroLink:
     def halt(self) -> None:
         """Stop, and see that it answers; how far it came is not known."""
         self._doubtful = True
-        for _ in range(_TRIES):
+        for _ in range(0 if self._at_rest else _TRIES):
             self._port.write(_STOP)
             if self._next(time.monotonic() + _STOPPED_S) in _STANDSTILL:
                 break
+        self._at_rest = False
         self._probe()
 
     def shoot(self) -> None:

@@ -114,7 +114,7 @@ def test_a_driver_from_an_installed_package(workshop: Any) -> None:
 def test_a_rail_that_cannot_be_asked_is_found_again_by_its_count(workshop: Any) -> None:
     (workshop.folder / "card").mkdir()
     with workshop.bench(
-        time_scale=5, folder=str(workshop.folder / "card"), rail={"driver": "wemacro"}, backlash="0 mm"
+        time_scale=1.5, folder=str(workshop.folder / "card"), rail={"driver": "wemacro"}, backlash="0 mm"
     ) as bench:
         (workshop.folder / "rig.toml").write_text(COUNTED.format(rail=bench["rail_tcp"]))
         span = ("--start", "0.2mm", "--end", "0.4mm", "--step", "0.2mm", "--yes", "--no-stack")
@@ -137,7 +137,7 @@ def test_a_rail_that_cannot_be_asked_is_found_again_by_its_count(workshop: Any) 
 
 @pytest.mark.parametrize(("driver", "trust"), [("mjkzz", "trusted"), ("wemacro", "host-counted")])
 def test_a_rail_is_known_from_command_to_command(workshop: Any, driver: str, trust: str) -> None:
-    with workshop.bench(time_scale=4, rail={"driver": driver, "start_mm": 3.0}) as bench:
+    with workshop.bench(time_scale=1.5, rail={"driver": driver, "start_mm": 3.0}) as bench:
         text = COUNTED.format(rail=bench["rail_tcp"]).replace('"wemacro"', f'"{driver}"')
         left_out = ("speed =", "shutter = {")
         kept = "\n".join(line for line in text.splitlines() if not line.startswith(left_out))
@@ -146,20 +146,20 @@ def test_a_rail_is_known_from_command_to_command(workshop: Any, driver: str, tru
         def rail(*words: str) -> Any:
             return workshop.run("rig", "rail", *words, "--json")
 
-        refused = rail("move", "4mm")
+        refused = rail("move", "3.2mm")
         assert refused.code == 3, refused
         assert "never told where it stands" in refused.err
-        assert rail("move", "4mm", "--here-is", "3mm").code == 0
-        moved = rail("move", "--by", "-0.5mm")
+        assert rail("move", "3.2mm", "--here-is", "3mm").code == 0
+        moved = rail("move", "--by", "-0.1mm")
         assert moved.code == 0, moved
-        assert json.loads(moved.out) == {"position_mm": 3.5, "trust": trust, "from_mm": 4.0}
+        assert json.loads(moved.out) == {"position_mm": 3.1, "trust": trust, "from_mm": 3.2}
         zeroed = rail("zero")
         assert zeroed.code == 0, zeroed
         assert json.loads(zeroed.out)["survives"] is True
-        assert json.loads(rail("move", "1mm").out) == {"position_mm": 1.0, "trust": trust, "from_mm": 0.0}
+        assert json.loads(rail("move", "0.2mm").out) == {"position_mm": 0.2, "trust": trust, "from_mm": 0.0}
         if driver == "wemacro":
             (count,) = (workshop.folder / "state").rglob("wemacro.json")
             count.write_text(json.dumps(json.loads(count.read_text()) | {"turning_to_mm": 2.0}))
             refused = rail("move", "0mm")
             assert refused.code == 3, refused
-            assert "between 1 mm and 2 mm" in refused.err
+            assert "between 0.2 mm and 2 mm" in refused.err
