@@ -19,9 +19,39 @@ from rig.lens_state import LensState
 from rig.live import LiveGeometry
 from rig.run import Ready, SessionRun
 from rig.runner import RunSettings
+from rig.session import Session
 from rig.simulate import bench_order
 
-__all__ = ["LensRun"]
+__all__ = ["LensRun", "how_to_go_on"]
+
+
+def how_to_go_on(session: Session, why: str) -> str:
+    """What the operator can do when it is not known where the focus stands.
+
+    A stack that is resumed has frames, and each of them shows what was sharp at its unit.
+
+    Parameters
+    ----------
+    session : Session
+        With its journal.
+    why : str
+        Why the count does not hold.
+    """
+    told = f"where the focus of the lens stands is not known: {why}. "
+    entries = session.journal.entries
+    saved = [e for e in entries if e["event"] == "frame_saved" and e.get("files") and "position_units" in e]
+    if not saved:
+        return told + (
+            "Focus on the nearest point and run rig mark near, or say --here-is 0; with --from-here the "
+            "stack begins where the focus stands"
+        )
+    first, last = saved[0], saved[-1]
+    shown = session.folder / first["files"][0]["file"]
+    return told + (
+        f"To go on with this stack, which has its frames up to unit {last['position_units']}: focus by hand "
+        f"on what is sharpest in {shown} (rig camera preview --peaking helps), with the switch of the lens "
+        f"on AF again afterwards, and run rig resume {session.folder} --here-is {first['position_units']}"
+    )
 
 
 class LensRun(SessionRun):
@@ -110,10 +140,7 @@ class LensRun(SessionRun):
         if self._options.here_is_mm is not None:
             return here, None
         if kept is None or kept.units is None:
-            raise UserError(
-                f"where the focus of the lens stands is not known: {why}. Focus on the nearest point and run "
-                "rig mark near, or say --here-is 0; with --from-here the stack begins where the focus stands"
-            )
+            raise UserError(how_to_go_on(self._session, why))
         return float(kept.units), kept.far
 
     @property

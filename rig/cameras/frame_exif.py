@@ -18,7 +18,7 @@ _MANUAL_PROGRAM = 1
 _AUTOMATIC, _BRACKETED = 0, 2
 
 _BULB_TOLERANCE_S = 1.5
-"""A bulb exposure is timed by messages to the body, which come when they come."""
+"""Real seconds: a bulb exposure is timed by messages to the body, which come when they come."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,9 @@ def _moment(found: exiv2.ExifData) -> datetime | None:
     return moment + timedelta(seconds=float(f"0.{digits}")) if digits.isdigit() else moment
 
 
-def differences(frame: FrameExif, locked: LockReport, *, raw_only: bool = False) -> tuple[str, ...]:
+def differences(
+    frame: FrameExif, locked: LockReport, *, raw_only: bool = False, time_scale: float = 1.0
+) -> tuple[str, ...]:
     """Where a frame was taken otherwise than locked.
 
     Parameters
@@ -129,6 +131,8 @@ def differences(frame: FrameExif, locked: LockReport, *, raw_only: bool = False)
         What is in force.
     raw_only : bool
         There is no JPEG, so that the white balance is chosen afterwards.
+    time_scale : float
+        The body's seconds in a real one, on a bench that runs fast.
 
     Returns
     -------
@@ -138,7 +142,7 @@ def differences(frame: FrameExif, locked: LockReport, *, raw_only: bool = False)
     from rig.units import format_shutter  # brings numpy, which a camera's own process need not load
 
     found = []
-    if frame.shutter_s and locked.shutter_s and not _same_time(frame.shutter_s, locked):
+    if frame.shutter_s and locked.shutter_s and not _same_time(frame.shutter_s, locked, time_scale):
         found.append(
             f"it was exposed for {format_shutter(frame.shutter_s)} and not {format_shutter(locked.shutter_s)}"
         )
@@ -155,8 +159,8 @@ def differences(frame: FrameExif, locked: LockReport, *, raw_only: bool = False)
     return tuple(found)
 
 
-def _same_time(shutter_s: float, locked: LockReport) -> bool:
+def _same_time(shutter_s: float, locked: LockReport, time_scale: float) -> bool:
     assert locked.shutter_s is not None
     if locked.bulb:
-        return abs(shutter_s - locked.shutter_s) <= _BULB_TOLERANCE_S
+        return abs(shutter_s - locked.shutter_s) <= _BULB_TOLERANCE_S * time_scale
     return same_shutter(shutter_s, locked.shutter_s)

