@@ -44,7 +44,7 @@ def timed(frames: list[ArrivedFrame]) -> list[TimedFrame]:
 
 
 def file_frame(
-    session: Session, frame: ArrivedFrame, record: FrameExif, *, index: int, **fields: Any
+    session: Session, frame: ArrivedFrame, record: FrameExif, /, *, index: int, **fields: Any
 ) -> Entry:
     """Copy the files of a frame into a session; they stay where they are, too.
 

@@ -21,6 +21,7 @@ from rig.errors import CameraError, DataError, OperatorNeededError, UserError
 from rig.grey import GreyBalance, GreyStore, measure_balance, with_grey
 from rig.inspect import FrameLevels, frame_levels
 from rig.planning import PlanRequest, plan_for
+from rig.shots import shot_series
 from rig.simulate import Bench, bench_order
 
 __all__ = [
@@ -196,7 +197,10 @@ def lock_request(tether: Tether, given: LockRequest) -> LockRequest:
     if not tether.capture_known:
         return given
     chosen = {name: value for name in _CHOSEN if (value := getattr(given, name)) is not None}
-    return replace(tether.config.lock_request(), **chosen)
+    request = replace(tether.config.lock_request(), **chosen)
+    capture = tether.config.capture
+    series = shot_series(capture.brackets, capture.shots_per_position, request.shutter_s, flash=capture.flash)
+    return replace(request, bracket_s=series.times_s)
 
 
 def shoot_one(

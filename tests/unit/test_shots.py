@@ -7,6 +7,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +18,7 @@ from rig.clock import ScaledClock
 from rig.config import config_folder, config_from_table, load_config
 from rig.errors import UserError
 from rig.events import EventBus
+from rig.matching import match_frames
 from rig.planning import PlanRequest, build_plan
 from rig.runner import Runner, RunSettings
 from rig.session import Session
@@ -185,3 +188,36 @@ def test_an_end_that_is_seen_leaves_no_position_half_taken(bracketed: Session) -
     runner.heed(EndOfStack())
     assert runner.state.frames == 6
     assert runner.state.next_index() == 4
+
+
+def test_pictures_from_the_card_are_matched_to_the_shots_of_each_position(tmp_path: Path) -> None:
+    with Session.create(tmp_path, "ring", simulated=False) as session:
+        shots = shot_series(None, 2, None)
+        session.journal.append(
+            "session_started", name="ring", template="{name}_{index:04d}", simulated=False,
+            plan={"shots": shots.model_dump(mode="json")},
+        )  # fmt: skip
+        for index in range(4):
+            session.journal.append(
+                "frame_saved",
+                index=index,
+                position_mm=index // 2,
+                files=[],
+                fired_at=f"2026-11-22T12:0{index}:00",
+            )
+        folder = session.folder
+    card = tmp_path / "card" / "DCIM" / "100MSDCF"
+    card.mkdir(parents=True)
+    for number in range(4):
+        done, data = cv2.imencode(".jpg", np.full((8, 8, 3), 40 * number, np.uint8))
+        assert done
+        (card / f"DSC{number:05d}.JPG").write_bytes(data.tobytes())
+    assert match_frames(folder, tmp_path / "card", subfolders=True).matched == 4
+    found = sorted(path.relative_to(folder).as_posix() for path in folder.glob("frames*/*"))
+    assert found == [
+        "frames/ring_0001_shot1.jpg",
+        "frames/ring_0002_shot1.jpg",
+        "frames_shot2/ring_0001_shot2.jpg",
+        "frames_shot2/ring_0002_shot2.jpg",
+    ]
+    assert cv2.imread(str(folder / found[3])).mean() == pytest.approx(120, abs=3)
