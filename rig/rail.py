@@ -31,7 +31,7 @@ from rig.simulate import Bench, bench_order
 from rig.state import PositionCount, RigLock
 from rig.stopping import Stopper
 
-__all__ = ["HeldRail", "RailFacts", "Reached", "Zeroed", "connected", "find_rig", "locate"]
+__all__ = ["HeldRail", "RailFacts", "Reached", "Zeroed", "check_motor", "connected", "find_rig", "locate"]
 
 
 def find_rig(
@@ -62,6 +62,15 @@ def find_rig(
     rail = loaded.config.rail.model_copy(update={"port": port})
     table = {**loaded.table, "rail": {**loaded.table["rail"], "port": port}}
     return replace(loaded, config=loaded.config.model_copy(update={"rail": rail}), table=table)
+
+
+def check_motor(config: RigConfig) -> None:
+    """Raise UserError for a rail that a person turns: there is nothing to jog."""
+    if config.rail.by_hand:
+        raise UserError(
+            "a crank is turned by hand, there is nothing to jog: turn it to the nearest point, then "
+            "rig shoot --start here, with --end ask if you like"
+        )
 
 
 @dataclass(frozen=True)
@@ -238,6 +247,7 @@ class HeldRail:
     @contextmanager
     def jogged(self, steps_mm: tuple[float, ...] = STEPS_MM) -> Iterator[Jogger]:
         """Jog; however it ends, the rail is at rest then."""
+        check_motor(self.config)
         jogger = Jogger(self.axis, steps_mm)
         with self.stopped_by_operator():
             try:
@@ -247,7 +257,8 @@ class HeldRail:
                     jogger.stop()
 
     def ask_where(self) -> None:
-        """Have the operator say where it stands, if nobody knows."""
+        """Have the operator say where it stands, if nobody knows; jogging comes next."""
+        check_motor(self.config)
         if self.axis.position().trust is not PositionTrust.UNKNOWN:
             return
         _check_unlocked(self.axis)

@@ -31,7 +31,7 @@ from rig.liveview.run import served
 from rig.operator import Operator
 from rig.plan import StackPlan
 from rig.preflight import check_travel, free_room
-from rig.rail import HeldRail, connected
+from rig.rail import HeldRail, check_motor, connected
 from rig.rail_state import with_limits
 from rig.shoot import Outcome, ShootOptions, shoot
 from rig.stopping import Stopper
@@ -248,6 +248,7 @@ def set_up(
     HardwareError
         When rail or camera are not there.
     """
+    check_motor(loaded.config)
     with (
         connected(
             loaded,

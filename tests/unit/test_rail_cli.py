@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import pty
+import sys
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from rig.cli import build_app
@@ -64,6 +67,21 @@ def test_what_cannot_be_done_with_a_rail(here: Path, words: tuple[str, ...], cod
 def test_keys_need_a_terminal(here: Path, words: tuple[str, ...], instead: str) -> None:
     with pytest.raises(UserError, match=f"terminal.*{instead}"):
         CliRunner().invoke(build_app(), words, catch_exceptions=False)
+
+
+@pytest.mark.parametrize("words", [("rail", "jog"), ("live",)])
+def test_a_crank_is_not_jogged(here: Path, words: tuple[str, ...]) -> None:
+    """On a terminal: the standard input of this test is one."""
+    (here / "rig.toml").write_text(
+        '[rail]\ndriver = "crank"\npitch = "1 mm"\nlimits = ["0 mm", "60 mm"]\nturn_closer = "clockwise"\n'
+    )
+    master, slave = pty.openpty()
+    with os.fdopen(slave, encoding="utf-8") as terminal, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdin", terminal)
+        rail = build_app()
+        with pytest.raises(UserError, match="--start here"):
+            typer.main.get_command(rail)(list(words), standalone_mode=False)
+    os.close(master)
 
 
 def test_without_a_configuration_no_port_is_moved(here: Path) -> None:
