@@ -46,6 +46,8 @@ shutter_lag = "50 ms"
 [lens]
 name = "bench"
 magnification = {magnification}
+focus_step = 2
+focus_run_up = 12
 
 [capture]
 aperture = "f/{aperture}"
@@ -60,7 +62,7 @@ time_scale = {time_scale}
 target = "{target}"
 backlash = "{backlash_um} um"
 seed = 3
-
+{focus}
 [simulator.lens]
 effective_f_number = {effective}
 pupil_distance_mm = {pupil_mm}
@@ -86,6 +88,7 @@ _BENCH: dict[str, Any] = {
     "target": "texture",
     "backlash_um": 20,
     "decay_s": 0.15,
+    "focus": "",
 }
 
 
@@ -146,6 +149,7 @@ def rows() -> Iterator[Row]:
             bench={"effective": effective, "target": "card"},
         )
     yield from _depths_of_field()
+    yield from _focus_drives()
     for pupil_mm in (97.0, 300.0, 798.0, 1e6):
         truth = math.inf if pupil_mm > 1e5 else pupil_mm
         yield Row(
@@ -213,6 +217,28 @@ def _depths_of_field() -> Iterator[Row]:
             )
 
 
+def _focus_drives() -> Iterator[Row]:
+    """An Alpha's step of size 2 is 6 motor units of 5 µm."""
+    for how, angle in (("by its angle", ("--angle", "45")), ("by the rail", ())):
+        for play in (0, 12, 30):
+            focus = f'focus = {{ near = "3 mm", far = "-6 mm", play_units = {play} }}'
+            options = ("--end", "40", "--step", "1", *angle)
+            bench = {"focus": focus, "target": "slanted"}
+            what = f"depth {how}, play {play / 6:g} units"
+            yield Row("lens", f"unit; {what}", 30.0, "um", "per_unit_mm", 1e3, options=options, bench=bench)
+            yield Row(
+                "lens",
+                f"play; {what}",
+                play / 6,
+                "units",
+                "play_units",
+                sigma_key="play_sigma_units",
+                options=options,
+                bench=bench,
+                absolute=True,
+            )
+
+
 def _settled_s(decay_s: float, tolerance_px: float = 0.2) -> float:
     """When the envelope of the shake falls below the tolerance, from the end of the move, less the lag."""
     from hardware_sims.carriage import Vibration
@@ -248,7 +274,8 @@ def run(row: Row, folder: Path) -> dict[str, Any]:
 
 
 def _line(row: Row, answer: dict[str, Any]) -> str:
-    measured = float(answer["record"][row.key]) * row.factor
+    values = {**answer["details"], **answer["record"]}
+    measured = float(values[row.key]) * row.factor
     sigma = f" ± {float(answer['record'][row.sigma_key]) * row.factor:.2g}" if row.sigma_key else ""
     if math.isinf(row.truth) or math.isinf(measured):
         bound = answer["details"].get("low_mm")

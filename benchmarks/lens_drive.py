@@ -17,7 +17,7 @@ from hardware_sims.live import LiveRenderer, Sight
 
 from rig.focus_change import Look, focus_change, grey_frame
 
-_SURE = 22.0  # what rig.focus_watch calls certain
+_SURE = 24.0  # what rig.focus_watch calls certain
 _BEFORE = 16
 _POOL = 160
 

@@ -14,6 +14,7 @@ detail, and a fit that takes it for white is surer than it may be.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -34,6 +35,11 @@ are left alone: noise that is spread over several pixels would count as many tim
 _TILE_PX = 16
 """Noise of two tiles is taken as independent: a block of JPEG is 8 px, less in a reduced picture. Tiles of 8
 to 32 px give the same."""
+_CELLS_ACROSS = 6
+"""Of a deep subject parts become sharper as others blur: blur is looked for in cells as well."""
+_LEAST_CELL_PX = 32
+"""A cell has at least four tiles, and six forms to be told apart."""
+_FAR_OUT = 30.0
 _PLAIN = 4
 """Of the forms, those that are there without any focusing: offset, factor, shift along x and y."""
 
@@ -78,8 +84,9 @@ class FocusChange:
     Attributes
     ----------
     evidence : float
-        Wald statistic of size and blur together, its covariance clustered by tiles (Liang and Zeger 1986):
-        χ² with two degrees of freedom when nothing moved.
+        The stronger of two, as χ² with two degrees of freedom when nothing moved: the Wald statistic of size
+        and blur of the whole picture, its covariance clustered by tiles (Liang and Zeger 1986); and the blur
+        of cells, each with light and shift of its own.
     changed : float
         Mean square of the difference that neither brightness and shift nor noise explain, grey levels
         squared. About 0, of either sign, when nothing moved; it grows with the square of small motions.
@@ -125,7 +132,8 @@ def focus_change(before: Look, after: Look) -> FocusChange:
     by_tile = _tile_sums(scores.reshape(len(parts), *before.halves.shape[1:]))
     # White noise beneath it: frames without any, as of an empty picture, leave nothing to divide by.
     covariance = inverse @ (by_tile @ by_tile.T + 1e-3 * np.diag(np.diag(inverse) ** -1)) @ inverse
-    evidence = float(parts[_PLAIN:] @ np.linalg.solve(covariance[_PLAIN:, _PLAIN:], parts[_PLAIN:]))
+    whole = float(parts[_PLAIN:] @ np.linalg.solve(covariance[_PLAIN:, _PLAIN:], parts[_PLAIN:]))
+    evidence = max(whole, _blur_of_cells(forms, differences, before.halves.shape[1:]))
     plain, _ = _fit(forms, differences, slice(_PLAIN))
     rest = differences - np.einsum("k,hkn->hn", plain.astype(np.float32), forms[:, :_PLAIN])
     error_px = float(np.sqrt(covariance[_PLAIN, _PLAIN]))
@@ -194,6 +202,58 @@ def _fit(forms: Array, differences: Array, which: slice) -> tuple[Array, Array]:
     inverse = np.linalg.inv((crossed + crossed.T) / 2 + 1e-3 * np.eye(len(crossed)))
     right = (chosen[0] @ differences[1] + chosen[1] @ differences[0]).astype(np.float64) / 2
     return inverse @ right, inverse
+
+
+def _blur_of_cells(forms: Array, differences: Array, shape: tuple[int, ...]) -> float:
+    """Evidence that cells have blurred or sharpened, as χ² with two degrees of freedom."""
+    height, width = shape
+    side = max(_LEAST_CELL_PX, width // _CELLS_ACROSS // _TILE_PX * _TILE_PX)
+    local = np.delete(forms, _PLAIN, axis=1).reshape(2, -1, height, width)  # size is shift in a cell
+    difference = differences.reshape(2, height, width)
+    cells = []
+    for top in range(0, height - side + 1, side):
+        for left in range(0, width - side + 1, side):
+            part = (..., slice(top, top + side), slice(left, left + side))
+            cells.append(_cell(local[part].reshape(2, -1, side * side), difference[part].reshape(2, -1)))
+    scores, noise, misfit, sizes = np.array(cells).T
+    # The few tiles of a cell tell its variance badly; all of them tell it well, on average.
+    shared = sizes * max(noise.sum(), misfit.sum()) / max(float(sizes.sum()), 1e-12)
+    variances = np.maximum(np.maximum(noise, misfit), np.maximum(shared, 1e-12))
+    return _as_two_degrees(float(np.sum(scores**2 / variances)), len(cells))
+
+
+def _cell(local: Array, difference: Array) -> tuple[float, float, float, float]:
+    """Blur of one cell: its score, the score's variance by noise and by what is left, and its size."""
+    side = math.isqrt(difference.shape[1])
+    pure = np.stack([_apart(half) for half in local])
+    mean, forms = difference.mean(axis=0), local.mean(axis=0)
+    normal = (forms @ forms.T).astype(np.float64) + 1e-3 * np.eye(len(forms))
+    left = mean - np.linalg.solve(normal, forms @ mean).astype(np.float32) @ forms
+    # What is seen is in both halves; what they differ by is the noise of their mean.
+    noise = (difference[0] - difference[1]) / 2
+    variances = []
+    for error in (noise, left):
+        by_tile = _tile_sums((pure * error).reshape(2, side, side))
+        variances.append(float((by_tile**2).sum()) / 2)
+    tiles = math.ceil(side / _TILE_PX) ** 2
+    score = float(pure[0] @ difference[1] + pure[1] @ difference[0]) / 2
+    return score, variances[0], variances[1] * tiles / (tiles - 1), float((pure**2).sum()) / 2
+
+
+def _apart(local: Array) -> Array:
+    """The last of some forms, shape (forms, pixels), without what the others explain of it."""
+    others, last = local[:-1], local[-1]
+    normal = (others @ others.T).astype(np.float64) + 1e-3 * np.eye(len(others))
+    return np.asarray(last - np.linalg.solve(normal, others @ last).astype(np.float32) @ others)
+
+
+def _as_two_degrees(value: float, degrees: int) -> float:
+    """A χ² value as one of two degrees of freedom that is as unlikely (Wilson and Hilferty 1931)."""
+    spread = 2 / (9 * degrees)
+    normal = (math.pow(value / degrees, 1 / 3) - (1 - spread)) / math.sqrt(spread)
+    if normal > _FAR_OUT:  # the tail of the normal distribution, beyond what a float holds
+        return normal**2 + 2 * math.log(normal * math.sqrt(2 * math.pi))
+    return -2 * math.log(math.erfc(normal / math.sqrt(2)) / 2)
 
 
 def _tile_sums(scores: Array) -> Array:

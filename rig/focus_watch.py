@@ -22,9 +22,9 @@ __all__ = ["LiveWatch"]
 
 Array: TypeAlias = npt.NDArray[Any]
 
-_SURE = 22.0
-"""Of `FocusChange.evidence`, χ² with two degrees of freedom: by chance once in 60,000. Of 1440 pairs of looks
-at still frames of the bench the highest gave 17.3; `benchmarks/lens_drive.py` shows what its steps give."""
+_SURE = 24.0
+"""Of `FocusChange.evidence`, χ² with two degrees of freedom: by chance once in 160,000. Of 1200 pairs of
+looks at still frames of the bench the highest gave 13.2; `benchmarks/lens_drive.py` shows what steps give."""
 _OTHER_PICTURE = 1.0
 """What neither light nor shift explains of the difference, as a share of the variance of a frame's noise,
 above which it is quite another picture. Between still pictures of the bench it is below 0.15."""

@@ -22,8 +22,8 @@ from rig.units import format_length
 __all__ = ["DriveSpacing", "LensPlan", "plan_lens_stack"]
 
 NO_CALIBRATION = (
-    "the focus drive is not calibrated (focus_calibration in [lens]): the plan is in drive units, and nobody "
-    "can promise that its frames overlap"
+    "the focus drive is not calibrated (rig calibrate lens, or focus_calibration in [lens]): the plan is in "
+    "drive units, and nobody can promise that its frames overlap"
 )
 
 
@@ -47,6 +47,8 @@ class LensPlan(BaseModel):
         As given; None where the spacing is even in image space, or for one frame.
     step_source : {"auto", "given", "frames"}
         What decided.
+    run_up_units : int or None
+        How far the drive backs off before it goes one way; None as configured.
     calibrated : bool
         Whether a calibration says what a unit does; what depends on it is None otherwise.
     defocus_mm : tuple of float, or None
@@ -80,6 +82,7 @@ class LensPlan(BaseModel):
     direction: Literal[1, -1]
     step_units: int | None
     step_source: StepSource
+    run_up_units: int | None = None
     calibrated: bool
     defocus_mm: tuple[float, ...] | None
     uncertainty_mm: float | None
@@ -144,6 +147,7 @@ def plan_lens_stack(
     optics: OpticalSetup | None = None,
     picture: Picture | None = None,
     iso: int | None = None,
+    run_up_units: int | None = None,
     calibration: tuple[str, ...] = (),
     shots: ShotSeries | None = None,
 ) -> LensPlan:
@@ -163,7 +167,7 @@ def plan_lens_stack(
         Needed when neither step nor frames are given.
     picture : Picture, optional
         What becomes of a frame.
-    iso : int, optional
+    iso, run_up_units : int, optional
         Kept in the plan.
     calibration : tuple of str
         What was measured, for the record.
@@ -201,6 +205,7 @@ def plan_lens_stack(
         direction=direction,
         step_units=spacing.step_units if len(positions) > 1 else None,
         step_source=placed.source,
+        run_up_units=run_up_units,
         calibrated=focus is not None,
         defocus_mm=None if defocus is None else tuple(float(d) for d in defocus),
         uncertainty_mm=None if focus is None else focus.uncertainty_mm,

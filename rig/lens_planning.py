@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
-from rig.config import LoadedConfig
+import numpy as np
+
+from rig.config import LoadedConfig, RigConfig
 from rig.delivery import picture_of
 from rig.errors import UserError
 from rig.lens_plan import DriveSpacing, LensPlan, plan_lens_stack
@@ -13,13 +16,25 @@ from rig.limits import Room, check_length
 from rig.planning import measured_config, optical_setup, plan_limits, stack_timing
 from rig.request import PlanRequest
 from rig.shot_planning import shots_of
-from rig.units import parse_number
+from rig.units import format_length, parse_length_mm, parse_number
 
-__all__ = ["LensRequest", "lens_plan_for"]
+__all__ = ["Depth", "LensRequest", "lens_plan_for"]
+
+_ROUNDING_MM = 1e-6
 
 
 _RAIL_ONLY = frozenset({"pupil", "dof", "backlash"})
 """Kinds of measurement that a stack by lens focus has no use for: nothing travels in front of the lens."""
+
+
+@dataclass(frozen=True)
+class Depth:
+    """A length along the axis in front of the lens; as a place, from the plane of focus of unit 0 on."""
+
+    mm: float
+
+    def __str__(self) -> str:
+        return format_length(self.mm)
 
 
 @dataclass(frozen=True)
@@ -28,17 +43,17 @@ class LensRequest:
 
     Parameters
     ----------
-    start, end : int
-        The two marked ends, in drive units.
-    step_units : int or None
+    start, end : int or Depth
+        The two ends, in drive units, or as depths, which need a calibration of the drive.
+    step : int, Depth or None
         None for what the depth of focus allows, or when the number of frames is given.
     shot : PlanRequest
         All the rest; its positions and step say nothing.
     """
 
-    start: int
-    end: int
-    step_units: int | None
+    start: int | Depth
+    end: int | Depth
+    step: int | Depth | None
     shot: PlanRequest
 
     @classmethod
@@ -57,9 +72,9 @@ class LensRequest:
             )
         auto = step.strip().lower() == "auto"
         return cls(
-            _units(start, "--start"),
-            _units(end, "--end"),
-            None if auto else _units(step, "--step"),
+            _place(start, "--start"),
+            _place(end, "--end"),
+            None if auto else _place(step, "--step"),
             PlanRequest.from_text(start="0", end="0", **options),
         )
 
@@ -80,6 +95,13 @@ class LensRequest:
             )
         units = _units(step, "--step")
         return cls.from_text(start="0", end=str((frames - 1) * units), step=step, **options)
+
+
+def _place(text: str, what: str) -> int | Depth:
+    """Drive units, or a length with its unit."""
+    if not any(c.isalpha() for c in text):
+        return _units(text, what)
+    return Depth(parse_length_mm(text, what))
 
 
 def _units(text: str, what: str) -> int:
@@ -106,23 +128,68 @@ def lens_plan_for(
     config = measured.config
     capture, shot = config.capture, request.shot
     shots = shots_of(config)
-    needed = request.step_units is None and shot.frames is None
+    needed = request.step is None and shot.frames is None
+    start, end = (_units_at(config, request, place) for place in (request.start, request.end))
     plan = plan_lens_stack(
-        request.start,
-        request.end,
+        start,
+        end,
         DriveSpacing(
-            request.step_units,
+            request.step if isinstance(request.step, int) else None,
             shot.frames,
             capture.overlap if shot.overlap is None else shot.overlap,
             shot.max_frames or capture.max_frames,
+            abs(_shift_mm(config, request, request.step)) if isinstance(request.step, Depth) else None,
         ),
         config.lens.focus_calibration,
         stack_timing(config, shots),
         optics=optical_setup(config, shot, needed=needed),
         picture=picture_of(config, shot),
         iso=capture.iso,
+        run_up_units=config.lens.focus_run_up,
         calibration=measured.notes,
         shots=shots,
     )
     check_length(plan, plan_limits(config, shot, disk))
     return plan
+
+
+def _units_at(config: RigConfig, request: LensRequest, place: int | Depth) -> int:
+    """The drive unit at which a depth is in focus.
+
+    Raises
+    ------
+    UserError
+        When the drive is not calibrated, or not as far as that.
+    """
+    if isinstance(place, int):
+        return place
+    shift_mm = _shift_mm(config, request, place)
+    focus = config.lens.focus_calibration
+    assert focus is not None
+    low, high = focus.units
+    units = np.arange(low, high + 1)
+    shift = np.abs(focus.defocus_at(units) - focus.defocus_at(max(low, 0))) * np.sign(units)
+    if low > 0 or not shift[0] - _ROUNDING_MM <= shift_mm <= shift[-1] + _ROUNDING_MM:
+        raise UserError(
+            f"{place} lies outside what the calibration of the focus drive covers, {low} to {high} drive "
+            "units from unit 0: calibrate farther (rig calibrate lens --end), or mark another end"
+        )
+    return int(units[np.abs(shift - shift_mm).argmin()])
+
+
+def _shift_mm(config: RigConfig, request: LensRequest, depth: Depth) -> float:
+    """How far the image plane shifts when the focus goes that deep, mm; m₀² d / (1 + d (1 + m₀)/v).
+
+    With m₀ = f/(s - f), v = s the distance to the plane of focus of unit 0, and 1/m = 1/m₀ + d/f, the image
+    of what is d farther away lies m₀ m d nearer to the lens.
+    """
+    if config.lens.focus_calibration is None:
+        raise UserError(
+            f"{depth}: how far a unit of the focus drive goes is not known. Give drive units, or measure it "
+            "(rig calibrate lens)"
+        )
+    optics = optical_setup(config, request.shot, needed=True)
+    assert optics is not None
+    m, v = optics.magnification, config.lens.pupil_distance_mm
+    deeper = depth.mm * (1 + m) / v if v is not None and math.isfinite(v) else 0.0
+    return m**2 * depth.mm / (1 + deeper)

@@ -23,15 +23,17 @@ _MOST_UNITS = 1_000_000
 
 @dataclass(frozen=True)
 class DriveSpacing:
-    """How the positions are to be spread: at most one of `step_units` and `frames`; neither is auto.
+    """How the positions are to be spread: at most one of `step_units`, `step_mm` and `frames`; none is auto.
 
-    ``overlap`` is the share of the depth of focus that neighbours share; None takes the default.
+    ``step_mm`` is on the sensor's side. ``overlap`` is the share of the depth of focus that neighbours share;
+    None takes the default.
     """
 
     step_units: int | None = None
     frames: int | None = None
     overlap: float | None = None
     max_frames: int = MAX_FRAMES
+    step_mm: float | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ def check_units(start: int, end: int, spacing: DriveSpacing) -> None:
         When step and frames contradict each other, or a number is out of its range.
     """
     step, frames = spacing.step_units, spacing.frames
+    if spacing.step_mm is not None and frames is not None:
+        raise UserError(f"--step and --frames {frames} contradict each other: give one")
     if abs(end - start) > _MOST_UNITS:
         raise UserError(f"{abs(end - start)} drive units from start to end: is that a slip?")
     if step is not None and frames is not None:
@@ -113,7 +117,8 @@ def place_units(
         When there would be too many frames, or nothing says how far they are to be apart.
     """
     span = len(units) - 1
-    source: StepSource = "given" if spacing.step_units else "frames" if spacing.frames else "auto"
+    given = spacing.step_units or spacing.step_mm
+    source: StepSource = "given" if given else "frames" if spacing.frames else "auto"
     if source == "auto":
         _check_known(shift, largest_mm)
     if span == 0:
@@ -127,9 +132,11 @@ def place_units(
     even = np.arange(span + 1.0) if shift is None else shift
     if spacing.frames is not None:
         return _evenly(source, even, spacing.frames - 1, spacing)
+    length_mm = float(abs(even[-1] - even[0]))
+    if spacing.step_mm is not None:
+        return _evenly(source, even, intervals_for_step(length_mm, spacing.step_mm), spacing)
     assert focus_mm is not None
     assert largest_mm is not None
-    length_mm = float(abs(even[-1] - even[0]))
     if length_mm < focus_mm:
         note = (
             f"the image plane moves by {format_length(length_mm)} only, less than the depth of focus, "
@@ -143,8 +150,8 @@ def place_units(
 def _check_known(shift: npt.NDArray[np.float64] | None, largest_mm: float | None) -> None:
     if shift is None:
         raise UserError(
-            "a step of the focus drive cannot be worked out without its calibration (focus_calibration in "
-            "[lens]): give --step N in drive units, or --frames N"
+            "a step of the focus drive cannot be worked out without its calibration (rig calibrate lens, or "
+            "focus_calibration in [lens]): give --step N in drive units, or --frames N"
         )
     if largest_mm is None:
         raise UserError(

@@ -82,7 +82,7 @@ class LensRun(SessionRun):
         teardown.callback(axis.close)
         teardown.callback(self._stopper.release)
         self._stopper.guard(axis)
-        run_up = config.lens.focus_run_up
+        run_up = self._run_up
         if not config.simulated:
             self._operator.confirm(
                 f"{axis.name}: the focus is taken to stand at unit {here:g}. It goes {run_up} units back "
@@ -116,7 +116,7 @@ class LensRun(SessionRun):
         plan = self._lens_plan
         step = min((abs(b - a) for a, b in itertools.pairwise(plan.positions)), default=0)
         left = abs(plan.positions[-1] - round(target)) // step if step else 0
-        if not left or step >= self._config.lens.focus_run_up:
+        if not left or step >= self._run_up:
             return axis.position()  # the run-up was seen, and is no longer
         visible = axis.rehearse(step * plan.direction, left)
         if visible > step:
@@ -142,6 +142,10 @@ class LensRun(SessionRun):
         if kept is None or kept.units is None:
             raise UserError(how_to_go_on(self._session, why))
         return float(kept.units), kept.far
+
+    @property
+    def _run_up(self) -> int:
+        return self._lens_plan.run_up_units or self._config.lens.focus_run_up
 
     @property
     def _lens_plan(self) -> LensPlan:

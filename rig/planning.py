@@ -173,7 +173,7 @@ def build_plan(
         When the frames do not fit on the disk.
     """
     request, open_end = _end_of(config, request)
-    measured = _measured(config, request, calibration, source)
+    measured = _measured(config, request, calibration, source, frozenset({"lens"}))
     config = measured.config
     rail, capture = config.rail, config.capture
     shots = shots_of(config)

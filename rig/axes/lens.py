@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import statistics
 import threading
+from contextlib import suppress
 
 from rig.axes.base import (
     AxisCapabilities,
@@ -132,6 +133,34 @@ class LensAxis:
         if units:
             self._drive_by(units)
         return self.position()
+
+    def drive(self, units: int) -> None:
+        """Drive without asking whether it had an effect: for those who see that in the frames they take.
+
+        Raises
+        ------
+        PositionUnknownError
+            When it is not known where the focus stands.
+        EndOfTravelError
+            When the lens says that it is at its end.
+        MotionError
+            When `stop` was called.
+        """
+        if self._count is None:
+            raise PositionUnknownError(f"{self.name} does not know where the focus stands: {self._lost}")
+        if not self.is_measured:
+            with suppress(MotionError):  # in a faint picture pauses are not measured, and long
+                self._watch.settle()
+        done, reported = self._give_commands(units)
+        self._count += done
+        self._unseen_units = 0
+        if reported:
+            end = "far" if units > 0 else "near"
+            raise EndOfTravelError(
+                f"{self.name}: the lens is at its {end} end, it says, at unit {self._count}"
+            )
+        if self._stop.is_set():
+            raise MotionError(f"{self.name} was stopped after {abs(done)} of {abs(units)} units")
 
     def rehearse(self, step: int, most_steps: int) -> int:
         """Find out how far the lens has to be driven for its motion to be seen, before frames depend on it.

@@ -15,14 +15,17 @@ from typing import Any, Literal
 
 from rig import __version__
 from rig.axes.base import AxisLimits, FocusAxis
+from rig.axes.lens import LensAxis
 from rig.axes.motion import Approach, Approached, travel_envelope
 from rig.cameras.base import LockRequest
+from rig.cameras.lens_drive import open_lens_drive
 from rig.clock import Clock, ScaledClock
 from rig.config import LoadedConfig
 from rig.connection import Connection
 from rig.equipment import equipped
 from rig.errors import CameraError, Interrupted, MotionError, RigError, UserError
 from rig.events import EventBus, FrameRejected, FrameSaved, Moved, Note, RunFinished, RunStarted, Subscriber
+from rig.focus_watch import LiveWatch
 from rig.inspect import frame_levels
 from rig.journal import read_journal
 from rig.operator import Operator
@@ -76,6 +79,8 @@ class CaptureRequest:
         False leaves the rail alone.
     focus : {"working", "far"}
         How a simulated lens is focused.
+    drives_lens : bool
+        The lens's focus motor is used.
     shutter_s : float, optional
         Instead of the planned one.
     """
@@ -88,6 +93,7 @@ class CaptureRequest:
     both_sides: bool = False
     motion: bool = True
     focus: Focus = "working"
+    drives_lens: bool = False
     shutter_s: float | None = None
 
 
@@ -160,6 +166,18 @@ class Capture:
         except MotionError:
             self._stopper.check()  # a move that we stopped ourselves is no fault
             raise
+
+    def open_lens(self) -> LensAxis:
+        """Begin live view and take the lens's drive as an axis; where its focus stands is unit 0."""
+        drive = open_lens_drive(self._camera, self._config.lens.focus_step)
+        self._teardown.callback(drive.close)
+        drive.begin()
+        lens = LensAxis(drive, LiveWatch(drive.live_frame))
+        self._teardown.callback(lens.close)
+        lens.set_reference(0)
+        self._stopper.guard(lens)
+        self._stopper.check()
+        return lens
 
     def move(self, position_mm: float, *, direction: Literal[1, -1] = 1) -> float:
         """Go to a position, the last movement being in a direction; returns where the axis came to rest.
@@ -301,7 +319,7 @@ class Capture:
         rail_port, camera_port = connection.ports(self._order())
         if request.motion:
             axis = connection.open_axis(rail_port)
-        self._camera = connection.open_camera(camera_port)
+        self._camera = connection.open_camera(camera_port, drives_lens=request.drives_lens)
         if request.motion:
             self._prepare_axis(axis, connection)
         capture = config.capture

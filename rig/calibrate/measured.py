@@ -12,6 +12,7 @@ from rig.calibrate.records import (
     BacklashRecord,
     Calibration,
     DofRecord,
+    LensRecord,
     PupilRecord,
     Record,
     ScaleRecord,
@@ -21,6 +22,7 @@ from rig.calibrate.records import (
 from rig.config import RigConfig
 from rig.config.models import EffectiveFNumberConfig
 from rig.errors import UserError
+from rig.focus_calibration import FocusCalibration
 from rig.units import format_length
 
 __all__ = ["MeasuredSetUp", "measured_setup", "run_up_mm"]
@@ -40,7 +42,8 @@ class MeasuredSetUp:
     Attributes
     ----------
     config : RigConfig
-        With magnification, effective f-number, pupil distance, settle time and run-up as measured.
+        With magnification, effective f-number, pupil distance, focus drive, settle time and run-ups as
+        measured.
     dof_mm, dof_coc_mm : float or None
         Depth of field as measured, and the circle of confusion it was measured for.
     notes : tuple of str
@@ -111,6 +114,12 @@ def measured_setup(config: RigConfig, calibration: Calibration, setup: SetUp, so
         value = f"{format_length(dof.dof_mm)} ± {format_length(dof.dof_sigma_mm)}"
         notes.append(_note(f"depth of field {value}", dof))
     update: dict[str, Any] = {"lens": config.lens.model_copy(update=lens)}
+    if drive := find.one(LensRecord):
+        lens |= _drive(config, drive, source)
+        shift_um = abs(drive.defocus_mm[-1] - drive.defocus_mm[0]) / drive.drive[-1] * 1000
+        value = f"{shift_um:.3g} µm a unit over {drive.drive[-1]} units, play {drive.play_units:.1f} units"
+        notes.append(_note(f"focus drive {value}, run-up {lens['focus_run_up']} units", drive))
+        update["lens"] = config.lens.model_copy(update=lens)
     if settle := find.one(SettleRecord):
         update["capture"] = config.capture.model_copy(update={"settle_s": settle.settle_s})
         notes.append(_note(f"settle time {settle.settle_s:.2f} s", settle))
@@ -125,6 +134,24 @@ def measured_setup(config: RigConfig, calibration: Calibration, setup: SetUp, so
         dof.coc_mm if dof else None,
         tuple(notes),
     )
+
+
+def _drive(config: RigConfig, drive: LensRecord, source: str) -> dict[str, Any]:
+    """What ``[lens]`` gets of a measured focus drive."""
+    if drive.focus_step != config.lens.focus_step:
+        raise UserError(
+            f"{source}: the focus drive was measured with focus_step = {drive.focus_step}, and [lens] says "
+            f"{config.lens.focus_step}. Measure it with this step (rig calibrate lens), or leave the "
+            "measurements out with --no-calibration"
+        )
+    calibration = FocusCalibration(
+        drive=drive.drive,
+        defocus=tuple(f"{shift} mm" for shift in drive.defocus_mm),
+        uncertainty=f"{drive.uncertainty_mm} mm",
+        measured=f"{drive.measured_at:%Y-%m-%d}",
+    )
+    run_up = max(config.lens.focus_run_up, math.ceil(max(drive.play_units, 0.0) * _RUN_UP_PLAYS))
+    return {"focus_calibration": calibration, "focus_run_up": run_up}
 
 
 def _pupil_text(pupil: PupilRecord) -> str:

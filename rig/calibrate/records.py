@@ -24,6 +24,7 @@ __all__ = [
     "Calibration",
     "DofRecord",
     "FrameHash",
+    "LensRecord",
     "PupilRecord",
     "Record",
     "ScaleRecord",
@@ -180,8 +181,27 @@ class SettleRecord(_Measured):
     tolerance_px: float = Field(gt=0)
 
 
+class LensRecord(_Measured):
+    """What a unit of the lens's focus drive does, driven one way from its unit 0.
+
+    ``drive`` and ``defocus_mm`` are the rows of a `rig.focus_calibration.FocusCalibration`; ``play_units`` is
+    what the drive turns after a reversal before the focus follows.
+    """
+
+    title = "the focus drive"
+    holds_for = ("lens", "magnification", "aperture", "body")
+
+    kind: Literal["lens"] = "lens"
+    focus_step: int = Field(ge=1)
+    drive: tuple[int, ...] = Field(min_length=2)
+    defocus_mm: tuple[float, ...] = Field(min_length=2)
+    uncertainty_mm: float = Field(ge=0)
+    play_units: float
+    play_sigma_units: float = Field(ge=0)
+
+
 Record: TypeAlias = Annotated[
-    ScaleRecord | ApertureRecord | DofRecord | PupilRecord | BacklashRecord | SettleRecord,
+    ScaleRecord | ApertureRecord | DofRecord | PupilRecord | BacklashRecord | SettleRecord | LensRecord,
     Field(discriminator="kind"),
 ]
 """One measurement."""

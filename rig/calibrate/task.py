@@ -208,6 +208,7 @@ class Task:
         both_sides: bool = False,
         motion: bool = True,
         focus: Focus = "working",
+        drives_lens: bool = False,
     ) -> Iterator[Capture]:
         """Open a session and connect the rig for as long as frames are taken."""
         config, shooting = self.config, self.shooting
@@ -222,6 +223,7 @@ class Task:
             both_sides=both_sides,
             motion=motion,
             focus=focus,
+            drives_lens=drives_lens,
             shutter_s=self.request.shutter_s,
         )
         with (

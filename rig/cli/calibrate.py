@@ -7,8 +7,11 @@ from functools import partial
 import typer
 
 from rig.cli.calibrate_options import (
+    AngleOption,
     CheckerOption,
     CommonOptions,
+    DriveEndOption,
+    DriveStepOption,
     GraduationOption,
     RegionOption,
     SweepOptions,
@@ -27,7 +30,7 @@ def register(app: typer.Typer) -> None:
         help="Measure the set-up from its own images; plans then use what was measured.",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for command in (scale, aperture, dof, pupil, backlash, settle):
+    for command in (scale, aperture, dof, pupil, backlash, settle, lens):
         group.command(command.__name__)(flattened(command))
     app.add_typer(group, name="calibrate")
 
@@ -97,3 +100,20 @@ def settle(common: CommonOptions, tolerance: ToleranceOption = None, region: Reg
 
     tolerance_px = DEFAULT_TOLERANCE_PX if tolerance is None else tolerance
     measure(partial(calibrate_settle, tolerance_px=tolerance_px), common, region=region)
+
+
+def lens(
+    common: CommonOptions,
+    end: DriveEndOption = 60,
+    step: DriveStepOption = 2,
+    angle: AngleOption = None,
+) -> None:
+    """What a unit of the lens's focus drive does, and its play, from a slanted target.
+
+    A flat target with fine texture leans at 30 to 60 degrees, in focus in its near part. The rail measures
+    how it leans; without a motorised rail give --angle. Of existing frames, only the session of an earlier
+    measurement will do.
+    """
+    from rig.calibrate.lens import calibrate_lens
+
+    measure(partial(calibrate_lens, end=end, step=step, angle_deg=angle), common)

@@ -28,8 +28,11 @@ from rig.cli.options import (
 from rig.cli.shoot import FolderOption, SimulateOption, TimeScaleOption, YesOption
 
 __all__ = [
+    "AngleOption",
     "CheckerOption",
     "CommonOptions",
+    "DriveEndOption",
+    "DriveStepOption",
     "GraduationOption",
     "RegionOption",
     "SweepOptions",
@@ -97,6 +100,27 @@ ToleranceOption: TypeAlias = Annotated[
         metavar="PX",
         rich_help_panel=_FRAMES,
         help="Shift that does not matter, in pixels: 0.2 when not given.",
+    ),
+]
+DriveEndOption: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        "--end",
+        metavar="UNITS",
+        rich_help_panel=_FRAMES,
+        help="How far to drive the focus from where it stands, towards far.",
+    ),
+]
+DriveStepOption: TypeAlias = Annotated[
+    int, typer.Option("--step", metavar="UNITS", rich_help_panel=_FRAMES, help="Drive units between frames.")
+]
+AngleOption: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        "--angle",
+        metavar="DEGREES",
+        rich_help_panel=_FRAMES,
+        help="Between the target and the plane of focus, such as 45; the rail measures it when not given.",
     ),
 ]
 RegionOption: TypeAlias = Annotated[

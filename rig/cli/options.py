@@ -46,7 +46,8 @@ AxisOption: TypeAlias = Annotated[
         "--axis",
         metavar="rail|lens",
         rich_help_panel=_WHERE,
-        help="What moves the plane of focus; with lens, --start, --end and --step count units of its drive.",
+        help="What moves the plane of focus; with lens, --start, --end and --step count units of its drive; "
+        "lengths with a unit will do once the drive is calibrated.",
     ),
 ]
 StartOption: TypeAlias = Annotated[

@@ -94,3 +94,34 @@ def test_real_hardware_is_not_moved_unasked(workshop: Any) -> None:
     assert "it will then move between 19.5 mm and 20.4 mm" in unasked.err
     assert "--yes" in unasked.err
     assert not [e for e in workshop.journal() if e["event"] == "reference_set"]
+
+
+@pytest.mark.timeout(300)
+def test_a_focus_drive_is_measured_on_a_slanted_target_and_planned_with_in_mm(workshop: Any) -> None:
+    focus = 'focus = { near = "3 mm", far = "-6 mm", play_units = 30 }\n'
+    config = workshop.folder / "rig.toml"
+    text = RIG.format(rail="", camera="", simulator=SIMULATOR + focus).replace('"1.128 mm"', '"3 mm"')
+    config.write_text(
+        text.replace("magnification = 1", "magnification = 1\nfocus_step = 3\nfocus_run_up = 4")
+    )
+    words = ("calibrate", "lens", "--angle", 45, "--end", 18, "--step", 1)
+    done = workshop.run(
+        "rig", *words, "--config", config, "--plot", workshop.folder / "drive.svg", "--json", timeout=200
+    )
+    assert done.code == 0, done
+    record = json.loads(done.out)["record"]
+    # Size 3 of an Alpha is 16 motor units of 5 um on the bench, and the play 30 motor units.
+    assert record["defocus_mm"][-1] / record["drive"][-1] == pytest.approx(-0.080, rel=0.03)
+    assert record["play_units"] == pytest.approx(30 / 16, abs=0.15)
+    assert (workshop.folder / "drive.svg").stat().st_size > 0
+    planned = workshop.run(
+        "rig", "plan", "--axis", "lens", "--start", 0, "--end", "0.5mm", "--config", config, "--json"
+    )
+    assert planned.code == 0, planned
+    plan = json.loads(planned.out)
+    assert plan["calibrated"]
+    assert plan["end"] == pytest.approx(0.5 / 0.080, abs=1)
+    other = ("plan", "--axis", "lens", "--start", 0, "--end", "0.5mm", "--aperture", "f/8")
+    refused = workshop.run("rig", *other, "--config", config)
+    assert refused.code == 2, refused
+    assert "the focus drive was measured with f/5.6 and not f/8" in refused.err

@@ -14,6 +14,7 @@ from rig.calibrate.records import (
     Calibration,
     DofRecord,
     FrameHash,
+    LensRecord,
     PupilRecord,
     ScaleRecord,
     SettleRecord,
@@ -117,6 +118,52 @@ def test_what_a_plan_does_not_use_is_not_refused(loaded):
     store(loaded.calibration_path, dof(loaded, aperture=8.0))
     assert plan_for(loaded, PlanRequest(0.0, 10.0, effective_f_number=8.0)).calibration == ()
     assert lens_plan_for(loaded, LensRequest.from_text(start="0", end="30", step="5")).calibration == ()
+
+
+def drive(loaded, **changes):
+    about_drive = {"focus_step": 1, "drive": (0, 20, 40), "defocus_mm": (0.0, -0.62, -1.2), "play_units": 9.0}
+    made = about_drive | {"uncertainty_mm": 0.004, "play_sigma_units": 0.1} | changes
+    return LensRecord(**made, **about(loaded))
+
+
+def lens_plan(loaded, start="0", end="30", **options):
+    return lens_plan_for(loaded, LensRequest.from_text(start=start, end=end, **options))
+
+
+def test_a_measured_focus_drive_is_planned_with_in_units_and_in_lengths(loaded):
+    with pytest.raises(UserError, match="how far a unit of the focus drive goes is not known"):
+        lens_plan(loaded, end="1mm")
+    store(loaded.calibration_path, drive(loaded))
+    plan = lens_plan(loaded)
+    assert plan.calibrated
+    assert plan.defocus_mm[-1] == pytest.approx(-0.91)
+    assert plan.run_up_units == 14, "more than the play"
+    assert plan.calibration[0].startswith("focus drive 30 µm a unit over 40 units, play 9.0 units, run-up 14")
+    assert lens_plan(loaded, end="0.62mm", frames=2).positions == (0, 20)  # at 1:1 both sides are alike
+    spaced = lens_plan(loaded, end="1.2mm", step="0.31mm")
+    assert spaced.positions == (0, 10, 19, 30, 40)
+    assert (spaced.step_units, spaced.step_source) == (None, "given")
+    with pytest.raises(UserError, match=r"1.3 mm lies outside what the calibration.*0 to 40 drive units"):
+        lens_plan(loaded, end="1.3mm")
+    assert plan_for(loaded, REQUEST).calibration == (), "a stack on the rail has no use for it"
+
+
+def test_a_nearer_pupil_makes_the_same_depth_a_smaller_shift(loaded, tmp_path):
+    path = tmp_path / "near.toml"
+    near = CONFIG.replace("unit_focus = true", 'unit_focus = true\npupil_distance = "10 mm"')
+    path.write_text(near.format(simulator="[simulator]"))
+    near = load_config(path)
+    store(near.calibration_path, drive(near))
+    assert lens_plan(near, end="0.62mm", frames=2).positions == (0, 18)  # 0.62 / (1 + 2 · 0.062) mm
+
+
+def test_a_focus_drive_of_another_step_or_aperture_is_refused(loaded):
+    store(loaded.calibration_path, drive(loaded, focus_step=2))
+    with pytest.raises(UserError, match=r"measured with focus_step = 2, and \[lens\] says 1"):
+        lens_plan(loaded)
+    store(loaded.calibration_path, drive(loaded))
+    with pytest.raises(UserError, match=r"focus drive was measured with f/5.6 and not f/8"):
+        lens_plan(loaded, aperture="f/8")
 
 
 def test_a_telecentric_lens_survives_the_file(loaded):

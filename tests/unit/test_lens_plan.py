@@ -233,7 +233,12 @@ def test_from_the_configuration(rig_file):
         lens_plan_for(loaded, LensRequest.from_text(start="0", end="450"), disk=Room(1000, "here"))
     with pytest.raises(UserError, match="--max-duration"):
         lens_plan_for(loaded, LensRequest.from_text(start="0", end="450", max_duration="5s"))
-    for wrong in ({"end": "4.5"}, {"end": "4mm"}, {"end": "450", "step": "0.5"}, {"end": "9", "margin": 1}):
+    for wrong in (
+        {"end": "4.5"},
+        {"end": "4 ells"},
+        {"end": "450", "step": "0.5"},
+        {"end": "9", "margin": 1},
+    ):
         with pytest.raises(UserError, match=r"--end|--step|--margin"):
             LensRequest.from_text(start="0", **wrong)
 

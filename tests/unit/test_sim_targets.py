@@ -35,7 +35,7 @@ def test_the_ruler_has_its_lines_where_it_says():
 def test_targets_stand_where_they_are_put(name):
     depth = painted(name).depth_mm
     assert float(depth.mean()) == pytest.approx(5.0, abs=0.01)
-    assert float(np.ptp(depth)) == pytest.approx(3.6 if name == "tilted" else 0.0, abs=0.01)
+    assert float(np.ptp(depth)) == pytest.approx({"tilted": 3.6, "slanted": 36.0}.get(name, 0.0), abs=0.06)
 
 
 def test_unknown_targets_are_refused():

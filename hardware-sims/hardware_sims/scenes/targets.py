@@ -20,7 +20,9 @@ _SWEPT = 10.0
 """Depth in frame widths: the renderer prepares the blurs from a quarter of it away, which a sweep over a few
 depths of field reaches at f/32."""
 
-_TILT = 0.1  # mm of depth per mm across
+_SLOPES = {"tilted": 0.1, "slanted": 1.0}
+"""mm of depth per mm across: a target that is badly set up, and one at 45 degrees, for a focus drive."""
+
 _CARD = 0.2  # 2.3 stops below white: focused far, up to 2.3 stops brighter, it is still not burnt
 _RULER_TURN_DEG = 1.5  # nobody lays a ruler down straight
 _TEXTURE_CELLS = 2048
@@ -50,7 +52,7 @@ def make_target(name: str, *, width_mm: float, at_mm: float = 0.0, seed: int = 1
     width_mm : float
         Width of the frame in the plane of focus; the target goes on beyond it.
     at_mm : float
-        Position of the carriage at which it is in focus (the tilted one: its middle).
+        Position of the carriage at which it is in focus (those that lean: their middle).
     seed : int
         Of the textures.
 
@@ -64,7 +66,7 @@ def make_target(name: str, *, width_mm: float, at_mm: float = 0.0, seed: int = 1
     if not width_mm > 0:
         raise ValueError(f"a target's width must be above 0 mm, not {width_mm}")
     tone = _MAKERS[name](width_mm, seed)
-    slope = _TILT if name == "tilted" else 0.0
+    slope = _SLOPES.get(name, 0.0)
     reach = _REACH * width_mm
 
     def raster(grid: Grid) -> Raster:
@@ -156,6 +158,7 @@ _MAKERS: dict[str, Callable[[float, int], Tone]] = {
     "texture": _texture(1.0),
     "speckle": _texture(0.3),
     "tilted": _texture(1.0),
+    "slanted": _texture(1.0),
 }
 
 TARGETS: tuple[str, ...] = tuple(_MAKERS)
