@@ -6,10 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 import tifffile
 
 from rig.cameras.base import LockRequest, SettingVerdict
+from rig.cameras.gphoto import GPhotoCamera
+from rig.cameras.registry import open_camera
+from rig.cameras.settings import CameraSettings
+from rig.clock import ScaledClock
+from rig.errors import CameraError
 
 JPEG = b"\xff\xd8"
 REQUEST = LockRequest(shutter_s=0.125, aperture=5.6, iso=100, white_balance="Daylight")
@@ -55,3 +62,38 @@ def test_raw_and_jpeg_of_a_release_are_collected_together(
             preview = tiff.pages.first.pages[1].asarray()
         middle = preview[preview.shape[0] // 2, 16::32].mean(axis=-1)
         assert sum(int(level > 128) << bit for bit, level in enumerate(middle)) == number
+
+
+def test_the_wheels_nikon_on_usb_is_found_locked_shot_full_and_recovered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """libgphoto2's own virtual D750 says that it is a GP VC, so that it is driven as an unknown body.
+
+    The process that owns the camera finds it on USB by VCAMERADIR; its card takes 26 pictures a connection.
+    Through the trigger the 27th gives no error and no file, the 28th breaks, and a new connection has room.
+    """
+    folder, frames = tmp_path / "camera", tmp_path / "frames"
+    folder.mkdir()
+    frames.mkdir()
+    cv2.imwrite(str(folder / "picture.jpg"), np.zeros((32, 32, 3), np.uint8))
+    monkeypatch.setenv("VCAMERADIR", str(folder))
+    camera = open_camera(CameraSettings(model="D750", image_wait_s=2.0), ScaledClock())
+    assert isinstance(camera, GPhotoCamera)
+    try:
+        info = camera.describe()
+        assert (info.model, info.port, info.battery) == ("VC", "usb:001,001", "50%")
+        report = camera.lock(LockRequest(shutter_s=0.01, aperture=5.6))
+        assert not report.refused
+        assert (report.shutter_s, report.aperture) == (0.01, 5.6)
+        assert {"exposure mode", "focus mode", "ISO", "white balance"} <= {s.name for s in report.to_ask}
+        names = [camera.collect(camera.fire(), frames)[0].camera_name for _ in range(26)]
+        assert len(set(names)) == len(list(frames.iterdir())) == 26
+        with pytest.raises(CameraError, match="no file came"):
+            camera.collect(camera.fire(), frames)
+        with pytest.raises(CameraError, match="connected again"):
+            camera.fire()
+        (file,) = camera.collect(camera.fire(), frames)
+        assert file.path.read_bytes()[:2] == JPEG
+        camera.restore()
+    finally:
+        camera.close()
