@@ -119,7 +119,7 @@ class GPhotoCamera:
         except LinkLostError as err:
             self._replace_link(err)
             self._report = self._locker.lock(request)
-        self._judge.times.forget()
+        self._judge.forget()
         self._to_card = request.to_card
         self._discards = request.card_only and not request.keep_on_card
         if request.to_card:
@@ -244,6 +244,7 @@ class GPhotoCamera:
             fetched, self._report, self._locker.held, raw_only=raw_only, time_scale=self._clock.scale
         )
         if not wrong:
+            self._judge.lit(fetched)
             return
         told = f"{fetched.files[0].camera_name} was not taken as locked: {'; '.join(wrong)}"
         left = self._locker.hold_again()

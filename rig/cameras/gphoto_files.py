@@ -87,7 +87,7 @@ def write_checked(
         # The disk flushes while the processor decodes, and the camera answers meanwhile.
         with ThreadPoolExecutor(1) as disk:
             written = disk.submit(_write_flushed, path, data)
-            check_image(data, announced)
+            level = check_image(data, announced)
             exif = read_exif(data)
             digest = written.result()
     except BrokenImageError as err:
@@ -97,7 +97,7 @@ def write_checked(
         with suppress(OSError):
             path.unlink(missing_ok=True)
         raise StorageError(err, str(path), len(data)) from err
-    return FetchedFile(str(path), name, len(data), digest, exif)
+    return FetchedFile(str(path), name, len(data), digest, exif, level)
 
 
 def _write_flushed(path: Path, data: bytes) -> str:

@@ -20,8 +20,13 @@ SETTLE_S = 2.5
 """Real seconds. A picture that is late by more has its time to give it away."""
 
 
+_UNLIT = 0.25
+"""Of the level of the frame before: over four stops less light, since levels are no measure of light but its
+root. From one frame of a stack to the next not even the bellows' share of light comes near to that."""
+
+
 class FrameJudge:
-    """Knows the frames of one connection by their numbers and their times.
+    """Knows the frames of one connection by their numbers, their times, and how bright they are.
 
     Attributes
     ----------
@@ -33,6 +38,12 @@ class FrameJudge:
 
     def __init__(self) -> None:
         self.sequence, self.times = FileSequence(), TakenTimes()
+        self._levels: dict[tuple[float | None, ...], float] = {}
+
+    def forget(self) -> None:
+        """The body's clock may have been set, and the light may have been changed."""
+        self.times.forget()
+        self._levels.clear()
 
     def start_anew(self) -> None:
         """Nothing is late any more."""
@@ -74,6 +85,26 @@ class FrameJudge:
             names = " and ".join(file.camera_name for file in fetched.files)
             raise CameraError(f"{names} were taken at different times: they are no pair")
         self.times.accepted(first.exif.taken_at, fired_at)
+
+    def lit(self, fetched: Fetched) -> None:
+        """Accept a frame as lit like the one before it of the same exposure.
+
+        Raises
+        ------
+        CameraError
+            When it is so much darker that a flash or a lamp has failed.
+        """
+        first = fetched.files[0]
+        if first.level is None:
+            return
+        exposure = (first.exif.shutter_s, first.exif.f_number, first.exif.iso)
+        before = self._levels.get(exposure)
+        if before is not None and first.level < _UNLIT * before:
+            raise CameraError(
+                f"{first.camera_name} is dark: its mean level is {first.level:.0f} of 255, that of the frame "
+                f"before was {before:.0f} at the same exposure. Did the flash fire, is the light on?"
+            )
+        self._levels[exposure] = first.level
 
 
 def strayed(

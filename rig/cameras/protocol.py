@@ -138,13 +138,17 @@ class FetchOrder:
 
 @dataclass(frozen=True)
 class FetchedFile:
-    """A file that was fetched, checked, written and flushed, and what it says of its exposure."""
+    """A file that was fetched, checked, written and flushed, and what it says of its exposure.
+
+    ``level`` is the mean of a JPEG, 0 to 255.
+    """
 
     path: str
     camera_name: str
     size_bytes: int
     sha256: str
     exif: FrameExif = field(default_factory=FrameExif)
+    level: float | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import re
 import struct
 from typing import TYPE_CHECKING
 
+from PIL import ImageStat
 from PIL.JpegImagePlugin import JpegImageFile
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def is_jpeg(data: bytes) -> bool:
     return data[:2] == b"\xff\xd8"
 
 
-def check_image(data: bytes, announced_size: int | None = None) -> None:
+def check_image(data: bytes, announced_size: int | None = None) -> float | None:
     """Refuse a picture that is cut short or does not decode.
 
     A JPEG is walked through to its end marker and then decoded, grey and at an eighth of its size: every bit
@@ -44,6 +45,11 @@ def check_image(data: bytes, announced_size: int | None = None) -> None:
     announced_size : int, optional
         The size that the camera named.
 
+    Returns
+    -------
+    float or None
+        The mean level of a JPEG, 0 to 255; None of what is not decoded.
+
     Raises
     ------
     BrokenImageError
@@ -55,11 +61,12 @@ def check_image(data: bytes, announced_size: int | None = None) -> None:
         raise BrokenImageError(f"the camera announced {announced_size} bytes and sent {len(data)}")
     if is_jpeg(data):
         _walk_jpeg(data)
-        _decode_jpeg(data)
-    elif data[:4] in _TIFF_STARTS:
+        return _decode_jpeg(data)
+    if data[:4] in _TIFF_STARTS:
         _walk_tiff(data)
     elif data[4:8] == b"ftyp":
         _walk_boxes(data)
+    return None
 
 
 def _walk_jpeg(data: bytes) -> None:
@@ -84,11 +91,12 @@ def _walk_jpeg(data: bytes) -> None:
     raise BrokenImageError(f"the JPEG ends before its end marker, after {len(data)} bytes")
 
 
-def _decode_jpeg(data: bytes) -> None:
+def _decode_jpeg(data: bytes) -> float:
     try:
         with JpegImageFile(io.BytesIO(data)) as image:
             image.draft("L", (max(1, image.width // 8), max(1, image.height // 8)))
             image.load()
+            return float(ImageStat.Stat(image.convert("L")).mean[0])
     except (OSError, SyntaxError, ValueError) as err:  # what Pillow raises for damaged files
         raise BrokenImageError(f"the JPEG does not decode: {err}") from err
 

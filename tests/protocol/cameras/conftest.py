@@ -75,7 +75,7 @@ class CountingWorld:
         with self.lock:
             self.exposures.append(Exposure(start_s, shutter_s, f_number, iso, shake_um, light_share))
             number = len(self.exposures)
-        image = self.image(number)
+        image = (light_share * self.image(number)).astype(np.uint8)
         done, data = cv2.imencode(".jpg", image)
         assert done
         plain = data.tobytes()

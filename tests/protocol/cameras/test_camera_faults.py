@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 from hardware_sims.cameras.faults import WireFault
+from hardware_sims.cameras.schedule import FaultOrder
 
 from rig.cameras.base import LockRequest
 from rig.errors import CameraError
@@ -116,6 +117,21 @@ def test_a_busy_body_is_asked_again(ready: tuple[Any, Any], personality: str, tm
     bench, camera = ready
     bench.sim.faults.on_operation(RELEASE[personality], WireFault(response=BUSY), count=3)
     assert frame(bench, camera, tmp_path) == 1
+
+
+def test_an_answer_that_comes_too_late_costs_a_connection_and_no_frame(
+    ready: tuple[Any, Any], tmp_path: Path
+) -> None:
+    """PTP/IP waits for 2.5 s, after which the library is out of step with the body."""
+    bench, camera = ready
+    assert frame(bench, camera, tmp_path) == 1
+    bench.sim.body.schedule.add(FaultOrder(kind="delay", seconds=3.0))
+    process = camera.process_id
+    with pytest.raises(CameraError, match="connected again"):
+        camera.fire()
+    assert camera.process_id != process
+    shown = frame(bench, camera, tmp_path)
+    assert shown == len(bench.world.exposures)  # the newest, whether or not the late release exposed
 
 
 def test_a_link_lost_between_frames(ready: tuple[Any, Any], tmp_path: Path) -> None:

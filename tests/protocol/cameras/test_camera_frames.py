@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hardware_sims.cameras.equipment import Equipment, MountedLens
 from hardware_sims.cameras.faults import WireFault
+from hardware_sims.cameras.schedule import FaultOrder
 from hardware_sims.clock import SimClock
 from hardware_sims.focus_drive import FocusDrive, FocusTravel
 
@@ -96,6 +97,33 @@ def test_a_file_that_is_announced_twice_is_taken_once(body: Callable[..., Any], 
     bench.sim.faults.duplicates = 1
     shown = [bench.number_shown(camera.collect(camera.fire(), tmp_path)[0].path) for _ in range(3)]
     assert shown == [1, 2, 3]
+
+
+def test_a_frame_that_the_flash_did_not_light_is_refused(body: Callable[..., Any], tmp_path: Path) -> None:
+    bench = body("canon")
+    camera = locked(bench)
+    camera.collect(camera.fire(), tmp_path)
+    bench.sim.body.schedule.add(FaultOrder(kind="dark_frame"))
+    with pytest.raises(CameraError, match=r"is dark.*Did the flash fire"):
+        camera.collect(camera.fire(), tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
+    (file,) = camera.collect(camera.fire(), tmp_path)
+    assert bench.number_shown(file.path) == 3
+    bench.sim.faults.dark_frames = 1
+    camera.lock(REQUEST)  # the light was changed on purpose
+    assert camera.collect(camera.fire(), tmp_path)
+
+
+def test_a_late_event_is_of_no_frame_but_its_own(body: Callable[..., Any], tmp_path: Path) -> None:
+    """libgphoto2's own capture would fail at the next frame with it: the driver waits for events only."""
+    bench = body("sony")
+    camera = locked(bench)
+    shown = []
+    for late in (True, False, True, False):
+        if late:
+            bench.sim.body.schedule.add(FaultOrder(kind="late_event", seconds=0.3))
+        shown.append(bench.number_shown(camera.collect(camera.fire(), tmp_path)[0].path))
+    assert shown == [1, 2, 3, 4]
 
 
 def test_a_full_card_needs_the_operator(body: Callable[..., Any], tmp_path: Path) -> None:
