@@ -60,6 +60,8 @@ class RigLock:
         Where the lock's file is, instead of the user's state folder.
     wait : bool
         Wait until the other lets go, for what is held for a moment only.
+    remove : bool
+        Take the lock's file away afterwards: for ports of which there is no end.
 
     Raises
     ------
@@ -69,26 +71,40 @@ class RigLock:
         When the lock's file cannot be written.
     """
 
-    def __init__(self, port: str, what: str, folder: Path | None = None, *, wait: bool = False) -> None:
+    def __init__(
+        self, port: str, what: str, folder: Path | None = None, *, wait: bool = False, remove: bool = False
+    ) -> None:
         folder = folder or _state_folder("locks")
-        path = folder / f"{_file_stem(port)}.lock"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as err:
-            raise storage_error(err, path) from err
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except OSError:
-            holder = os.read(self._fd, 4096).decode(errors="replace").strip()
+        self._path, self._remove, self._fd = folder / f"{_file_stem(port)}.lock", False, -1
+        while not self._is_there():
             self.close()
-            raise InUseError(port, holder) from None
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+            except OSError as err:
+                raise storage_error(err, self._path) from err
+            try:
+                fcntl.flock(self._fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except OSError:
+                holder = os.read(self._fd, 4096).decode(errors="replace").strip()
+                self.close()
+                raise InUseError(port, holder) from None
+        self._remove = remove
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, f"process {os.getpid()}, {what}\n".encode(), 0)
 
+    def _is_there(self) -> bool:
+        """Whether the file that is held is the one that others find: its last holder may have removed it."""
+        try:
+            return self._fd >= 0 and os.path.samestat(os.fstat(self._fd), self._path.stat())
+        except FileNotFoundError:
+            return False
+
     def close(self) -> None:
-        """Let go."""
+        """Let go; may be called twice."""
         if self._fd >= 0:
+            if self._remove:
+                self._path.unlink(missing_ok=True)
             os.close(self._fd)
             self._fd = -1
 

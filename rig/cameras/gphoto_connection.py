@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from rig.cameras.camera_process import CallFailedError, CameraProcess, ProcessLostError
+from rig.cameras.claim import claim
 from rig.cameras.messages import LinkLostError, explain, explain_connecting
 from rig.cameras.protocol import Connected
 from rig.cameras.settings import CameraSettings
@@ -42,8 +43,11 @@ class GPhotoConnection:
 
     def __init__(self, settings: CameraSettings) -> None:
         self._settings = settings
-        self._process = CameraProcess()
-        self.found = self._connect()
+        with ExitStack() as undo:
+            undo.enter_context(claim(settings.port))
+            self._process = CameraProcess()
+            self.found = self._connect()
+            self._claim = undo.pop_all()
 
     @property
     def port(self) -> str:
@@ -118,3 +122,4 @@ class GPhotoConnection:
         with suppress(CallFailedError, ProcessLostError):  # what is being left need not say goodbye
             self._process.call("leave", deadline_s=_LEAVE_S)
         self._process.close()
+        self._claim.close()

@@ -71,8 +71,8 @@ def explain_connecting(trouble: Trouble, port: str | None) -> RigError:
 
 def _held_by_another(port: str, said: str) -> CameraError:
     return CameraError(
-        f"the camera on {port} is held by another program, usually the desktop: `gio mount -s gphoto2` "
-        f"lets go of it ({said})"
+        f"the camera on {port} is held by another program, a rig or usually the desktop: "
+        f"`gio mount -s gphoto2` lets go of it ({said})"
     )
 
 

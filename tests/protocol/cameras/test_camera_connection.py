@@ -148,6 +148,29 @@ def test_the_camera_process_ends_when_the_rig_is_killed(body: Callable[..., Any]
     assert not list(tmp_path.glob("focusrig-camera-*"))
 
 
+def test_a_second_program_is_told_who_has_the_body(
+    body: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many bodies let a second one in over a network, and answer both wrongly."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    bench = body("canon")
+    camera = bench.connect()
+    command = [sys.executable, "-c", "from rig.cli import main; main()", "camera", "info"]
+    second = [*command, "--port", bench.sim.port_name]
+    environment = os.environ | {"XDG_CONFIG_HOME": str(tmp_path)}
+    done = subprocess.run(second, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
+    assert done.returncode == 3
+    said = " ".join(done.stderr.split())
+    assert f"{bench.sim.port_name} is in use by process {os.getpid()}, " in said
+    assert "end that first" in said
+    assert camera.read("iso").value == "100"
+    camera.close()
+    assert bench.connect().read("iso").value == "100"
+    assert list(tmp_path.rglob("*.lock"))
+    bench.stack.close()
+    assert not list(tmp_path.rglob("*.lock"))  # simulated bodies have another port every time
+
+
 LEAVE = """
 import os, sys
 from pathlib import Path
