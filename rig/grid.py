@@ -74,6 +74,19 @@ class Grid:
         intervals = min(self.intervals(largest_step_mm), self.count)
         return [round(i * self.count / intervals) for i in range(intervals + 1)]
 
+    def whole_full_steps(self, largest_step_mm: float, microsteps: int) -> int | None:
+        """Microsteps of a step that is a whole number of a motor's full steps, if one costs no more frames.
+
+        Microsteps are uneven, and full steps are not: frames that are full steps apart all stand at the same
+        place between two of them, so that their distances are true. None when no such step is long enough for
+        as few frames, and short enough to keep to the largest one.
+        """
+        if microsteps <= 1 or self.count == 0:
+            return None
+        even = self.count / min(self.intervals(largest_step_mm), self.count)
+        whole = math.ceil(even / microsteps - COUNT_TOLERANCE) * microsteps
+        return whole if whole <= largest_step_mm * self._per_mm + GRID_TOLERANCE else None
+
     def stepped(self, step_mm: float) -> list[int]:
         """Microsteps a step apart, to the nearest one without adding up; the last interval shortens."""
         intervals = self.intervals(step_mm)

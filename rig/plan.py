@@ -133,6 +133,8 @@ class StackPlan(BaseModel):
         Whether `dof_mm` was measured; its two parts are predicted all the same.
     calibration : tuple of str
         What was measured on this set-up and is used here, a line each.
+    full_steps : int or None
+        Full steps of the motor in a step that is a whole number of them: its frames are spaced truly.
     warnings : tuple of str
         What should be known before pressing the button.
     """
@@ -183,6 +185,7 @@ class StackPlan(BaseModel):
     duration_s: float
     dof_measured: bool = False
     calibration: tuple[str, ...] = ()
+    full_steps: int | None = None
     warnings: tuple[str, ...]
 
     @property
@@ -297,6 +300,7 @@ def plan_stack(
         limits_mm=(rail.low_mm, rail.high_mm),
         overlap=placed.overlap,
         max_step_mm=placed.max_step_mm,
+        full_steps=placed.full_steps,
         **(optics_fields(optics) | {"dof_mm": dof_mm}),
         pixel_pitch_mm=picture.pixel_pitch_mm,
         deliver_px=picture.deliver_px,

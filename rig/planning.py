@@ -195,6 +195,7 @@ def build_plan(
             *rail.limits_mm,
             rail.backlash_mm,
             turn_mm=rail.pitch_mm if rail.by_hand else None,
+            microsteps=1 if rail.by_hand else rail.microsteps,
         ),
         stack_timing(config, shots),
         optics=optics,

@@ -41,6 +41,8 @@ class RailGeometry:
     turn_mm : float, optional
         Travel of a turn of a crank: a person turns it, in equal steps of whole parts of a turn (the
         microsteps of a crank).
+    microsteps : int
+        Microsteps in a full step of the motor; 1 when they are of no concern.
     """
 
     steps_per_mm: float
@@ -48,6 +50,7 @@ class RailGeometry:
     high_mm: float
     run_up_mm: float
     turn_mm: float | None = None
+    microsteps: int = 1
 
 
 def check_limits(start_mm: float, end_mm: float, rail: RailGeometry, margin: str = "") -> None:
@@ -92,6 +95,7 @@ class Placed:
     overlap: float | None
     max_step_mm: float | None
     warnings: tuple[str, ...]
+    full_steps: int | None = None
 
 
 def place(
@@ -137,7 +141,7 @@ def place(
         )
         base = _Frames([grid.count // 2], None, largest, [note])
     else:
-        base = _from_start_to_end(grid, spacing, largest, rail.turn_mm)
+        base = _from_start_to_end(grid, spacing, largest, rail)
     if spacing.margin:
         base = _with_margin(base, grid, spacing)
     positions, step = grid.positions_mm(base.microsteps), base.step_mm
@@ -150,7 +154,8 @@ def place(
         farthest = step if spacing.margin else min(step, grid.span_mm)
         reached = None if dof_mm is None else float(overlap_of_step(dof_mm, farthest))
         notes = [*notes, *step_notes(step, rail.steps_per_mm, reached, spacing, wanted, rail.turn_mm)]
-    return Placed(positions, step, source, reached, largest, tuple(notes))
+    full_steps = None if base.whole is None else base.whole // rail.microsteps
+    return Placed(positions, step, source, reached, largest, tuple(notes), full_steps)
 
 
 def _source(spacing: Spacing, largest_mm: float | None) -> StepSource:
@@ -172,13 +177,14 @@ class _Frames:
 
     microsteps: list[int]
     step_mm: float | None
-    full_step_mm: float | None
+    largest_step_mm: float | None
     notes: list[str]
+    whole: int | None = None
+    """Microsteps of the step, where they make full steps of the motor."""
 
 
-def _from_start_to_end(
-    grid: Grid, spacing: Spacing, largest_mm: float | None, turn_mm: float | None
-) -> _Frames:
+def _from_start_to_end(grid: Grid, spacing: Spacing, largest_mm: float | None, rail: RailGeometry) -> _Frames:
+    turn_mm = rail.turn_mm
     if turn_mm is not None and spacing.step_mm is None and spacing.frames is None and largest_mm is not None:
         step, notes = hand_step(grid, turn_mm, largest_mm)
         check_count(grid.intervals(step) + 1, step, spacing)
@@ -187,13 +193,16 @@ def _from_start_to_end(
     check_count(grid.intervals(step) + 1, step, spacing)
     if spacing.step_mm is not None:
         return _Frames(grid.stepped(step), step, step, notes)
+    full = None if spacing.frames is not None else grid.whole_full_steps(step, rail.microsteps)
+    if full is not None:
+        return _Frames(grid.stepped(full / rail.steps_per_mm), full / rail.steps_per_mm, step, notes, full)
     microsteps = grid.evenly(step)
     return _Frames(microsteps, grid.span_mm / (len(microsteps) - 1), step, notes)
 
 
 def _with_margin(base: _Frames, grid: Grid, spacing: Spacing) -> _Frames:
     """Frames before the first and after the last, at the full step: what is allowed, not the evened-out."""
-    full_mm = base.full_step_mm if spacing.step_mm is None else spacing.step_mm
+    full_mm = base.largest_step_mm if spacing.step_mm is None else spacing.step_mm
     if full_mm is None or (spacing.frames is not None and base.step_mm is None):
         raise UserError(
             f"--margin {spacing.margin} needs a step, and --frames {spacing.frames} without travel has none: "
@@ -205,4 +214,4 @@ def _with_margin(base: _Frames, grid: Grid, spacing: Spacing) -> _Frames:
     first, last = base.microsteps[0], base.microsteps[-1]
     microsteps = [*(first - m for m in reversed(ahead)), *base.microsteps, *(last + m for m in ahead)]
     step_mm = full * grid.microstep_mm if base.step_mm is None else base.step_mm
-    return _Frames(microsteps, step_mm, full_mm, base.notes)
+    return _Frames(microsteps, step_mm, full_mm, base.notes, base.whole)

@@ -163,7 +163,8 @@ def _step_text(plan: StackPlan) -> str:
     if plan.step_mm is None:
         return "none, one frame"
     overlap = "" if plan.overlap is None else f", overlap {plan.overlap:.0%}"
-    return f"{format_length(plan.step_mm)} ({_ORIGINS[plan.step_source]}{overlap})"
+    steps = "" if plan.full_steps is None else f", {plan.full_steps} full steps of the motor"
+    return f"{format_length(plan.step_mm)} ({_ORIGINS[plan.step_source]}{overlap}{steps})"
 
 
 def _positions_text(plan: StackPlan) -> str:

@@ -235,8 +235,9 @@ def test_a_port_that_vanishes_comes_back_under_another_name(rig: Callable[..., R
 
         assert until(gone)
     assert until(lambda: getattr(one.sim, wire) != before)
-    with pytest.raises((OSError, serial.SerialException)):
-        connect(before).close()
+    if wire == "tcp_url":  # the name of a pty is free for other programs at once
+        with pytest.raises(OSError, match="refused"):
+            connect(before).close()
     with connect(getattr(one.sim, wire)) as port:
         port.write(b"?")
         assert b"MPos" in port.readline()

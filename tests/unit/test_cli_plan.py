@@ -59,7 +59,7 @@ def test_the_main_job(plan):
     assert p["magnification"] == 1
     assert p["effective_f_number"] == pytest.approx(11.31, abs=0.01)
     assert p["dof_mm"] == pytest.approx(0.948, abs=0.001)
-    assert p["step_mm"] == pytest.approx(32 / 49)
+    assert (p["step_mm"], p["full_steps"]) == (pytest.approx(0.655), 131)
     assert p["warnings"] == []
 
 
