@@ -10,9 +10,10 @@ Exit code 1 when a motion beyond the limits was commanded, a frame was taken whi
 neither finished nor resumable nor refused with a reason. What planted losses of steps add to a position is
 not commanded, and no controller without an encoder can know of it.
 
-Noise on the way to a plain GRBL or grblHAL is left out unless ``--noise-to-grbl``: its protocol has no
+Noise on the way to a plain GRBL or grblHAL is left out unless ``--noise-to-grbl``: their lines have no
 checksum, so that a lost decimal point is another target, which only limits of the controller's own can
-refuse. ``grbl-homed`` has them, and noise both ways; so have WeMacro's CRC and MJKZZ's sum.
+refuse. ``grbl-homed`` has them, and noise both ways; so have those whose frames carry a CRC or a sum. Zaber's
+commands, as the library sends them here, do not.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ _TOLERANCE_MM = 2.0 / STEPS_PER_MM
 """A report has three decimals: a reference taken from one is up to two microsteps off."""
 _RESUMES = 3
 _ILLEGAL = 0.1
+_CHECKED = frozenset({"grbl-homed", "wemacro", "mjkzz", "trinamic"})
+"""Rails that a damaged command cannot lead out of the limits: by checksums, or by limits of their own."""
 
 _MECHANICS = [
     {"kind": "lost_steps", "um": 40},
@@ -104,7 +107,7 @@ class Worker:
 
     def __init__(self, name: str, seed: int, folder: Path, *, noise_to_grbl: bool = False) -> None:
         kind = KINDS[name]
-        both_ways = noise_to_grbl or name not in {"grbl", "grblhal"}
+        both_ways = name in _CHECKED or (noise_to_grbl and name in {"grbl", "grblhal"})
         orders = _MECHANICS + _BOARD + _TO_HOST + (_TO_RAIL if both_ways else [])
         kinds = [RailFaultOrder.model_validate(order) for order in orders]
         self._draw = random.Random(seed)

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from hardware_sims.clock import SimClock
+from hardware_sims.rails.faults import RailFaultOrder
 from hardware_sims.rails.grbl import GarbageSimulator
 
 from rig.axes.base import PositionTrust
@@ -218,6 +219,32 @@ def test_a_pulled_cable(grbl: Make) -> None:
         axis.move_to(30.0)
     with pytest.raises(HardwareError, match="lost"):
         axis.move_to(1.0)
+
+
+def test_a_stop_that_is_not_confirmed_ends_in_a_reset(grbl: Make) -> None:
+    """No answer comes any more: after its deadline the hold is followed by a reset."""
+    bench = grbl(1.0)
+    axis = bench.connect("tcp")
+    axis.set_reference(0.0)
+
+    def silence_and_stop() -> None:
+        assert wait_for(lambda: bench.speed_mm_s == 2.0)
+        bench.sim.misbehave(RailFaultOrder(kind="slow_answers", seconds=8.0, count=1000))
+        assert wait_for(lambda: bench.sim.schedule.happened != [])
+        axis.stop()
+
+    thread = threading.Thread(target=silence_and_stop)
+    thread.start()
+    with pytest.raises(MotionError, match="was stopped"):
+        axis.move_to(30.0)
+    thread.join()
+    received = bench.sim.received()
+    assert "!" in received
+    assert "\x18" in received[received.index("!") :]
+    assert bench.speed_mm_s == 0.0
+    with pytest.raises(HardwareError):  # unknown, or still not answering
+        axis.move_to(1.0)
+    assert bench.speed_mm_s == 0.0
 
 
 # --- the rig dies -------------------------------------------------------------------------------------
