@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from stacker.outputs.crop import Crop, CropKind, cropped, parse_crop
     from stacker.outputs.frames import write_frames
     from stacker.outputs.layers import FusedLayer, LayersWritten, write_layers
+    from stacker.outputs.suspects import Suspect, Suspects, find_suspects
     from stacker.registration.model import MotionModel
     from stacker.registration.rail import PupilFit
     from stacker.registration.saved import load_transforms
@@ -82,12 +83,15 @@ __all__ = [
     "Stacker",
     "StackerError",
     "Strokes",
+    "Suspect",
+    "Suspects",
     "Unregistered",
     "UserError",
     "as_frame",
     "book_path",
     "check_image",
     "cropped",
+    "find_suspects",
     "fuse_files",
     "list_frames",
     "load_stack",
@@ -120,6 +124,7 @@ _HOMES = {
     "stacker.outputs.crop": ("Crop", "CropKind", "cropped", "parse_crop"),
     "stacker.outputs.frames": ("write_frames",),
     "stacker.outputs.layers": ("FusedLayer", "LayersWritten", "write_layers"),
+    "stacker.outputs.suspects": ("Suspect", "Suspects", "find_suspects"),
     "stacker.registration.model": ("MotionModel",),
     "stacker.registration.rail": ("PupilFit",),
     "stacker.registration.saved": ("load_transforms",),

@@ -18,7 +18,7 @@ from stacker.fusion.window import Spans, Window
 from stacker.outputs.registered import picture_window, used_places
 from stacker.result import Stack
 
-__all__ = ["Crop", "CropKind", "cropped", "parse_aspect", "parse_crop"]
+__all__ = ["Crop", "CropKind", "common_field", "cropped", "parse_aspect", "parse_crop"]
 
 _GRID = 400
 """Cells along the longer side: a border is found to a quarter of a percent of the picture."""
@@ -139,13 +139,14 @@ def _window(stack: Stack, crop: Crop) -> Window:
                 f"{whole.height} px"
             )
         return Window(whole.x + x, whole.y + y, width, height)
-    common = _common(stack)
+    common = common_field(stack)
     if common is None:
         raise UserError("No pixel is reached by all frames, so there is no common field: use --crop none")
     return common if crop.kind is CropKind.GEOMETRY or stack.depth is None else _sharp(stack, common)
 
 
-def _common(stack: Stack) -> Window | None:
+def common_field(stack: Stack) -> Window | None:
+    """The largest part of the picture that all used frames reach, in the reference view."""
     field = CommonField()
     for place in used_places(stack):
         field.add(stack.reports[place].matrix, stack.frame_size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from stacker.errors import DataError, UserError
 from stacker.frames import Frame, FrameSource, Image
 from stacker.fusion.scratch import Scratch
 from stacker.fusion.stages import choose_stages
-from stacker.fusion.window import Window, window_of
+from stacker.fusion.window import Spans, Window, window_of
 from stacker.io.decode import fingerprint, read_frame
 from stacker.registration.exposure import Levels
 from stacker.result import FrameReport, Stack
@@ -22,6 +23,9 @@ __all__ = ["Laid", "RegisteredFrames", "picture_window", "read_again", "used_pla
 
 _MARGIN_PX = 4
 """Beyond a frame's edge it is mirrored: weights, which change over cells of 2 px, fade out there."""
+
+_WELL_INSIDE_PX = 2.0
+"""Pixels at the rim of a warped frame are interpolated from its mirrored edge."""
 
 _FEW = 3
 """Files that are named when many have changed."""
@@ -156,6 +160,14 @@ class RegisteredFrames:
         with closing(one_ahead(read(), "stacker-decode")) as frames:
             for place, frame in frames:
                 yield self.lay(place, frame, window or self.window(place))
+
+    def inside(self, place: int, window: Window, step: int = 1) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Where a frame reaches in a window, reduced by a factor; shape (h / step, w / step), rounded up."""
+        wide = Window(window.x, window.y, -(-window.width // step) * step, -(-window.height // step) * step)
+        spans = Spans.of_frame(
+            self._stack.reports[place].matrix, self._stack.frame_size, wide, _WELL_INSIDE_PX, step
+        )
+        return np.asarray(spans.mask(wide.width // step) > 0)
 
     def lay(self, place: int, frame: Frame, window: Window) -> Laid:
         """Lay a frame that has been read on a part of the reference view."""
