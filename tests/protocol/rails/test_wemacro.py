@@ -221,16 +221,22 @@ def test_an_end_that_cannot_be(rail: Make, status: Status, words: str) -> None:
 
 def test_a_stop_at_its_own_buttons_is_no_arrival(rail: Make) -> None:
     """It is reported by the same byte; the speed that was seen tells them apart."""
-    bench = rail("wemacro", 2.0)
+    bench = rail("wemacro", 1.0)
     axis = bench.connect()
     axis.set_reference(0.0)
-    axis.move_to(1.2)
-    button = threading.Timer(0.75, bench.sim.inject, args=(frame(Command.STOP),))
+    axis.move_to(0.6)
+
+    def press() -> None:
+        while bench.motor_mm < 1.3:  # more than half of the way: it is not too soon for an unknown speed
+            time.sleep(0.01)
+        bench.sim.inject(frame(Command.STOP))
+
+    button = threading.Thread(target=press)
     button.start()
     with pytest.raises(MotionError, match="cannot have come that far"):
-        axis.move_to(0.2)  # 1.24 s
+        axis.move_to(1.8)  # 3 s
     button.join()
-    assert bench.motor_mm > 0.25
+    assert bench.motor_mm < 1.79
     assert axis.position().trust is PositionTrust.UNKNOWN
 
 
