@@ -103,7 +103,7 @@ class MjkzzLink:
             raise MotionError(f"the {self.name} counts from {LOWEST} to {HIGHEST}, not to {target}")
         self._interrupted.begin()
         sent_s = time.monotonic()
-        accepted = self._ask("P", target)
+        accepted = self._ask("P", target, again=False)
         if accepted.value != target:
             raise MotionError(f"the {self.name} took the target {target} for {accepted.value}")
         self._follower.follow(start, target, sent_s)
@@ -128,8 +128,10 @@ class MjkzzLink:
         """Nothing: it says nothing by itself, and its count is looked at before every move."""
         return None
 
-    def _ask(self, command: str, value: int = 0) -> Answer:
-        """Send a message until it is answered: each may be repeated without doing more.
+    def _ask(self, command: str, value: int = 0, *, again: bool = True) -> Answer:
+        """Send a message, three times when it is refused, and while it is not answered if it may be repeated.
+
+        A move may not: what did not answer may have restarted, and counts from elsewhere then.
 
         Raises
         ------
@@ -143,6 +145,8 @@ class MjkzzLink:
             answer = self._listen(asked)
             if answer is not None and answer.obeyed:
                 return answer
+            if answer is None and not again:
+                break
         if answer is not None:  # three times the same, so it was not spoiled on the line
             raise HardwareError(f"the {self.name} refused {asked.hex(' ')} ({command} {value})")
         tail = self._port.tail

@@ -116,15 +116,19 @@ class TrinamicLink:
             self.close()
             raise
 
-    def _ask(self, action: Callable[[], Any]) -> Any:
-        """Let the library do something that may be repeated without doing more; its errors become ours."""
+    def _ask(self, action: Callable[[], Any], *, again: bool = True) -> Any:
+        """Let the library do something, again while it is not answered if it may be repeated.
+
+        A move may not: what did not answer may have restarted, and counts from elsewhere then.
+        """
         from pytrinamic.tmcl import TMCLReplyError, TMCLStatus
 
         for _ in range(_TRIES):
             try:
                 return action()
             except TimeoutError:
-                continue
+                if not again:
+                    break
             except TMCLReplyError as err:
                 if err.reply.status == TMCLStatus.WRONG_CHECKSUM:
                     continue  # spoiled on the line
@@ -157,7 +161,7 @@ class TrinamicLink:
         """Move, and ask until it has arrived and its speed is 0."""
         self._interrupted.begin()
         sent_s = time.monotonic()
-        self._ask(lambda: self._module.move_to(_MOTOR, target))
+        self._ask(lambda: self._module.move_to(_MOTOR, target), again=False)
         self._follower.follow(start, target, sent_s)
         self._rest()
 

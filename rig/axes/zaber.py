@@ -94,9 +94,12 @@ class ZaberLink:
             self.close()
             raise
 
-    def _ask(self, action: Callable[[], T]) -> T:
-        """Let the library do something that may be repeated without doing more; its errors become ours."""
-        for left in reversed(range(_TRIES)):
+    def _ask(self, action: Callable[[], T], *, again: bool = True) -> T:
+        """Let the library do something, again while it is not answered if it may be repeated.
+
+        A move may not: what did not answer may have restarted, and counts from elsewhere then.
+        """
+        for left in reversed(range(_TRIES if again else 1)):
             try:
                 return action()
             except self._late as err:  # not answered in time, or the answer was spoiled on the line
@@ -134,7 +137,7 @@ class ZaberLink:
         """Move, and ask until it has arrived and is not busy any more."""
         self._interrupted.begin()
         sent_s = time.monotonic()
-        self._ask(lambda: self._axis.move_absolute(target, wait_until_idle=False))
+        self._ask(lambda: self._axis.move_absolute(target, wait_until_idle=False), again=False)
         self._follower.follow(start, target, sent_s)
         self._rest(time.monotonic() + _ANSWER_S)
 
