@@ -26,6 +26,8 @@ class Bridge:
     ----------
     port : Port
         Binary; written to from here and from elsewhere, read here only.
+    ascii_only : bool
+        Other bytes are noise: the library gets a question mark instead, as it may not expect them.
 
     Attributes
     ----------
@@ -35,8 +37,8 @@ class Bridge:
         Why the port is gone, once it is.
     """
 
-    def __init__(self, port: Port) -> None:
-        self._port = port
+    def __init__(self, port: Port, *, ascii_only: bool) -> None:
+        self._port, self._ascii_only = port, ascii_only
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.settimeout(_LOOK_S)
         self.host, self.number = self._listener.getsockname()
@@ -66,6 +68,8 @@ class Bridge:
         while not self._closing.is_set() and self.lost is None:
             try:
                 data = self._port.read_bytes(_LOOK_S)
+                if self._ascii_only:
+                    data = data.decode("ascii", "replace").replace("\ufffd", "?").encode("ascii")
                 if data:
                     library.sendall(data)
             except HardwareError as err:

@@ -84,7 +84,7 @@ class ZaberLink:
         )
         self._interrupted = Interruption(self._port, interrupted)
         self._follower = Follower(self.name, settings, clock, self.where, self._interrupted)
-        self._bridge = Bridge(self._port)
+        self._bridge = Bridge(self._port, ascii_only=True)
         try:
             self._connection = self._ask(lambda: Connection.open_tcp(self._bridge.host, self._bridge.number))
             self._connection.default_request_timeout = _REQUEST_MS

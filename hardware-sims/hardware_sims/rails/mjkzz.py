@@ -45,6 +45,8 @@ class _Controller:
         self.rejected: deque[str] = deque(maxlen=LOG_FRAMES)
         self.silent = 0
         """Answers that are swallowed from now on."""
+        self.crash_on = ""
+        """A command at which it restarts once, instead of answering."""
         self.refused = ""
         """A command that is refused from now on."""
         self._frozen = False
@@ -84,6 +86,10 @@ class _Controller:
         address, command, index = message[:3]
         if address not in {self._registers[106], _BROADCAST}:
             self.rejected.append("another address")
+            return
+        if chr(command) == self.crash_on:
+            self.crash_on = ""
+            self.reset(now)
             return
         value = int.from_bytes(message[3:7], "big", signed=True)
         answer: int | None = None
@@ -237,5 +243,13 @@ class MjkzzSimulator(ControllerSimulator[_Controller]):
 
         def begin() -> None:
             self._device.refused = command
+
+        self._server.call(begin)
+
+    def crash_on(self, command: str) -> None:
+        """Let it restart once, instead of answering that command."""
+
+        def begin() -> None:
+            self._device.crash_on = command
 
         self._server.call(begin)

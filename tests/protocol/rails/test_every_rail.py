@@ -205,27 +205,6 @@ def test_power_loss_in_a_move_leaves_no_position(rail: Make, driver: str) -> Non
     axis.move_to(3.0)
 
 
-def test_a_move_that_is_not_answered_is_not_sent_again(rail: Make, driver: str) -> None:
-    """What did not answer may have restarted: the same target would be somewhere else then."""
-    bench = rail(driver, 20.0, start_mm=20.0)
-    axis = bench.connect()
-    axis.set_reference(20.0)
-    axis.move_to(10.0)
-    sent = len(bench.sim.received())
-    bench.sim.misbehave(RailFaultOrder(kind="power_loss", after=0, share=0.0, seconds=30.0))
-    with pytest.raises(HardwareError):
-        axis.move_to(9.0)
-    moves = {
-        "mjkzz": lambda f: f[1] == ord("P"),
-        "trinamic": lambda f: f[1] == 4,
-        "wemacro": lambda f: f[2] in {0x40, 0x41} and any(f[6:10]),
-        "zaber": lambda f: b"move" in f,
-    }[driver]
-    assert sum(map(moves, bench.sim.received()[sent:])) == 1
-    low, high = bench.carriage.reach_mm()
-    assert 0.0 <= low <= high <= 20.0
-
-
 def test_nothing_answers(driver: str, rail: Make) -> None:
     bench = rail(driver)
     bench.sim.misbehave(RailFaultOrder(kind="power_loss", seconds=1e6))

@@ -170,6 +170,20 @@ def test_no_answer_in_a_move_leaves_no_position(rail: Make) -> None:
         axis.move_to(1.0)
 
 
+def test_a_move_that_is_not_answered_is_not_sent_again(rail: Make) -> None:
+    """It has restarted, and counts from 0 where it stands: the same target would be 10 mm farther."""
+    bench = rail("mjkzz", 20.0, start_mm=20.0)
+    axis = bench.connect()
+    axis.set_reference(20.0)
+    axis.move_to(10.0)
+    bench.sim.crash_on("P")
+    with pytest.raises(HardwareError, match="did not answer"):
+        axis.move_to(5.0)
+    assert sum(m[1] == ord("P") for m in bench.sim.received()) == 2
+    assert bench.carriage.reach_mm()[0] == pytest.approx(10.0)
+    assert axis.position().trust is PositionTrust.UNKNOWN
+
+
 def test_a_stall_is_no_arrival(rail: Make) -> None:
     bench = rail("mjkzz", 10.0)
     axis = bench.connect()
