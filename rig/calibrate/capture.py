@@ -40,6 +40,8 @@ __all__ = ["Capture", "CaptureRequest", "Focus", "TakenFrame", "session_frames"]
 _ATTEMPTS = 3
 _READABLE = {".jpg", ".jpeg", ".png", ".tif", ".tiff"}
 _JOB = "calibration_started"
+_SAME_MM = 0.001
+"""Places that close are one: a report has three decimals."""
 
 Focus = Literal["working", "far"]
 
@@ -71,6 +73,8 @@ class CaptureRequest:
         How many will be taken.
     here_is_mm : float
         Where the carriage stands now.
+    here_is_kept : bool
+        That is what the command before has kept: the controller's count has to confirm it.
     target : str
         What stands on a simulated bench.
     both_sides : bool
@@ -95,6 +99,7 @@ class CaptureRequest:
     focus: Focus = "working"
     drives_lens: bool = False
     shutter_s: float | None = None
+    here_is_kept: bool = False
 
 
 class Capture:
@@ -360,6 +365,13 @@ class Capture:
 
     def _prepare_axis(self, axis: FocusAxis, connection: Connection) -> None:
         request = self._request
+        if request.here_is_kept:
+            here_mm = connection.recalled_mm(axis, request.here_is_mm, needed=True)
+            if abs(here_mm - request.here_is_mm) > _SAME_MM:
+                raise UserError(
+                    f"the carriage stands at {here_mm:g} mm, and this was planned around "
+                    f"{request.here_is_mm:g} mm, where it was left: say --here-is {here_mm:g}mm"
+                )
         run_up_mm = self._config.rail.backlash_mm
         directions: tuple[Literal[1, -1], ...] = (1, -1) if request.both_sides else (1,)
         approaches = {d: Approach(d, run_up_mm) for d in directions}

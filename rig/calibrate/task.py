@@ -22,6 +22,7 @@ from rig.calibrate.records import (
 from rig.calibrate.sweep import Region
 from rig.config import LoadedConfig, RigConfig
 from rig.config.rail import NO_RAIL_ADVICE
+from rig.ends import here_of
 from rig.equipment import equipped
 from rig.errors import DataError, LimitError, UserError
 from rig.events import Subscriber
@@ -38,7 +39,8 @@ __all__ = ["Shooting", "Task", "frames_of"]
 class Shooting:
     """Who and what is there when frames are taken on the rig.
 
-    ``here_is_mm`` is where the carriage stands; None takes 0, and the middle of the rail on a simulated one.
+    ``here_is_mm`` is where the carriage stands; None takes what is kept from the command before, else 0, and
+    the middle of the rail on a simulated one.
     """
 
     operator: Operator
@@ -91,8 +93,10 @@ class Task:
         here = self.shooting.here_is_mm if self.shooting else None
         if here is not None:
             return here
+        if not self.config.simulated:
+            return here_of(self.config, None).position_mm
         low, high = self.config.rail.limits_mm
-        return round((low + high) / 2, 3) if self.config.simulated else 0.0
+        return round((low + high) / 2, 3)
 
     def plan(
         self, start_mm: float, end_mm: float, *, step_mm: float | None = None, frames: int | None = None
@@ -219,6 +223,7 @@ class Task:
             plan=plan,
             frames=frames,
             here_is_mm=self.here_mm,
+            here_is_kept=shooting.here_is_mm is None and here_of(config, None).kept,
             target=target,
             both_sides=both_sides,
             motion=motion,

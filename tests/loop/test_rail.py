@@ -94,6 +94,11 @@ def test_a_stack_from_where_the_rail_was_left(workshop: Any) -> None:
         assert "taken to stand at 5 mm" in done.err
         saved = [e["position_mm"] for e in workshop.journal() if e["event"] == "frame_saved"]
         assert saved == [5.0, 5.5, 6.0]
+        tilted = _rail(workshop, "tilt", "--travel", "1mm", "--yes")  # whatever it can make of this scene
+        (journal,) = (workshop.folder / "sessions").glob("*calibrate-tilt/journal.jsonl")
+        entries = [json.loads(line) for line in journal.read_text().splitlines()]
+        saved = [e["position_mm"] for e in entries if e["event"] == "frame_saved"]
+        assert saved == [5.5, 6.5], tilted
         assert _answer(workshop, "info")["position"]["position_mm"] == 6.0
 
 
