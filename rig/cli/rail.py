@@ -172,7 +172,7 @@ def home(
     time_scale: TimeScaleOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let the controller find its switch; the rail then stands at home_position of [rail]."""
+    """Let the controller find its switch; the rail then stands at the configured home_position."""
     from rig.cli import rail_output as output
 
     with _held("home", config, port, None, simulate=simulate, time_scale=time_scale) as rail:
