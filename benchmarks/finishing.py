@@ -4,7 +4,7 @@ Run ``python -m benchmarks.finishing [NAME...] [--width 750] [--seed 1]``. Rende
 and the truth is laid on the result. Printed for each stack:
 
 - crop: the detail that is missing, as a share of the truth's (difference and size of the band between
-  Gaussians of 1 and 4 px), in what all frames reach, in what ``--crop auto`` adds to it, and in what that cuts;
+  Gaussians of 1 and 4 px), where all frames reach, in what ``--crop auto`` adds to it, and in what it cuts;
 - suspects, in the field that is searched: the share of the picture that is wrong (worse than the best single
   frame there by 5 of 255 and by twice the noise, root mean square around a pixel), the share that is shown,
   how much of the wrong is shown, and how much of the shown is wrong.
