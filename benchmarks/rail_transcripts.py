@@ -155,7 +155,7 @@ def main() -> int:
     """Print them."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_rails(parser)
-    for name in parser.parse_args().rail or ("grbl", "wemacro", "mjkzz", "trinamic", "zaber"):
+    for name in parser.parse_args().rail or ("grbl", "grblhal", "wemacro", "mjkzz", "trinamic", "zaber"):
         print(f"\n## {name}\n\n```text")
         for line in transcript(name):
             print(line)
