@@ -108,10 +108,9 @@ def resume(
         config, plan = _planned(first, folder)
         session.shots = plan.shots
         kept = first.get("options", {})
-        options = ShootOptions(
-            options.here_is_mm,
-            options.here_is_last,
-            options.accept_clipping or bool(kept.get("accept_clipping")),
+        options = replace(
+            options,
+            accept_clipping=options.accept_clipping or bool(kept.get("accept_clipping")),
             stack=options.stack and bool(kept.get("stack", True)),
         )
         here_is_mm = options.here_is_mm
