@@ -8,7 +8,7 @@ import numpy as np
 from stacker.frames import Image, full_scale
 from stacker.fusion.scratch import Scratch
 
-__all__ = ["BLOCK", "LUMA", "FocusMeasure", "half_luma", "half_luma_of_samples"]
+__all__ = ["BLOCK", "LUMA", "FocusMeasure", "half_luma", "half_luma_of_samples", "half_of_samples"]
 
 LUMA = np.array([[0.25, 0.5, 0.25]], np.float32)
 """Shares of red, green and blue."""
@@ -60,6 +60,13 @@ def half_luma_of_samples(picture: Image) -> Image:
     small = cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     factors = LUMA * np.float32(255.0 / full_scale(picture.dtype))
     return np.asarray(cv2.transform(small.astype(np.float32), factors))
+
+
+def half_of_samples(picture: Image) -> Image:
+    """A picture in any of the frames' types at half its size, float32, white at 255; its sides may be odd."""
+    height, width = picture.shape[:2]
+    small = cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    return np.multiply(small, np.float32(255.0 / full_scale(picture.dtype)), dtype=np.float32)
 
 
 class FocusMeasure:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from stacker.focus.measure import FocusMeasure, half_luma_of_samples
+from stacker.focus.measure import LUMA, FocusMeasure, half_luma_of_samples, half_of_samples
 from stacker.frames import Image
 from stacker.fusion.base import DepthIndex
-from stacker.fusion.depth_surface import confidence_of, filled, focus_width, reported_confidence
+from stacker.fusion.depth_report import Evidence, reported
+from stacker.fusion.depth_surface import confidence_of, filled, focus_width
 from stacker.fusion.history import History
 from stacker.fusion.stages import Stages, choose_stages
 from stacker.fusion.window import Window
@@ -34,8 +35,8 @@ class Surface:
     index : ndarray of float32, shape (h, w)
         Index of the sharpest frame, between frames where it lies between them.
     confidence : ndarray of float32, shape (h, w)
-        0 (a guess from the surroundings) to 1: what pictures are chosen by. What is reported is
-        `stacker.fusion.depth_surface.reported_confidence`.
+        0 (a guess from the surroundings) to 1: what pictures are chosen by. What is told of depth is
+        `stacker.fusion.depth_report.reported`.
     peak : ndarray of float32, shape (h, w)
         Logarithm of 1 + the largest energy of detail over that of noise.
     focus_width : float
@@ -206,36 +207,37 @@ class DepthTracker:
             The fused picture over the extent, in any type: what is filled follows its edges, and what has
             detail of its own in it is believed.
         """
-        luma = None if guide is None else half_luma_of_samples(guide)
-        return self.spread(self.surface(luma), luma)
+        return self.spread(self.surface(None if guide is None else half_luma_of_samples(guide)), guide)
 
-    def spread(self, surface: Surface, guide: Image | None = None) -> DepthIndex:
-        """A surface at full resolution, with the confidence that is reported.
+    def spread(self, surface: Surface, picture: Image | None = None) -> DepthIndex:
+        """A surface at full resolution as it is told, with its confidence.
 
         Parameters
         ----------
         surface : Surface
             Of `surface`.
-        guide : ndarray of float32, shape (h, w), optional
-            As there: what has detail of its own in it is believed. Without one the frames' energy has to do,
-            into which that of strong edges around has leaked.
+        picture : ndarray, shape (H, W, 3), optional
+            The fused picture over the extent, in any type: what has detail of its own in it is believed.
+            Without one the frames' energy has to do, into which that of strong edges around has leaked.
         """
         assert self.extent is not None, "add() comes first"
         size = (self.extent.width, self.extent.height)
-        index = cv2.resize(surface.index, size, interpolation=cv2.INTER_LINEAR)
-        confidence = cv2.resize(self._reported(surface, guide), size, interpolation=cv2.INTER_LINEAR)
+        planes = reported(self._evidence(surface, picture))
+        np.clip(planes[0], min(self._indexes), max(self._indexes), out=planes[0])
+        index, confidence = (cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in planes)
         unseen = self.unseen
         if unseen.any():
             outside = cv2.resize(unseen, size, interpolation=cv2.INTER_NEAREST) > 0
             index[outside], confidence[outside] = np.nan, 0
         return DepthIndex(index, confidence)
 
-    def _reported(self, surface: Surface, guide: Image | None) -> Image:
+    def _evidence(self, surface: Surface, picture: Image | None) -> Evidence:
         _, mean, variance, peak = self._history.planes
-        unseen = ~self._history.seen
         measured = confidence_of(mean, variance, peak)
-        measured[unseen] = 0
-        detail = np.expm1(peak) if guide is None else self._measure.raw(guide)
-        confidence = reported_confidence(surface.index, mean, measured, detail, surface.focus_width)
-        confidence[unseen] = 0
-        return confidence
+        measured[~self._history.seen] = 0
+        if picture is None:
+            half, detail = np.zeros((*mean.shape, 3), np.float32), np.expm1(peak)
+        else:
+            half = half_of_samples(picture)
+            detail = self._measure.raw(np.asarray(cv2.transform(half, LUMA)))
+        return Evidence(surface.index, mean, measured, detail, half, surface.focus_width)

@@ -10,9 +10,9 @@ import numpy as np
 from stacker.frames import Image
 from stacker.fusion.workers import over_rows
 
-__all__ = ["confidence_of", "filled", "focus_width", "reported_confidence"]
+__all__ = ["LOCAL", "by_strips", "confidence_of", "filled", "focus_width", "roughness"]
 
-_LOCAL = 5
+LOCAL = 5
 """Window in cells in which the index of a surface lies on a plane."""
 
 _CLEAR = 2.5
@@ -27,42 +27,6 @@ probability. (The second with the weights of the peak and of the spread held whe
 
 _SPREAD_FLOOR, _ROUGHNESS_FLOOR = 0.1, 0.05
 """In focus widths: differences below these say nothing."""
-
-_EVIDENCE = (1.77, 9.86, -9.14)
-"""Coefficients of a cell's own detail and of the surroundings' confidence, and the constant: is there
-anything that tells the depth?"""
-
-_AGREEMENT = (-1.47, -3.83, -1.19, -1.15, -0.79)
-"""Coefficients of the logarithms of four differences in focus widths, and the constant: does everything
-around say the same? The differences: roughness of the surface, range of the surface, surface less
-measurement, surface less that of the detail around.
-
-Both were fitted together to pairs of a right and a wrong pixel of the same picture, to put the right one
-first, in five of ``benchmarks.stacks`` (750 px, seed 1; slope has nothing wrong; bristles counts four times,
-as it would lose otherwise), and, weighing 0.4 of that, to be the probability of right: it stays below that,
-by 0.04 to 0.17 in the mean. Without the last difference mineral loses 0.04 of AUC, without the range glints
-0.015; with a sum in place of the product porcelain loses 0.015 (0.04 at 1500 px), and mineral gains 0.02."""
-
-_RANGE_FLOOR, _DETAIL_FLOOR = 2.0, 0.2
-"""In focus widths, as above: slopes are no steps of depth."""
-
-_OWN_DETAIL = (0.5, 3.0)
-"""Logarithm of 1 + energy over noise. Noise alone has 0.7 in one frame and less in a picture fused of
-several: below the first nothing is believed less, and beyond the second, 20 times the noise, not more."""
-
-_NO_DETAIL = 0.1
-"""Energy over noise that every cell is taken to have, so that a mean weighted by it always exists."""
-
-_CLOSE_SIGMA, _CLOSE_CELLS = 1.5, 7
-"""Of the window in which a cell's detail is averaged and tells whose it is: the narrow one of the measure."""
-
-_AROUND_CELLS = 16
-"""Sigma of the surroundings that tell whether a place lies amid what is measured or at its rim, beside much
-that is not: the energy of a silhouette leaks onto a smooth wall behind it so far. In pictures twice as large
-the same number of cells suits within 0.004 of AUC as well as twice as many."""
-
-_AROUND_STEP = 4
-"""Those are looked at in blocks of so many cells."""
 
 _SURFACE_VARIANCE = 0.25
 """Variance (slices squared) in a window that counts as noise of one surface rather than as its shape."""
@@ -131,7 +95,7 @@ def confidence_of(index: Image, variance: Image, peak: Image, *, regularised: bo
         odds += np.float32(at_nothing)
         for coefficient, floor, slices in (
             (at_spread, _SPREAD_FLOOR, cv2.sqrt(variance)),
-            (at_roughness, _ROUGHNESS_FLOOR, _roughness(index)),
+            (at_roughness, _ROUGHNESS_FLOOR, roughness(index)),
         ):
             widths = cv2.addWeighted(slices, per_width, slices, 0.0, floor, slices)
             cv2.scaleAdd(cv2.log(widths, widths), coefficient, odds, odds)
@@ -141,69 +105,7 @@ def confidence_of(index: Image, variance: Image, peak: Image, *, regularised: bo
         odds += np.float32(1)
         return np.asarray(np.divide(np.float32(1), odds, out=odds))
 
-    return _by_strips(strip, _LOCAL, index, variance, peak)
-
-
-def reported_confidence(
-    index: Image, mean: Image, measured: Image, detail: Image, focus_width: float
-) -> Image:
-    """How far the index of the surface is to be believed to be within one slice of the truth.
-
-    The product of two: that there is evidence, and that it agrees. A sum of the logarithms of odds, as in
-    `confidence_of`, lets one make up for the other: but what was filled is smooth because nothing is known
-    there. Evidence is a cell's own detail in the fused picture, and surroundings that are measured. A smooth
-    wall beside a blurred silhouette has neither, though the silhouette's energy, which reaches it through
-    the wide windows, looks like detail in a short run of frames. Where most of the detail around belongs to
-    another index, the cell's own may have leaked from there.
-
-    Parameters
-    ----------
-    index, mean : ndarray of float32, shape (h, w)
-        Of the surface, and as measured.
-    measured : ndarray of float32, shape (h, w)
-        `confidence_of` what was measured.
-    detail : ndarray of float32, shape (h, w)
-        Energy over noise in the fused picture; `stacker.focus.measure.FocusMeasure.raw`.
-    focus_width : float
-        How many slices share a focus.
-
-    Returns
-    -------
-    ndarray of float32, shape (h, w)
-        0 to 1.
-    """
-    per_width = 1 / focus_width
-    at_detail, at_around, without = _EVIDENCE
-
-    def strip(index: Image, mean: Image, around: Image, detail: Image) -> Image:
-        own = _close(detail)
-        evidence = np.clip(cv2.log(own + np.float32(1)), *_OWN_DETAIL) * np.float32(at_detail)
-        cv2.scaleAdd(around, at_around, evidence, evidence)
-        evidence += np.float32(without)
-        agreement = np.full_like(index, _AGREEMENT[-1])
-        differences = _differences(index, mean, detail, own)
-        for coefficient, (floor, slices) in zip(_AGREEMENT[:-1], differences, strict=True):
-            widths = cv2.addWeighted(slices, per_width, slices, 0.0, floor, slices)
-            cv2.scaleAdd(cv2.log(widths, widths), coefficient, agreement, agreement)
-        return np.asarray(1 / ((_exp(-evidence) + np.float32(1)) * (_exp(-agreement) + np.float32(1))))
-
-    return _by_strips(strip, _LOCAL, index, mean, _around(measured), detail)
-
-
-def _close(energy: Image) -> Image:
-    return np.asarray(cv2.GaussianBlur(energy, (_CLOSE_CELLS, _CLOSE_CELLS), _CLOSE_SIGMA))
-
-
-def _differences(index: Image, mean: Image, detail: Image, own: Image) -> list[tuple[float, Image]]:
-    """What speaks against the index: the least that says anything, in focus widths, and slices of each."""
-    window, least = np.ones((_LOCAL, _LOCAL), np.uint8), np.float32(_NO_DETAIL)
-    of_detail = _close((detail + least) * index) / (own + least)
-    return [
-        (_ROUGHNESS_FLOOR, _roughness(index)),
-        (_RANGE_FLOOR, np.asarray(cv2.dilate(index, window) - cv2.erode(index, window))),
-        (_SPREAD_FLOOR, np.asarray(cv2.absdiff(mean, index))),
-        (_DETAIL_FLOOR, np.asarray(cv2.absdiff(of_detail, index))),
-    ]
+    return by_strips(strip, LOCAL, index, variance, peak)
 
 
 def filled(index: Image, confidence: Image, guide: Image | None) -> Image:
@@ -216,7 +118,7 @@ def filled(index: Image, confidence: Image, guide: Image | None) -> Image:
     guide : ndarray of float32, shape (h, w), optional
         Luma of the fused picture, white at 255: where it has edges, what is filled may jump.
     """
-    smooth = _by_strips(_on_surface, _LOCAL, index, confidence)
+    smooth = by_strips(_on_surface, LOCAL, index, confidence)
     height, width = index.shape
     size = (max(1, width // _COARSE), max(1, height // _COARSE))
     trust = cv2.resize(confidence * confidence, size, interpolation=cv2.INTER_AREA)
@@ -235,21 +137,8 @@ def filled(index: Image, confidence: Image, guide: Image | None) -> Image:
     return smooth
 
 
-def _exp(odds: Image) -> Image:
-    return np.asarray(cv2.exp(np.clip(odds, -20, 20)))
-
-
-def _around(confidence: Image) -> Image:
-    """Mean over wide surroundings."""
-    height, width = confidence.shape
-    size = (max(1, width // _AROUND_STEP), max(1, height // _AROUND_STEP))
-    blocks = cv2.resize(confidence, size, interpolation=cv2.INTER_AREA)
-    cv2.GaussianBlur(blocks, (0, 0), _AROUND_CELLS / _AROUND_STEP, blocks)
-    return np.asarray(cv2.resize(blocks, (width, height), interpolation=cv2.INTER_LINEAR))
-
-
-def _by_strips(function: Callable[..., Image], halo: int, *planes: Image) -> Image:
-    """Apply a function of planes that looks ``halo`` cells far, some rows at a time."""
+def by_strips(function: Callable[..., Image], halo: int, *planes: Image) -> Image:
+    """Apply a function of planes that looks ``halo`` cells far, some rows at a time, on all threads."""
     height, width = planes[0].shape
     result = np.empty((height, width), np.float32)
     together = max(4 * halo, _STRIP_CELLS // width)
@@ -269,14 +158,14 @@ def _box(picture: Image, size: int) -> Image:
     return np.asarray(cv2.blur(picture, (size, size)))
 
 
-def _roughness(index: Image) -> Image:
+def roughness(index: Image) -> Image:
     """Standard deviation of the index around a plane, in slices."""
-    mean = _box(index, _LOCAL)
-    variance = _box(index * index, _LOCAL) - mean * mean
-    half = _LOCAL // 2
+    mean = _box(index, LOCAL)
+    variance = _box(index * index, LOCAL) - mean * mean
+    half = LOCAL // 2
     # The slope of the plane by least squares: weights x / sum of x squared.
     ramp = np.arange(-half, half + 1, dtype=np.float32)
-    weight, flat = ramp / float(np.square(ramp).sum()), np.full(_LOCAL, 1 / _LOCAL, np.float32)
+    weight, flat = ramp / float(np.square(ramp).sum()), np.full(LOCAL, 1 / LOCAL, np.float32)
     right = cv2.sepFilter2D(index, cv2.CV_32F, weight, flat)
     down = cv2.sepFilter2D(index, cv2.CV_32F, flat, weight)
     variance -= np.float32(np.square(ramp).mean()) * (right * right + down * down)
@@ -285,9 +174,9 @@ def _roughness(index: Image) -> Image:
 
 def _on_surface(index: Image, confidence: Image) -> Image:
     """Guided filter (He, Sun and Tang, 2010) of the index by itself, confident cells counting more."""
-    weight = _box(confidence, _LOCAL) + np.float32(1e-6)
-    mean = _box(confidence * index, _LOCAL) / weight
-    variance = np.maximum(_box(confidence * index * index, _LOCAL) / weight - mean * mean, 0)
+    weight = _box(confidence, LOCAL) + np.float32(1e-6)
+    mean = _box(confidence * index, LOCAL) / weight
+    variance = np.maximum(_box(confidence * index * index, LOCAL) / weight - mean * mean, 0)
     shape = variance / (variance + np.float32(_SURFACE_VARIANCE))
     # A cell that is not believed itself takes the mean of its neighbours.
     return np.asarray(mean + shape * confidence * (index - mean))

@@ -92,7 +92,7 @@ class DepthMapFusion:
         image, reached = mean.picture(self._dtype), mean.reached > 0
         self._scratch = Scratch()
         seen = self._depth.snapshot()
-        depth = DepthIndex.later(lambda: seen.spread(surface, guide))
+        depth = DepthIndex.later(lambda: seen.spread(surface, image))
         return Fused(image, reached, extent, self._depth.shares(), depth)
 
     def _placed(self, pixels: Image, transform: Matrix, levels: Levels) -> tuple[Window, Placed]:

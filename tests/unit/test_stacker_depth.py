@@ -12,6 +12,8 @@ from stacker.focus.measure import FocusMeasure, half_luma
 from stacker.frames import Image
 from stacker.fusion.base import DepthIndex
 from stacker.fusion.depth import DepthTracker
+from stacker.fusion.depth_guide import explained
+from stacker.fusion.depth_report import Evidence, reported
 from stacker.fusion.stages import choose_stages
 from stacker.fusion.window import Window
 
@@ -144,6 +146,62 @@ def test_a_smooth_wall_beside_a_silhouette_is_not_believed() -> None:
     assert np.median(front) > 0.9
     assert np.quantile(beside, 0.9) < np.quantile(front, 0.1)
     assert np.median(found.confidence[8:-8, edge + 36 : edge + 48]) < 0.5
+
+
+def windowed(index: Image, detail: Image) -> Image:
+    """What a window that weighs by detail sees."""
+    seen = cv2.GaussianBlur(detail * index, (0, 0), 1.5) / cv2.GaussianBlur(detail, (0, 0), 1.5)
+    return np.asarray(seen, np.float32)
+
+
+def told(truth: Image, mean: Image, detail: Image, picture: Image) -> tuple[Image, Image]:
+    return reported(Evidence(mean, mean, np.ones_like(truth), detail, picture, 1.0))
+
+
+def test_detail_on_one_side_of_a_steep_place_does_not_move_it() -> None:
+    columns = np.arange(96, dtype=np.float32)
+    truth = np.tile(columns * np.float32(0.6), (64, 1))
+    detail = np.random.default_rng(5).gamma(0.6, 60, truth.shape).astype(np.float32)
+    mean = windowed(truth, detail)
+    index, _ = told(truth, mean, detail, np.full((*truth.shape, 3), 100, np.float32))
+    inner = (slice(8, -8), slice(8, -8))
+    smoothed = cv2.GaussianBlur(mean, (0, 0), 1.0)
+    error = [np.sqrt(np.square(found - truth)[inner].mean()) for found in (mean, smoothed, index)]
+    assert error[0] > 0.12
+    assert error[2] < 0.5 * error[0]
+    assert error[2] < 0.7 * error[1]
+
+
+def test_ground_that_has_the_index_of_what_stands_before_it_is_not_believed() -> None:
+    # Near things at index 2 end at column 40 of the picture; the blur of their edge reaches 5 cells farther.
+    index = np.full((96, 128), 5.0, np.float32)
+    index[:, :45] = 2
+    index = cv2.GaussianBlur(index, (0, 0), 1.0)
+    picture = np.full((96, 128, 3), (70, 80, 90), np.float32)
+    picture[:, :40] = (180, 140, 60)
+    picture += np.random.default_rng(2).normal(0, 2, picture.shape).astype(np.float32)
+    detail = np.full(index.shape, 30, np.float32)
+    _, confidence = told(index, index, detail, picture)
+    of_one_colour = told(index, index, detail, np.full_like(picture, 100))[1]
+    beside, ground = (slice(8, -8), slice(41, 45)), (slice(8, -8), slice(46, 49))
+    assert (1 - confidence[beside]).mean() > 1.3 * (1 - of_one_colour[beside]).mean()
+    assert confidence[ground].mean() > of_one_colour[ground].mean() + 0.05
+    assert confidence[8:-8, 56:90].min() > 0.99
+
+
+def test_luma_and_colours_explain_a_step_of_depth_where_they_have_one() -> None:
+    index = np.full((96, 128), 5.0, np.float32)
+    index[:, :46] = 2
+    picture = np.full((96, 128, 3), (60, 100, 140), np.float32)
+    picture[:, :40] = (140, 100, 60)  # of the same luma
+    trust = np.ones_like(index)
+    trust[:, 36:50] = 1e-4
+    by_luma, by_colour = explained(index, trust, picture)
+    steps = [float(np.median(plane[:, 40] - plane[:, 39])) for plane in (by_luma, by_colour)]
+    assert steps[0] < 0.3
+    assert steps[1] > 0.7
+    assert np.abs(by_colour - 5)[:, 40:46].mean() < 0.85 * np.abs(by_luma - 5)[:, 40:46].mean()
+    assert np.abs(by_colour[:, 60:] - 5).max() < 0.05
 
 
 def test_what_is_made_later_covers_what_the_picture_does() -> None:
