@@ -126,12 +126,13 @@ class Workshop:
         time_scale: float = 1,
         rail: dict[str, Any] | None = None,
         known: bool = True,
+        pictures: bool = True,
         **simulator: Any,
     ) -> Iterator[dict[str, Any]]:
         """A bench that no rig has started: to a rig, its ports are real hardware.
 
         Unless it is not `known`, somebody has seen that its rail goes the right way, and said how far the
-        subject is from an unnamed lens.
+        subject is from an unnamed lens. Without `pictures` nothing is painted, and it is there at once.
         """
         process = subprocess.Popen(
             [sys.executable, "-m", "hardware_sims"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -141,6 +142,7 @@ class Workshop:
             "rail": rail or {},
             "exposure": {"shutter_s": shutter_s, "iso": 100},
             "lens": {"f_number": 5.6},
+            "pictures": pictures,
         }
         try:
             assert process.stdin is not None

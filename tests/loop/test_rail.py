@@ -33,7 +33,7 @@ def _answer(workshop: Any, *words: object) -> dict[str, Any]:
 
 def test_a_rail_is_zeroed_moved_and_limited_across_commands(workshop: Any) -> None:
     """Over TCP nothing resets the controller, so each command knows where the one before has left it."""
-    with workshop.bench(time_scale=10, rail={"start_mm": 3.0}) as bench:
+    with workshop.bench(time_scale=10, rail={"start_mm": 3.0}, pictures=False) as bench:
         (workshop.folder / "rig.toml").write_text(REAL.format(rail=bench["rail_tcp"]))
         refused = _rail(workshop, "move", "5mm")
         assert refused.code == 3, refused

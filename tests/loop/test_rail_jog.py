@@ -20,7 +20,7 @@ def _at_rest(terminal: Any, position: str) -> None:
 
 
 def test_jogging_with_the_keyboard(workshop: Any) -> None:
-    with workshop.bench(time_scale=10, rail={"start_mm": 3.0}) as bench:
+    with workshop.bench(time_scale=10, rail={"start_mm": 3.0}, pictures=False) as bench:
         (workshop.folder / "rig.toml").write_text(
             REAL.format(rail=bench["rail_tcp"]).replace("60 mm", "6 mm")
         )
@@ -54,7 +54,7 @@ def test_jogging_with_the_keyboard(workshop: Any) -> None:
 
 
 def test_space_stops_a_jog_at_once(workshop: Any) -> None:
-    with workshop.bench(time_scale=1) as bench:
+    with workshop.bench(time_scale=1, pictures=False) as bench:
         (workshop.folder / "rig.toml").write_text(REAL.format(rail=bench["rail_tcp"]))
         with workshop.terminal(
             "rig", "rail", "jog", "--here-is", "0", "--steps", "1,2,30", "--json"
@@ -73,7 +73,7 @@ def test_space_stops_a_jog_at_once(workshop: Any) -> None:
 
 
 def test_another_terminal_stops_the_rail(workshop: Any) -> None:
-    with workshop.bench(time_scale=1) as bench:
+    with workshop.bench(time_scale=1, pictures=False) as bench:
         (workshop.folder / "rig.toml").write_text(REAL.format(rail=bench["rail_tcp"]))
         with workshop.terminal("rig", "rail", "jog", "--here-is", "0", "--steps", "1,2,50") as mover:
             mover.expect("limits -2 to 60 mm")
