@@ -50,7 +50,8 @@ def explained(index: Image, trust: Image, picture: Image) -> tuple[Image, Image]
     spread, common = _moments(window, level, colours)
     by_colour = window.functions(_solved(spread, common), colours, level)
     by_luma = window.functions([_along_luma(spread, common)], [_luma(colours)], level)
-    return _applied(by_luma, [_luma(cv2.split(picture))]), _applied(by_colour, cv2.split(picture))
+    luma = np.asarray(cv2.transform(picture, LUMA))
+    return _applied(by_luma, [luma]), _applied(by_colour, cv2.split(picture))
 
 
 class _Window:
