@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import typer
-
 __all__ = ["INTERRUPTED", "interruptible"]
 
 INTERRUPTED = 130
@@ -16,6 +14,8 @@ INTERRUPTED = 130
 @contextmanager
 def interruptible() -> Iterator[None]:
     """End with a sentence and the exit code of Ctrl-C; typer would say nothing."""
+    import typer  # not above: this module is loaded before Ctrl-C can be told of
+
     try:
         yield
     except KeyboardInterrupt:
