@@ -38,7 +38,7 @@ imports: $(VENV)/.dev  ## who may import whom
 
 # Two passes: what measures real time has the machine to itself. The others often wait for a simulated device, so
 # there are more of them at a time than cores.
-WORKERS := $(shell echo $$(( ($$(getconf _NPROCESSORS_ONLN) * 3 + 1) / 2 )))
+WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 2 )))
 TESTS := $(BIN)/python -m pytest
 tests: $(VENV)/.dev  ## the test suite
 	$(BIN)/python -m stacker.fusion.warm
