@@ -10,11 +10,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from rig.atomic import storage_error, write_atomically
 from rig.cameras.base import CameraInfo, LockReport, LockRequest, SettingVerdict
 from rig.cameras.gphoto import GPhotoCamera
 from rig.cameras.grey import CENTRE, GreyCard, Region, balanced_kelvin, measure_grey
 from rig.errors import CameraError, UserError
+from rig.state import state_file, write_state
 
 __all__ = ["GAINS_ARE_LEFT", "GREY", "GreyBalance", "GreyStore", "measure_balance", "with_grey"]
 
@@ -81,11 +81,7 @@ class GreyStore:
         self._folder = folder
 
     def _path(self, info: CameraInfo) -> Path:
-        import platformdirs
-
-        folder = self._folder or platformdirs.user_state_path("focusrig") / "grey"
-        name = "".join(c if c.isalnum() or c in "-." else "_" for c in f"{info.model}-{info.serial}")
-        return folder / f"{name}.json"
+        return state_file("grey", f"{info.model}-{info.serial}", self._folder)
 
     def keep(self, balance: GreyBalance, info: CameraInfo) -> None:
         """Keep what was measured, instead of what was measured before.
@@ -95,12 +91,7 @@ class GreyStore:
         UserError, DataError
             When it cannot be written.
         """
-        path = self._path(info)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as err:
-            raise storage_error(err, path) from err
-        write_atomically(path, (balance.model_dump_json(indent=1) + "\n").encode())
+        write_state(self._path(info), balance.model_dump_json(indent=1))
 
     def read(self, info: CameraInfo) -> GreyBalance:
         """What was measured last on this body.

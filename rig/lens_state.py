@@ -17,10 +17,10 @@ import cv2
 import numpy as np
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
-from rig.atomic import storage_error, write_atomically
 from rig.cameras.base import CameraInfo
 from rig.focus_change import Look
 from rig.focus_watch import LiveWatch
+from rig.state import state_file, write_state
 
 __all__ = ["LensCount", "LensState"]
 
@@ -97,13 +97,7 @@ class LensState:
 
     @property
     def _path(self) -> Path:
-        import platformdirs
-
-        folder = self.folder or platformdirs.user_state_path("focusrig") / "lenses"
-        name = "".join(
-            c if c.isalnum() or c in "-." else "_" for c in f"{self.info.model}-{self.info.serial}"
-        )
-        return folder / f"{name}.json"
+        return state_file("lenses", f"{self.info.model}-{self.info.serial}", self.folder)
 
     def valid(self, watch: LiveWatch) -> tuple[LensCount | None, str]:
         """The count that holds for what is seen now, or None and why there is none."""
@@ -144,9 +138,5 @@ class LensState:
             picture=_encode_look(look),
             picture_frames=look.frames,
         )
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as err:
-            raise storage_error(err, self._path) from err
-        write_atomically(self._path, count.model_dump_json(indent=1).encode() + b"\n")
+        write_state(self._path, count.model_dump_json(indent=1))
         return count

@@ -6,7 +6,6 @@ position is kept with that count, and holds as long as the controller still says
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,11 +13,11 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from rig.atomic import storage_error, write_atomically
 from rig.axes.base import FocusAxis, KeepsCount, PositionTrust
 from rig.config import LoadedConfig
 from rig.config.rail import RailConfig
 from rig.errors import DataError, UserError
+from rig.state import state_file, write_state
 
 __all__ = [
     "KeptDirection",
@@ -103,11 +102,7 @@ class RailState:
     @property
     def path(self) -> Path:
         """The file; it need not exist."""
-        import platformdirs
-
-        folder = self.folder or platformdirs.user_state_path("focusrig") / "rails"
-        stem = re.sub(r"[^A-Za-z0-9.-]+", "_", self.name).strip("_")
-        return folder / f"{stem}.json"
+        return state_file("rails", self.name, self.folder)
 
     def read(self) -> RailMemory:
         """What is kept; nothing when there is no file.
@@ -129,11 +124,7 @@ class RailState:
 
     def write(self, memory: RailMemory) -> None:
         """Replace what is kept, whole or not at all."""
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as err:
-            raise storage_error(err, self.path) from err
-        write_atomically(self.path, memory.model_dump_json(indent=1).encode() + b"\n")
+        write_state(self.path, memory.model_dump_json(indent=1))
 
     def keep_direction(self, towards_subject: Literal["+", "-"]) -> None:
         """Somebody has seen that this sign is right."""

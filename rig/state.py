@@ -15,10 +15,10 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
-from rig.atomic import storage_error, write_atomically
+from rig.atomic import make_folder, storage_error, write_atomically
 from rig.errors import HardwareError
 
-__all__ = ["Counted", "InUseError", "NoCount", "PositionCount", "RigLock"]
+__all__ = ["Counted", "InUseError", "NoCount", "PositionCount", "RigLock", "state_file", "write_state"]
 
 
 class InUseError(HardwareError):
@@ -37,14 +37,34 @@ class InUseError(HardwareError):
         super().__init__(f"the rig on {port} is in use: {holder or 'another process'}")
 
 
-def _state_folder(name: str) -> Path:
+def state_file(kind: str, name: str, folder: Path | None = None, *, suffix: str = ".json") -> Path:
+    """The file of what is called so, e.g. a port or a body with its serial number; it need not exist.
+
+    Parameters
+    ----------
+    kind : str
+        The folder among the user's state: ``"rails"``.
+    name : str
+        Any text; what no file name can have in it is left out.
+    folder : Path, optional
+        Instead of the user's state folder.
+    """
     import platformdirs
 
-    return platformdirs.user_state_path("focusrig") / name
+    folder = folder or platformdirs.user_state_path("focusrig") / kind
+    return folder / (re.sub(r"[^A-Za-z0-9.-]+", "_", name).strip("_") + suffix)
 
 
-def _file_stem(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9.-]+", "_", name).strip("_")
+def write_state(path: Path, text: str) -> None:
+    """Write such a file, whole or not at all.
+
+    Raises
+    ------
+    UserError, DataError
+        When it cannot be written.
+    """
+    make_folder(path.parent)
+    write_atomically(path, text.encode() + b"\n")
 
 
 class RigLock:
@@ -74,12 +94,11 @@ class RigLock:
     def __init__(
         self, port: str, what: str, folder: Path | None = None, *, wait: bool = False, remove: bool = False
     ) -> None:
-        folder = folder or _state_folder("locks")
-        self._path, self._remove, self._fd = folder / f"{_file_stem(port)}.lock", False, -1
+        self._path, self._remove, self._fd = state_file("locks", port, folder, suffix=".lock"), False, -1
         while not self._is_there():
             self.close()
             try:
-                folder.mkdir(parents=True, exist_ok=True)
+                self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
             except OSError as err:
                 raise storage_error(err, self._path) from err
@@ -161,7 +180,7 @@ class PositionCount:
     """
 
     def __init__(self, name: str, folder: Path | None = None) -> None:
-        self._path = (folder or _state_folder("positions")) / f"{_file_stem(name)}.json"
+        self._path = state_file("positions", name, folder)
 
     def read(self) -> Counted | None:
         """What was written last; None when there is nothing, or nothing that can be read."""
@@ -196,11 +215,7 @@ class PositionCount:
         fields: dict[str, object] = {"position_mm": position_mm, "turning_to_mm": turning_to_mm, "at": now}
         if lost:
             fields["lost"] = True
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as err:
-            raise storage_error(err, self._path) from err
-        write_atomically(self._path, json.dumps(fields).encode() + b"\n")
+        write_state(self._path, json.dumps(fields))
 
 
 class NoCount:

@@ -6,19 +6,18 @@ and no controller knows better. ``--yes`` answers neither.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, PositiveFloat, ValidationError
 
-from rig.atomic import storage_error, write_atomically
 from rig.axes.base import FocusAxis
 from rig.config import RigConfig
 from rig.errors import DataError, Interrupted, MotionError, UserError
 from rig.operator import Operator
 from rig.rail_state import RailState, now
+from rig.state import state_file, write_state
 from rig.stopping import Stopper
 from rig.units import format_length, parse_length_mm
 
@@ -130,10 +129,7 @@ class LensMemory:
     @property
     def path(self) -> Path:
         """The file; it need not exist."""
-        import platformdirs
-
-        folder = self.folder or platformdirs.user_state_path("focusrig") / "lenses"
-        return folder / f"{re.sub(r'[^A-Za-z0-9.-]+', '_', self.name).strip('_')}.json"
+        return state_file("lenses", self.name, self.folder)
 
     def _read(self) -> _Distances:
         try:
@@ -162,11 +158,7 @@ class LensMemory:
         """Remember it."""
         said = _Distance(magnification=magnification, working_distance_mm=working_distance_mm, at=now())
         memory = _Distances(distances=(*self._read().distances, said))
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as err:
-            raise storage_error(err, self.path) from err
-        write_atomically(self.path, memory.model_dump_json(indent=1).encode() + b"\n")
+        write_state(self.path, memory.model_dump_json(indent=1))
 
 
 def known_working_distance_mm(
