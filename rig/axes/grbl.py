@@ -11,6 +11,7 @@ from rig.axes.grbl_carriage import EPSILON_MM, REPORT_MM, GrblCarriage
 from rig.axes.grbl_link import ACKNOWLEDGE_S
 from rig.axes.grbl_setup import advice, check, proposed
 from rig.axes.motion import move_time_s
+from rig.closing import on_failure
 from rig.errors import HardwareError, LimitError, MotionError, UserError
 
 __all__ = ["GrblAxis"]
@@ -137,11 +138,8 @@ class GrblAxis(GrblCarriage):
         self._forget("homing did not end")
         self._modal_sent = False
         self._begin()
-        try:
+        with on_failure(self._halt):
             self._link.command("$H", ACKNOWLEDGE_S + bench_s / self._clock.scale)
-        except BaseException:
-            self._halt()
-            raise
         self._end()
         self._send_modal()
         _, machine = self._link.steady()
@@ -168,11 +166,8 @@ class GrblAxis(GrblCarriage):
         self._send_modal()
         target = self._machine_target(position, offset)
         self._begin()
-        try:
+        with on_failure(self._halt):
             machine = self._travel(target, speed_mm_s)
-        except BaseException:
-            self._halt()
-            raise
         self._end()
         return AxisPosition(self._to_rail(machine), PositionTrust.TRUSTED)
 

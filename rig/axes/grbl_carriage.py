@@ -12,6 +12,7 @@ from rig.axes.grbl_setup import check
 from rig.axes.port import Port
 from rig.axes.registry import RailSettings
 from rig.clock import Clock
+from rig.closing import on_failure
 from rig.errors import HardwareError, LimitError, MotionError, PositionUnknownError
 
 __all__ = ["EPSILON_MM", "REPORT_MM", "GrblCarriage"]
@@ -62,15 +63,12 @@ class GrblCarriage:
         network, quietly = "://" in settings.port, not settings.reset_on_open
         port = Port(settings.port, settings.baud, _HOLD, raise_dtr=not quietly)
         self._link = GrblLink(port, self._stop.is_set)
-        try:
+        with on_failure(self.close):
             self._link.connect(quickly=network or quietly)
             self._controller = self._link.settings()
             if checked:
                 check(self._controller, settings, self.name)
             self._send_modal()
-        except BaseException:
-            self.close()
-            raise
 
     @property
     def name(self) -> str:

@@ -13,6 +13,7 @@ from rig.axes.grbl_carriage import EPSILON_MM, REPORT_MM
 from rig.axes.grbl_link import ACKNOWLEDGE_S
 from rig.axes.registry import RailSettings
 from rig.clock import Clock
+from rig.closing import on_failure
 from rig.errors import HardwareError, MotionError, PositionUnknownError
 
 __all__ = ["GrblRail", "open_grbl", "open_grbl_for_setup"]
@@ -73,13 +74,9 @@ class GrblRail(GrblAxis):
                 raise MotionError(f"the {self.name} is not ready: its state is {report.state}")
             self._begin()
             self._jogging = True
-        try:
+        with on_failure(self._halt):
             # Everything that a jog depends on is in its line, whatever mode the controller is in.
             self._link.command(f"$J=G53G21G90X{target:.5f}F{self.speed_mm_s * 60.0:.3f}", ACKNOWLEDGE_S)
-        except BaseException:
-            self._jogging = False
-            self._halt()
-            raise
 
     def jog_report(self) -> JogReport:
         """Where the rail is, and whether a jog still moves it."""
@@ -87,13 +84,11 @@ class GrblRail(GrblAxis):
         if not self._jogging:
             return JogReport(self.position(), moving=False)
         if self._stop.is_set():
-            self._jogging = False
             self._halt()
             raise MotionError(f"the {self.name} was stopped")
         try:
             report, machine = self._link.where()
         except HardwareError:
-            self._jogging = False
             self._halt()
             raise
         if report.state == "Idle":
@@ -111,7 +106,6 @@ class GrblRail(GrblAxis):
         self._link.cancel_jog()
         while (report := self.jog_report()).moving:
             if time.monotonic() > deadline:
-                self._jogging = False
                 self._halt()
                 raise MotionError(f"the {self.name} did not end its jog; it was reset")
             time.sleep(_POLL_S)

@@ -5,17 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from rig.axes.following import Follower, Interruption
 from rig.axes.mjkzz_protocol import HIGHEST, LOWEST, Answer, message, read_answer
-from rig.axes.port import Port
 from rig.axes.registry import RailSettings
 from rig.axes.step_axis import CountingAxis
+from rig.axes.step_link import CountedLink
 from rig.clock import Clock
-from rig.errors import HardwareError, MotionError, UserError
+from rig.closing import on_failure
+from rig.errors import HardwareError, MotionError
 
 __all__ = ["MjkzzLink", "open_mjkzz"]
 
-_STOP = message("x")
 _ANSWER_S = 1.0
 """Real seconds for an answer; two messages at 9600 baud take 17 ms."""
 _TRIES = 3
@@ -28,44 +27,22 @@ def open_mjkzz(settings: RailSettings, clock: Clock) -> CountingAxis:
     return CountingAxis(settings, clock, lambda interrupted: MjkzzLink(settings, clock, interrupted))
 
 
-class MjkzzLink:
-    """The conversation with an MJKZZ controller (`rig.axes.step_axis.StepLink`).
+class MjkzzLink(CountedLink):
+    """The conversation with an MJKZZ controller.
 
-    Its speed, current and microstepping are left as they are set on it.
-
-    Parameters
-    ----------
-    settings : RailSettings
-        The rail.
-    clock : Clock
-        Of the bench.
-    interrupted : callable
-        Asked during waits; when it turns true the wait ends with MotionError.
-
-    Raises
-    ------
-    HardwareError
-        When nothing answers, or something else.
+    Its speed, current and microstepping are left as they are set on it. Parameters and errors as of
+    `CountedLink`.
     """
 
-    reports_position = True
-    can_home = False
+    maker = "MJKZZ"
+    stop = before_stop = message("x")
 
     def __init__(self, settings: RailSettings, clock: Clock, interrupted: Callable[[], bool]) -> None:
-        # Twice, since half a message that was left in the controller would swallow the first.
-        self._port = Port(
-            settings.port, settings.baud, _STOP + _STOP, binary=True, raise_dtr=settings.reset_on_open
-        )
-        self.name = f"MJKZZ rail on {settings.port}"
-        self._interrupted = Interruption(self._port, interrupted)
-        self._follower = Follower(self.name, settings, clock, self.where, self._interrupted)
-        try:
+        super().__init__(settings, clock, interrupted)
+        with on_failure(self.close):
             self._ask("v")
             self.halt()
             self._speed = self._ask("s").value
-        except BaseException:
-            self.close()
-            raise
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -81,36 +58,16 @@ class MjkzzLink:
 
     # --- moving ---------------------------------------------------------------------------------------
 
-    def ready(self) -> None:
-        """See that it is at rest."""
-        self.halt()
-
     def where(self) -> int:
         """Its count."""
         return self._ask("p").value
 
-    def home(self) -> None:
-        """It has no homing: UserError."""
-        raise UserError(f"the {self.name} has no homing")
-
-    def travel_time_s(self, steps: int) -> float:
-        """Bench seconds, by the configured speed and ramp."""
-        return self._follower.time_s(steps)
-
-    def travel(self, start: int, target: int) -> None:
-        """Move, and ask until the count is the target and stays there."""
+    def _send_move(self, target: int) -> None:
         if not LOWEST <= target <= HIGHEST:
             raise MotionError(f"the {self.name} counts from {LOWEST} to {HIGHEST}, not to {target}")
-        self._interrupted.begin()
-        sent_s = time.monotonic()
         accepted = self._ask("P", target, again=False)
         if accepted.value != target:
             raise MotionError(f"the {self.name} took the target {target} for {accepted.value}")
-        self._follower.follow(start, target, sent_s)
-
-    def send_stop(self) -> None:
-        """Send a stop and do not wait."""
-        self._port.write(_STOP)
 
     def halt(self) -> int:
         """Stop, and return the count when it does not change any more."""
@@ -123,10 +80,6 @@ class MjkzzLink:
         return at
 
     # --- talking --------------------------------------------------------------------------------------
-
-    def take_fault(self) -> str | None:
-        """Nothing: it says nothing by itself, and its count is looked at before every move."""
-        return None
 
     def _ask(self, command: str, value: int = 0, *, again: bool = True) -> Answer:
         """Send a message, three times when it is refused, and while it is not answered if it may be repeated.
@@ -149,15 +102,7 @@ class MjkzzLink:
                 break
         if answer is not None:  # three times the same, so it was not spoiled on the line
             raise HardwareError(f"the {self.name} refused {asked.hex(' ')} ({command} {value})")
-        tail = self._port.tail
-        if not tail:
-            raise HardwareError(
-                f"nothing answers on {self._port.name}: is the controller powered, and is this its port?"
-            )
-        raise HardwareError(
-            f"the {self.name} did not answer {asked.hex(' ')}; it last sent {tail[-24:].hex(' ')}. Check the "
-            "baud rate ([rail] baud, 9600 for an MJKZZ) and that this is the rail's port"
-        )
+        raise self._unanswered(f"did not answer {asked.hex(' ')}")
 
     def _listen(self, asked: bytes) -> Answer | None:
         deadline = time.monotonic() + _ANSWER_S
@@ -170,7 +115,3 @@ class MjkzzLink:
             if answer is not None:
                 return answer
         return None
-
-    def close(self) -> None:
-        """Let go of the port."""
-        self._port.close()

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from rig.axes import portkeeper as keeper
+from rig.closing import on_failure
 from rig.errors import HardwareError
 
 __all__ = ["Port"]
@@ -80,11 +81,8 @@ class Port:
         assert self._process.stdout is not None
         self._down, self._up = self._process.stdin.fileno(), self._process.stdout.fileno()
         self._ready = False
-        try:
+        with on_failure(self.close):
             self._wait_until_open()
-        except BaseException:
-            self.close()
-            raise
 
     def _wait_until_open(self) -> None:
         deadline = time.monotonic() + _OPEN_S

@@ -1,6 +1,7 @@
 """Rails on controllers that count whole microsteps: what they share beyond their protocols.
 
-A driver is then the conversation with its controller (`StepLink`) and a function that opens it.
+A driver is then the conversation with its controller (`rig.axes.step_link.StepLink`), and a function that
+opens it.
 """
 
 from __future__ import annotations
@@ -10,85 +11,18 @@ import math
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol
 
 from rig.axes.base import AxisCapabilities, AxisLimits, AxisPosition, PositionTrust
 from rig.axes.following import StoppedError
 from rig.axes.registry import RailSettings
+from rig.axes.step_link import StepLink
 from rig.clock import Clock
 from rig.errors import HardwareError, LimitError, PositionUnknownError, UserError
 
-__all__ = ["CountingAxis", "StepAxis", "StepLink"]
+__all__ = ["CountingAxis", "StepAxis"]
 
 _EPSILON_MM = 1e-6
 """Far below a microstep: what a sum of floats may be beyond a limit."""
-
-
-class StepLink(Protocol):
-    """The conversation with one controller, in microsteps of its own counting and sign.
-
-    Every method raises `rig.errors.HardwareError` when the port or the controller is gone. Waits end with
-    `rig.axes.following.StoppedError` when a stop was asked for.
-    """
-
-    @property
-    def name(self) -> str:
-        """What to call the rail in messages."""
-        ...
-
-    @property
-    def reports_position(self) -> bool:
-        """Whether the controller can be asked for its count."""
-        ...
-
-    @property
-    def can_home(self) -> bool:
-        """Whether the controller finds a reference by itself."""
-        ...
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What the person at the rig should know, in whole sentences."""
-        ...
-
-    def take_fault(self) -> str | None:
-        """What it did unasked since this was last asked, after which its count means nothing."""
-        ...
-
-    def ready(self) -> None:
-        """See that it is at rest and listens, before somebody says where it stands."""
-        ...
-
-    def where(self) -> int:
-        """Its count now; of one that cannot be asked never called."""
-        ...
-
-    def travel(self, start: int, target: int) -> None:
-        """Move from one count to another, and return when the motion has really ended.
-
-        Raises MotionError when it has not, or when that cannot be told.
-        """
-        ...
-
-    def travel_time_s(self, steps: int) -> float:
-        """Shortest time for so many steps, bench seconds."""
-        ...
-
-    def home(self) -> None:
-        """Find the reference, and return at rest there."""
-        ...
-
-    def send_stop(self) -> None:
-        """Send a stop and do not wait; from any thread or signal handler."""
-        ...
-
-    def halt(self) -> int | None:
-        """Stop, and return at rest: with the count there, None when it is not known."""
-        ...
-
-    def close(self) -> None:
-        """Let go of the port. May be called twice."""
-        ...
 
 
 class StepAxis:
@@ -202,12 +136,7 @@ class StepAxis:
         if home_mm is None:
             raise UserError("the configuration does not say where the rail stands after homing ([rail] home)")
         self._forget("homing did not end")
-        self._begin()
-        try:
-            self._link.home()
-        except BaseException as err:
-            self._halt(err)
-            raise
+        self._drive(self._link.home)
         self._end()
         self._link.take_fault()
         self._refer(home_mm)
@@ -276,12 +205,7 @@ class StepAxis:
     def _move(self, start: int, target: int) -> None:
         if self._tally is not None:
             self._tally.turning(self._to_rail(start), self._to_rail(target))
-        self._begin()
-        try:
-            self._link.travel(start, target)
-        except BaseException as err:
-            self._halt(err)
-            raise
+        self._drive(lambda: self._link.travel(start, target))
         self._at = target
         self._stands()
         self._end()
@@ -304,10 +228,16 @@ class StepAxis:
         self._closed = True
         self._link.close()
 
-    def _begin(self) -> None:
+    def _drive(self, motion: Callable[[], None]) -> None:
+        """Begin a motion, to be ended by `_end`, and come to rest when it fails."""
         with self._turn:
             self._stop.clear()
             self._moving = True
+        try:
+            motion()
+        except BaseException as err:  # Ctrl-C, too; whether the count is still known depends on what it was
+            self._halt(err)
+            raise
 
     def _end(self) -> None:
         """The move is over; a stop that came in its last instant is still answered, the count being known."""

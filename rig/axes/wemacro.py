@@ -6,10 +6,10 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from rig.axes.following import Interruption, StoppedError
-from rig.axes.port import Port
+from rig.axes.following import StoppedError
 from rig.axes.registry import RailSettings
 from rig.axes.step_axis import StepAxis
+from rig.axes.step_link import StepLink
 from rig.axes.wemacro_protocol import (
     FAST_STEPS_S,
     LONGEST_MOVE,
@@ -21,11 +21,11 @@ from rig.axes.wemacro_protocol import (
     frame,
 )
 from rig.clock import Clock
+from rig.closing import on_failure
 from rig.errors import HardwareError, MotionError, UserError
 
 __all__ = ["WeMacroAxis", "WeMacroLink", "open_wemacro"]
 
-_STOP = frame(Command.STOP)
 _ANSWER_S = 1.0
 """Real seconds for an answer that needs no motion; milliseconds on the controller that was recorded."""
 _QUIET_S = 0.05
@@ -81,31 +81,20 @@ class WeMacroAxis(StepAxis):
         self._may_press_s = self._clock.now() + shutter.off_s
 
 
-class WeMacroLink:
-    """The conversation with a WeMacro controller (`rig.axes.step_axis.StepLink`).
+class WeMacroLink(StepLink):
+    """The conversation with a WeMacro controller.
 
     Of its two speeds the faster one is used when it does not exceed the configured speed, else the slower.
 
-    Parameters
-    ----------
-    settings : RailSettings
-        The rail.
-    clock : Clock
-        Its scale shortens the time-outs of motion on a simulated bench.
-    interrupted : callable
-        Asked during waits; when it turns true the wait ends with MotionError.
-
-    Raises
-    ------
-    HardwareError
-        When nothing answers, or something else.
+    Parameters and errors as of `StepLink`; HardwareError, too, when nothing answers, or something else.
     """
 
+    maker = "WeMacro"
+    stop = before_stop = frame(Command.STOP)
     reports_position = False
-    can_home = False
 
     def __init__(self, settings: RailSettings, clock: Clock, interrupted: Callable[[], bool]) -> None:
-        self._settings, self._clock = settings, clock
+        super().__init__(settings, clock, interrupted)
         wanted_steps_s = settings.speed_mm_s * settings.steps_per_mm
         self._fast = wanted_steps_s >= FAST_STEPS_S * (1 - 1e-3)
         self._reader = StatusReader()
@@ -113,17 +102,8 @@ class WeMacroLink:
         self._fault: str | None = None
         self._doubtful = self._at_rest = False
         self._seen_steps_s: float | None = None
-        # Twice, since half a frame that was left in the controller would swallow the first.
-        self._port = Port(
-            settings.port, settings.baud, _STOP + _STOP, binary=True, raise_dtr=settings.reset_on_open
-        )
-        self._interrupted = Interruption(self._port, interrupted)
-        self.name = f"WeMacro rail on {settings.port}"
-        try:
+        with on_failure(self.close):
             self._connect()
-        except BaseException:
-            self.close()
-            raise
 
     @property
     def _steps_s(self) -> float:
@@ -148,7 +128,7 @@ class WeMacroLink:
 
     def _connect(self) -> None:
         """Stop whatever it is doing, see that it answers, and set its speed."""
-        self._port.write(_STOP)
+        self.send_stop()
         self._probe()
         self._fault = None
         self._port.write(frame(Command.CONFIGURE, first=0xFF if self._fast else 0))
@@ -163,15 +143,7 @@ class WeMacroLink:
                 if status is Status.FORWARD_ENDED and self._next(time.monotonic() + _QUIET_S) is None:
                     self._doubtful = False
                     return
-        tail = self._port.tail
-        if not tail:
-            raise HardwareError(
-                f"nothing answers on {self._port.name}: is the controller powered, and is this its port?"
-            )
-        raise HardwareError(
-            f"what answers on {self._port.name} is not a WeMacro: it sent {tail[-24:].hex(' ')}. Check the "
-            "baud rate ([rail] baud, 9600 for a WeMacro) and that this is the rail's port"
-        )
+        raise self._unanswered("is not a WeMacro")
 
     def ready(self) -> None:
         """See that it is at rest, when it was last heard of in a fault."""
@@ -183,10 +155,6 @@ class WeMacroLink:
     def where(self) -> int:
         """It cannot be asked: HardwareError."""
         raise HardwareError(f"the {self.name} cannot tell where it stands")
-
-    def home(self) -> None:
-        """It has no homing: UserError."""
-        raise UserError(f"the {self.name} has no homing")
 
     def travel_time_s(self, steps: int) -> float:
         """Bench seconds at its speed; a ramp does not show in what was measured."""
@@ -240,15 +208,11 @@ class WeMacroLink:
             if time.monotonic() >= deadline:
                 return None
 
-    def send_stop(self) -> None:
-        """Send a stop and do not wait."""
-        self._port.write(_STOP)
-
     def halt(self) -> None:
         """Stop, and see that it answers; how far it came is not known."""
         self._doubtful = True
         for _ in range(0 if self._at_rest else _TRIES):
-            self._port.write(_STOP)
+            self.send_stop()
             if self._next(time.monotonic() + _STOPPED_S) in _STANDSTILL:
                 break
         self._at_rest = False
@@ -294,7 +258,3 @@ class WeMacroLink:
             if not self._said and (not data or left_s <= 0):
                 return None
         return self._said.popleft()
-
-    def close(self) -> None:
-        """Let go of the port."""
-        self._port.close()
