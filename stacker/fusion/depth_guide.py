@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
@@ -50,8 +50,10 @@ def explained(index: Image, trust: Image, picture: Image) -> tuple[Image, Image]
     spread, common = _moments(window, level, colours)
     by_colour = window.functions(_solved(spread, common), colours, level)
     by_luma = window.functions([_along_luma(spread, common)], [_luma(colours)], level)
-    luma = np.asarray(cv2.transform(picture, LUMA))
-    return _applied(by_luma, [luma]), _applied(by_colour, cv2.split(picture))
+    return (
+        _applied(by_luma, [cv2.transform(picture, LUMA)], (width, height)),
+        _applied(by_colour, (cv2.extractChannel(picture, i) for i in range(3)), (width, height)),
+    )
 
 
 class _Window:
@@ -119,9 +121,10 @@ def _luma(planes: Sequence[Image]) -> Image:
     return np.asarray(planes[0] * red + planes[1] * green + planes[2] * blue)
 
 
-def _applied(functions: Sequence[Image], planes: Sequence[Image]) -> Image:
-    """What they make of a picture's planes."""
-    fine = [cv2.resize(part, planes[0].shape[::-1], interpolation=cv2.INTER_LINEAR) for part in functions]
-    for slope, plane in zip(fine, planes, strict=False):
-        cv2.accumulateProduct(slope, plane, fine[-1])
-    return fine[-1]
+def _applied(functions: Sequence[Image], planes: Iterable[Image], size: tuple[int, int]) -> Image:
+    """What they make of a picture's planes, which are taken one by one."""
+    *slopes, offset = functions
+    made = cv2.resize(offset, size, interpolation=cv2.INTER_LINEAR)
+    for slope, plane in zip(slopes, planes, strict=True):
+        cv2.accumulateProduct(cv2.resize(slope, size, interpolation=cv2.INTER_LINEAR), plane, made)
+    return np.asarray(made)

@@ -121,14 +121,11 @@ def reported(known: Evidence) -> tuple[Image, Image]:
     index = by_strips(
         partial(_unbiased, width=width), _WINDOW_CELLS, known.index, known.mean, known.measured, known.detail
     )
-    near, around = _around(_detail_of(own), _NEAR_CELLS), _around(known.measured, _AROUND_CELLS)
+    near, around = _around(by_strips(_detail_of, 0, own), _NEAR_CELLS), _around(known.measured, _AROUND_CELLS)
     evidence = by_strips(_evidence, _LEAST_CELLS, own, near, around)
     agreement = by_strips(_agreement, _WINDOW_CELLS, index, known.mean, known.detail, own)
-    unknown = np.float32(sum(_GUIDED) * np.log(_DOUBTFUL))
-    trust = np.square(_both(evidence, agreement + unknown)) + np.float32(_LEAST_TRUST)
-    for coefficient, guess in zip(_GUIDED, explained(index, trust, known.picture), strict=True):
-        agreement += _weighed(cv2.absdiff(guess, index), coefficient, _GUIDED_FLOOR)
-    return index, _both(evidence, agreement)
+    guesses = explained(index, by_strips(_trust, 0, evidence, agreement), known.picture)
+    return index, by_strips(_confidence, 0, evidence, agreement, index, *guesses)
 
 
 def _unbiased(index: Image, mean: Image, measured: Image, detail: Image, *, width: float) -> Image:
@@ -170,6 +167,19 @@ def _differences(index: Image, mean: Image, detail: Image, own: Image) -> tuple[
         np.asarray(cv2.absdiff(mean, index)),
         np.asarray(cv2.absdiff(seen, index)),
     )
+
+
+def _trust(evidence: Image, agreement: Image) -> Image:
+    """Weight of a cell in the fit to luma and colour, whose outcome is not known yet."""
+    unknown = np.float32(sum(_GUIDED) * np.log(_DOUBTFUL))
+    return np.asarray(np.square(_both(evidence, agreement + unknown)) + np.float32(_LEAST_TRUST))
+
+
+def _confidence(evidence: Image, agreement: Image, index: Image, *guesses: Image) -> Image:
+    """Of the index, when it is known what luma and colours make of it."""
+    for coefficient, guess in zip(_GUIDED, guesses, strict=True):
+        agreement = agreement + _weighed(cv2.absdiff(guess, index), coefficient, _GUIDED_FLOOR)
+    return _both(evidence, agreement)
 
 
 def _weighed(slices: Image, coefficient: float, floor: float) -> Image:

@@ -141,7 +141,7 @@ def by_strips(function: Callable[..., Image], halo: int, *planes: Image) -> Imag
     """Apply a function of planes that looks ``halo`` cells far, some rows at a time, on all threads."""
     height, width = planes[0].shape
     result = np.empty((height, width), np.float32)
-    together = max(4 * halo, _STRIP_CELLS // width)
+    together = max(1, 4 * halo, _STRIP_CELLS // width)
 
     def strips(first: int, behind: int) -> None:
         for top in range(first, behind, together):
