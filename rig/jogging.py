@@ -5,16 +5,14 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from rig.axes.base import AxisPosition, CanJog, FocusAxis, JogReport, PositionTrust
-from rig.errors import LimitError, MotionError, PositionUnknownError, RigError, UserError
+from rig.axes.base import EPSILON_MM, AxisPosition, CanJog, FocusAxis, JogReport, PositionTrust
+from rig.errors import MotionError, PositionUnknownError, RigError, UserError
 from rig.units import parse_length_mm
 
 __all__ = ["STEPS_MM", "Jogger", "SteppedJog", "parse_steps"]
 
 STEPS_MM = (0.01, 0.1, 1.0)
 """Between what a microscope objective needs and the way to it."""
-_EPSILON_MM = 1e-6
-"""Far below a microstep: positions that close are the same."""
 _END_S = 10.0
 """Real seconds for a move that was stopped to end; a hold takes 1.5 s at the longest."""
 
@@ -60,9 +58,7 @@ class SteppedJog:
 
     def jog_to(self, position: float) -> None:
         """Begin to move there, or go there after the move in hand."""
-        limits = self._axis.limits
-        if not limits.low - _EPSILON_MM <= position <= limits.high + _EPSILON_MM:
-            raise LimitError(position, limits.low, limits.high)
+        self._axis.limits.check(position)
         with self._turn:
             self._next_mm = position
             if self._worker is not None:
@@ -165,12 +161,12 @@ class Jogger:
             return None
         limits = self._limits.limits
         target = min(limits.high, max(limits.low, here + direction * self.step_mm))
-        if (target - here) * direction <= _EPSILON_MM:
+        if (target - here) * direction <= EPSILON_MM:
             end = limits.high if direction > 0 else limits.low
             return f"this is the limit, {end:g} mm"
         self._axis.jog_to(target)
         self._direction, self._target_mm = direction, target
-        short = abs(target - here) < self.step_mm - _EPSILON_MM
+        short = abs(target - here) < self.step_mm - EPSILON_MM
         return f"up to the limit, {target:g} mm" if short else None
 
     def go_to(self, position_mm: float) -> None:

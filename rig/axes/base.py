@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, Protocol, runtime_checkable
 
-from rig.errors import RigError
+from rig.errors import LimitError, RigError
 
 __all__ = [
+    "EPSILON_MM",
     "ApproachesSlowly",
     "AxisCapabilities",
     "AxisLimits",
@@ -36,6 +37,9 @@ __all__ = [
     "Tally",
     "Turning",
 ]
+
+EPSILON_MM = 1e-6
+"""Far below a microstep: what a sum of floats may be off, and positions that close are the same."""
 
 
 class PositionTrust(Enum):
@@ -67,6 +71,11 @@ class AxisLimits:
     def contains(self, position: float) -> bool:
         """Whether the position is inside (both ends belong to the range)."""
         return self.low <= position <= self.high
+
+    def check(self, position: float, what: str = "position") -> None:
+        """Raise LimitError when a position lies outside, by more than a sum of floats may be off."""
+        if not self.low - EPSILON_MM <= position <= self.high + EPSILON_MM:
+            raise LimitError(position, self.low, self.high, what)
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ import contextlib
 import math
 import socket
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 from rig.axes.base import (
+    EPSILON_MM,
     AxisCapabilities,
     AxisLimits,
     AxisPosition,
@@ -29,7 +30,6 @@ from rig.clock import Clock
 from rig.errors import (
     HardwareError,
     Interrupted,
-    LimitError,
     MotionError,
     PositionUnknownError,
     UserError,
@@ -39,8 +39,6 @@ from rig.units import format_length
 
 __all__ = ["CrankAxis", "open_crank"]
 
-_EPSILON_MM = 1e-6
-"""Far below any part of a turn: what a sum of floats may be off."""
 _BENCH_S = 60.0
 """Real seconds for a simulated hand to turn; a minute of turning at the pace of life."""
 
@@ -116,7 +114,7 @@ class CrankAxis:
     def set_reference(self, position: float) -> None:
         """Declare where it stands; counting begins there."""
         self._check_open()
-        self._check_limits((position,), "the reference position")
+        self.limits.check(position, "the reference position")
         self._stands_at(position)
 
     def home(self) -> None:
@@ -152,7 +150,8 @@ class CrankAxis:
             When the run is stopped, or the person stops it; the count is then not known any more.
         """
         self._check_open()
-        self._check_limits(legs)
+        for leg in legs:
+            self.limits.check(leg)
         if self._at_mm is None:
             raise PositionUnknownError(
                 f"the {self.name}, does not know where it stands: {self._lost}. Say where; nothing was moved"
@@ -226,9 +225,9 @@ class CrankAxis:
         """
         assert self._at_mm is not None
         ahead_mm = forward * (target_mm - self._at_mm)
-        if engaged and abs(ahead_mm) <= _EPSILON_MM:
+        if engaged and abs(ahead_mm) <= EPSILON_MM:
             return ()
-        if ahead_mm > 0 and (engaged or ahead_mm >= self._crank.run_up_mm - _EPSILON_MM):
+        if ahead_mm > 0 and (engaged or ahead_mm >= self._crank.run_up_mm - EPSILON_MM):
             return (target_mm,)
         limits = self.limits
         before_mm = min(limits.high, max(limits.low, target_mm - forward * self._crank.run_up_mm))
@@ -253,12 +252,6 @@ class CrankAxis:
         closer = self._crank.closer
         other = "clockwise" if closer == "counter-clockwise" else "counter-clockwise"
         return closer if distance_mm > 0 else other
-
-    def _check_limits(self, legs: Iterable[float], what: str = "position") -> None:
-        limits = self.limits
-        for leg in legs:
-            if not limits.low - _EPSILON_MM <= leg <= limits.high + _EPSILON_MM:
-                raise LimitError(leg, limits.low, limits.high, what)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -286,7 +279,7 @@ def _without_rests(here_mm: float, legs: Sequence[float]) -> tuple[float, ...]:
     """The legs that go somewhere."""
     way: list[float] = []
     for leg in legs:
-        if abs(leg - (way[-1] if way else here_mm)) > _EPSILON_MM:
+        if abs(leg - (way[-1] if way else here_mm)) > EPSILON_MM:
             way.append(leg)
     return tuple(way)
 

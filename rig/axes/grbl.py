@@ -6,13 +6,13 @@ import math
 import time
 from collections.abc import Mapping
 
-from rig.axes.base import AxisCapabilities, AxisPosition, PositionTrust
-from rig.axes.grbl_carriage import EPSILON_MM, REPORT_MM, GrblCarriage
+from rig.axes.base import EPSILON_MM, AxisCapabilities, AxisPosition, PositionTrust
+from rig.axes.grbl_carriage import REPORT_MM, GrblCarriage
 from rig.axes.grbl_link import ACKNOWLEDGE_S
 from rig.axes.grbl_setup import advice, check, proposed
 from rig.axes.motion import move_time_s
 from rig.closing import on_failure
-from rig.errors import HardwareError, LimitError, MotionError, UserError
+from rig.errors import HardwareError, MotionError, UserError
 
 __all__ = ["GrblAxis"]
 
@@ -94,9 +94,7 @@ class GrblAxis(GrblCarriage):
     def set_reference(self, position: float) -> None:
         """Declare where the rail stands; a locked controller has to be unlocked first."""
         self._check_open()
-        limits = self.limits
-        if not limits.contains(position):
-            raise LimitError(position, limits.low, limits.high, "the reference position")
+        self.limits.check(position, "the reference position")
         self._notice_faults()  # whatever happened before is settled by the new reference
         if locked := self.locked:
             raise HardwareError(f"{locked} Home it, or unlock it first")
@@ -161,7 +159,7 @@ class GrblAxis(GrblCarriage):
 
     def _move(self, position: float, speed_mm_s: float) -> AxisPosition:
         self._check_open()
-        self._check_inside(position)
+        self.limits.check(position)
         offset = self._known_offset()
         self._send_modal()
         target = self._machine_target(position, offset)

@@ -13,15 +13,13 @@ from rig.axes.port import Port
 from rig.axes.registry import RailSettings
 from rig.clock import Clock
 from rig.closing import on_failure
-from rig.errors import HardwareError, LimitError, MotionError, PositionUnknownError
+from rig.errors import HardwareError, MotionError, PositionUnknownError
 
-__all__ = ["EPSILON_MM", "REPORT_MM", "GrblCarriage"]
+__all__ = ["REPORT_MM", "GrblCarriage"]
 
 _HOLD = b"!"
 REPORT_MM = 0.0005
 """Reports have three decimals."""
-EPSILON_MM = 1e-6
-"""Far below a microstep: what a sum of floats may be beyond a limit."""
 _HOLD_S = 1.5
 """Real seconds for a hold to begin; milliseconds on a working rail. After that it is reset in motion."""
 
@@ -110,19 +108,7 @@ class GrblCarriage:
 
     def _machine_target(self, position: float, offset_mm: float) -> float:
         """Machine position on the controller's own grid, never beyond the limits by rounding."""
-        sign, step = self._settings.sign, 1.0 / self._settings.steps_per_mm
-        machine = self._on_grid(sign * (position - offset_mm))
-        rail = self._to_rail(machine)
-        if rail > self.limits.high + EPSILON_MM:
-            machine -= sign * step
-        elif rail < self.limits.low - EPSILON_MM:
-            machine += sign * step
-        return machine
-
-    def _check_inside(self, position: float, what: str = "position") -> None:
-        limits = self.limits
-        if not limits.low - EPSILON_MM <= position <= limits.high + EPSILON_MM:
-            raise LimitError(position, limits.low, limits.high, what)
+        return self._settings.count_at(position, offset_mm) / self._settings.steps_per_mm
 
     def _known_offset(self) -> float:
         """The offset, when moves are allowed.

@@ -5,11 +5,10 @@ counting from elsewhere, its own count, its firmware and settings.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
-from rig.axes.base import AxisPosition, JogReport, PositionTrust
+from rig.axes.base import EPSILON_MM, AxisPosition, JogReport, PositionTrust
 from rig.axes.grbl import GrblAxis
-from rig.axes.grbl_carriage import EPSILON_MM, REPORT_MM
+from rig.axes.grbl_carriage import REPORT_MM
 from rig.axes.grbl_link import ACKNOWLEDGE_S
 from rig.axes.registry import RailSettings
 from rig.clock import Clock
@@ -64,7 +63,7 @@ class GrblRail(GrblAxis):
     def jog_to(self, position: float) -> None:
         """Begin to move to a position in mm, or go on to it after the jogs before; returns at once."""
         self._check_open()
-        self._check_inside(position)
+        self.limits.check(position)
         target = self._machine_target(position, self._known_offset())
         self._rests_at = None
         if not self._jogging:
@@ -144,10 +143,9 @@ class GrblRail(GrblAxis):
         here = self.position()
         if here.trust is PositionTrust.UNKNOWN or self._offset_mm is None:
             raise PositionUnknownError(f"the {self.name} does not know where it is: {self._lost}")
-        shift, old = position - here.value, self._settings
-        home_mm = None if old.home_mm is None else old.home_mm + shift
-        self._settings = replace(old, low_mm=old.low_mm + shift, high_mm=old.high_mm + shift, home_mm=home_mm)
-        self._offset_mm += shift
+        shift_mm = position - here.value
+        self._settings = self._settings.renumbered(shift_mm)
+        self._offset_mm += shift_mm
 
     # --- the controller -------------------------------------------------------------------------------
 

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from rig.axes.base import ApproachesSlowly, AxisLimits, AxisPosition, FocusAxis, MovesAlong
+from rig.axes.base import EPSILON_MM, ApproachesSlowly, AxisLimits, AxisPosition, FocusAxis, MovesAlong
 from rig.clock import Clock
-from rig.errors import LimitError
 from rig.kinematics import move_time_s
 
 __all__ = [
@@ -21,9 +20,6 @@ __all__ = [
     "snap",
     "travel_envelope",
 ]
-
-_EPSILON_MM = 1e-6
-"""Far below a microstep: positions that close are the same."""
 
 
 def braking_distance_mm(speed_mm_s: float, acceleration_mm_s2: float) -> float:
@@ -38,9 +34,9 @@ def snap(position: float, resolution: float, limits: AxisLimits | None = None) -
     """
     index = round(position / resolution)
     if limits is not None and limits.contains(position):
-        if index * resolution > limits.high + _EPSILON_MM:
+        if index * resolution > limits.high + EPSILON_MM:
             index -= 1
-        elif index * resolution < limits.low - _EPSILON_MM:
+        elif index * resolution < limits.low - EPSILON_MM:
             index += 1
     return index * resolution
 
@@ -87,9 +83,9 @@ class Approach:
         ahead_mm = self.direction * (target_mm - here_mm)
         if self.run_up_mm <= 0:
             return (target_mm,)
-        if engaged and abs(ahead_mm) <= _EPSILON_MM:
+        if engaged and abs(ahead_mm) <= EPSILON_MM:
             return ()
-        if ahead_mm > 0 and (engaged or ahead_mm >= self.run_up_mm - _EPSILON_MM):
+        if ahead_mm > 0 and (engaged or ahead_mm >= self.run_up_mm - EPSILON_MM):
             return (target_mm,)  # the way there is itself the run-up
         return (self.start_mm(target_mm), target_mm)
 
@@ -162,10 +158,8 @@ class Approached:
 
     def check(self, legs: Iterable[float]) -> None:
         """Raise LimitError when a leg ends outside the limits of the axis."""
-        limits = self._axis.limits
         for leg in legs:
-            if not limits.low - _EPSILON_MM <= leg <= limits.high + _EPSILON_MM:
-                raise LimitError(leg, limits.low, limits.high, "the position, or the run-up to it, at")
+            self._axis.limits.check(leg, "the position, or the run-up to it, at")
 
 
 def settle(clock: Clock, seconds: float, stop: threading.Event | None = None) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
-from rig.axes.base import AxisLimits, FocusAxis, Hand, Tally
+from rig.axes.base import EPSILON_MM, AxisLimits, FocusAxis, Hand, Tally
 from rig.clock import Clock
 from rig.errors import UserError
 
@@ -179,6 +179,27 @@ class RailSettings:
     def sign(self) -> int:
         """+1 when the controller's positive direction is towards the subject, else -1."""
         return 1 if self.towards_subject == "+" else -1
+
+    def count_at(self, position_mm: float, offset_mm: float) -> int:
+        """The controller's count nearest to a position, never beyond the limits by rounding.
+
+        Parameters
+        ----------
+        offset_mm : float
+            The position at which it counts 0.
+        """
+        count = round(self.sign * (position_mm - offset_mm) * self.steps_per_mm)
+        nearest_mm = self.sign * count / self.steps_per_mm + offset_mm
+        if nearest_mm > self.high_mm + EPSILON_MM:
+            return count - self.sign
+        if nearest_mm < self.low_mm - EPSILON_MM:
+            return count + self.sign
+        return count
+
+    def renumbered(self, shift_mm: float) -> RailSettings:
+        """The same rail when its positions have grown by so much: limits and home stay on the bench."""
+        home_mm = None if self.home_mm is None else self.home_mm + shift_mm
+        return replace(self, low_mm=self.low_mm + shift_mm, high_mm=self.high_mm + shift_mm, home_mm=home_mm)
 
 
 def drivers() -> dict[str, str]:

@@ -10,19 +10,15 @@ import contextlib
 import math
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 
 from rig.axes.base import AxisCapabilities, AxisLimits, AxisPosition, PositionTrust
 from rig.axes.following import StoppedError
 from rig.axes.registry import RailSettings
 from rig.axes.step_link import StepLink
 from rig.clock import Clock
-from rig.errors import HardwareError, LimitError, PositionUnknownError, UserError
+from rig.errors import HardwareError, PositionUnknownError, UserError
 
 __all__ = ["CountingAxis", "StepAxis"]
-
-_EPSILON_MM = 1e-6
-"""Far below a microstep: what a sum of floats may be beyond a limit."""
 
 
 class StepAxis:
@@ -109,9 +105,7 @@ class StepAxis:
     def set_reference(self, position: float) -> None:
         """Declare where the rail stands."""
         self._check_open()
-        limits = self.limits
-        if not limits.contains(position):
-            raise LimitError(position, limits.low, limits.high, "the reference position")
+        self.limits.check(position, "the reference position")
         self._link.ready()
         self._link.take_fault()  # whatever happened before is settled by the new reference
         self._refer(position)
@@ -121,10 +115,9 @@ class StepAxis:
         here = self.position()
         if here.trust is PositionTrust.UNKNOWN or self._offset_mm is None:
             raise PositionUnknownError(f"the {self.name} does not know where it is: {self._lost}")
-        shift, old = position - here.value, self._settings
-        home_mm = None if old.home_mm is None else old.home_mm + shift
-        self._settings = replace(old, low_mm=old.low_mm + shift, high_mm=old.high_mm + shift, home_mm=home_mm)
-        self._offset_mm += shift
+        shift_mm = position - here.value
+        self._settings = self._settings.renumbered(shift_mm)
+        self._offset_mm += shift_mm
         self._stands()
 
     def home(self) -> None:
@@ -176,9 +169,7 @@ class StepAxis:
     def move_to(self, position: float) -> AxisPosition:
         """Move to a position, in mm, and return when the motion has really ended."""
         self._check_open()
-        limits = self.limits
-        if not limits.low - _EPSILON_MM <= position <= limits.high + _EPSILON_MM:
-            raise LimitError(position, limits.low, limits.high)
+        self.limits.check(position)
         self._notice_faults()
         start = self._where()
         if self._offset_mm is None:
@@ -186,21 +177,10 @@ class StepAxis:
                 f"the {self.name} does not know where it is: {self._lost}. "
                 "Say where it stands, or home it if it can; nothing was moved"
             )
-        target = self._count_at(position, self._offset_mm)
+        target = self._settings.count_at(position, self._offset_mm)
         if target != start:
             self._move(start, target)
         return self._here(target)
-
-    def _count_at(self, position: float, offset_mm: float) -> int:
-        """The count nearest to a position, never beyond the limits by rounding."""
-        sign = self._settings.sign
-        count = round(sign * (position - offset_mm) * self._settings.steps_per_mm)
-        rail = self._to_rail(count)
-        if rail > self.limits.high + _EPSILON_MM:
-            count -= sign
-        elif rail < self.limits.low - _EPSILON_MM:
-            count += sign
-        return count
 
     def _move(self, start: int, target: int) -> None:
         if self._tally is not None:
