@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from rig.axes.base import SeenMotion
+from rig.axes.drive import SeenMotion
 from rig.errors import MotionError
 from rig.focus_change import FocusChange, Look, end_of_motion, focus_change, grey_frame
 
@@ -51,7 +51,7 @@ _FAINT = 4.0
 
 
 class LiveWatch:
-    """Sees in live view whether the focus has moved (`rig.axes.base.FocusWatch`).
+    """Sees in live view whether the focus has moved (`rig.axes.drive.FocusWatch`).
 
     Parameters
     ----------

@@ -6,7 +6,8 @@ import itertools
 import math
 from contextlib import ExitStack
 
-from rig.axes.base import AxisPosition, EndOfStack, PositionTrust
+from rig.axes.base import AxisPosition, PositionTrust
+from rig.axes.hand import EndOfStack
 from rig.axes.lens import EndOfTravelError, LensAxis
 from rig.axes.motion import Approach, Approached
 from rig.cameras.lens_drive import open_lens_drive

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from rig.axes.base import Hand
+from rig.axes.hand import Hand
 
 __all__ = ["Operator"]
 

@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rig.axes.base import AxisPosition, EndOfStack, FocusAxis, HandSignal, PositionTrust
+from rig.axes.base import AxisPosition, FocusAxis, PositionTrust
+from rig.axes.hand import EndOfStack, HandSignal
 from rig.axes.motion import Approach, Approached, travel_envelope
 from rig.cameras.base import Camera, CameraHealth, CapturedFile, LockRequest
 from rig.clearance import check_clearance, least_clearance_mm

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rig.axes.base import AxisPosition, EndOfStack, FocusAxis, HandSignal
+from rig.axes.base import AxisPosition, FocusAxis
+from rig.axes.hand import EndOfStack, HandSignal
 from rig.cameras.base import Camera, CapturedFile, Shot
 from rig.clock import Clock
 from rig.errors import CameraError, Interrupted, MotionError, OperatorNeededError

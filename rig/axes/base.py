@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, Protocol, runtime_checkable
 
-from rig.errors import LimitError, RigError
+from rig.errors import LimitError
 
 __all__ = [
     "EPSILON_MM",
@@ -18,24 +18,15 @@ __all__ = [
     "CanJog",
     "CanLock",
     "CanRezero",
-    "EndOfStack",
     "FocusAxis",
-    "FocusDrive",
-    "FocusWatch",
-    "Hand",
-    "HandAnswer",
-    "HandSignal",
     "HasController",
     "HasShutterOutput",
     "JogReport",
     "KeepsCount",
     "MovesAlong",
     "PositionTrust",
-    "PositionWasWrong",
-    "SeenMotion",
     "TakesSettings",
     "Tally",
-    "Turning",
 ]
 
 EPSILON_MM = 1e-6
@@ -150,61 +141,6 @@ class FocusAxis(Protocol):
 
     def close(self) -> None:
         """Stop if moving and let go of the device. May be called twice."""
-        ...
-
-
-class FocusDrive(Protocol):
-    """The focus motor of a lens, as a camera offers it: relative steps, direction only."""
-
-    @property
-    def units_per_command(self) -> int:
-        """How many units one command drives at most."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """What to call it in messages."""
-        ...
-
-    def drive_focus(self, steps: int) -> bool:
-        """Give one command: by that many drive units, positive towards the subject's far side.
-
-        False when the body says that the lens is at the end of its travel. True says nothing: a body may
-        take a command and not drive.
-        """
-        ...
-
-    def at_end(self, direction: int) -> bool | None:
-        """Whether the lens says that it stands at its far (1) or near (-1) end; None when it says nothing."""
-        ...
-
-
-@dataclass(frozen=True)
-class SeenMotion:
-    """What pictures tell of a move.
-
-    ``moved`` is whether they changed, ``clearly`` whether so much that half of it would have been seen too.
-    ``amount`` is how much they changed, in a unit of its own that grows with the motion.
-    """
-
-    moved: bool
-    clearly: bool = False
-    amount: float = 0.0
-
-
-class FocusWatch(Protocol):
-    """Sees by pictures whether a lens has moved."""
-
-    def settle(self) -> None:
-        """Wait until the picture stands still, and remember it; raises MotionError when it never does."""
-        ...
-
-    def has_moved(self) -> SeenMotion:
-        """Wait until the picture stands still: is it another than the one remembered? Remembers it if so."""
-        ...
-
-    def motion_s(self, within_s: float) -> float | None:
-        """Look on for so long: real seconds until the picture changed for the last time; None for never."""
         ...
 
 
@@ -349,51 +285,6 @@ class TakesSettings(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Turning:
-    """What a person is asked to do at a crank.
-
-    ``text`` says it in words, without a full stop; ``from_mm`` and ``to_mm`` are where the crank stands and
-    where it will; ``turns`` is the sum of all turns, positive towards the subject.
-    """
-
-    text: str
-    from_mm: float
-    to_mm: float
-    turns: float
-
-
-class HandAnswer(Enum):
-    """What a person at a crank says."""
-
-    DONE = "done"
-    """Turned as asked."""
-    MISTAKE = "mistake"
-    """Turned otherwise than asked."""
-    LAST_WAS_WRONG = "last was wrong"
-    """The crank stood elsewhere already when the last frame was taken: take that one again."""
-    END = "end"
-    """The farthest outline was sharp in the last frame: the stack ends there."""
-    STOP = "stop"
-    """Stop the run; it can be resumed."""
-
-
-class Hand(Protocol):
-    """The person who turns a crank, however they are asked."""
-
-    def check_present(self) -> None:
-        """Raise UserError when nobody can be asked."""
-        ...
-
-    def turn(self, turning: Turning, stopped: Callable[[], bool]) -> HandAnswer:
-        """Ask for turns and wait for the answer; STOP as soon as `stopped` is true."""
-        ...
-
-    def answer(self, question: str, stopped: Callable[[], bool]) -> str | None:
-        """Ask for a line of text; None when stopped."""
-        ...
-
-
 class Tally(Protocol):
     """Where the count of an axis that cannot tell its position outlives the program."""
 
@@ -408,26 +299,3 @@ class Tally(Protocol):
     def lost(self, position_mm: float) -> None:
         """Something happened while the axis stood there, after which nobody knows where it is."""
         ...
-
-
-class HandSignal(RigError):  # noqa: N818  (no fault: the operator wants something else than the next frame)
-    """The person at the crank wants something else than to turn to the next position.
-
-    Who cannot do that lets it pass: it then ends the command as a stop does.
-    """
-
-    exit_code = 130
-
-
-class EndOfStack(HandSignal):
-    """The farthest outline was sharp in the last frame."""
-
-    def __init__(self) -> None:
-        super().__init__("ended by the operator")
-
-
-class PositionWasWrong(HandSignal):
-    """The last frame was taken at another position than counted."""
-
-    def __init__(self) -> None:
-        super().__init__("the last frame was taken elsewhere than counted, says the operator; begin again")

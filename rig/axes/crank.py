@@ -1,7 +1,7 @@
 """A crank that the operator turns: NiSi, Manfrotto 454, Sunwayfoto, and every other rail with a screw.
 
 Nothing reports a position: the host counts what it asked for and was told is done. Whoever asks the person is
-handed in (`rig.axes.base.Hand`), so a terminal and a web page can both do it.
+handed in (`rig.axes.hand.Hand`), so a terminal and a web page can both do it.
 """
 
 from __future__ import annotations
@@ -13,17 +13,8 @@ import threading
 from collections.abc import Sequence
 from itertools import pairwise
 
-from rig.axes.base import (
-    EPSILON_MM,
-    AxisCapabilities,
-    AxisLimits,
-    AxisPosition,
-    EndOfStack,
-    HandAnswer,
-    PositionTrust,
-    PositionWasWrong,
-    Turning,
-)
+from rig.axes.base import EPSILON_MM, AxisCapabilities, AxisLimits, AxisPosition, PositionTrust
+from rig.axes.hand import EndOfStack, HandAnswer, PositionWasWrong, Turning
 from rig.axes.motion import move_time_s
 from rig.axes.registry import ByHand, RailSettings
 from rig.clock import Clock

@@ -12,15 +12,8 @@ import statistics
 import threading
 from contextlib import suppress
 
-from rig.axes.base import (
-    AxisCapabilities,
-    AxisLimits,
-    AxisPosition,
-    FocusDrive,
-    FocusWatch,
-    PositionTrust,
-    SeenMotion,
-)
+from rig.axes.base import AxisCapabilities, AxisLimits, AxisPosition, PositionTrust
+from rig.axes.drive import FocusDrive, FocusWatch, SeenMotion
 from rig.errors import LimitError, MotionError, PositionUnknownError, UserError
 
 __all__ = ["EndOfTravelError", "LensAxis"]

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
-from rig.axes.base import EPSILON_MM, AxisLimits, FocusAxis, Hand, Tally
+from rig.axes.base import EPSILON_MM, AxisLimits, FocusAxis, Tally
+from rig.axes.hand import Hand
 from rig.clock import Clock
 from rig.errors import UserError
 

@@ -44,7 +44,7 @@ def open_lens_drive(camera: Camera, size: int = 1) -> LensDrive:
 
 
 class LensDrive:
-    """Drives the focus of the lens on one body (`rig.axes.base.FocusDrive`).
+    """Drives the focus of the lens on one body (`rig.axes.drive.FocusDrive`).
 
     Parameters
     ----------

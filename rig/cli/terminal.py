@@ -13,7 +13,7 @@ from typing import TextIO
 
 import typer
 
-from rig.axes.base import HandAnswer, Turning
+from rig.axes.hand import HandAnswer, Turning
 from rig.cli.watch import Watcher
 from rig.errors import Interrupted, RigError, UserError
 

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rig.axes.base import EndOfStack, HandAnswer, PositionTrust, PositionWasWrong, Turning
+from rig.axes.base import PositionTrust
 from rig.axes.crank import CrankAxis
+from rig.axes.hand import EndOfStack, HandAnswer, PositionWasWrong, Turning
 from rig.axes.motion import Approach, Approached
 from rig.axes.registry import ByHand, CrankSettings, RailSettings, open_axis
 from rig.cli.terminal import Terminal

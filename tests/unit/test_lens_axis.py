@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from rig.axes.base import PositionTrust, SeenMotion
+from rig.axes.base import PositionTrust
+from rig.axes.drive import SeenMotion
 from rig.axes.lens import EndOfTravelError, LensAxis
 from rig.axes.motion import Approach, Approached
 from rig.cameras.base import CameraInfo

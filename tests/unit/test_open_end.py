@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from rig.axes.base import EndOfStack
+from rig.axes.hand import EndOfStack
 from rig.errors import Interrupted
 from rig.run import SessionRun
 from rig.stopping import Stopper

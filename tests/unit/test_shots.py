@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rig.axes.base import EndOfStack, HandSignal
+from rig.axes.hand import EndOfStack, HandSignal
 from rig.clock import ScaledClock
 from rig.config import config_folder, config_from_table, load_config
 from rig.errors import UserError
