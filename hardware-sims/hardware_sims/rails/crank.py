@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 from hardware_sims.carriage import Carriage, Segment, Vibration
 from hardware_sims.clock import SimClock
-from hardware_sims.rails.faults import RailFaultOrder, RailMisbehaviour, RailSchedule
-from hardware_sims.rails.transport import Server
+from hardware_sims.rails.faults import RailMisbehaviour
+from hardware_sims.rails.framing import Lines
+from hardware_sims.rails.shell import QuietDevice, RailSimulator
 
 __all__ = ["HAND_VIBRATION", "CrankSimulator"]
 
@@ -28,70 +29,7 @@ _RAMP_S = 0.25
 """From rest to full speed of an unhurried hand."""
 
 
-class CrankSimulator:
-    """A screw with a crank, served until closed.
-
-    Parameters
-    ----------
-    carriage : Carriage
-        What the screw moves.
-    clock : SimClock
-        Bench time.
-    pitch_mm : float
-        Travel of a turn.
-    closer : {"clockwise", "counter-clockwise"}
-        The way to turn that moves the carriage towards the subject.
-    start_mm : float
-        Where the carriage stands.
-    contact : callable, optional
-        The release of a body that the same hand presses.
-    misbehaviour : RailMisbehaviour, optional
-        What goes wrong, and when: a hand has no controller that could be reset or lose its power.
-
-    Attributes
-    ----------
-    pty_path, tcp_url : str
-        The control channel.
-    schedule : RailSchedule
-        What has gone wrong.
-    """
-
-    def __init__(
-        self,
-        carriage: Carriage,
-        clock: SimClock,
-        *,
-        pitch_mm: float,
-        closer: Literal["clockwise", "counter-clockwise"],
-        start_mm: float,
-        contact: Callable[[bool], None] | None = None,
-        misbehaviour: RailMisbehaviour | None = None,
-    ) -> None:
-        mm_per_turn = pitch_mm if closer == "clockwise" else -pitch_mm
-        self._hand = _Hand(carriage, mm_per_turn, start_mm, contact)
-        self.carriage = carriage
-        self.schedule = RailSchedule(carriage, misbehaviour)
-        self._server = Server(self._hand, clock, "crank", self.schedule)
-        self.pty_path, self.tcp_url = self._server.pty_path, self._server.tcp_url
-
-    def misbehave(self, order: RailFaultOrder) -> None:
-        """Plan a fault, from now; raises ValueError when a crank cannot suffer it."""
-        self._server.misbehave(order)
-
-    def state(self) -> dict[str, Any]:
-        """Where the carriage truly is, the ports, and what has gone wrong."""
-        return self._server.state(self.carriage)
-
-    def start(self) -> None:
-        """Begin to serve."""
-        self._server.start()
-
-    def close(self) -> None:
-        """End and drop every client. May be called twice."""
-        self._server.close()
-
-
-class _Hand:
+class _Hand(QuietDevice):
     """Turns one order after the other; a `transport.Device`."""
 
     def __init__(
@@ -101,25 +39,18 @@ class _Hand:
         start_mm: float,
         contact: Callable[[bool], None] | None,
     ) -> None:
+        super().__init__()
         self._contact = contact
         self._carriage, self._mm_per_turn = carriage, mm_per_turn
         self._at_mm = start_mm
         self._turned = 0.0
-        self._line = bytearray()
-        self._out = bytearray()
+        self._lines = Lines()
         self._due: list[tuple[float, bytes]] = []
         """When hands are at rest, and what is said then."""
 
-    def opened(self, now: float, kind: str) -> None:
-        """Whoever opens the channel finds the crank as it is."""
-
     def receive(self, data: bytes, now: float) -> None:
-        for byte in data:
-            if byte not in b"\r\n":
-                self._line.append(byte)
-            elif self._line:
-                self._order(self._line.decode("latin-1").split(), now)
-                self._line.clear()
+        for line in self._lines.messages(data, now):
+            self._order(line.decode("latin-1").split(), now)
 
     def _order(self, words: list[str], now: float) -> None:
         if words == ["press"] and self._contact is not None:
@@ -161,14 +92,45 @@ class _Hand:
         self._at_mm += distance
         return down.end_s
 
-    def take_output(self) -> bytes:
-        out = bytes(self._out)
-        self._out.clear()
-        return out
-
     def advance(self, now: float) -> None:
         while self._due and self._due[0][0] <= now:
             self._out += self._due.pop(0)[1]
 
     def next_event_s(self) -> float | None:
         return self._due[0][0] if self._due else None
+
+
+class CrankSimulator(RailSimulator[_Hand]):
+    """A screw with a crank, served until closed.
+
+    Parameters
+    ----------
+    carriage : Carriage
+        What the screw moves.
+    clock : SimClock
+        Bench time.
+    pitch_mm : float
+        Travel of a turn.
+    closer : {"clockwise", "counter-clockwise"}
+        The way to turn that moves the carriage towards the subject.
+    start_mm : float
+        Where the carriage stands.
+    contact : callable, optional
+        The release of a body that the same hand presses.
+    misbehaviour : RailMisbehaviour, optional
+        What goes wrong, and when: a hand has no controller that could be reset or lose its power.
+    """
+
+    def __init__(
+        self,
+        carriage: Carriage,
+        clock: SimClock,
+        *,
+        pitch_mm: float,
+        closer: Literal["clockwise", "counter-clockwise"],
+        start_mm: float,
+        contact: Callable[[bool], None] | None = None,
+        misbehaviour: RailMisbehaviour | None = None,
+    ) -> None:
+        mm_per_turn = pitch_mm if closer == "clockwise" else -pitch_mm
+        super().__init__(_Hand(carriage, mm_per_turn, start_mm, contact), carriage, clock, misbehaviour)

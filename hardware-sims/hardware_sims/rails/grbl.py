@@ -5,20 +5,19 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from hardware_sims.carriage import Carriage
 from hardware_sims.clock import SimClock
 from hardware_sims.rails.dialect import GRBL, Dialect, settings_of
-from hardware_sims.rails.faults import RailFaultOrder, RailMisbehaviour, RailSchedule
+from hardware_sims.rails.faults import RailMisbehaviour
 from hardware_sims.rails.firmware import GrblFirmware
-from hardware_sims.rails.transport import Server
+from hardware_sims.rails.shell import LOG_MESSAGES, QuietDevice, RailSimulator
 
 __all__ = ["GarbageSimulator", "GrblSimulator"]
 
 _BOOT_REAL_S = 0.05
 """From opening the port to the banner. Real time: a client flushes its input just after opening."""
-_LOG_LINES = 20_000
 
 
 class _Board:
@@ -27,7 +26,7 @@ class _Board:
     def __init__(self, firmware: GrblFirmware, clock: SimClock, dtr_reset: Mapping[str, bool]) -> None:
         self.firmware = firmware
         self._clock, self._dtr_reset = clock, dtr_reset
-        self.received: deque[str] = deque(maxlen=_LOG_LINES)
+        self.received: deque[str] = deque(maxlen=LOG_MESSAGES)
         self._partial = ""
 
     def opened(self, now: float, kind: str) -> None:
@@ -65,7 +64,7 @@ class _Board:
         return self.firmware.next_event_s()
 
 
-class GrblSimulator:
+class GrblSimulator(RailSimulator[_Board]):
     """A GRBL 1.1h controller that drives a carriage.
 
     Parameters
@@ -122,7 +121,6 @@ class GrblSimulator:
         misbehaviour: RailMisbehaviour | None = None,
         dialect: Dialect = GRBL,
     ) -> None:
-        self.carriage, self._clock = carriage, clock
         eeprom = settings_of(
             dialect,
             {
@@ -142,66 +140,26 @@ class GrblSimulator:
             contact=contact,
             dialect=dialect,
         )
-        self._board = _Board(firmware, clock, {"pty": dtr_reset, "tcp": tcp_reset})
+        board = _Board(firmware, clock, {"pty": dtr_reset, "tcp": tcp_reset})
         firmware.power_on(clock.now())
         firmware.take_output()
-        self.schedule = RailSchedule(carriage, misbehaviour)
-        self._server = Server(self._board, clock, "grbl", self.schedule)
-
-    @property
-    def pty_path(self) -> str:
-        """Serial port to connect to; another one after it has vanished and come back."""
-        return self._server.pty_path
-
-    @property
-    def tcp_url(self) -> str:
-        """The same as ``socket://127.0.0.1:PORT``."""
-        return self._server.tcp_url
-
-    def misbehave(self, order: RailFaultOrder) -> None:
-        """Plan a fault, from now; raises ValueError when this rail cannot suffer it."""
-        self._server.misbehave(order)
-
-    def state(self) -> dict[str, Any]:
-        """Where the carriage truly is, the ports, and what has gone wrong."""
-        return self._server.state(self.carriage)
-
-    def start(self) -> None:
-        """Begin to serve."""
-        self._server.start()
-
-    def close(self) -> None:
-        """End and drop every client. May be called twice."""
-        self._server.close()
+        super().__init__(board, carriage, clock, misbehaviour)
 
     def received(self) -> list[str]:
         """Lines and real-time characters that came in, in order (the last 20,000)."""
-        log: list[str] = []
-        self._server.call(lambda: log.extend(self._board.received))
-        return log
-
-    def inject(self, data: bytes) -> None:
-        """Let the controller hear these bytes as if a client had sent them."""
-        self._server.call(lambda: self._board.receive(data, self._clock.now()))
+        return self._server.call(lambda: list(self._device.received))
 
     def power_cycle(self) -> None:
         """Take the power away and give it back: the position report starts at 0 again."""
-        self._server.call(lambda: self._board.firmware.power_on(self._clock.now()))
-
-    def __enter__(self) -> GrblSimulator:
-        self.start()
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.close()
+        self._server.call(lambda: self._device.firmware.power_on(self._clock.now()))
 
 
-class _Garbage:
+class _Garbage(QuietDevice):
     """Answers every byte with seeded noise, as a port at the wrong baud rate does."""
 
     def __init__(self, seed: int) -> None:
+        super().__init__()
         self._random = random.Random(seed)
-        self._out = bytearray()
 
     def opened(self, now: float, kind: str) -> None:  # noqa: ARG002  (a Device)
         self._out += self._random.randbytes(24)
@@ -209,36 +167,9 @@ class _Garbage:
     def receive(self, data: bytes, now: float) -> None:  # noqa: ARG002  (a Device)
         self._out += self._random.randbytes(3 * len(data))
 
-    def take_output(self) -> bytes:
-        out = bytes(self._out)
-        self._out.clear()
-        return out
 
-    def advance(self, now: float) -> None:
-        """Nothing happens by itself."""
-
-    def next_event_s(self) -> float | None:
-        return None
-
-
-class GarbageSimulator:
-    """A port on which something talks, but not GRBL: ``pty_path`` and ``tcp_url`` as of `GrblSimulator`."""
+class GarbageSimulator(RailSimulator[_Garbage]):
+    """A port on which something talks, but not GRBL; nothing is moved."""
 
     def __init__(self, clock: SimClock, seed: int = 0) -> None:
-        self._server = Server(_Garbage(seed), clock, "garbage")
-        self.pty_path, self.tcp_url = self._server.pty_path, self._server.tcp_url
-
-    def start(self) -> None:
-        """Begin to serve."""
-        self._server.start()
-
-    def close(self) -> None:
-        """End and drop every client. May be called twice."""
-        self._server.close()
-
-    def __enter__(self) -> GarbageSimulator:
-        self.start()
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self.close()
+        super().__init__(_Garbage(seed), Carriage(), clock)

@@ -13,10 +13,7 @@ from dataclasses import dataclass
 
 from hardware_sims.carriage import Segment
 
-__all__ = ["BLOCKS", "MotionQueue", "Move", "Ramp"]
-
-BLOCKS = 15
-"""Moves that GRBL 1.1 plans ahead on an Arduino, as ``$I`` tells."""
+__all__ = ["MotionQueue", "Move", "Ramp"]
 
 Vector = tuple[float, ...]
 
@@ -162,10 +159,6 @@ class MotionQueue:
         if self._moves:
             return self._moves[-1].end_mm
         return self._braking.stop_mm if self._braking else self._rest_mm
-
-    def set_position(self, position_mm: Vector) -> None:
-        """Give the place where the axes rest another number."""
-        self._rest_mm = position_mm
 
     def settle(self, now: float) -> None:
         """Drop the moves that have ended."""

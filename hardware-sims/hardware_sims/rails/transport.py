@@ -12,7 +12,8 @@ import time
 import tty
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from concurrent.futures import Future
+from typing import Any, Protocol, TypeVar
 
 from hardware_sims.carriage import Carriage
 from hardware_sims.rails.faults import Noise, Powered, RailFaultOrder, RailSchedule, Resettable
@@ -22,6 +23,8 @@ __all__ = ["Device", "Server"]
 _LOOK_FOR_CLIENT_S = 0.01
 """A pty tells when its last client left, not when one comes: so it is looked at that often while alone."""
 _CHUNK = 4096
+
+T = TypeVar("T")
 
 
 class Device(Protocol):
@@ -123,20 +126,23 @@ class Server:
         for fd in (self._master, self._wake_out, self._wake_in):
             os.close(fd)
 
-    def call(self, action: Callable[[], None]) -> None:
-        """Run something in the server's thread, between two of the device's calls; waits for it."""
-        done = threading.Event()
+    def call(self, action: Callable[[], T]) -> T:
+        """Run something in the server's thread, between two of the device's calls; returns its result."""
+        done: Future[T] = Future()
 
         def run() -> None:
             try:
-                action()
-            finally:
-                done.set()
+                done.set_result(action())
+            except BaseException as err:
+                done.set_exception(err)
+                raise
 
         self._calls.append(run)
         os.write(self._wake_in, b"x")
-        if not done.wait(5.0):
-            raise RuntimeError("the simulated device does not answer")
+        try:
+            return done.result(timeout=5.0)
+        except TimeoutError as err:
+            raise RuntimeError("the simulated device does not answer") from err
 
     def misbehave(self, order: RailFaultOrder) -> None:
         """Plan a fault, from any thread.

@@ -6,30 +6,30 @@ it shows at the wire; ramps are assumed, since their times show none.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from typing import Literal
 
 from hardware_sims.carriage import Carriage
 from hardware_sims.clock import SimClock
 from hardware_sims.rails.faults import RailMisbehaviour
-from hardware_sims.rails.shell import LOG_FRAMES, ControllerSimulator
+from hardware_sims.rails.framing import FixedLength, Framing
+from hardware_sims.rails.shell import ControllerSimulator, SteppingDevice
 from hardware_sims.rails.step_motor import StepMotor
 
 __all__ = ["WeMacroSimulator"]
 
 _FRAME = 12
-_SHUTTER, _STOP, _FORWARD, _BACKWARD, _BATCH, _CONFIGURE = 0x04, 0x20, 0x40, 0x41, 0x10, 0x80
+_BEGINS = b"\xa5\x5a"
+_SHUTTER, _STOP, _FORWARD, _BACKWARD, _CONFIGURE = 0x04, 0x20, 0x40, 0x41, 0x80
 _OPTIONS = 0x0A
-"""Bits of a configuration or batch: beep, and return."""
+"""Bits of a configuration: beep, and return."""
 _STARTED, _FORWARD_ENDED, _BACKWARD_ENDED, _SHOT = 0xF0, 0xF5, 0xF6, 0xF7
 _SLOW_STEPS_S, _FAST_STEPS_S = 1289.0, 12809.0
 _RAMP_S = 0.005
 _SHOT_S = 0.3
 _STOP_ANSWER_S = 0.01
 _DEAF_AFTER_CONFIG_S = 0.03
-"""Real seconds, like the next: it is the controller's electronics that is slow, not the bench."""
-_HALF_A_FRAME_S = 0.2
+"""Real seconds: it is the controller's electronics that is slow, not the bench."""
 
 
 def _crc(data: bytes) -> int:
@@ -41,14 +41,12 @@ def _crc(data: bytes) -> int:
     return crc
 
 
-class _Controller:
-    """Behind the wire; a `transport.Device`."""
+class _Controller(SteppingDevice):
+    """Behind the wire."""
 
     def __init__(self, motor: StepMotor, clock: SimClock, contact: Callable[[bool], None] | None) -> None:
-        self._motor, self._clock, self._contact = motor, clock, contact
-        self._frame = bytearray()
-        self._heard_s = -1.0
-        self._out = bytearray()
+        super().__init__(motor, clock)
+        self._contact = contact
         self._due: list[tuple[float, int]] = []
         """Statuses that are going to be said, and when."""
         self._arrival: int | None = None
@@ -58,54 +56,17 @@ class _Controller:
         self._shot_ends_s: float | None = None
         self._configured_s = -1.0
         self._fast = False
-        self._on = True
-        self.received: deque[bytes] = deque(maxlen=LOG_FRAMES)
-        self.rejected: deque[str] = deque(maxlen=LOG_FRAMES)
-        self.silent = 0
-        """Statuses that are swallowed from now on."""
 
-    # --- the wire -------------------------------------------------------------------------------------
-
-    def opened(self, now: float, kind: str) -> None:
-        """Nothing is said when a port is opened."""
-
-    def receive(self, data: bytes, now: float) -> None:
-        if not self._on:
-            return
-        if now - self._heard_s > _HALF_A_FRAME_S * self._clock.scale:
-            self._frame.clear()
-        self._heard_s = now
-        for byte in data:
-            if not self._frame and byte != 0xA5:
-                continue
-            if len(self._frame) == 1 and byte != 0x5A:
-                if byte != 0xA5:
-                    self._frame.clear()
-                continue
-            self._frame.append(byte)
-            if len(self._frame) == _FRAME:
-                self._take(bytes(self._frame), now)
-                self._frame.clear()
-
-    def take_output(self) -> bytes:
-        out = bytes(self._out)
-        self._out.clear()
-        return out
+    def _frames(self, clock: SimClock) -> Framing:
+        return FixedLength(_FRAME, clock, _BEGINS)
 
     def say(self, status: int) -> None:
         """Send a status."""
-        if self.silent:
-            self.silent -= 1
-            return
-        self._out += bytes([0x5A, 0xA5, status])
-
-    def babble(self, data: bytes) -> None:
-        self._out += data
+        self._answer(bytes([0x5A, 0xA5, status]))
 
     # --- commands -------------------------------------------------------------------------------------
 
     def _take(self, frame: bytes, now: float) -> None:
-        self.received.append(frame)
         if _crc(frame[:10]) != int.from_bytes(frame[10:], "little"):
             self.rejected.append("checksum")
             return
@@ -139,7 +100,7 @@ class _Controller:
             self._arrival = None
             self.say(status)
             return
-        self._motor.move_to(here + steps, _FAST_STEPS_S if self._fast else _SLOW_STEPS_S, _RAMP_S, now)
+        self._motor.move_to(here + steps, now, _FAST_STEPS_S if self._fast else _SLOW_STEPS_S, _RAMP_S)
         self._arrival = status
 
     def _stop(self, now: float) -> None:
@@ -191,26 +152,14 @@ class _Controller:
 
     def reset(self, now: float) -> None:
         """Start again, the motors with power: slow, at rest, and saying so."""
-        self._motor.stop(now)
+        super().reset(now)
         if self._shot_ends_s is not None:
             self._let_go()
-        self._frame.clear()
         self._due.clear()
-        self._out.clear()
         self._arrival = self._after_shot = None
-        self._fast, self._on = False, True
+        self._fast = False
         self._configured_s = -1.0
         self.say(_STARTED)
-
-    def power_off(self, now: float) -> None:
-        """The motor stops dead, nothing is heard or said."""
-        self.reset(now)
-        self._out.clear()
-        self._on = False
-
-    def power_on(self, now: float) -> None:
-        """The power is back."""
-        self.reset(now)
 
 
 class WeMacroSimulator(ControllerSimulator[_Controller]):
@@ -251,21 +200,10 @@ class WeMacroSimulator(ControllerSimulator[_Controller]):
         misbehaviour: RailMisbehaviour | None = None,
     ) -> None:
         motor = StepMotor(
-            carriage,
-            steps_per_mm=steps_per_mm,
-            sign=1 if towards_subject == "+" else -1,
-            start_mm=start_mm,
+            carriage, steps_per_mm=steps_per_mm, towards_subject=towards_subject, start_mm=start_mm
         )
-        super().__init__(_Controller(motor, clock, contact), carriage, clock, "wemacro", misbehaviour)
+        super().__init__(_Controller(motor, clock, contact), carriage, clock, misbehaviour)
 
     def say(self, status: int) -> None:
         """Let it say a status that nothing has caused."""
         self._server.call(lambda: self._device.say(status))
-
-    def swallow(self, statuses: int) -> None:
-        """Let that many of the next statuses be lost on the way."""
-
-        def begin() -> None:
-            self._device.silent = statuses
-
-        self._server.call(begin)
