@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rig.axes.base import HasController, TakesSettings
 from rig.axes.grbl_settings import NAMES
 from rig.errors import UserError
-from rig.rail import HeldRail
+from rig.held_rail import HeldRail
 
 __all__ = ["Change", "Proposal", "propose", "write"]
 

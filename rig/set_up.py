@@ -22,6 +22,7 @@ from rig.cameras.registry import open_camera
 from rig.config import LoadedConfig
 from rig.errors import UserError
 from rig.events import Subscriber
+from rig.held_rail import HeldRail, check_motor
 from rig.held_run import HeldDevices
 from rig.jogging import STEPS_MM, Jogger
 from rig.lens_plan import LensPlan
@@ -31,7 +32,7 @@ from rig.liveview.run import served
 from rig.operator import Operator
 from rig.plan import StackPlan
 from rig.preflight import check_travel, free_room
-from rig.rail import HeldRail, check_motor, connected
+from rig.rail import connected
 from rig.rail_state import with_limits
 from rig.shoot import Outcome, ShootOptions, shoot
 from rig.stopping import Stopper

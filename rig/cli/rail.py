@@ -15,7 +15,7 @@ from rig.errors import HardwareError, UserError
 
 if TYPE_CHECKING:
     from rig.config import LoadedConfig
-    from rig.rail import HeldRail
+    from rig.held_rail import HeldRail
 
 __all__ = ["register"]
 

@@ -17,7 +17,7 @@ from rig.axes.grbl_settings import NAMES
 from rig.axes.ports import SerialPort
 from rig.cli.table import show_rows
 from rig.config import LoadedConfig
-from rig.rail import RailFacts, Reached, Zeroed
+from rig.held_rail import RailFacts, Reached, Zeroed
 from rig.rail_limits import LimitsFound
 from rig.rail_setup import Proposal
 from rig.rail_stop import Stopped

@@ -13,7 +13,7 @@ from rig.axes.registry import RailSettings, open_for_setup
 from rig.clock import ScaledClock
 from rig.config import load_config
 from rig.errors import UserError
-from rig.rail import HeldRail
+from rig.held_rail import HeldRail
 from rig.rail_setup import propose, write
 from rig.stopping import Stopper
 
