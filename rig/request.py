@@ -12,7 +12,7 @@ from rig.shots import Brackets, parse_brackets
 from rig.sizes import parse_bytes, parse_pixels
 from rig.units import CircleOfConfusion
 
-__all__ = ["PlanRequest", "parse_overlap", "parse_positive_length"]
+__all__ = ["PlanRequest", "parse_overlap", "parse_positive_length", "parse_positive_time"]
 
 
 @dataclass(frozen=True)
@@ -129,13 +129,13 @@ class PlanRequest:
             effective_f_number=None
             if effective_aperture is None
             else units.parse_f_number(effective_aperture, "--effective-aperture", as_marked=True),
-            shutter_s=_positive_time(shutter, "--shutter", "1/8s"),
+            shutter_s=parse_positive_time(shutter, "--shutter", "1/8s"),
             iso=iso,
             brackets=None if brackets is None else parse_brackets(brackets, "--brackets"),
             shots_per_position=shots_per_position,
             margin=margin,
             max_frames=max_frames,
-            max_duration_s=_positive_time(max_duration, "--max-duration", "30min"),
+            max_duration_s=parse_positive_time(max_duration, "--max-duration", "30min"),
             card_bytes=None if card_space is None else parse_bytes(card_space, "--card-space"),
         )
 
@@ -168,7 +168,8 @@ def parse_positive_length(text: str | None, what: str) -> float | None:
     return None if text is None else _above_0(units.parse_length_mm, text, what, "a length such as 36mm")
 
 
-def _positive_time(text: str | None, what: str, example: str) -> float | None:
+def parse_positive_time(text: str | None, what: str, example: str) -> float | None:
+    """Read a time above 0, in s when it has no unit; None stays None."""
     return None if text is None else _above_0(units.parse_time_s, text, what, f"a time such as {example}")
 
 

@@ -16,9 +16,9 @@ from rig.cli.calibrate_options import (
     RegionOption,
     SweepOptions,
     ToleranceOption,
-    flattened,
 )
-from rig.cli.calibrate_running import measure, measure_sweep, positive_mm
+from rig.cli.calibrate_running import measure, measure_sweep
+from rig.cli.option_groups import flattened
 
 __all__ = ["register"]
 
@@ -60,13 +60,14 @@ def scale(
 ) -> None:
     """Magnification, from one frame of a ruler (or a checkerboard) that lies in the plane of focus."""
     from rig.calibrate.stills import calibrate_scale
+    from rig.request import parse_positive_length
 
     if graduation is None and checker is None:
         graduation = "1mm"
     job = partial(
         calibrate_scale,
-        graduation_mm=positive_mm(graduation, "--graduation"),
-        side_mm=positive_mm(checker, "--checker"),
+        graduation_mm=parse_positive_length(graduation, "--graduation"),
+        side_mm=parse_positive_length(checker, "--checker"),
     )
     measure(job, common, region=region)
 

@@ -1,16 +1,10 @@
-"""The options of ``rig calibrate``, each declared once, and the groups of them that commands have in common.
-
-Typer reads a command's options from its parameters, one by one. `flattened` lets a command take a group of
-them, a dataclass whose fields are options, in the place of each.
-"""
+"""The options of ``rig calibrate``, each declared once, and the groups of them that its commands share."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias, get_type_hints
+from typing import Annotated, TypeAlias
 
 import typer
 
@@ -19,13 +13,16 @@ from rig.cli.options import (
     CocOption,
     ConfigOption,
     EffectiveApertureOption,
+    FolderOption,
     FrameWidthOption,
     IsoOption,
     JsonOption,
     MagnificationOption,
     ShutterOption,
+    SimulateOption,
+    TimeScaleOption,
+    YesOption,
 )
-from rig.cli.shoot import FolderOption, SimulateOption, TimeScaleOption, YesOption
 
 __all__ = [
     "AngleOption",
@@ -37,7 +34,6 @@ __all__ = [
     "RegionOption",
     "SweepOptions",
     "ToleranceOption",
-    "flattened",
 ]
 
 _FRAMES = "Frames"
@@ -187,42 +183,3 @@ class CommonOptions:
     no_save: DrySaveOption = False
     plot: PlotOption = None
     as_json: JsonOption = False
-
-
-def flattened(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command with the fields of each of its groups as parameters of its own.
-
-    Examples
-    --------
-    >>> def measure(sweep: SweepOptions, region: str = "all") -> None:
-    ...     print(sweep.step, region)
-    >>> list(inspect.signature(flattened(measure)).parameters)
-    ['step', 'start', 'end', 'coc', 'effective_aperture', 'region']
-    >>> flattened(measure)(step="1mm", region="middle")
-    1mm middle
-    """
-    hints = get_type_hints(command, include_extras=True)
-    groups = {name: hint for name, hint in hints.items() if isinstance(hint, type) and is_dataclass(hint)}
-    parameters: list[inspect.Parameter] = []
-    for name, parameter in inspect.signature(command).parameters.items():
-        if name not in groups:
-            parameters.append(parameter.replace(annotation=hints[name], kind=parameter.KEYWORD_ONLY))
-            continue
-        types = get_type_hints(groups[name], include_extras=True)
-        for field in fields(groups[name]):
-            parameters.append(
-                inspect.Parameter(
-                    field.name, parameter.KEYWORD_ONLY, default=field.default, annotation=types[field.name]
-                )
-            )
-
-    def flat(**given: Any) -> None:
-        whole = {
-            name: group(**{f.name: given.pop(f.name) for f in fields(group) if f.name in given})
-            for name, group in groups.items()
-        }
-        command(**whole, **given)
-
-    flat.__doc__ = command.__doc__
-    flat.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return flat

@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rig.cli.shoot import stopping
+from rig.cli.option_groups import length_mm
+from rig.cli.stopping import stopping
 
 if TYPE_CHECKING:
     from rig.calibrate.outcome import Calibrated
@@ -18,23 +19,7 @@ if TYPE_CHECKING:
     from rig.cli.calibrate_options import CommonOptions, SweepOptions
     from rig.config import LoadedConfig
 
-__all__ = ["measure", "measure_sweep", "positive_mm"]
-
-
-def _length_mm(text: str | None, what: str) -> float | None:
-    """Read a length of the command line, mm without a unit; None when it was not given."""
-    if text is None:
-        return None
-    from rig.units import parse_length_mm
-
-    return parse_length_mm(text, what, bare="accept")
-
-
-def positive_mm(text: str | None, what: str) -> float | None:
-    """Read a length that must be above 0."""
-    from rig.request import parse_positive_length
-
-    return parse_positive_length(text, what)
+__all__ = ["measure", "measure_sweep"]
 
 
 def measure(
@@ -58,11 +43,13 @@ def measure_sweep(
     job: Callable[..., Calibrated], common: CommonOptions, sweep: SweepOptions, region: str | None = None
 ) -> None:
     """Do a job that drives through focus."""
+    from rig.request import parse_positive_length
+
     through = partial(
         job,
-        start_mm=_length_mm(sweep.start, "--start"),
-        end_mm=_length_mm(sweep.end, "--end"),
-        step_mm=positive_mm(sweep.step, "--step"),
+        start_mm=length_mm(sweep.start, "--start"),
+        end_mm=length_mm(sweep.end, "--end"),
+        step_mm=parse_positive_length(sweep.step, "--step"),
     )
     measure(through, common, sweep=sweep, region=region)
 
@@ -74,6 +61,7 @@ def _task(common: CommonOptions, sweep: SweepOptions | None, region: str | None)
     from rig.config import load_config
     from rig.planning import PlanRequest
     from rig.rail_state import with_kept_limits
+    from rig.request import parse_positive_length
 
     loaded = with_kept_limits(
         load_config(common.config, simulate=common.simulate, time_scale=common.time_scale)
@@ -90,7 +78,7 @@ def _task(common: CommonOptions, sweep: SweepOptions | None, region: str | None)
         iso=common.iso,
     )
     images = [*(common.images or ()), *(common.more or ())]
-    step_mm = positive_mm(sweep.step, "--step") if sweep else None
+    step_mm = parse_positive_length(sweep.step, "--step") if sweep else None
     return Task(
         loaded,
         request,
@@ -112,7 +100,7 @@ def _on_the_rig(job: Callable[[Task], Calibrated], task: Task, common: CommonOpt
     display = RunDisplay(Console(stderr=True, highlight=False))
     with stopping() as stopper, display:
         operator = Terminal(yes=common.yes, display=display)
-        here_mm = _length_mm(common.here_is, "--here-is")
+        here_mm = length_mm(common.here_is, "--here-is")
         shooting = Shooting(operator, stopper, [display], here_mm, common.folder)
         return job(replace(task, shooting=shooting))
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from rig.cli.options import ApertureOption, IsoOption, JsonOption, ShutterOption
-from rig.cli.shoot import SimulateOption, TimeScaleOption, stopping
+from rig.cli.option_groups import flattened, length_mm
+from rig.cli.options import (
+    ApertureOption,
+    IsoOption,
+    JsonOption,
+    ShutterOption,
+    SimulateOption,
+    TimeScaleOption,
+)
+from rig.cli.stopping import stopping
 from rig.errors import CameraError, UserError
 
 if TYPE_CHECKING:
@@ -56,6 +64,56 @@ AddressOption: TypeAlias = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class CameraOptions:
+    """Which camera is meant, real or simulated, and who reads the answer."""
+
+    config: ConfigOption = None
+    port: PortOption = None
+    simulate: SimulateOption = False
+    time_scale: TimeScaleOption = None
+    as_json: JsonOption = False
+
+    def tether(self, here_is_mm: float | None = None) -> Tether:
+        """Find it; errors as of `rig.tether.Tether.find`."""
+        from rig.cli.camera_output import note
+        from rig.tether import Tether
+
+        tether = Tether.find(
+            self.config,
+            self.port,
+            simulate=self.simulate,
+            time_scale=self.time_scale,
+            here_is_mm=here_is_mm,
+        )
+        if tether.simulated:
+            note("SIMULATED bench", style="magenta")
+        return tether
+
+
+@dataclass(frozen=True)
+class ExposureOptions:
+    """How a frame is exposed."""
+
+    shutter: ShutterOption = None
+    aperture: ApertureOption = None
+    iso: IsoOption = None
+
+    def request(self, white_balance: str | None = None, image_format: str | None = None) -> LockRequest:
+        """Read what was asked for; a UserError says what cannot be."""
+        from rig.cameras.base import LockRequest
+        from rig.request import parse_positive_time
+        from rig.units import parse_f_number
+
+        shutter_s = parse_positive_time(self.shutter, "--shutter", "1/8s")
+        if self.iso is not None and self.iso < 1:
+            raise UserError(f"--iso: {self.iso} is not above 0; write a sensitivity such as 100")
+        marked = (
+            None if self.aperture is None else parse_f_number(self.aperture, "--aperture", as_marked=True)
+        )
+        return LockRequest(shutter_s, marked, self.iso, white_balance, image_format)
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
     group = typer.Typer(
@@ -64,13 +122,13 @@ def register(app: typer.Typer) -> None:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     group.command("list")(list_cameras)
-    group.command("info")(info)
-    group.command("check")(check)
-    group.command("set")(set_value)
-    group.command("grey")(grey)
-    group.command("preview")(preview)
-    group.command("shoot")(shoot)
-    group.command("watch")(watch)
+    group.command("info")(flattened(info))
+    group.command("check")(flattened(check))
+    group.command("set")(flattened(set_value))
+    group.command("grey")(flattened(grey))
+    group.command("preview")(flattened(preview))
+    group.command("shoot")(flattened(shoot))
+    group.command("watch")(flattened(watch))
     app.add_typer(group, name="camera")
 
 
@@ -88,7 +146,7 @@ def list_cameras(
     from rig.cameras import listing
     from rig.cli import camera_output as output
 
-    tether = _tether(config, None, simulate=simulate, time_scale=time_scale)
+    tether = CameraOptions(config, None, simulate, time_scale).tether()
     with tether.bench(pictures=False) as port:
         named = [port] if port and not port.startswith("usb:") else []
         found = listing.list_cameras([*named, *(addresses or ())], tether.clock)
@@ -98,51 +156,43 @@ def list_cameras(
 
 
 def info(
-    config: ConfigOption = None,
-    port: PortOption = None,
     settings: Annotated[
         bool, typer.Option("--settings", help="Every setting with its value and choices, too.")
     ] = False,
-    simulate: SimulateOption = False,
-    time_scale: TimeScaleOption = None,
-    as_json: JsonOption = False,
+    *,
+    which: CameraOptions,
 ) -> None:
     """Model, firmware, lens, battery, card, and what the body can be told from here; changes nothing."""
     from rig.cameras.inquiry import inquire
     from rig.cli import camera_output as output
 
-    tether = _tether(config, port, simulate=simulate, time_scale=time_scale)
+    tether = which.tether()
     with tether.connect(pictures=False) as tethered:
         facts = inquire(tethered.camera)
-    output.show_info(facts, settings=settings, as_json=as_json)
+    output.show_info(facts, settings=settings, as_json=which.as_json)
 
 
 def check(
-    config: ConfigOption = None,
-    port: PortOption = None,
     fix: Annotated[
         bool, typer.Option("--fix", help="Set what can be set, and leave it so. Else nothing is changed.")
     ] = False,
-    shutter: ShutterOption = None,
-    aperture: ApertureOption = None,
-    iso: IsoOption = None,
     white_balance: WhiteBalanceOption = None,
     image_format: FormatOption = None,
-    simulate: SimulateOption = False,
-    time_scale: TimeScaleOption = None,
-    as_json: JsonOption = False,
+    *,
+    exposure: ExposureOptions,
+    which: CameraOptions,
 ) -> None:
     """Everything that a stack needs of the body, with a verdict each; exit code 3 when one is refused."""
     from rig.cameras import inquiry
     from rig.cli import camera_output as output
     from rig.tether import lock_request, measured_request
 
-    tether = _tether(config, port, simulate=simulate, time_scale=time_scale)
-    request = lock_request(tether, _request(shutter, aperture, iso, white_balance, image_format))
+    tether = which.tether()
+    request = lock_request(tether, exposure.request(white_balance, image_format))
     with tether.connect(pictures=False) as tethered:
         request = measured_request(request, tethered)
         report = inquiry.check(tethered.camera, request, fix=fix)
-    output.show_check(report, fix=fix, as_json=as_json)
+    output.show_check(report, fix=fix, as_json=which.as_json)
     if report.refused:
         names = ", ".join(setting.name for setting in report.refused)
         raise CameraError(f"the camera is not ready for a stack: {names}")
@@ -151,20 +201,17 @@ def check(
 def set_value(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A setting: iso, shutterspeed, …")],
     value: Annotated[str, typer.Argument(metavar="VALUE", help="As the body writes it: 100, 1/8, Daylight.")],
-    config: ConfigOption = None,
-    port: PortOption = None,
-    simulate: SimulateOption = False,
-    time_scale: TimeScaleOption = None,
-    as_json: JsonOption = False,
+    *,
+    which: CameraOptions,
 ) -> None:
     """Set one thing on the body and read it back; it stays so. A wrong value prints the choices."""
     from rig.cameras import inquiry
     from rig.cli import camera_output as output
 
-    tether = _tether(config, port, simulate=simulate, time_scale=time_scale)
+    tether = which.tether()
     with tether.connect(pictures=False) as tethered:
         report = inquiry.set_value(tethered.camera, name, value)
-    output.show_setting(report, as_json=as_json)
+    output.show_setting(report, as_json=which.as_json)
 
 
 def grey(
@@ -176,14 +223,9 @@ def grey(
             help="Where the card is, in shares of the frame; its middle fifth unless said otherwise.",
         ),
     ] = None,
-    config: ConfigOption = None,
-    port: PortOption = None,
-    shutter: ShutterOption = None,
-    aperture: ApertureOption = None,
-    iso: IsoOption = None,
-    simulate: SimulateOption = False,
-    time_scale: TimeScaleOption = None,
-    as_json: JsonOption = False,
+    *,
+    exposure: ExposureOptions,
+    which: CameraOptions,
 ) -> None:
     """Find the white balance that makes a grey card grey; white_balance = "grey" then asks for it."""
     from rig import tether as tethers
@@ -191,36 +233,31 @@ def grey(
     from rig.cli import camera_output as output
 
     where = CENTRE if region is None else Region.from_text(region)
-    tether = _tether(config, port, simulate=simulate, time_scale=time_scale)
-    request = tethers.lock_request(tether, _request(shutter, aperture, iso, None, None))
+    tether = which.tether()
+    request = tethers.lock_request(tether, exposure.request())
     with tether.connect(target="card") as tethered:
         balance = tethers.keep_grey(tethered, request, where)
-    output.show_grey(balance, as_json=as_json)
+    output.show_grey(balance, as_json=which.as_json)
 
 
 def shoot(
     out: OutOption = Path(),
-    config: ConfigOption = None,
-    port: PortOption = None,
-    shutter: ShutterOption = None,
-    aperture: ApertureOption = None,
-    iso: IsoOption = None,
     white_balance: WhiteBalanceOption = None,
     image_format: FormatOption = None,
     exif: Annotated[bool, typer.Option("--exif", help="Print what the file says of itself, too.")] = False,
-    simulate: SimulateOption = False,
-    time_scale: TimeScaleOption = None,
-    as_json: JsonOption = False,
+    *,
+    exposure: ExposureOptions,
+    which: CameraOptions,
 ) -> None:
     """Take one frame without autofocus, check it, keep it, print where; the body is put back as it was."""
     from rig import tether as tethers
     from rig.cli import camera_output as output
 
-    tether = _tether(config, port, simulate=simulate, time_scale=time_scale)
-    request = tethers.lock_request(tether, _request(shutter, aperture, iso, white_balance, image_format))
+    tether = which.tether()
+    request = tethers.lock_request(tether, exposure.request(white_balance, image_format))
     with tether.connect() as tethered:
         report, frames = tethers.shoot_one(tethered, request, out)
-    output.show_shot(report, frames, exif=exif, as_json=as_json)
+    output.show_shot(report, frames, exif=exif, as_json=which.as_json)
 
 
 def watch(
@@ -228,21 +265,18 @@ def watch(
     frames: Annotated[
         int | None, typer.Option("--frames", metavar="N", min=1, help="End after N frames.")
     ] = None,
-    config: ConfigOption = None,
-    port: PortOption = None,
-    simulate: SimulateOption = False,
-    time_scale: TimeScaleOption = None,
-    as_json: JsonOption = False,
+    *,
+    which: CameraOptions,
 ) -> None:
     """Fetch, check and file every frame that is fired on the body by hand, until Ctrl-C."""
     from rig import tether as tethers
     from rig.cli import camera_output as output
 
-    tether = _tether(config, port, simulate=simulate, time_scale=time_scale)
+    tether = which.tether()
     with stopping() as stopper, tether.connect() as tethered:
         output.note(f"waiting for frames into {out}; fire on the body, end with Ctrl-C")
         for frame in tethers.follow(tethered, out, stopped=stopper.event.is_set, frames=frames):
-            output.show_frame(frame, as_json=as_json)
+            output.show_frame(frame, as_json=which.as_json)
 
 
 def preview(
@@ -272,17 +306,14 @@ def preview(
         bool,
         typer.Option("--histogram", help="Draw the histogram, and stripes where light or shadow is lost."),
     ] = False,
-    config: ConfigOption = None,
-    port: PortOption = None,
     here_is: Annotated[
         str | None,
         typer.Option(
             "--here-is", metavar="LENGTH", help="Where the carriage of a simulated bench stands: 12mm."
         ),
     ] = None,
-    simulate: SimulateOption = False,
-    time_scale: TimeScaleOption = None,
-    as_json: JsonOption = False,
+    *,
+    which: CameraOptions,
 ) -> None:
     """Live view, as an address on this computer (any free port when neither --address nor --out is given)
     or as files, until Ctrl-C; the body is put back afterwards, and rests while nobody looks on.
@@ -290,18 +321,17 @@ def preview(
     from rig.cameras.preview import BodyLiveView
     from rig.cli import camera_output as output
     from rig.liveview.run import Preview, served
-    from rig.units import parse_length_mm
 
     looks = _looks(colour if peaking else None, magnify, histogram=histogram)
-    here_is_mm = None if here_is is None else parse_length_mm(here_is, "--here-is", bare="accept")
-    tether = _tether(config, port, simulate=simulate, time_scale=time_scale, here_is_mm=here_is_mm)
+    here_is_mm = length_mm(here_is, "--here-is")
+    tether = which.tether(here_is_mm)
     if out is not None and address is None and frames is None:
         frames = 1
     with (
         stopping() as stopper,
         served(address if out is not None else address or "0") as (feed, server),
         tether.connect() as tethered,
-        output.PreviewDisplay(as_json=as_json) as display,
+        output.PreviewDisplay(as_json=which.as_json) as display,
     ):
         looks = replace(looks, simulated=tethered.simulated or tethered.camera.describe().simulated)
         view = Preview(BodyLiveView(tethered.camera), looks, feed=feed, folder=out)
@@ -318,39 +348,3 @@ def _looks(colour: str | None, magnify: str | None, *, histogram: bool) -> Looks
     if colour is not None and colour not in COLOURS:
         raise UserError(f'--peaking-colour: there is no "{colour}"; there is {", ".join(COLOURS)}')
     return Looks(colour, Magnify.from_text(magnify) if magnify else None, histogram)
-
-
-def _tether(
-    config: Path | None,
-    port: str | None,
-    *,
-    simulate: bool,
-    time_scale: float | None,
-    here_is_mm: float | None = None,
-) -> Tether:
-    from rig.cli.camera_output import note
-    from rig.tether import Tether
-
-    tether = Tether.find(config, port, simulate=simulate, time_scale=time_scale, here_is_mm=here_is_mm)
-    if tether.simulated:
-        note("SIMULATED bench", style="magenta")
-    return tether
-
-
-def _request(
-    shutter: str | None,
-    aperture: str | None,
-    iso: int | None,
-    white_balance: str | None,
-    image_format: str | None,
-) -> LockRequest:
-    from rig.cameras.base import LockRequest
-    from rig.units import parse_f_number, parse_time_s
-
-    shutter_s = None if shutter is None else parse_time_s(shutter, "--shutter", bare="accept")
-    if shutter_s is not None and not shutter_s > 0:
-        raise UserError(f'--shutter: "{shutter}" is not above 0; write a time such as 1/8s')
-    if iso is not None and iso < 1:
-        raise UserError(f"--iso: {iso} is not above 0; write a sensitivity such as 100")
-    marked = None if aperture is None else parse_f_number(aperture, "--aperture", as_marked=True)
-    return LockRequest(shutter_s, marked, iso, white_balance, image_format)

@@ -71,7 +71,7 @@ def watch(
 
     Prints the stacked image of each, or its session without --stack. Ctrl-C finishes the stack in hand.
     """
-    from rig.cli.shoot import stopping
+    from rig.cli.stopping import stopping
     from rig.cli.watch import watcher
     from rig.collect import Grouping, collect
     from rig.units import parse_time_s

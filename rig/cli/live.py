@@ -10,32 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rig.cli.option_groups import RailOptions, StackOptions, asked_for, flattened, length_mm
 from rig.cli.options import (
-    ApertureOption,
-    BracketsOption,
     CalibratedOption,
-    ConfigOption,
-    EffectiveApertureOption,
-    FramesOption,
-    IsoOption,
-    JsonOption,
-    MarginOption,
-    MaxFramesOption,
-    OverlapOption,
-    ShutterOption,
-    StepOption,
-)
-from rig.cli.rail import HereOption, PortOption, UnlockOption
-from rig.cli.shoot import (
     ClippingOption,
     FolderOption,
+    HereOption,
     NameOption,
-    SimulateOption,
     StackOption,
-    TimeScaleOption,
+    StepsOption,
+    UnlockOption,
     YesOption,
-    stopping,
 )
+from rig.cli.stopping import stopping
 from rig.errors import Interrupted, RigError
 
 if TYPE_CHECKING:
@@ -51,22 +38,12 @@ _HELP = """\
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command("live")(live)
+    app.command("live")(flattened(live))
 
 
 def live(
-    step: StepOption = "auto",
-    frames: FramesOption = None,
-    margin: MarginOption = 0,
-    overlap: OverlapOption = None,
-    aperture: ApertureOption = None,
-    effective_aperture: EffectiveApertureOption = None,
-    shutter: ShutterOption = None,
-    iso: IsoOption = None,
-    brackets: BracketsOption = None,
-    max_frames: MaxFramesOption = None,
-    config: ConfigOption = None,
-    port: PortOption = None,
+    stepped: StackOptions,
+    rail: RailOptions,
     calibrated: CalibratedOption = True,
     here_is: HereOption = None,
     home: Annotated[bool, typer.Option("--home", help="Home the rail first.")] = False,
@@ -74,17 +51,12 @@ def live(
     address: Annotated[
         str, typer.Option("--address", metavar="[127.0.0.1:]PORT", help="Of live view; 0 takes a free port.")
     ] = "0",
-    steps: Annotated[
-        str, typer.Option("--steps", metavar="S,M,L", help="Three step sizes of jogging, rising.")
-    ] = "10um,0.1mm,1mm",
-    simulate: SimulateOption = False,
-    time_scale: TimeScaleOption = None,
+    steps: StepsOption = "10um,0.1mm,1mm",
     name: NameOption = None,
     folder: FolderOption = None,
     accept_clipping: ClippingOption = False,
     stack: StackOption = True,
     yes: YesOption = False,
-    as_json: JsonOption = False,
 ) -> None:
     """Set a stack up with the keyboard, and shoot it: one connection from the first jog to the last frame.
 
@@ -95,26 +67,13 @@ def live(
     from rig.cli.terminal import Terminal
     from rig.cli.watch import watcher
     from rig.jogging import parse_steps
-    from rig.rail import find_rig
     from rig.set_up import set_up
     from rig.shoot import ShootOptions
-    from rig.units import parse_length_mm
 
-    asked = {
-        "step": step,
-        "frames": frames,
-        "margin": margin,
-        "overlap": overlap,
-        "aperture": aperture,
-        "effective_aperture": effective_aperture,
-        "shutter": shutter,
-        "iso": iso,
-        "brackets": brackets,
-        "max_frames": max_frames,
-    }
+    asked, as_json = asked_for(stepped), rail.as_json
     steps_mm = parse_steps(steps)
-    here_mm = None if here_is is None else parse_length_mm(here_is, "--here-is", bare="accept")
-    loaded = find_rig(config, port, simulate=simulate, time_scale=time_scale)
+    here_mm = length_mm(here_is, "--here-is")
+    loaded = rail.find()
     keyboard = Keyboard("rig shoot is for scripts")
     note_simulated(loaded)
     with stopping() as stopper, watcher(as_json=as_json) as watch:

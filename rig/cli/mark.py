@@ -37,7 +37,7 @@ def mark(
         raise UserError(f'"{which}" is no end of a stack; write near or far')
     from dataclasses import asdict
 
-    from rig.cli.shoot import stopping
+    from rig.cli.stopping import stopping
     from rig.config import load_config
     from rig.marking import mark as put_mark
 

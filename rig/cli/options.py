@@ -14,26 +14,37 @@ __all__ = [
     "CalibratedOption",
     "CardSpaceOption",
     "CentreOption",
+    "ClippingOption",
     "CocOption",
     "ConfigOption",
     "DeliverOption",
     "EffectiveApertureOption",
     "EndOption",
+    "FolderOption",
     "FrameWidthOption",
     "FramesOption",
+    "HereOption",
     "IsoOption",
     "JsonOption",
     "MagnificationOption",
     "MarginOption",
     "MaxDurationOption",
     "MaxFramesOption",
+    "NameOption",
     "OverlapOption",
     "PlotOption",
+    "PortOption",
     "RangeOption",
     "ShotsOption",
     "ShutterOption",
+    "SimulateOption",
+    "StackOption",
     "StartOption",
     "StepOption",
+    "StepsOption",
+    "TimeScaleOption",
+    "UnlockOption",
+    "YesOption",
 ]
 
 _WHERE = "Where"
@@ -245,3 +256,46 @@ PlotOption: TypeAlias = Annotated[
     typer.Option("--plot", metavar="FILE", help="Draw it into a file that ends in .svg or .png."),
 ]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+SimulateOption: TypeAlias = Annotated[
+    bool, typer.Option("--simulate", help="Rehearse: this configuration on the simulated bench.")
+]
+TimeScaleOption: TypeAlias = Annotated[
+    float | None,
+    typer.Option("--time-scale", metavar="X", help="How many times as fast a simulated bench runs."),
+]
+NameOption: TypeAlias = Annotated[
+    str | None, typer.Option("--name", help="Name of the session, e.g. beetle.")
+]
+FolderOption: TypeAlias = Annotated[
+    Path | None, typer.Option("--folder", metavar="DIR", help="Where session folders are made.")
+]
+ClippingOption: TypeAlias = Annotated[
+    bool, typer.Option("--accept-clipping", help="Shoot although over 0.5 % of the test frame is clipped.")
+]
+StackOption: TypeAlias = Annotated[bool, typer.Option("--stack/--no-stack", help="Stack while shooting.")]
+YesOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--yes", "-y", help="Do not ask: not before the first move, nor what the camera cannot tell."
+    ),
+]
+HereOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--here-is", metavar="LENGTH", help="Where the carriage stands now, if its controller cannot tell."
+    ),
+]
+UnlockOption: TypeAlias = Annotated[
+    bool, typer.Option("--unlock", help="Unlock a controller that is in alarm: the way is free.")
+]
+StepsOption: TypeAlias = Annotated[
+    str, typer.Option("--steps", metavar="S,M,L", help="Three step sizes of jogging, rising.")
+]
+PortOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--port",
+        metavar="PORT",
+        help="Instead of the configured one: /dev/ttyUSB0, or socket://192.168.1.30:23.",
+    ),
+]

@@ -4,66 +4,21 @@ from __future__ import annotations
 
 import typer
 
-from rig.cli.options import (
-    ApertureOption,
-    AxisOption,
-    BracketsOption,
-    CalibratedOption,
-    CardSpaceOption,
-    CentreOption,
-    CocOption,
-    ConfigOption,
-    DeliverOption,
-    EffectiveApertureOption,
-    EndOption,
-    FramesOption,
-    FrameWidthOption,
-    IsoOption,
-    JsonOption,
-    MagnificationOption,
-    MarginOption,
-    MaxDurationOption,
-    MaxFramesOption,
-    OverlapOption,
-    PlotOption,
-    RangeOption,
-    ShotsOption,
-    ShutterOption,
-    StartOption,
-    StepOption,
-)
+from rig.cli.option_groups import PlaceOptions, StackOptions, asked_for, flattened
+from rig.cli.options import AxisOption, CalibratedOption, ConfigOption, JsonOption, PlotOption
 
-__all__ = ["plan", "register"]
+__all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command("plan")(plan)
+    app.command("plan")(flattened(plan))
 
 
 def plan(
-    start: StartOption = None,
-    end: EndOption = None,
+    place: PlaceOptions,
+    stack: StackOptions,
     axis: AxisOption = "rail",
-    centre: CentreOption = None,
-    half_range: RangeOption = None,
-    step: StepOption = "auto",
-    frames: FramesOption = None,
-    margin: MarginOption = 0,
-    overlap: OverlapOption = None,
-    coc: CocOption = None,
-    deliver: DeliverOption = None,
-    magnification: MagnificationOption = None,
-    frame_width: FrameWidthOption = None,
-    aperture: ApertureOption = None,
-    effective_aperture: EffectiveApertureOption = None,
-    shutter: ShutterOption = None,
-    iso: IsoOption = None,
-    brackets: BracketsOption = None,
-    shots_per_position: ShotsOption = None,
-    max_frames: MaxFramesOption = None,
-    max_duration: MaxDurationOption = None,
-    card_space: CardSpaceOption = None,
     config: ConfigOption = None,
     calibrated: CalibratedOption = True,
     plot: PlotOption = None,
@@ -83,30 +38,7 @@ def plan(
         check_plot_path(plot)
     loaded = with_kept_limits(load_config(config))
     disk = None if loaded.config.simulated else free_room(loaded.config.session.folder)
-    asked = {
-        "start": start,
-        "end": end,
-        "centre": centre,
-        "range": half_range,
-        "step": step,
-        "frames": frames,
-        "overlap": overlap,
-        "coc": coc,
-        "deliver": deliver,
-        "magnification": magnification,
-        "frame_width": frame_width,
-        "aperture": aperture,
-        "effective_aperture": effective_aperture,
-        "shutter": shutter,
-        "iso": iso,
-        "brackets": brackets,
-        "shots_per_position": shots_per_position,
-        "margin": margin,
-        "max_frames": max_frames,
-        "max_duration": max_duration,
-        "card_space": card_space,
-    }
-    made = plan_asked_for(loaded, axis, asked, calibrated=calibrated, disk=disk)
+    made = plan_asked_for(loaded, axis, asked_for(place, stack), calibrated=calibrated, disk=disk)
     if plot is not None:
         settings = loaded.config
         plot_plan(made, plot, aspect=equipped(settings).camera.aspect, simulated=settings.simulated)

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rig.cli.options import ConfigOption, JsonOption
-from rig.cli.shoot import SimulateOption, TimeScaleOption, stopping
+from rig.cli.option_groups import RailOptions, flattened, length_mm
+from rig.cli.options import (
+    ConfigOption,
+    HereOption,
+    JsonOption,
+    PortOption,
+    SimulateOption,
+    StepsOption,
+    TimeScaleOption,
+    UnlockOption,
+)
+from rig.cli.rail_tilt import tilt
+from rig.cli.stopping import stopping
 from rig.errors import HardwareError, UserError
 
 if TYPE_CHECKING:
@@ -19,46 +29,21 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
-PortOption: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--port",
-        metavar="PORT",
-        help="Instead of the configured one: /dev/ttyUSB0, or socket://192.168.1.30:23.",
-    ),
-]
-HereOption: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--here-is", metavar="LENGTH", help="Where the carriage stands now, if its controller cannot tell."
-    ),
-]
-UnlockOption: TypeAlias = Annotated[
-    bool, typer.Option("--unlock", help="Unlock a controller that is in alarm: the way is free.")
-]
 _NEGATIVE = {"ignore_unknown_options": True}
 """Or ``-2mm`` would be taken for an option."""
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    from rig.cli.rail_tilt import tilt
-
     group = typer.Typer(
         no_args_is_help=True,
         help="A rail alone: what is connected, where it stands, move it, tell it where it is, limit it.",
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     group.command("list")(list_ports)
-    group.command("info")(info)
-    group.command("jog")(jog)
-    group.command("move", context_settings=_NEGATIVE)(move)
-    group.command("home")(home)
-    group.command("zero")(zero)
-    group.command("stop")(stop)
-    group.command("limits", context_settings=_NEGATIVE)(limits)
-    group.command("setup")(setup)
-    group.command("tilt")(tilt)
+    for command in (info, jog, move, home, zero, stop, limits, setup, tilt):
+        settings = _NEGATIVE if command in (move, limits) else None
+        group.command(command.__name__, context_settings=settings)(flattened(command))
     app.add_typer(group, name="rail")
 
 
@@ -81,19 +66,16 @@ def list_ports(
 
 
 def info(
-    config: ConfigOption = None,
-    port: PortOption = None,
     here_is: HereOption = None,
-    simulate: SimulateOption = False,
-    time_scale: TimeScaleOption = None,
-    as_json: JsonOption = False,
+    *,
+    which: RailOptions,
 ) -> None:
     """Controller, firmware and its settings, where the rail stands and how that is known, its limits."""
     from rig.cli import rail_output as output
 
-    with _held("info", config, port, here_is, simulate=simulate, time_scale=time_scale) as rail:
+    with _connect("info", which.find(), here_is) as rail:
         facts = rail.facts()
-    output.show_facts(facts, as_json=as_json)
+    output.show_facts(facts, as_json=which.as_json)
 
 
 def move(
@@ -105,40 +87,30 @@ def move(
         typer.Option("--by", metavar="LENGTH", help="By a distance instead; positive is to the subject."),
     ] = None,
     home_first: Annotated[bool, typer.Option("--home", help="Home the rail before.")] = False,
-    config: ConfigOption = None,
-    port: PortOption = None,
     here_is: HereOption = None,
     unlock: UnlockOption = False,
-    simulate: SimulateOption = False,
-    time_scale: TimeScaleOption = None,
-    as_json: JsonOption = False,
+    *,
+    which: RailOptions,
 ) -> None:
     """Move to a position, and say where it came to rest. Never beyond the limits; Ctrl-C stops it."""
     from rig.cli import rail_output as output
 
     if (position is None) == (by is None):
         raise UserError("say either where to, rig rail move 5mm, or by how much, rig rail move --by 5mm")
-    to_mm, by_mm = _length(position, "LENGTH"), _length(by, "--by")
-    with _held(
-        "move", config, port, here_is, simulate=simulate, time_scale=time_scale, unlock=unlock
-    ) as rail:
+    to_mm, by_mm = length_mm(position, "LENGTH"), length_mm(by, "--by")
+    with _connect("move", which.find(), here_is, unlock=unlock) as rail:
         if home_first:
             rail.home()
         reached = rail.move(to_mm=to_mm, by_mm=by_mm)
-    output.show_reached(reached, as_json=as_json)
+    output.show_reached(reached, as_json=which.as_json)
 
 
 def jog(
-    steps: Annotated[
-        str, typer.Option("--steps", metavar="S,M,L", help="Three step sizes, rising.")
-    ] = "10um,0.1mm,1mm",
-    config: ConfigOption = None,
-    port: PortOption = None,
+    steps: StepsOption = "10um,0.1mm,1mm",
     here_is: HereOption = None,
     unlock: UnlockOption = False,
-    simulate: SimulateOption = False,
-    time_scale: TimeScaleOption = None,
-    as_json: JsonOption = False,
+    *,
+    which: RailOptions,
 ) -> None:
     """Move with the arrow keys, in three step sizes, inside the limits; space stops, z zeroes, q ends."""
     from rig.cli import rail_output as output
@@ -148,7 +120,7 @@ def jog(
 
     steps_mm = parse_steps(steps)
     keyboard, line = Keyboard("rig rail move is for scripts"), StatusLine()
-    with _held("jog", config, port, here_is, simulate=simulate, time_scale=time_scale, unlock=unlock) as rail:
+    with _connect("jog", which.find(), here_is, unlock=unlock) as rail:
         rail.ask_where()
         line.say(f"{HELP}\n  z      call this place 0                           q      end")
         with keyboard, rail.jogged(steps_mm) as jogger:
@@ -162,47 +134,39 @@ def jog(
                 line.show(status(jogger.report(), jogger, rail.axis.limits))
             position = jogger.stop()
         line.end()
-    output.show_position(position, "left", as_json=as_json)
+    output.show_position(position, "left", as_json=which.as_json)
 
 
 def home(
-    config: ConfigOption = None,
-    port: PortOption = None,
-    simulate: SimulateOption = False,
-    time_scale: TimeScaleOption = None,
-    as_json: JsonOption = False,
+    *,
+    which: RailOptions,
 ) -> None:
     """Let the controller find its switch; the rail then stands at the configured home_position."""
     from rig.cli import rail_output as output
 
-    with _held("home", config, port, None, simulate=simulate, time_scale=time_scale) as rail:
+    with _connect("home", which.find()) as rail:
         position = rail.home()
-    output.show_position(position, "homed", as_json=as_json)
+    output.show_position(position, "homed", as_json=which.as_json)
 
 
 def zero(
     at: Annotated[
         str, typer.Option("--at", metavar="LENGTH", help="What the place where it stands is called.")
     ] = "0mm",
-    config: ConfigOption = None,
-    port: PortOption = None,
     here_is: HereOption = None,
     unlock: UnlockOption = False,
-    simulate: SimulateOption = False,
-    time_scale: TimeScaleOption = None,
-    as_json: JsonOption = False,
+    *,
+    which: RailOptions,
 ) -> None:
     """Call the place where the carriage stands 0: positions count from there. Nothing moves."""
     from rig.cli import rail_output as output
 
-    at_mm = _length(at, "--at")
+    at_mm = length_mm(at, "--at")
     assert at_mm is not None
-    with _held(
-        "zero", config, port, here_is, simulate=simulate, time_scale=time_scale, unlock=unlock
-    ) as rail:
+    with _connect("zero", which.find(), here_is, unlock=unlock) as rail:
         zeroed = rail.zero(at_mm)
         survives, simulated = rail.count_survives, rail.config.simulated
-    output.show_zeroed(zeroed, survives=survives, simulated=simulated, as_json=as_json)
+    output.show_zeroed(zeroed, survives=survives, simulated=simulated, as_json=which.as_json)
 
 
 def limits(
@@ -212,30 +176,26 @@ def limits(
             metavar="[set LOW HIGH | set here near|far | clear]", help="Nothing shows those in force."
         ),
     ] = None,
-    config: ConfigOption = None,
-    port: PortOption = None,
     here_is: HereOption = None,
-    simulate: SimulateOption = False,
-    time_scale: TimeScaleOption = None,
-    as_json: JsonOption = False,
+    *,
+    which: RailOptions,
 ) -> None:
     """Show the soft limits, or set them: no move of any command goes beyond.
 
     They are kept for this rail, inside those of the configuration, and count from the same zero. near is the
     end away from the subject, far the one towards it.
     """
-    from rig import rail as rails
     from rig.cli import rail_output as output
     from rig.rail_limits import LimitsOrder
 
     order = LimitsOrder.from_words(words or [])
-    loaded = rails.find_rig(config, port, simulate=simulate, time_scale=time_scale)
+    loaded = which.find()
     if order.here is None:
         found = order.carry_out(loaded)
     else:
         with _connect("limits", loaded, here_is) as rail:
             found = order.carry_out(loaded, rail.where().value)
-    output.show_limits(found, as_json=as_json)
+    output.show_limits(found, as_json=which.as_json)
 
 
 def stop(config: ConfigOption = None, port: PortOption = None, as_json: JsonOption = False) -> None:
@@ -262,11 +222,8 @@ def setup(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show old and new; write nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Write without asking.")] = False,
-    config: ConfigOption = None,
-    port: PortOption = None,
-    simulate: SimulateOption = False,
-    time_scale: TimeScaleOption = None,
-    as_json: JsonOption = False,
+    *,
+    which: RailOptions,
 ) -> None:
     """Set a GRBL controller to the configured pitch, motor, microsteps, speed, ramp and travel.
 
@@ -274,57 +231,29 @@ def setup(
     """
     from rig.cli import rail_output as output
     from rig.cli.terminal import Terminal
-    from rig.rail import find_rig
     from rig.rail_setup import propose, write
 
-    loaded = find_rig(config, port, simulate=simulate, time_scale=time_scale)
-    with _connect("setup", loaded, None, to_set_up=True) as rail:
+    with _connect("setup", which.find(), to_set_up=True) as rail:
         proposal = propose(rail, soft_limits=soft_limits)
         writes = bool(proposal.changes) and not dry_run
-        if not as_json:
+        if not which.as_json:
             output.show_proposal(proposal)
         if writes:
             Terminal(yes=yes).confirm(
                 f"This is about to be written to the {proposal.rail}; where it stands is then not known."
             )
             write(rail, proposal)
-    if as_json:
+    if which.as_json:
         output.show_proposal_json(proposal, written=writes)
     elif writes:
         typer.echo("written, and read back")
-
-
-def _length(text: str | None, what: str) -> float | None:
-    if text is None:
-        return None
-    from rig.units import parse_length_mm
-
-    return parse_length_mm(text, what, bare="accept")
-
-
-@contextmanager
-def _held(
-    what: str,
-    config: Path | None,
-    port: str | None,
-    here_is: str | None,
-    *,
-    simulate: bool,
-    time_scale: float | None,
-    unlock: bool = False,
-) -> Iterator[HeldRail]:
-    from rig.rail import find_rig
-
-    loaded = find_rig(config, port, simulate=simulate, time_scale=time_scale)
-    with _connect(what, loaded, here_is, unlock=unlock) as rail:
-        yield rail
 
 
 @contextmanager
 def _connect(
     what: str,
     loaded: LoadedConfig,
-    here_is: str | None,
+    here_is: str | None = None,
     *,
     to_set_up: bool = False,
     unlock: bool = False,
@@ -333,7 +262,7 @@ def _connect(
     from rig.cli.terminal import Terminal
     from rig.rail import connected
 
-    here_mm = _length(here_is, "--here-is")
+    here_mm = length_mm(here_is, "--here-is")
     note_simulated(loaded)
     with (
         stopping() as stopper,

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rig.cli.options import ConfigOption, JsonOption, MagnificationOption, ShutterOption
-from rig.cli.rail import HereOption, PortOption
-from rig.cli.shoot import FolderOption, SimulateOption, TimeScaleOption, YesOption, stopping
+from rig.cli.option_groups import RailOptions, length_mm
+from rig.cli.options import FolderOption, HereOption, MagnificationOption, ShutterOption, YesOption
+from rig.cli.stopping import stopping
 
 if TYPE_CHECKING:
     from rig.calibrate.tilt import RailTilt
@@ -41,14 +41,11 @@ def tilt(
     ] = "5mm",
     magnification: MagnificationOption = None,
     shutter: ShutterOption = None,
-    config: ConfigOption = None,
-    port: PortOption = None,
     here_is: HereOption = None,
-    simulate: SimulateOption = False,
-    time_scale: TimeScaleOption = None,
     folder: FolderOption = None,
     yes: YesOption = False,
-    as_json: JsonOption = False,
+    *,
+    which: RailOptions,
 ) -> None:
     """How far the rail is off the optical axis: px that the picture drifts per mm, from two frames.
 
@@ -62,17 +59,15 @@ def tilt(
     from rig.cli.terminal import Terminal
     from rig.cli.watch import RunDisplay
     from rig.planning import PlanRequest
-    from rig.rail import find_rig
     from rig.rail_state import with_kept_limits
     from rig.request import parse_positive_length
-    from rig.units import parse_length_mm
 
-    loaded = with_kept_limits(find_rig(config, port, simulate=simulate, time_scale=time_scale))
+    loaded = with_kept_limits(which.find())
     request = PlanRequest.from_text(start="0", end="0", magnification=magnification, shutter=shutter)
-    apart_mm = None if distance is None else parse_length_mm(distance, "--distance", bare="accept")
+    apart_mm = length_mm(distance, "--distance")
     task = Task(loaded, request, frames_of(images, apart_mm) if images else ())
     travel_mm = parse_positive_length(travel, "--travel")
-    here_mm = None if here_is is None else parse_length_mm(here_is, "--here-is", bare="accept")
+    here_mm = length_mm(here_is, "--here-is")
     assert travel_mm is not None
     if task.images:
         found = measure_tilt(task)
@@ -83,7 +78,7 @@ def tilt(
             operator = Terminal(yes=yes, display=display)
             shooting = Shooting(operator, stopper, [display], here_mm, folder)
             found = measure_tilt(replace(task, shooting=shooting), travel_mm)
-    _show(found, as_json=as_json)
+    _show(found, as_json=which.as_json)
 
 
 def _show(found: RailTilt, *, as_json: bool) -> None:

@@ -2,73 +2,36 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rig.cli.option_groups import PlaceOptions, StackOptions, asked_for, flattened, length_mm
 from rig.cli.options import (
-    ApertureOption,
     AxisOption,
-    BracketsOption,
     CalibratedOption,
-    CardSpaceOption,
-    CentreOption,
-    CocOption,
+    ClippingOption,
     ConfigOption,
-    DeliverOption,
-    EffectiveApertureOption,
-    EndOption,
-    FramesOption,
-    FrameWidthOption,
-    IsoOption,
+    FolderOption,
     JsonOption,
-    MagnificationOption,
-    MarginOption,
-    MaxDurationOption,
-    MaxFramesOption,
-    OverlapOption,
-    RangeOption,
-    ShotsOption,
-    ShutterOption,
-    StartOption,
-    StepOption,
+    NameOption,
+    SimulateOption,
+    StackOption,
+    TimeScaleOption,
+    YesOption,
 )
+from rig.cli.stopping import stopping
 from rig.errors import DataError
 
 if TYPE_CHECKING:
     from rig.config import RigConfig
-    from rig.shoot import Outcome, Stopper
+    from rig.shoot import Outcome
 
-__all__ = [
-    "FolderOption",
-    "HereOption",
-    "SimulateOption",
-    "TimeScaleOption",
-    "YesOption",
-    "register",
-    "resume",
-    "shoot",
-    "stopping",
-]
+__all__ = ["register"]
 
 SessionArgument = Annotated[Path, typer.Argument(metavar="SESSION", help="The session's folder.")]
-SimulateOption = Annotated[
-    bool, typer.Option("--simulate", help="Rehearse: this configuration on the simulated bench.")
-]
-TimeScaleOption = Annotated[
-    float | None,
-    typer.Option("--time-scale", metavar="X", help="How many times as fast a simulated bench runs."),
-]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the plan; nothing is connected.")]
-NameOption = Annotated[str | None, typer.Option("--name", help="Name of the session, e.g. beetle.")]
-FolderOption = Annotated[
-    Path | None, typer.Option("--folder", metavar="DIR", help="Where session folders are made.")
-]
 HereOption = Annotated[
     str | None,
     typer.Option(
@@ -85,48 +48,19 @@ FromHereOption = Annotated[
         help="With --axis lens: from where the focus stands, which is unit 0, --frames N by --step UNITS.",
     ),
 ]
-ClippingOption = Annotated[
-    bool, typer.Option("--accept-clipping", help="Shoot although over 0.5 % of the test frame is clipped.")
-]
-StackOption = Annotated[bool, typer.Option("--stack/--no-stack", help="Stack while shooting.")]
-YesOption = Annotated[
-    bool,
-    typer.Option(
-        "--yes", "-y", help="Do not ask: not before the first move, nor what the camera cannot tell."
-    ),
-]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
-    app.command("shoot")(shoot)
+    app.command("shoot")(flattened(shoot))
     app.command("resume")(resume)
 
 
 def shoot(
-    start: StartOption = None,
-    end: EndOption = None,
+    place: PlaceOptions,
+    stepped: StackOptions,
     axis: AxisOption = "rail",
     from_here: FromHereOption = False,
-    centre: CentreOption = None,
-    half_range: RangeOption = None,
-    step: StepOption = "auto",
-    frames: FramesOption = None,
-    margin: MarginOption = 0,
-    overlap: OverlapOption = None,
-    coc: CocOption = None,
-    deliver: DeliverOption = None,
-    magnification: MagnificationOption = None,
-    frame_width: FrameWidthOption = None,
-    aperture: ApertureOption = None,
-    effective_aperture: EffectiveApertureOption = None,
-    shutter: ShutterOption = None,
-    iso: IsoOption = None,
-    brackets: BracketsOption = None,
-    shots_per_position: ShotsOption = None,
-    max_frames: MaxFramesOption = None,
-    max_duration: MaxDurationOption = None,
-    card_space: CardSpaceOption = None,
     config: ConfigOption = None,
     calibrated: CalibratedOption = True,
     simulate: SimulateOption = False,
@@ -151,29 +85,7 @@ def shoot(
     from rig.rail_state import with_kept_limits
 
     loaded = with_kept_limits(load_config(config, simulate=simulate, time_scale=time_scale))
-    asked = {
-        "start": start,
-        "end": end,
-        "centre": centre,
-        "range": half_range,
-        "step": step,
-        "frames": frames,
-        "overlap": overlap,
-        "coc": coc,
-        "deliver": deliver,
-        "magnification": magnification,
-        "frame_width": frame_width,
-        "aperture": aperture,
-        "effective_aperture": effective_aperture,
-        "shutter": shutter,
-        "iso": iso,
-        "brackets": brackets,
-        "shots_per_position": shots_per_position,
-        "margin": margin,
-        "max_frames": max_frames,
-        "max_duration": max_duration,
-        "card_space": card_space,
-    }
+    asked = asked_for(place, stepped)
     # A rehearsal's frames are smaller than the camera's; the room for them is checked with the test frame.
     disk = None if loaded.config.simulated else free_room(folder or loaded.config.session.folder)
     from_mm = _last_or_mm(loaded.config, here_is)
@@ -226,7 +138,7 @@ def resume(
     from rig.cli.watch import watcher
 
     options = runs.ShootOptions(
-        here_is_mm=_position_mm(here_is),
+        here_is_mm=None if here_is == "last" else length_mm(here_is, "--here-is"),
         here_is_last=here_is == "last",
         accept_clipping=accept_clipping,
         stack=stack,
@@ -238,18 +150,10 @@ def resume(
 
 def _last_or_mm(config: RigConfig, text: str | None) -> float | None:
     if text != "last":
-        return _position_mm(text)
+        return length_mm(text, "--here-is")
     from rig.shoot import last_counted_mm
 
     return last_counted_mm(config)
-
-
-def _position_mm(text: str | None) -> float | None:
-    if text is None or text == "last":
-        return None
-    from rig.units import parse_length_mm
-
-    return parse_length_mm(text, "--here-is", bare="accept")
 
 
 def _report(outcome: Outcome, *, as_json: bool) -> None:
@@ -257,24 +161,3 @@ def _report(outcome: Outcome, *, as_json: bool) -> None:
         typer.echo(outcome.stack or outcome.session)
     if outcome.stack_wanted and outcome.stack is None:
         raise DataError("every frame is kept, but there is no stacked image")
-
-
-@contextmanager
-def stopping() -> Iterator[Stopper]:
-    """Ctrl-C, a closed terminal and a polite kill all stop the run: axis held, frame kept, devices let go."""
-    from rig.shoot import Stopper
-
-    stopper = Stopper()
-
-    def handle(_signal: int, _frame: FrameType | None) -> None:
-        stopper.stop()
-
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    # What is ignored stays ignored: under nohup, a closed terminal is no reason to stop.
-    minded = [number for number in signals if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, handle) for number in minded}
-    try:
-        yield stopper
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

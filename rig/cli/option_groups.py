@@ -1,0 +1,149 @@
+"""Options that commands have in common, as groups that each command takes whole.
+
+Typer reads a command's options from its parameters, one by one. `flattened` lets a command take a group of
+them, a dataclass whose fields are options, in the place of each.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from rig.cli.options import (
+    ApertureOption,
+    BracketsOption,
+    CardSpaceOption,
+    CentreOption,
+    CocOption,
+    ConfigOption,
+    DeliverOption,
+    EffectiveApertureOption,
+    EndOption,
+    FramesOption,
+    FrameWidthOption,
+    IsoOption,
+    JsonOption,
+    MagnificationOption,
+    MarginOption,
+    MaxDurationOption,
+    MaxFramesOption,
+    OverlapOption,
+    PortOption,
+    RangeOption,
+    ShotsOption,
+    ShutterOption,
+    SimulateOption,
+    StartOption,
+    StepOption,
+    TimeScaleOption,
+)
+
+if TYPE_CHECKING:
+    from rig.config import LoadedConfig
+
+__all__ = ["PlaceOptions", "RailOptions", "StackOptions", "asked_for", "flattened", "length_mm"]
+
+
+@dataclass(frozen=True)
+class PlaceOptions:
+    """Where a stack lies and what it is of: what is planned before the rig is connected."""
+
+    start: StartOption = None
+    end: EndOption = None
+    centre: CentreOption = None
+    range: RangeOption = None
+    coc: CocOption = None
+    deliver: DeliverOption = None
+    magnification: MagnificationOption = None
+    frame_width: FrameWidthOption = None
+    shots_per_position: ShotsOption = None
+    max_duration: MaxDurationOption = None
+    card_space: CardSpaceOption = None
+
+
+@dataclass(frozen=True)
+class StackOptions:
+    """How a stack is stepped through and exposed, wherever it lies."""
+
+    step: StepOption = "auto"
+    frames: FramesOption = None
+    margin: MarginOption = 0
+    overlap: OverlapOption = None
+    aperture: ApertureOption = None
+    effective_aperture: EffectiveApertureOption = None
+    shutter: ShutterOption = None
+    iso: IsoOption = None
+    brackets: BracketsOption = None
+    max_frames: MaxFramesOption = None
+
+
+@dataclass(frozen=True)
+class RailOptions:
+    """Which rail is meant, real or simulated, and who reads the answer."""
+
+    config: ConfigOption = None
+    port: PortOption = None
+    simulate: SimulateOption = False
+    time_scale: TimeScaleOption = None
+    as_json: JsonOption = False
+
+    def find(self) -> LoadedConfig:
+        """Read the configuration of this rail; errors as of `rig.rail.find_rig`."""
+        from rig.rail import find_rig
+
+        return find_rig(self.config, self.port, simulate=self.simulate, time_scale=self.time_scale)
+
+
+def asked_for(*groups: PlaceOptions | StackOptions) -> dict[str, Any]:
+    """Return what was typed of a plan, as `rig.axis_planning.plan_asked_for` takes it."""
+    return {field.name: getattr(group, field.name) for group in groups for field in fields(group)}
+
+
+def length_mm(text: str | None, what: str) -> float | None:
+    """Read a length of the command line, mm without a unit; None when it was not given."""
+    if text is None:
+        return None
+    from rig.units import parse_length_mm
+
+    return parse_length_mm(text, what, bare="accept")
+
+
+def flattened(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command with the fields of each of its groups as parameters of its own.
+
+    Examples
+    --------
+    >>> def home(slowly: bool = False, *, rail: RailOptions) -> None:
+    ...     print(slowly, rail.port)
+    >>> list(inspect.signature(flattened(home)).parameters)
+    ['slowly', 'config', 'port', 'simulate', 'time_scale', 'as_json']
+    >>> flattened(home)(slowly=True, port="/dev/ttyUSB0")
+    True /dev/ttyUSB0
+    """
+    hints = get_type_hints(command, include_extras=True)
+    groups = {name: hint for name, hint in hints.items() if isinstance(hint, type) and is_dataclass(hint)}
+    parameters: list[inspect.Parameter] = []
+    for name, parameter in inspect.signature(command).parameters.items():
+        if name not in groups:
+            parameters.append(parameter.replace(annotation=hints[name], kind=parameter.KEYWORD_ONLY))
+            continue
+        types = get_type_hints(groups[name], include_extras=True)
+        for field in fields(groups[name]):
+            parameters.append(
+                inspect.Parameter(
+                    field.name, parameter.KEYWORD_ONLY, default=field.default, annotation=types[field.name]
+                )
+            )
+
+    def flat(**given: Any) -> None:
+        whole = {
+            name: group(**{f.name: given.pop(f.name) for f in fields(group) if f.name in given})
+            for name, group in groups.items()
+        }
+        command(**whole, **given)
+
+    flat.__doc__ = command.__doc__
+    flat.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return flat
