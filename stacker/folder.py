@@ -15,7 +15,7 @@ import numpy as np
 import pydantic
 
 from stacker.errors import DataError, StackerError, UserError
-from stacker.frames import FrameSource, Image
+from stacker.frames import FrameMetadata, FrameSource, Image
 from stacker.fusion.base import DepthIndex
 from stacker.io.decode import read_frame
 from stacker.io.encode import storage_error, sync, umask, write_image, write_plane
@@ -202,7 +202,8 @@ def _parsed(content: bytes, folder: Path) -> _StackRecord:
 
 def _fill(part: Path, stack: Stack, folder: Path) -> None:
     write_image(part / _IMAGE, stack.image, stack.metadata)
-    write_image(part / _VALID, np.dstack([stack.valid.astype(np.uint8) * np.uint8(255)] * 3))
+    valid = stack.valid.astype(np.uint8) * np.uint8(255)
+    write_image(part / _VALID, np.broadcast_to(valid[..., None], (*valid.shape, 3)), FrameMetadata(grey=True))
     if stack.depth is not None:
         write_plane(part / _DEPTH, stack.depth.index.astype(np.float32, copy=False))
         write_plane(part / _CONFIDENCE, stack.depth.confidence.astype(np.float32, copy=False))
