@@ -176,7 +176,8 @@ class RailSchedule:
     Attributes
     ----------
     happened : list
-        Number of moves begun, bench time, and order, of every fault.
+        Of every fault: the move it was planned for (if planned by time, how many had begun), bench time,
+        and order.
     """
 
     def __init__(self, carriage: Carriage, plan: RailMisbehaviour | None = None) -> None:
@@ -184,7 +185,7 @@ class RailSchedule:
         self._random = random.Random(self._plan.seed)
         self._lock = threading.Lock()
         self._number = itertools.count()
-        self._timed: list[tuple[float, int, RailFaultOrder]] = []
+        self._timed: list[tuple[float, int, RailFaultOrder, int | None]] = []
         self._waiting: list[tuple[int, RailFaultOrder]] = []
         self._moves = 0
         self._next = self._draw()
@@ -247,8 +248,8 @@ class RailSchedule:
             with self._lock:
                 if not self._timed or self._timed[0][0] > now:
                     return
-                at_s, _, order = heapq.heappop(self._timed)
-                self.happened.append((self._moves, now, order))
+                at_s, _, order, move = heapq.heappop(self._timed)
+                self.happened.append((self._moves if move is None else move, now, order))
             # The mechanics know their own past, so that a late look does not make a fault late.
             if order.kind == "lost_steps":
                 self._carriage.lose(at_s, order.um / 1000.0)
@@ -276,14 +277,14 @@ class RailSchedule:
             due = [order for at, order in self._waiting if at <= self._moves]
             self._waiting = [entry for entry in self._waiting if entry[0] > self._moves]
             for order in due:
-                self._at(begin_s + order.share * (end_s - begin_s), order)
+                self._at(begin_s + order.share * (end_s - begin_s), order, self._moves)
             if self._moves >= self._next:
                 self._next = self._moves + self._draw()
-                share = self._random.uniform(0.0, 1.2)
-                self._at(begin_s + share * (end_s - begin_s), self._random.choice(self._plan.kinds))
+                due_s = begin_s + self._random.uniform(0.0, 1.2) * (end_s - begin_s)
+                self._at(due_s, self._random.choice(self._plan.kinds), self._moves)
 
-    def _at(self, due_s: float, order: RailFaultOrder) -> None:
-        heapq.heappush(self._timed, (due_s, next(self._number), order))
+    def _at(self, due_s: float, order: RailFaultOrder, move: int | None = None) -> None:
+        heapq.heappush(self._timed, (due_s, next(self._number), order, move))
 
     def _draw(self) -> float:
         """Moves until the next random fault."""
