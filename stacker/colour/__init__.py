@@ -1,0 +1,1 @@
+"""Colour: spaces that pictures are written in, their ICC profiles, and conversion between profiles."""
