@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
@@ -14,13 +13,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stacker.cli.exits import interruptible
+from stacker.cli.option_groups import flattened
+from stacker.cli.registration_options import RegistrationOptions
 from stacker.cli.telling import as_json, shown_progress, summary, warnings_of
 from stacker.cli.wanted import Wanted
 from stacker.errors import UserError
 
 if TYPE_CHECKING:
     from stacker.batch.slabs import Slabs
-    from stacker.io.positions import Positions
     from stacker.options import Options
 
 __all__ = ["register"]
@@ -31,12 +31,6 @@ class _Method(Enum):
     PYRAMID = "pyramid"
     DEPTHMAP = "depthmap"
     WEIGHTED = "weighted"
-
-
-class _Model(Enum):
-    SIMILARITY = "similarity"
-    AFFINE = "affine"
-    HOMOGRAPHY = "homography"
 
 
 class _Order(Enum):
@@ -58,7 +52,7 @@ class _Depth(Enum):
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command("fuse", no_args_is_help=True)(_fuse)
+    app.command("fuse", no_args_is_help=True)(flattened(_fuse))
 
 
 def _fuse(
@@ -142,80 +136,8 @@ def _fuse(
             min=0, help="Frames that a slab has in common with the one before it.", rich_help_panel="Fusion"
         ),
     ] = 0,
-    reference: Annotated[
-        str,
-        typer.Option(
-            help="Whose view the picture has: first, middle, last, or a number from 1.",
-            rich_help_panel="Registration",
-        ),
-    ] = "middle",
-    align: Annotated[
-        bool,
-        typer.Option(
-            "--align/--no-align",
-            help="Register the frames to one another.",
-            rich_help_panel="Registration",
-        ),
-    ] = True,
-    model: Annotated[
-        _Model,
-        typer.Option(
-            help="similarity: scale, rotation and shift. affine: also stretch and shear, for scanned "
-            "frames. homography: also perspective, for a camera that tilts. More freedom follows more noise.",
-            rich_help_panel="Registration",
-        ),
-    ] = _Model.SIMILARITY,
-    exposure: Annotated[
-        bool,
-        typer.Option(
-            "--exposure/--no-exposure",
-            help="Make the frames equally bright, channel by channel.",
-            rich_help_panel="Registration",
-        ),
-    ] = True,
-    positions: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE | STEP | none",
-            help="Rail positions, growing towards the subject: a file (text, CSV or JSON) with a length per "
-            'frame, or a step such as "0.5mm". Frames of a rig session, or with a RailPosition in their XMP, '
-            'bring their own; "none" ignores them.',
-            rich_help_panel="Registration",
-        ),
-    ] = None,
-    pupil_distance: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LENGTH",
-            help='From the entrance pupil to the plane of focus, such as "84mm": with positions it says how '
-            "the size of the frames changes.",
-            rich_help_panel="Registration",
-        ),
-    ] = None,
-    save_transforms: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Also write where the frames lie, as JSON.",
-            rich_help_panel="Registration",
-        ),
-    ] = None,
-    use_transforms: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Do not register, but take the transforms of such a file: the same set under other light.",
-            rich_help_panel="Registration",
-        ),
-    ] = None,
-    drop_unregistered: Annotated[
-        bool,
-        typer.Option(
-            "--drop-unregistered",
-            help="Leave out frames that cannot be registered, instead of placing them between neighbours.",
-            rich_help_panel="Registration",
-        ),
-    ] = False,
+    *,
+    registration: RegistrationOptions,
     skip_bad: Annotated[
         bool,
         typer.Option(
@@ -264,7 +186,7 @@ def _fuse(
             quality,
             keep,
             _slabs(slab, overlap),
-            save_transforms,
+            registration.save_transforms,
             not (quiet or json_report),
             layers,
         )
@@ -276,24 +198,20 @@ def _fuse(
 
         paths = list_frames(frames, leave_out=output)
         wanted.check_frames(paths)
-        start = _reference_index(reference, len(paths))
-        where = _positions(positions, paths)
+        start = registration.reference_index(len(paths))
+        where = registration.found_positions(paths)
         options = _options(
             method=method,
             opaque_foreground=opaque_foreground,
             order=order,
             border=border,
-            align=align,
-            model=model,
-            exposure=exposure,
-            drop=drop_unregistered,
-            pupil_mm=_pupil_distance(pupil_distance, where),
+            registration=registration,
+            pupil_mm=registration.pupil_mm(where),
             scratch_dir=output.parent,
         )
         _use_threads(threads)
 
         from stacker.batch.files import fuse_files
-        from stacker.registration.saved import load_transforms
 
         with shown_progress(wanted.talk and sys.stderr.isatty()) as progress:
             result = fuse_files(
@@ -301,7 +219,7 @@ def _fuse(
                 options,
                 reference=start,
                 positions_mm=where.positions_mm if where else None,
-                transforms=load_transforms(use_transforms) if use_transforms else None,
+                transforms=registration.known_transforms(),
                 skip_bad=skip_bad,
                 progress=progress,
             )
@@ -328,34 +246,13 @@ def _slabs(frames: int | None, overlap: int) -> Slabs | None:
     return Slabs(frames, overlap)
 
 
-def _positions(text: str | None, paths: Sequence[Path]) -> Positions | None:
-    from stacker.io.positions import find_positions, read_positions
-
-    if text == "none":
-        return None
-    return find_positions(paths) if text is None else read_positions(text, paths)
-
-
-def _pupil_distance(text: str | None, where: Positions | None) -> float | None:
-    from stacker.units import parse_length_mm
-
-    if text is None:
-        return where.pupil_distance_mm if where else None
-    if where is None:
-        raise UserError("--pupil-distance needs the positions of the frames: add --positions")
-    return parse_length_mm(text, "--pupil-distance")
-
-
 def _options(
     *,
     method: _Method,
     opaque_foreground: bool,
     order: _Order | None,
     border: _Border,
-    align: bool,
-    model: _Model,
-    exposure: bool,
-    drop: bool,
+    registration: RegistrationOptions,
     pupil_mm: float | None,
     scratch_dir: Path,
 ) -> Options:
@@ -366,10 +263,10 @@ def _options(
         opaque_foreground=opaque_foreground,
         order=Order(order.value) if order else None,
         border=Border(border.value),
-        align=align,
-        model=MotionModel(model.value),
-        exposure=exposure,
-        unregistered=Unregistered.DROP if drop else Unregistered.PREDICT,
+        align=registration.align,
+        model=MotionModel(registration.model.value),
+        exposure=registration.exposure,
+        unregistered=Unregistered.DROP if registration.drop_unregistered else Unregistered.PREDICT,
         pupil_distance_mm=pupil_mm,
         scratch_dir=scratch_dir,
     )
@@ -380,12 +277,3 @@ def _use_threads(threads: int | None) -> None:
 
     if threads is not None:
         cv2.setNumThreads(threads)
-
-
-def _reference_index(text: str, count: int) -> int:
-    named = {"first": 0, "middle": count // 2, "last": count - 1}
-    if text in named:
-        return named[text]
-    if text.isdecimal() and 1 <= int(text) <= count:
-        return int(text) - 1
-    raise UserError(f"--reference is first, middle, last or a number from 1 to {count}, not {text}")

@@ -258,9 +258,10 @@ def test_all_that_is_asked_for_is_written(frames: Path, tmp_path: Path) -> None:
 
 def test_the_choices_of_the_command_are_those_of_the_engine() -> None:
     from stacker.cli import fuse
+    from stacker.cli.registration_options import RegistrationModel
 
     assert {choice.value for choice in fuse._Method} == {choice.value for choice in Method}
-    assert {choice.value for choice in fuse._Model} == {choice.value for choice in MotionModel}
+    assert {choice.value for choice in RegistrationModel} == {choice.value for choice in MotionModel}
     assert {choice.value for choice in fuse._Order} == {choice.value for choice in Order}
     assert {choice.value for choice in fuse._Border} == {choice.value for choice in Border}
 
