@@ -21,8 +21,10 @@ from hardware_sims.truth import Truth
 
 from stacker import read_frame
 
-_BODIES = {"canon": ("Canon EOS R5", 1), "sony": ("ILCE-7RM5", 2)}
-"""Model, and the size of step that is 30 µm of image shift on the bench."""
+_BODIES = {"canon": ("Canon EOS R5", 1, 1), "sony": ("ILCE-7RM5", 2, 1), "nikon": ("Nikon D850", 1, 6)}
+"""Model, size of step, and how many drive units are 30 µm of image shift on the bench."""
+_RUN_UP = 8
+"""Times 30 µm."""
 _BORDER_PX = 24  # the first frame's edge, where later ones do not reach
 _CONFIG = """\
 [rail]
@@ -39,7 +41,7 @@ pixels = [{width}, {height}]
 magnification = 1.0
 pupil_distance = "300 mm"
 focus_step = {step}
-focus_run_up = 8
+focus_run_up = {run_up}
 
 [capture]
 aperture = "f/5.6"
@@ -64,7 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bodies", nargs="*", choices=[*_BODIES, []], help="by default all")
     parser.add_argument("--frames", type=int, default=9)
-    parser.add_argument("--step", type=int, default=25, help="drive units of 30 µm")
+    parser.add_argument("--step", type=int, default=25, help="times 30 µm of image shift")
     parser.add_argument("--width-px", type=int, default=750)
     args = parser.parse_args()
     print(f"{'body':<14}{'frames':>7}{'stack dB':>10}{'best frame dB':>15}")
@@ -76,12 +78,14 @@ def main() -> None:
 
 
 def _shoot(folder: Path, name: str, width_px: int, frames: int, step: int) -> Path:
-    model, size = _BODIES[name]
+    model, size, units = _BODIES[name]
     config = folder / "bench.toml"
     height_px = round(width_px * 2 / 3)
-    config.write_text(_CONFIG.format(model=model, step=size, width=width_px, height=height_px))
+    config.write_text(
+        _CONFIG.format(model=model, step=size, run_up=_RUN_UP * units, width=width_px, height=height_px)
+    )
     rig = [sys.executable, "-c", "from rig.cli import main; main()", "shoot", "--config", str(config)]
-    words = ["--axis", "lens", "--from-here", "--frames", str(frames), "--step", str(step)]
+    words = ["--axis", "lens", "--from-here", "--frames", str(frames), "--step", str(step * units)]
     subprocess.run([*rig, *words, "--folder", str(folder / "sessions")], check=True, capture_output=True)
     return next((folder / "sessions").iterdir())
 

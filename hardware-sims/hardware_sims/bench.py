@@ -5,6 +5,7 @@ What to play comes as one JSON object (`Order`); the answer tells the port names
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -43,6 +44,8 @@ __all__ = ["Bench", "Order", "OrderError", "personality_of"]
 
 _SONY = ("ilce", "ilca", "ilme", "dsc-", "zv-", "slt-", "alpha", "a1", "a6", "a7", "a9")
 """What the names of Sony's models begin with."""
+_NIKON = re.compile(r"d\d{1,4}[a-z]?|z ?(\d{1,2}|f)c?( ?ii+)?")
+"""Nikon's models, when the make is left out: D850, D3X, Z6 II, Z 8, Zfc."""
 
 _SCENE_WIDTH_MM, _SCENE_DEPTH_MM = 36.0, 32.0
 """The scenes' own proportions: as wide as the frame at 1:1 on a 36 mm sensor, and 32 mm deep."""
@@ -486,6 +489,6 @@ def personality_of(model: str | None) -> str:
     name = (model or "").lower()
     if "canon" in name or "eos" in name:
         return "canon" if "eos r" in name or "eos" not in name else "canon-dslr"
-    if "nikon" in name:
+    if "nikon" in name or _NIKON.fullmatch(name):
         return "nikon"
     return "sony" if not name or name.startswith(_SONY) or "sony" in name else "generic"

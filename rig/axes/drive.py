@@ -21,6 +21,11 @@ class FocusDrive(Protocol):
         """What to call it in messages."""
         ...
 
+    @property
+    def refuses_small_steps(self) -> bool:
+        """Whether a report of an end may as well mean that the step was too small for the motor."""
+        ...
+
     def drive_focus(self, steps: int) -> bool:
         """Give one command: by that many drive units, positive towards the subject's far side.
 

@@ -58,6 +58,7 @@ class LensAxis:
         self._stop = threading.Event()
         self._learnt_s: list[float] = []
         self._visible_units = 0
+        self._least_taken: int | None = None
         self._unseen_units = 0
         self._direction = 0
 
@@ -148,10 +149,7 @@ class LensAxis:
         self._count += done
         self._unseen_units = 0
         if reported:
-            end = "far" if units > 0 else "near"
-            raise EndOfTravelError(
-                f"{self.name}: the lens is at its {end} end, it says, at unit {self._count}"
-            )
+            raise EndOfTravelError(f"{self.name}: {self._told_end(units, done)}, at unit {self._count}")
         if self._stop.is_set():
             raise MotionError(f"{self.name} was stopped after {abs(done)} of {abs(units)} units")
 
@@ -214,8 +212,8 @@ class LensAxis:
         self._lost = "the last move cannot be accounted for"
         if reported or self._drive.at_end(direction):
             raise EndOfTravelError(
-                f"{self.name}: the lens is at its {end} end, it says, {abs(done)} of {abs(units)} units into "
-                f"a move from {began}"
+                f"{self.name}: {self._told_end(units, done)}, {abs(done)} of {abs(units)} units into a move "
+                f"from {began}"
             )
         raise MotionError(
             f"{self.name} had no effect: the picture is the same after {unseen} units towards {end} "
@@ -230,9 +228,22 @@ class LensAxis:
             chunk = sign * min(self._drive.units_per_command, abs(units - done))
             if not self._drive.drive_focus(chunk):
                 return done, True
+            self._least_taken = min(abs(chunk), self._least_taken or abs(chunk))
             done += chunk
             self._pause()
         return done, False
+
+    def _told_end(self, units: int, done: int) -> str:
+        """What a report of an end means, of a move by `units`, of which `done` were driven before."""
+        end = "far" if units > 0 else "near"
+        asked = min(self._drive.units_per_command, abs(units - done))
+        taken = self._least_taken is not None and self._least_taken <= asked
+        if taken or not self._drive.refuses_small_steps:
+            return f"the lens is at its {end} end, it says"
+        return (
+            f"the body says that the lens is at its {end} end, or that {asked} unit{'s' * (asked > 1)} at a "
+            "time are too few for its motor (then a larger --step is needed)"
+        )
 
     def _pause(self) -> None:
         if len(self._learnt_s) < _LESSONS:

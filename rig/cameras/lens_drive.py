@@ -71,6 +71,11 @@ class LensDrive:
         return self._entry.units_per_command
 
     @property
+    def refuses_small_steps(self) -> bool:
+        """Whether a report of an end may as well mean that the step was too small for the motor."""
+        return self._entry.refuses_small_steps
+
+    @property
     def name(self) -> str:
         """What to call it, e.g. ``"lens drive manualfocusdrive 1"``."""
         size = f" size {self._size}" if self._entry.sizes > 1 else ""

@@ -262,8 +262,20 @@ class Locker:
                 break
         return why, found
 
+    def _state_to_fix(self, setting: FixedSetting) -> SettingState | None:
+        """The entry to look at: one that can be made right before one that is only told, else the first.
+
+        Nikon bodies have two focus modes, of which one, by body, may be set.
+        """
+        states = [self._states[name] for name in setting.names if name in self._states]
+        first = states[0] if states else None
+        if first is None or first.value in setting.values:
+            return first
+        settable = (s for s in states if not s.read_only and set(setting.values) & set(s.choices))
+        return next(settable, first)
+
     def _fix(self, setting: FixedSetting) -> SettingReport | None:
-        state = self._find(setting.names)
+        state = self._state_to_fix(setting)
         wanted = setting.values[0]
         if state is None:
             if setting.absent is AbsentMeans.NOTHING:

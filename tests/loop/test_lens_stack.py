@@ -26,8 +26,7 @@ pixels = [240, 160]
 [lens]
 magnification = 1.0
 pupil_distance = "300 mm"
-focus_step = 2
-focus_run_up = 6
+{drive}
 
 [capture]
 aperture = "f/5.6"
@@ -50,25 +49,41 @@ focus = {{ near = "2 mm", far = "{far}" }}
 """
 
 
-def config(folder: Path, model: str, *, port: str = "", far: str | None = "-6 mm") -> Path:
+BY_SIZES = "focus_step = 2\nfocus_run_up = 6"
+BY_NUMBERS = "focus_run_up = 30"
+"""On Nikon bodies a unit is one step of the motor: there is a play of 12 to take up."""
+
+
+def config(
+    folder: Path, model: str, *, port: str = "", far: str | None = "-6 mm", drive: str = BY_SIZES
+) -> Path:
     path = folder / "lens.toml"
     simulator = SIMULATOR.format(far=far) if far else ""
     line = f'port = "{port}"\n' if port else ""
-    path.write_text(CONFIG.format(model=model, port=line, simulator=simulator))
+    path.write_text(CONFIG.format(model=model, port=line, simulator=simulator, drive=drive))
     return path
 
 
-def test_a_stack_by_lens_focus_is_driven_one_way_journaled_in_units_and_stacked(workshop: Any) -> None:
-    path = config(workshop.folder, "ILCE-7RM5")
-    words = ["--axis", "lens", "--from-here", "--frames", "3", "--step", "5", "--json"]
+@pytest.mark.parametrize(
+    ("model", "drive", "step"),
+    [("ILCE-7RM5", BY_SIZES, 5), ("Nikon D850", BY_NUMBERS, 10)],
+    ids=["sony", "nikon"],
+)
+def test_a_stack_by_lens_focus_is_driven_one_way_journaled_in_units_and_stacked(
+    workshop: Any, model: str, drive: str, step: int
+) -> None:
+    path = config(workshop.folder, model, drive=drive)
+    words = ["--axis", "lens", "--from-here", "--frames", "3", "--step", step, "--json"]
     done = workshop.run("rig", "shoot", "--config", path, *words)
     assert done.code == 0, done
     saved = [e for e in workshop.journal() if e["event"] == "frame_saved"]
-    assert [e["position_units"] for e in saved] == [0, 5, 10]
+    assert [e["position_units"] for e in saved] == [0, step, 2 * step]
+    (locked,) = (e for e in workshop.journal() if e["event"] == "preflight")
+    assert locked["verdicts"]["focus mode"] in ("ok", "set"), "driven in the focus mode that the body needs"
     assert all("position_mm" not in e and e["trust"] == "host-counted" for e in saved)
     assert any(e["event"] == "drive_measured" and 0 < e["pause_s"] < 5 for e in workshop.journal())
     events = {e["event"]: e for e in done.lines}
-    assert events["frame_saved"]["position_units"] == 10
+    assert events["frame_saved"]["position_units"] == 2 * step
     assert (workshop.folder / events["stack_ready"]["file"]).stat().st_size > 0
     assert "not calibrated" in done.out
 

@@ -32,14 +32,21 @@ class Motor:
     ends: tuple[int, int] = (-100, 100)
     units_per_command: int = 1
     tells: bool = False
+    least: int = 0
     stuck: bool = False
     motor: int = 0
     group: int = 0
     commands: list[int] = field(default_factory=list)
     name: str = "focus drive"
 
+    @property
+    def refuses_small_steps(self) -> bool:
+        return self.least > 0
+
     def drive_focus(self, steps: int) -> bool:
         self.commands.append(steps)
+        if abs(steps) < self.least:
+            return False
         there = min(max(self.motor + steps, self.ends[0]), self.ends[1])
         reports = self.tells and there == self.motor
         if not self.stuck:
@@ -117,6 +124,19 @@ def test_a_drive_without_effect_is_an_error_and_the_place_is_unknown_after_it() 
     with pytest.raises(MotionError, match=r"had no effect.*after 4 units towards far.*switch on MF"):
         lens.move_to(6)
     assert lens.position().trust is PositionTrust.UNKNOWN
+
+
+def test_a_report_of_an_end_that_may_be_of_too_small_a_step_says_so_until_such_a_step_was_taken() -> None:
+    lens = axis(Motor(play=0, least=3, tells=True, units_per_command=1000, ends=(-100, 20)))
+    with pytest.raises(EndOfTravelError, match=r"far end, or that 2 units at a time are too few.*--step"):
+        lens.move_to(2)
+    lens.set_reference(0)
+    lens.move_to(20)
+    with pytest.raises(EndOfTravelError, match=r"2 units at a time are too few"):
+        lens.move_to(22)
+    lens.set_reference(20)
+    with pytest.raises(EndOfTravelError, match=r"the lens is at its far end, it says, 0 of 30 units"):
+        lens.move_to(50)
 
 
 def test_steps_too_small_to_see_are_found_out_before_and_looked_at_together() -> None:

@@ -88,6 +88,8 @@ def test_no_lens_is_focused_beyond_infinity() -> None:
         ("Canon EOS R5", "canon"),
         ("Canon EOS 80D", "canon-dslr"),
         ("NIKON Z 6", "nikon"),
+        ("D850", "nikon"),
+        ("Z6 II", "nikon"),
         ("ILCE-7RM5", "sony"),
         ("ZV-E10", "sony"),
         ("A7R V", "sony"),

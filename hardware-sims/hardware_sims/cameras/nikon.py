@@ -47,6 +47,9 @@ _ON_OFF = Range(0, 1, 1)
 """What is only on or off has a range: libgphoto2 does not know it from a list."""
 _EVENTS_KEPT = 256
 """A host that never polls is not to fill the memory."""
+_BULB = 0xFFFFFFFF
+_BULB_LOOKS_S = 30.0
+"""What live view shows at bulb: the longest time that the body knows."""
 _FRACTIONS = (
     2, 3, 4, 5, 6, 8, 10, 13, 15, 20, 25, 30, 40, 50, 60, 80, 100, 125, 160, 200, 250, 320, 400, 500, 640,
     800, 1000, 1250, 1600, 2000, 2500, 3200, 4000, 5000, 6400, 8000,
@@ -89,7 +92,7 @@ class NikonBody(GenericBody):
         found[values.COMPRESSION] = Property(DataType.UINT8, 2, (0, 1, 2, 4, 5, 6))
         found[values.FOCUS_MODE] = Property(DataType.UINT16, 1, (1, 0x8010, 0x8011, 0x8012), writable=False)
         found[values.STILL_MODE] = Property(DataType.UINT16, 1, (1, 2, 0x8011, 0x8012))
-        found[values.EXPOSURE_TIME].writable = True
+        found[values.EXPOSURE_TIME] = Property(DataType.UINT32, 1250, (*values.TICKS, _BULB))
         found |= {
             _ISO_AUTO: Property(DataType.UINT8, 0, _ON_OFF),
             _EXPOSURE_DELAY: Property(DataType.UINT8, 0, _ON_OFF),
@@ -132,7 +135,8 @@ class NikonBody(GenericBody):
         shutter, iso = int(self._properties[_SHUTTER].value), int(self._properties[values.ISO].value)
         return replace(
             super().exposure_settings(),
-            shutter_s=(shutter >> 16) / (shutter & 0xFFFF),
+            shutter_s=_BULB_LOOKS_S if shutter == _BULB else (shutter >> 16) / (shutter & 0xFFFF),
+            bulb=shutter == _BULB,
             iso=_AUTO_ISO_SPEED if self._properties[_ISO_AUTO].value else iso,
         )
 
@@ -160,9 +164,13 @@ class NikonBody(GenericBody):
     def _follow(self, code: int) -> None:
         """Keep the two shutter times, in ticks and as a fraction, the same."""
         ticks, fraction = self._properties[values.EXPOSURE_TIME], self._properties[_SHUTTER]
-        if code == values.EXPOSURE_TIME:
+        if code == values.EXPOSURE_TIME and ticks.value == _BULB:
+            fraction.value = _BULB
+        elif code == _SHUTTER and fraction.value == _BULB:
+            ticks.value = _BULB
+        elif code == values.EXPOSURE_TIME:
             wanted_s = int(ticks.value) / 10_000
-            fraction.value = min(_SHUTTERS, key=lambda f: abs((f >> 16) / (f & 0xFFFF) - wanted_s))
+            fraction.value = min(_TIMES, key=lambda f: abs((f >> 16) / (f & 0xFFFF) - wanted_s))
         elif code == _SHUTTER:
             raw = int(fraction.value)
             ticks.value = round(10_000 * (raw >> 16) / (raw & 0xFFFF)) or 1
@@ -171,6 +179,8 @@ class NikonBody(GenericBody):
     def _set_property(self, parameters: Sequence[int], data: bytes) -> Answer:
         answer = super()._set_property(parameters, data)
         self._follow(parameters[0])
+        if parameters[0] == _AF_MODE:
+            self.equipment_changed()
         return answer
 
     def mirror(self) -> tuple[float, float]:
@@ -214,6 +224,11 @@ class NikonBody(GenericBody):
             self._autofocus()
         self._to_memory = len(parameters) > 1 and parameters[1] == _TO_MEMORY
         return self._fire()
+
+    @operation(0x920C)
+    def _terminate_capture(self, _parameters: Sequence[int], _data: bytes) -> Answer:
+        """Close the shutter at bulb; ready again when the picture is read out."""
+        return Answer() if self.shutter.let_go() else Answer(ResponseCode.NIKON_INVALID_STATUS)
 
     @operation(0x100E)
     def _initiate_capture(self, _parameters: Sequence[int], _data: bytes) -> Answer:
@@ -324,4 +339,5 @@ def _fraction(numerator: int, denominator: int) -> int:
     return numerator << 16 | denominator
 
 
-_SHUTTERS = tuple(_fraction(1, d) for d in reversed(_FRACTIONS)) + tuple(_fraction(s, 1) for s in _WHOLE_S)
+_TIMES = tuple(_fraction(1, d) for d in reversed(_FRACTIONS)) + tuple(_fraction(s, 1) for s in _WHOLE_S)
+_SHUTTERS = (*_TIMES, _BULB)

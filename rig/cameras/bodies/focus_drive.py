@@ -30,6 +30,8 @@ class DriveEntry:
     live_view : tuple of str
         Entry that switches live view, which the drive needs: name, value for on, value for off. Empty where
         live view is there whenever it is asked for.
+    refuses_small_steps : bool
+        Whether an end of travel and a step that is too small for the motor are told by one code.
     position : str
         Entry that tells where the lens stands, 0 (near end) to 100 (far end); empty where there is none.
     """
@@ -41,6 +43,7 @@ class DriveEntry:
     farther: tuple[str, ...] = ()
     most_steps: int = 0
     live_view: tuple[str, ...] = ()
+    refuses_small_steps: bool = False
     position: str = ""
 
     @property

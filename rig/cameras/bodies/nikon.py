@@ -22,6 +22,7 @@ _DRIVE = DriveEntry(
         advice="put the focus switches of body and lens to AF: on M the motor is out of reach",
     ),
     live_view=("viewfinder", "1", "0"),
+    refuses_small_steps=True,
 )
 
 _TO_CARD = FixedSetting("capture target", ("capturetarget",), ("Memory card",))

@@ -18,7 +18,7 @@ SCALE = 40.0
 REQUEST = LockRequest(shutter_s=45.0, aperture=5.6, iso=100, white_balance="Daylight")
 
 
-@pytest.mark.parametrize("body_name", ["canon", "sony", "sony-steps"])
+@pytest.mark.parametrize("body_name", ["canon", "nikon", "sony", "sony-steps"])
 def test_the_shutter_is_open_as_long_as_the_button_is_held(
     body: Callable[..., Any], tmp_path: Path, body_name: str
 ) -> None:
