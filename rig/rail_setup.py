@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from rig.axes.base import HasController, TakesSettings
 from rig.axes.grbl_settings import NAMES
+from rig.axes.grbl_setup import has_homing
 from rig.errors import UserError
 from rig.held_rail import HeldRail
 
@@ -15,7 +16,7 @@ __all__ = ["Change", "Proposal", "propose", "write"]
 
 _SAME = 1e-4
 """Relative: controllers keep three decimals of numbers such as 3200."""
-_SOFT, _HOMING = 20, 22
+_SOFT = 20
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def propose(rail: HeldRail, *, soft_limits: bool = False) -> Proposal:
         raise UserError(f"the {axis.name} has no settings that could be written")
     kept, wanted = axis.settings(), axis.proposed_settings()
     if soft_limits:
-        if not kept.get(_HOMING):
+        if not has_homing(kept):
             raise UserError(
                 "the controller guards its travel from its home only, and has no homing ($22=0): wire a "
                 "limit switch and send $22=1 first. The limits of the configuration hold all the same"
@@ -73,7 +74,7 @@ def propose(rail: HeldRail, *, soft_limits: bool = False) -> Proposal:
 
 
 def _notes(kept: Mapping[int, float], *, soft_limits: bool) -> list[str]:
-    if not kept.get(_HOMING):
+    if not has_homing(kept):
         return [
             "no homing ($22=0): the controller guards no limits itself, the configuration's are all there are"
         ]

@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from rig.axes.base import EPSILON_MM, AxisCapabilities, AxisPosition, PositionTrust
 from rig.axes.grbl_carriage import REPORT_MM, GrblCarriage
 from rig.axes.grbl_link import ACKNOWLEDGE_S
-from rig.axes.grbl_setup import advice, check, proposed
+from rig.axes.grbl_setup import advice, check, has_homing, proposed
 from rig.axes.motion import move_time_s
 from rig.closing import on_failure
 from rig.errors import HardwareError, MotionError, UserError
 
 __all__ = ["GrblAxis"]
 
-_DWELL = "G4P0.01"
-"""Holds its ``ok`` until all motion has ended."""
+_DWELL = "G4P0"
+"""Holds its ``ok`` until all motion has ended. Any time above 0 is rounded up to 50 ms by the firmware."""
 _ARRIVE_S = 1.0
 """Real seconds from the end of the dwell to a report of Idle on target; milliseconds on a working rail."""
 _SLOW = 1.5
@@ -40,7 +40,7 @@ class GrblAxis(GrblCarriage):
     @property
     def capabilities(self) -> AxisCapabilities:
         """Exact mm; homing when the controller has it enabled and the configuration says where it ends."""
-        homes = bool(self._controller.get(22)) and self._settings.home_mm is not None
+        homes = has_homing(self._controller) and self._settings.home_mm is not None
         return AxisCapabilities("mm", 1.0 / self._settings.steps_per_mm, True, True, homes)
 
     @property
@@ -55,7 +55,7 @@ class GrblAxis(GrblCarriage):
 
     def proposed_settings(self) -> dict[int, float]:
         """What should be set for the configured rail."""
-        return proposed(self._settings)
+        return proposed(self._settings, self._controller)
 
     def write_settings(self, changes: Mapping[int, float]) -> None:
         """Write settings, one line in flight, and read them back."""
@@ -125,7 +125,7 @@ class GrblAxis(GrblCarriage):
     def home(self) -> None:
         """Run the controller's homing cycle; the rail then stands at the configured home position."""
         self._check_open()
-        if not self._controller.get(22):
+        if not has_homing(self._controller):
             raise UserError(f"the {self.name} has no homing: $22=0")
         if self._settings.home_mm is None:
             raise UserError("the configuration does not say where the rail stands after homing ([rail] home)")
@@ -135,8 +135,8 @@ class GrblAxis(GrblCarriage):
         bench_s = _HOME_PASSES * (travel_mm / seek_mm_s + pull_off_s)
         self._forget("homing did not end")
         self._modal_sent = False
-        self._begin()
-        with on_failure(self._halt):
+        self._begin(homing=True)
+        with on_failure(self._halt), self._link.stopped_by_reset():
             self._link.command("$H", ACKNOWLEDGE_S + bench_s / self._clock.scale)
         self._end()
         self._send_modal()

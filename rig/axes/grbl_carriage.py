@@ -53,7 +53,7 @@ class GrblCarriage:
         self._settings, self._clock, self._checked = settings, clock, checked
         self._stop = threading.Event()
         self._turn = threading.RLock()  # of `stop` and the move in hand; re-entrant for signal handlers
-        self._moving = self._jogging = self._paused = False
+        self._moving = self._jogging = self._paused = self._homing = False
         self._closed = False
         self._offset_mm: float | None = None  # rail position of MPos 0; None while unknown
         self._lost = "it was not told where it stands since the connection was made"
@@ -62,7 +62,7 @@ class GrblCarriage:
         port = Port(settings.port, settings.baud, _HOLD, raise_dtr=not quietly)
         self._link = GrblLink(port, self._stop.is_set)
         with on_failure(self.close):
-            self._link.connect(quickly=network or quietly)
+            self._link.connect(network=network, quietly=quietly)
             self._controller = self._link.settings()
             if checked:
                 check(self._controller, settings, self.name)
@@ -84,12 +84,20 @@ class GrblCarriage:
         return min(self._settings.speed_mm_s, self._controller[110] / 60.0)
 
     def stop(self) -> None:
-        """Feed hold, at once; from any thread or signal handler. Nothing to stop is no error."""
+        """Feed hold, at once; from any thread or signal handler. Nothing to stop is no error.
+
+        Homing does not listen to a hold: it is ended by a reset, which is sent once.
+        """
         with self._turn:
-            if self._moving or self._jogging:
-                self._stop.set()
-                with contextlib.suppress(HardwareError):  # a lost port: the move in hand reports it
+            if not (self._moving or self._jogging):
+                return
+            again = self._stop.is_set()
+            self._stop.set()
+            with contextlib.suppress(HardwareError):  # a lost port: the move in hand reports it
+                if not self._homing:
                     self._link.send_hold()
+                elif not again:
+                    self._link.send_reset()
 
     def close(self) -> None:
         """Stop if moving and let go of the port. May be called twice."""
@@ -130,15 +138,15 @@ class GrblCarriage:
 
     # --- motion in hand -------------------------------------------------------------------------------
 
-    def _begin(self) -> None:
+    def _begin(self, *, homing: bool = False) -> None:
         with self._turn:
             self._stop.clear()
-            self._moving, self._paused = True, False
+            self._moving, self._paused, self._homing = True, False, homing
 
     def _end(self) -> None:
         """The move is over; a stop that came in its last instant still has to be answered."""
         with self._turn:
-            self._moving = False
+            self._moving = self._homing = False
             stopped = self._stop.is_set()
         if stopped:
             self._halt()
@@ -150,12 +158,13 @@ class GrblCarriage:
         Keeps the position only when a feed hold completed and the reset after it raised no alarm.
         """
         with self._turn:
-            self._moving = self._jogging = False
+            homing = self._homing
+            self._moving = self._jogging = self._homing = False
             self._stop.clear()  # or the waits below would end at once
         braking_s = 2.0 * self.speed_mm_s / self._controller[120] / self._clock.scale
         try:
             fault = self._link.take_fault()
-            held = fault is None and self._link.hold(_HOLD_S + braking_s)
+            held = fault is None and not homing and self._link.hold(_HOLD_S + braking_s)
             before = self._link.where()[1] if held else math.inf
             self._modal_sent = False
             version = self._link.reset()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from rig.axes.grbl_protocol import (
@@ -26,7 +27,7 @@ ACKNOWLEDGE_S = 5.0
 _STATUS_S = 1.0
 _BANNER_S = 2.0
 """An Arduino's boot loader runs for up to 2 s after a reset by DTR."""
-_NETWORK_BANNER_S = 0.3
+_QUICK_BANNER_S = 0.3
 _PROBE_S = 0.4
 _SLICE_S = 0.05
 """How often a long wait looks whether a stop was asked for."""
@@ -95,24 +96,26 @@ class GrblLink:
 
     # --- connecting -----------------------------------------------------------------------------------
 
-    def connect(self, *, quickly: bool) -> None:
+    def connect(self, *, network: bool, quietly: bool) -> None:
         """Find a controller at rest with an empty line buffer, whatever it was doing.
 
         Parameters
         ----------
-        quickly : bool
-            Opening the port is not expected to reset it: over a network, or with DTR kept low.
+        network : bool
+            Connecting resets nothing, and a banner tells nothing: grblHAL greets whoever connects with it.
+        quietly : bool
+            DTR is kept low, which is not expected to reset it; the banner tells whether it did.
 
         Raises
         ------
         HardwareError
             When nothing answers, or something that is not GRBL.
         """
-        version = self._banner(_NETWORK_BANNER_S) if quickly else self._banner(_BANNER_S)
+        quickly = network or quietly
+        version = began = self._banner(_QUICK_BANNER_S if quickly else _BANNER_S)
         if version is None and quickly and self._ask(_PROBE_S) is None:
-            version = self._banner(_BANNER_S)  # it was reset all the same, and is still starting
-        quietly = version is None
-        if quietly:
+            version = began = self._banner(_BANNER_S)  # it was reset all the same, and is still starting
+        if network or version is None:
             version = self._take_over()
         if version is None:
             raise HardwareError(self._no_grbl())
@@ -121,7 +124,8 @@ class GrblLink:
             raise HardwareError(
                 f"the {self.name} runs version {version // 100}.{version % 100}; 1.1 or newer is needed"
             )
-        self.restarted = not quietly or (self._fault is not None and self._fault.alarm is not None)
+        alarmed = self._fault is not None and self._fault.alarm is not None
+        self.restarted = alarmed or (not network and (began is not None or self._fault is not None))
         self._fault = None
 
     def _take_over(self) -> int | None:
@@ -366,7 +370,7 @@ class GrblLink:
         A reset switches every output off and, at rest, loses no step: it is what is left when the controller
         does not take the line, and what the controller gets when this process dies meanwhile.
         """
-        with self._port.stopped_by(_RESET):
+        with self.stopped_by_reset():
             try:
                 self.command(on)
                 yield
@@ -378,6 +382,14 @@ class GrblLink:
                     raise
 
     # --- realtime -------------------------------------------------------------------------------------
+
+    def stopped_by_reset(self) -> AbstractContextManager[None]:
+        """Meanwhile a reset, not a hold, is what is sent when this process dies or ``rig rail stop`` asks."""
+        return self._port.stopped_by(_RESET)
+
+    def send_reset(self) -> None:
+        """Send a soft reset and do not wait; from any thread or signal handler."""
+        self._port.write(_RESET)
 
     def cancel_jog(self) -> None:
         """Brake and forget every jog; ignored when nothing is jogged."""

@@ -8,17 +8,25 @@ from collections.abc import Mapping
 from rig.axes.registry import RailSettings
 from rig.errors import HardwareError
 
-__all__ = ["advice", "check", "proposed"]
+__all__ = ["advice", "check", "has_homing", "proposed"]
 
 _RELATIVE = 1e-4
 """Three decimals of 3200 steps per mm are far finer."""
 
 
-def proposed(rail: RailSettings) -> dict[int, float]:
-    """What should be set for a rail: pitch, motor, microsteps, speed, ramp and travel as configured."""
+def has_homing(controller: Mapping[int, float]) -> bool:
+    """Whether homing is enabled: ``$22`` is 1 on GRBL, and the lowest of several bits on grblHAL."""
+    return bool(int(controller.get(22, 0.0)) & 1)
+
+
+def proposed(rail: RailSettings, controller: Mapping[int, float]) -> dict[int, float]:
+    """What should be set for a rail: pitch, motor, microsteps, speed, ramp and travel as configured.
+
+    Of ``$10`` only the bit that has machine positions reported is asked for; what else is, is left.
+    """
     return {
         1: 255.0,
-        10: 1.0,
+        10: float(int(controller.get(10, 0.0)) | 1),
         13: 0.0,
         32: 0.0,
         100: rail.steps_per_mm,

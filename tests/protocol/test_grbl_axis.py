@@ -221,10 +221,19 @@ def test_homing_that_is_not_there(grbl: Make) -> None:
 def test_stopping_a_homing_cycle_loses_the_position(grbl: Make) -> None:
     bench = grbl(2.0, start_mm=10.0, settings={22: 1, 25: 300})
     axis = bench.connect(home_mm=0.0)
-    threading.Timer(0.3, axis.stop).start()
+    seen: list[float] = []
+
+    def stop() -> None:
+        seen.append(bench.motor_mm)
+        axis.stop()
+
+    threading.Timer(0.3, stop).start()
     with pytest.raises(MotionError, match="stopped"):
         axis.home()
     assert bench.speed_mm_s == 0.0
+    # GRBL is deaf to a hold while it homes: waiting for one would let 15 mm pass
+    assert abs(bench.motor_mm - seen[0]) < 5.0
+    assert "!" not in bench.sim.received()
     assert axis.position().trust is PositionTrust.UNKNOWN
     axis.unlock()
     axis.set_reference(12.0)

@@ -253,16 +253,19 @@ HOLDER = """
 import sys, time
 from rig.axes.registry import RailSettings, open_axis
 from rig.clock import ScaledClock
-axis = open_axis(RailSettings("grbl", sys.argv[1], 3200.0, 2.0, 50.0, 0.0, 32.0, "+"), ScaledClock(1.0))
-axis.set_reference(0.0)
+rail = RailSettings("grbl", sys.argv[1], 3200.0, 2.0, 50.0, 0.0, 32.0, "+", home_mm=0.0)
+axis = open_axis(rail, ScaledClock(1.0))
 print("moving", flush=True)
+if sys.argv[2] == "home":
+    axis.home()
+axis.set_reference(0.0)
 axis.move_to(30.0)
 """
 
 
-def holder(port: str) -> subprocess.Popen[str]:
+def holder(port: str, motion: str = "move") -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(HOLDER), port],
+        [sys.executable, "-c", textwrap.dedent(HOLDER), port, motion],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -290,6 +293,19 @@ def test_the_carriage_is_held_when_the_rig_dies(grbl: Make, wire: str, sent: sig
     rests_mm = bench.motor_mm
     time.sleep(0.2)
     assert bench.motor_mm == rests_mm
+
+
+def test_homing_is_reset_when_the_rig_dies(grbl: Make) -> None:
+    """GRBL does not listen to a hold while it homes."""
+    bench = grbl(1.0, start_mm=10.0, settings={22: 1, 25: 120})
+    process = holder(bench.sim.tcp_url, "home")
+    assert wait_for(lambda: bench.speed_mm_s == 2.0)
+    killed_at_mm = bench.motor_mm
+    process.kill()
+    process.communicate(timeout=20)
+    assert wait_for(lambda: bench.speed_mm_s == 0.0, 2.0)
+    assert bench.motor_mm - killed_at_mm < 3.0
+    assert wait_for(lambda: keepers_of(bench.sim.tcp_url) == [])
 
 
 def test_ctrl_c_at_the_terminal_does_not_reach_the_keeper(grbl: Make) -> None:

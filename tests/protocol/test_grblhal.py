@@ -7,6 +7,7 @@ characters is left out: answers and lines are out of step there.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -238,6 +239,20 @@ def test_a_reset_and_an_unlock(grbl: Make) -> None:
     axis.unlock()
     axis.set_reference(2.0)
     axis.move_to(2.5)
+
+
+def test_a_greeting_over_the_network_is_no_restart(grbl: Make) -> None:
+    """It greets whoever connects, and goes on with what it was told before: that is stopped, and counted."""
+    bench = grbl(2.0, dialect=GRBLHAL)
+    bench.sim.inject(b"G1X30F120\n")
+    deadline = time.monotonic() + 10.0
+    while bench.speed_mm_s < 2.0:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    axis = bench.connect("tcp")
+    assert bench.speed_mm_s == 0.0
+    assert axis.count_survived
+    assert axis.count() == pytest.approx(bench.motor_mm, abs=1e-3)
 
 
 def test_a_setting_that_it_lacks_is_told_in_its_own_words(grbl: Make) -> None:

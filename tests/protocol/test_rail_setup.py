@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hardware_sims.rails.dialect import GRBLHAL
 
 from rig.axes.base import AxisLimits
 from rig.axes.grbl_rail import open_grbl_for_setup
+from rig.axes.grbl_setup import has_homing
 from rig.axes.registry import RailSettings, open_for_setup
 from rig.clock import ScaledClock
 from rig.config import load_config
@@ -47,6 +49,21 @@ def test_a_board_as_it_comes_is_set_up(grbl: Make) -> None:
     assert propose(rail).changes == ()
     written = [line for line in bench.sim.received() if line.startswith("$") and "=" in line]
     assert written == ["$1=255", "$100=3200", "$110=120", "$120=50", "$130=32"]
+
+
+def test_what_else_a_report_holds_is_left_as_it_is(grbl: Make) -> None:
+    assert [(c.number, c.new) for c in propose(_held(grbl(settings={10: 2, 130: 32.0}))).changes] == [
+        (10, 3.0)
+    ]
+    rail = _held(grbl(dialect=GRBLHAL, settings={10: 511, 130: 32.0}))
+    assert propose(rail).changes == ()
+
+
+def test_homing_is_one_bit_of_several_on_grblhal() -> None:
+    assert has_homing({22: 1.0})
+    assert has_homing({22: 13.0})
+    assert not has_homing({22: 12.0})
+    assert not has_homing({})
 
 
 def test_soft_limits_of_the_controller_need_its_homing(grbl: Make) -> None:

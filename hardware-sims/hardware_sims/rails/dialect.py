@@ -34,6 +34,9 @@ class Dialect:
         Whether ``$$`` and settings are taken while a motion runs.
     limits_need_homing : bool
         Whether soft limits are ignored until it was homed.
+    greets : bool
+        Whether it says its banner to whoever connects over a network, without having restarted (``stream.c``
+        of grblHAL's core).
     hal : bool
         Whether reports, settings and error numbers are grblHAL's.
     """
@@ -49,6 +52,7 @@ class Dialect:
     resumed: tuple[str, ...] = ()
     queries_while_running: bool = False
     limits_need_homing: bool = False
+    greets: bool = False
     hal: bool = False
 
 
@@ -76,6 +80,7 @@ GRBLHAL = Dialect(
     resumed=("[MSG:]",),
     queries_while_running=True,
     limits_need_homing=True,
+    greets=True,
     hal=True,
 )
 """Its answers came 79 ms after the lines in the median, in ticks of 20 ms or so: a part of that was the

@@ -85,6 +85,11 @@ class GrblFirmware:
         m.pending = (m.now + boot_s, self._start)
         self.advance(now)
 
+    def greet(self) -> None:
+        """Somebody has connected over a network: what a firmware says that greets."""
+        if self._m.dialect.greets and self._m.pending is None:
+            self._m.say("", self._m.dialect.banner)
+
     def power_off(self, now: float) -> None:
         """Motors and controller stop dead; `power_on` follows."""
         m = self._m
@@ -158,7 +163,10 @@ class GrblFirmware:
     def _real_time(self, byte: int) -> None:
         self._m.follow_motion()
         if byte == ord("?"):
-            self._m.say(self._report())
+            if self._m.state is State.HOME and not self._m.dialect.hal:
+                self._m.asked = True  # GRBL does not look at it before the cycle has ended
+            else:
+                self._m.say(self._report())
         elif byte == ord("!"):
             self._feed_hold()
         elif byte == ord("~"):
@@ -235,6 +243,12 @@ class GrblFirmware:
 
     def _pump(self) -> None:
         """Read and carry out lines until one has to wait."""
+        self._work()
+        if self._m.asked and self._m.state is not State.HOME:
+            self._m.asked = False
+            self._m.say(self._report())
+
+    def _work(self) -> None:
         m = self._m
         while m.pending is None and not m.deaf:
             m.follow_motion()

@@ -17,7 +17,7 @@ from hardware_sims.rails.shell import LOG_MESSAGES, QuietDevice, RailSimulator
 __all__ = ["GarbageSimulator", "GrblSimulator"]
 
 _BOOT_REAL_S = 0.05
-"""From opening the port to the banner. Real time: a client flushes its input just after opening."""
+"""Real s from opening the port to the banner or a greeting: a client flushes its input just after opening."""
 
 
 class _Board:
@@ -28,10 +28,13 @@ class _Board:
         self._clock, self._dtr_reset = clock, dtr_reset
         self.received: deque[str] = deque(maxlen=LOG_MESSAGES)
         self._partial = ""
+        self._greets_s: float | None = None
 
     def opened(self, now: float, kind: str) -> None:
         if self._dtr_reset[kind]:
             self.power_on(now)
+        elif kind == "tcp":
+            self._greets_s = now + _BOOT_REAL_S * self._clock.scale
 
     def reset(self, now: float) -> None:
         """The reset pin: steps that were under way are lost, and X is 0 where the carriage is."""
@@ -59,9 +62,13 @@ class _Board:
 
     def advance(self, now: float) -> None:
         self.firmware.advance(now)
+        if self._greets_s is not None and self._greets_s <= now:
+            self._greets_s = None
+            self.firmware.greet()
 
     def next_event_s(self) -> float | None:
-        return self.firmware.next_event_s()
+        due = [t for t in (self._greets_s, self.firmware.next_event_s()) if t is not None]
+        return min(due) if due else None
 
 
 class GrblSimulator(RailSimulator[_Board]):

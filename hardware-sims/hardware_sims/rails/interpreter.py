@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 from hardware_sims.rails.gcode import Block, Modal, parse_block
 from hardware_sims.rails.machine import Job, Machine, State
 from hardware_sims.rails.settings import GrblError, read_number
 
 __all__ = ["Interpreter"]
 
+_DWELL_TICK_S = 0.05
+"""Both firmwares dwell in whole ticks (``DWELL_TIME_STEP`` of their configuration), rounded up."""
 _SEARCH_FACTOR = 1.5  # GRBL seeks a limit switch over that multiple of the travel
 _HELP = "[HLP:$$ $# $G $I $N $x=val $Nx=line $J=line $SLP $C $X $H ~ ! ? ctrl-x]"
 
@@ -103,7 +107,8 @@ class Interpreter:
         if block.action is not None:
             yield m.until_idle()
         if block.action == 40:
-            end_s = max(started_s, m.idle_since) + block.dwell_s
+            ticks = math.ceil(block.dwell_s / _DWELL_TICK_S - 1e-9)
+            end_s = max(started_s, m.idle_since) + ticks * _DWELL_TICK_S
             m.wake_s = end_s
             yield lambda: m.now >= end_s
         elif block.action == 100:

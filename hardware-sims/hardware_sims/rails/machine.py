@@ -61,6 +61,8 @@ class Machine:
         """Braking for a soft-limit alarm."""
         self.deaf = False
         """Until a reset."""
+        self.asked = False
+        """A report was asked for that could not be given."""
         self.wake_s: float | None = None
         """When a dwell ends."""
 
