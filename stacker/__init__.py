@@ -16,6 +16,7 @@ from stacker.errors import DataError, StackerError, UserError
 
 if TYPE_CHECKING:
     from stacker.batch.files import BadFrame, FilesResult, fuse_files
+    from stacker.colour.spaces import ColourSpace, find_space
     from stacker.focus.sharpness import sharpness
     from stacker.folder import load_stack
     from stacker.frames import Frame, FrameMetadata, FrameSource, as_frame
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from stacker.io.decode import check_image, read_frame
     from stacker.io.encode import write_image
     from stacker.io.listing import list_frames, natural_order
+    from stacker.io.saving import Chroma, Compression, Saving
     from stacker.options import Border, Options, ReferenceView, Unregistered
     from stacker.order import Nearness, Order, nearness_by_index
     from stacker.outputs.crop import Crop, CropKind, cropped, parse_crop
@@ -52,6 +54,9 @@ if TYPE_CHECKING:
 __all__ = [
     "BadFrame",
     "Border",
+    "Chroma",
+    "ColourSpace",
+    "Compression",
     "Crop",
     "CropKind",
     "DataError",
@@ -79,6 +84,7 @@ __all__ = [
     "Retouch",
     "RetouchBook",
     "Retoucher",
+    "Saving",
     "Stack",
     "Stacker",
     "StackerError",
@@ -91,6 +97,7 @@ __all__ = [
     "book_path",
     "check_image",
     "cropped",
+    "find_space",
     "find_suspects",
     "fuse_files",
     "list_frames",
@@ -110,6 +117,7 @@ __all__ = [
 # `stacker --help` may take.
 _HOMES = {
     "stacker.batch.files": ("BadFrame", "FilesResult", "fuse_files"),
+    "stacker.colour.spaces": ("ColourSpace", "find_space"),
     "stacker.focus.sharpness": ("sharpness",),
     "stacker.folder": ("load_stack",),
     "stacker.frames": ("Frame", "FrameMetadata", "FrameSource", "as_frame"),
@@ -119,6 +127,7 @@ _HOMES = {
     "stacker.io.decode": ("check_image", "read_frame"),
     "stacker.io.encode": ("write_image",),
     "stacker.io.listing": ("list_frames", "natural_order"),
+    "stacker.io.saving": ("Chroma", "Compression", "Saving"),
     "stacker.options": ("Border", "Options", "ReferenceView", "Unregistered"),
     "stacker.order": ("Nearness", "Order", "nearness_by_index"),
     "stacker.outputs.crop": ("Crop", "CropKind", "cropped", "parse_crop"),

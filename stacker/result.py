@@ -12,6 +12,7 @@ import numpy as np
 from stacker.frames import Frame, FrameMetadata, FrameSource, Image
 from stacker.fusion.base import DepthIndex
 from stacker.io.encode import write_image
+from stacker.io.saving import Saving
 from stacker.options import Options
 from stacker.registration.chain import Registration, Verdict
 from stacker.registration.exposure import Levels
@@ -159,10 +160,9 @@ class Stack:
         pairs = zip(self.reports, self.shares, strict=True)
         return tuple(report for report, share in pairs if report.used and share < 0.0005)
 
-    def save(self, path: Path | str, bit_depth: int | None = None, quality: int = 95) -> None:
-        """Write TIFF, PNG or JPEG, atomically, with the frames' profile and EXIF; see
-        `stacker.write_image`."""
-        write_image(Path(path), self.image, self.metadata, bit_depth, quality)
+    def save(self, path: Path | str, saving: Saving | None = None) -> tuple[str, ...]:
+        """Write TIFF, PNG or JPEG, atomically, with the frames' EXIF; see `stacker.write_image`."""
+        return write_image(Path(path), self.image, self.metadata, saving)
 
     def save_transforms(self, path: Path | str) -> None:
         """Write where the frames lie, for `stacker.load_transforms`: the same set under other light.

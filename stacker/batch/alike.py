@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from stacker.colour.profiles import profile_of, same_colours, title_of
+from stacker.colour.spaces import SRGB
 from stacker.errors import StackerError, UserError
 from stacker.frames import Frame
 from stacker.registration.brightness import OTHER_EXPOSURE
@@ -63,21 +65,22 @@ class OddReference(Exception):  # noqa: N818 - a message between two functions, 
 
 @dataclass(frozen=True)
 class Shape:
-    """What all frames of a stack have in common, size and bit depth, and the name of one that has it."""
+    """What all frames of a stack have in common: size, bit depth, colours; and the name of one of them."""
 
     width: int
     height: int
     bit_depth: int
     name: str = field(compare=False)
+    profile: bytes = field(compare=False, repr=False, default=SRGB.icc)
 
     @classmethod
     def of(cls, frame: Frame) -> Shape:
         """Of one frame."""
-        return cls(frame.width, frame.height, frame.bit_depth, frame.name)
+        return cls(frame.width, frame.height, frame.bit_depth, frame.name, profile_of(frame.metadata))
 
     def unlike(self, index: int, other: Shape) -> Odd | None:
         """In what a frame of another shape is odd; None when it is alike."""
-        if self == other:
+        if self == other and same_colours(self.profile, other.profile):
             return None
         mine, its = self._told(other), other._told(self)
         # Seen before anything is looked at: the user's mistake.
@@ -86,7 +89,9 @@ class Shape:
     def _told(self, other: Shape) -> str:
         if (self.width, self.height) != (other.width, other.height):
             return f"{self.width} × {self.height} px"
-        return f"{self.bit_depth}-bit"
+        if self.bit_depth != other.bit_depth:
+            return f"{self.bit_depth}-bit"
+        return f"in the colours of {title_of(self.profile)}"
 
 
 def _has(this: str, name: str, others: str) -> str:

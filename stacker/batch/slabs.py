@@ -21,6 +21,7 @@ from stacker.fusion.methods import FusionSetup, make_fusion
 from stacker.fusion.window import Window
 from stacker.io.decode import read_frame
 from stacker.io.encode import write_image
+from stacker.io.saving import Saving
 from stacker.order import nearness_by_index
 from stacker.result import FrameReport, Stack
 
@@ -77,8 +78,7 @@ def write_slabs(
     output: Path,
     folder: Path,
     *,
-    bit_depth: int | None = None,
-    quality: int = 95,
+    saving: Saving | None = None,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> list[Path]:
     """Fuse and write the slabs of a finished stack.
@@ -95,7 +95,7 @@ def write_slabs(
         The final picture, after which slabs are named.
     folder : Path
         Where to write.
-    bit_depth, quality
+    saving : Saving, optional
         As in `stacker.write_image`.
     progress : callable, optional
         Told of every slab.
@@ -120,7 +120,7 @@ def write_slabs(
     for number, members in enumerate(ranges, start=1):
         path = slab_path(output, number, folder)
         picture = _fuse(stack, [used[at] for at in members])
-        write_image(path, picture, stack.metadata, bit_depth, quality)
+        write_image(path, picture, stack.metadata, saving)
         written.append(path)
         if progress is not None:
             progress(number, len(ranges), path.name)

@@ -11,6 +11,8 @@ from typing import Annotated
 import typer
 
 from stacker.cli.exits import interruptible
+from stacker.cli.option_groups import flattened
+from stacker.cli.saving_options import SavingOptions
 from stacker.cli.telling import shown_progress
 
 __all__ = ["register"]
@@ -22,15 +24,9 @@ class _Kind(Enum):
     JPEG = "jpg"
 
 
-class _Depth(Enum):
-    EIGHT = "8"
-    SIXTEEN = "16"
-    FLOAT = "32"
-
-
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command("frames", no_args_is_help=True)(_frames)
+    app.command("frames", no_args_is_help=True)(flattened(_frames))
 
 
 def _frames(
@@ -41,6 +37,7 @@ def _frames(
         Path,
         typer.Option("-o", "--output", help="The folder to make; an older one of the same kind is replaced."),
     ],
+    stored: SavingOptions,
     kind: Annotated[_Kind, typer.Option("--as", help="What to write.")] = _Kind.TIFF,
     crop: Annotated[
         str,
@@ -52,8 +49,6 @@ def _frames(
     aspect: Annotated[
         str | None, typer.Option(metavar="W:H | frame", help="Narrow the crop to an aspect.")
     ] = None,
-    bit_depth: Annotated[_Depth | None, typer.Option(help="The frames' own by default.")] = None,
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEGs.")] = 95,
     json_report: Annotated[bool, typer.Option("--json", help="Print a report for machines.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
 ) -> None:
@@ -77,8 +72,7 @@ def _frames(
                 cropped(load_stack(stack), parse_crop(crop, aspect)),
                 output,
                 suffix=f".{kind.value}",
-                bit_depth=int(bit_depth.value) if bit_depth else None,
-                quality=quality,
+                saving=stored.saving(),
                 progress=progress,
             )
     if json_report:

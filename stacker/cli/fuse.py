@@ -15,6 +15,7 @@ import typer
 from stacker.cli.exits import interruptible
 from stacker.cli.option_groups import flattened
 from stacker.cli.registration_options import RegistrationOptions
+from stacker.cli.saving_options import SavingOptions
 from stacker.cli.telling import as_json, shown_progress, summary, warnings_of
 from stacker.cli.wanted import Wanted
 from stacker.errors import UserError
@@ -42,12 +43,6 @@ class _Border(Enum):
     FILL = "fill"
     COMMON = "common"
     REFERENCE = "reference"
-
-
-class _Depth(Enum):
-    EIGHT = "8"
-    SIXTEEN = "16"
-    FLOAT = "32"
 
 
 def register(app: typer.Typer) -> None:
@@ -146,11 +141,7 @@ def _fuse(
             "name them.",
         ),
     ] = False,
-    bit_depth: Annotated[
-        _Depth | None,
-        typer.Option(help="Of the picture; the frames' own by default. 32 is float, in TIFF only."),
-    ] = None,
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Of a JPEG.")] = 95,
+    stored: SavingOptions,
     keep: Annotated[
         bool,
         typer.Option(
@@ -182,8 +173,7 @@ def _fuse(
         started = time.perf_counter()
         wanted = Wanted(
             output,
-            int(bit_depth.value) if bit_depth else None,
-            quality,
+            stored.saving(),
             keep,
             _slabs(slab, overlap),
             registration.save_transforms,

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from stacker.cli.exits import interruptible
+from stacker.cli.saving_options import ColourSpaceOption, colour_space_of
 from stacker.cli.telling import shown_progress
 
 __all__ = ["register"]
@@ -69,6 +70,7 @@ def _layers(
     bit_depth: Annotated[
         _Depth | None, typer.Option(help="Of the layers; the frames' own by default, 16 for floats.")
     ] = None,
+    colour_space: ColourSpaceOption = "keep",
     json_report: Annotated[bool, typer.Option("--json", help="Print a report for machines.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
 ) -> None:
@@ -92,6 +94,7 @@ def _layers(
             done = write_layers(
                 cropped(load_stack(stack), parse_crop(crop, aspect)),
                 output,
+                colour_space=colour_space_of(colour_space),
                 bit_depth=int(bit_depth.value) if bit_depth else None,
                 fused=FusedLayer(fused.value),
                 keep_unused=keep_unused,

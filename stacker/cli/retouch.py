@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stacker.cli.exits import interruptible
+from stacker.cli.option_groups import flattened
+from stacker.cli.saving_options import SavingOptions
 from stacker.errors import UserError
 
 if TYPE_CHECKING:
+    from stacker.io.saving import Saving
     from stacker.result import Stack
     from stacker.retouch.book import Retouch, RetouchBook
 
@@ -20,13 +23,14 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command("retouch", no_args_is_help=True)(_retouch)
+    app.command("retouch", no_args_is_help=True)(flattened(_retouch))
 
 
 def _retouch(
     stack: Annotated[
         Path, typer.Argument(metavar="STACK", help="The stack folder that stacker fuse --keep has written.")
     ],
+    stored: SavingOptions,
     frame: Annotated[
         str | None,
         typer.Option(
@@ -63,7 +67,6 @@ def _retouch(
         Path | None,
         typer.Option("-o", "--output", help="Write the picture with all retouches: .tif, .png or .jpg."),
     ] = None,
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Of a JPEG.")] = 95,
     json_report: Annotated[bool, typer.Option("--json", help="Print a report for machines.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
 ) -> None:
@@ -78,6 +81,7 @@ def _retouch(
     """
     with interruptible():
         from stacker.folder import load_stack
+        from stacker.io.encode import require_writable
         from stacker.retouch.book import Retouch, RetouchBook, book_path
         from stacker.retouch.wishes import region_of, source_of
 
@@ -86,6 +90,11 @@ def _retouch(
             raise UserError("One thing at a time: add a retouch, --undo, or --redo")
         if not (adding or undo or redo or list_them or output):
             raise UserError("Say what to do: a region and what to take, --list, --undo, --redo, or -o")
+        saving = stored.saving()
+        notes: tuple[str, ...] = ()
+        if output is not None:
+            require_writable(output)
+            saving.check(output)
         loaded, path = load_stack(stack), book_path(stack)
         book = RetouchBook.load(path)
         if adding:
@@ -104,11 +113,14 @@ def _retouch(
         if adding or undo or redo:
             book.save(path)
         if output is not None:
-            _write(loaded, book, path, output, quality)
+            notes = _write(loaded, book, path, output, saving)
     if json_report:
-        report = book.model_dump(mode="json") | {"file": str(path), "output": output and str(output)}
-        typer.echo(json.dumps(report))
-    elif not quiet:
+        about = {"file": str(path), "output": output and str(output), "notes": list(notes)}
+        typer.echo(json.dumps(book.model_dump(mode="json") | about))
+        return
+    for told in notes:
+        typer.echo(f"stacker: {told}", err=True)
+    if not quiet:
         _tell(book, path, output, list_them)
 
 
@@ -118,13 +130,12 @@ def _check(stack: Stack, wanted: Retouch, path: Path) -> None:
     Retoucher(stack, path.parent).check(wanted)
 
 
-def _write(stack: Stack, book: RetouchBook, path: Path, output: Path, quality: int) -> None:
-    from stacker.io.encode import require_writable, write_image
+def _write(stack: Stack, book: RetouchBook, path: Path, output: Path, saving: Saving) -> tuple[str, ...]:
+    from stacker.io.encode import write_image
     from stacker.retouch.engine import Retoucher
 
-    require_writable(output)
     image = Retoucher(stack, path.parent).apply(book.retouches)
-    write_image(output, image, stack.metadata, quality=quality)
+    return write_image(output, image, stack.metadata, saving)
 
 
 def _tell(book: RetouchBook, path: Path, output: Path | None, each: bool) -> None:

@@ -15,6 +15,7 @@ from stacker.errors import DataError, UserError
 if TYPE_CHECKING:
     from stacker.batch.files import FilesResult
     from stacker.batch.slabs import Slabs
+    from stacker.io.saving import Saving
     from stacker.outputs.layers import LayersWritten
 
 __all__ = ["Wanted", "Written"]
@@ -32,16 +33,19 @@ class Written:
         The layered file.
     retouches : str or None
         A sentence about retouches that there are from before.
+    stored : tuple of str
+        What became of the picture's colours.
     """
 
     slabs: list[Path]
     layers: LayersWritten | None = None
     retouches: str | None = None
+    stored: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know."""
-        told = () if self.layers is None else self.layers.notes
+        told = self.stored if self.layers is None else (*self.stored, *self.layers.notes)
         return told if self.retouches is None else (*told, self.retouches)
 
     def as_json(self) -> dict[str, object]:
@@ -60,10 +64,8 @@ class Wanted:
     ----------
     output : Path
         The picture.
-    bits : int or None
-        Of its samples; the frames' own when None.
-    quality : int
-        Of a JPEG.
+    saving : Saving
+        How it is stored, and the slabs with it.
     keep : bool
         Write the stack folder too.
     slabs : Slabs or None
@@ -77,8 +79,7 @@ class Wanted:
     """
 
     output: Path
-    bits: int | None
-    quality: int
+    saving: Saving
     keep: bool
     slabs: Slabs | None
     transforms: Path | None
@@ -92,13 +93,10 @@ class Wanted:
 
     def check(self) -> None:
         """Refuse what cannot be written before any work is done."""
-        from stacker.io.encode import DEEPEST_BITS, require_folder, require_writable
+        from stacker.io.encode import require_folder, require_writable
 
         require_writable(self.output)
-        deepest = DEEPEST_BITS[self.output.suffix.lower()]
-        if self.bits is not None and self.bits > deepest:
-            kind = {8: "JPEG", 16: "PNG"}[deepest]
-            raise UserError(f"A {kind} has {deepest} bits at most; write a .tif to keep {self.bits}")
+        self.saving.check(self.output)
         if self.transforms is not None and not self.transforms.parent.is_dir():
             raise UserError(
                 f"{self.transforms} cannot be written: there is no folder {self.transforms.parent}"
@@ -136,7 +134,7 @@ class Wanted:
     def _write_by_way_of(self, part: Path, result: FilesResult) -> Written:
         from stacker.batch.slabs import write_slabs
 
-        result.stack.save(part / self.output.name, bit_depth=self.bits, quality=self.quality)
+        notes = result.stack.save(part / self.output.name, self.saving)
         slabs: list[Path] = []
         if self.slabs is not None:
             with shown_progress(self.talk and sys.stderr.isatty(), "slabs") as progress:
@@ -145,8 +143,7 @@ class Wanted:
                     self.slabs,
                     self.output,
                     part,
-                    bit_depth=self.bits,
-                    quality=self.quality,
+                    saving=self.saving,
                     progress=progress,
                 )
         if self.keep:
@@ -156,7 +153,7 @@ class Wanted:
         layers = self._write_layers(result)
         (part / self.output.name).replace(self.output)
         names = [path.replace(self.output.parent / path.name) for path in slabs]
-        return Written(names, layers, self._retouches())
+        return Written(names, layers, self._retouches(), notes)
 
     def _retouches(self) -> str | None:
         from stacker.retouch.book import book_path
@@ -174,9 +171,15 @@ class Wanted:
         from stacker.outputs.layers import write_layers
 
         with shown_progress(self.talk and sys.stderr.isatty(), "layers") as progress:
-            return write_layers(result.stack, self.layers, bit_depth=self._layer_bits, progress=progress)
+            return write_layers(
+                result.stack,
+                self.layers,
+                bit_depth=self._layer_bits,
+                colour_space=self.saving.colour_space,
+                progress=progress,
+            )
 
     @property
     def _layer_bits(self) -> int | None:
         """Of the picture, as far as layers have them."""
-        return None if self.bits is None else min(self.bits, 16)
+        return None if self.saving.bit_depth is None else min(self.saving.bit_depth, 16)

@@ -17,8 +17,9 @@ import imagecodecs
 import numpy as np
 import tifffile
 
+from stacker.colour.profiles import trouble_with
 from stacker.errors import DataError, UserError
-from stacker.frames import Frame, FrameSource, Image, as_frame
+from stacker.frames import Frame, FrameMetadata, FrameSource, Image, as_frame
 from stacker.io.jpeg import decode_jpeg
 from stacker.io.metadata import read_metadata
 
@@ -127,25 +128,34 @@ def decode(data: bytes, name: str, orientation: int | None = None) -> Frame:
 
 
 def _frame_of_tiff(file: BinaryIO, source: bytes | Path, name: str, orientation: int | None) -> Frame:
-    return _frame(lambda: (_decode_tiff(file, name), False), source, name, orientation)
+    return _frame(lambda: (_decode_tiff(file, name), None), source, name, orientation)
 
 
 def _frame(
-    decoded: Callable[[], tuple[Image, bool]], source: bytes | Path, name: str, orientation: int | None
+    decoded: Callable[[], tuple[Image, str | None]], source: bytes | Path, name: str, orientation: int | None
 ) -> Frame:
-    """A frame from its pixels and whether they were CMYK, with what the source says of it."""
+    """A frame from its pixels and how they became RGB, if they were not, with what the source says of it."""
     try:
-        pixels, cmyk = decoded()
+        pixels, converted = decoded()
     except DataError:
         raise
     except Exception as error:
         raise DataError(f"{name} cannot be decoded, it may be damaged or cut off: {error}") from error
     frame = as_frame(pixels, name)
     metadata = replace(read_metadata(source, name), grey=frame.metadata.grey)
-    if cmyk or (metadata.icc is not None and metadata.icc[16:20] != (b"GRAY" if metadata.grey else b"RGB ")):
-        metadata = replace(metadata, icc=None)  # a profile of another colour model would mislead
+    metadata, notes = _with_profile(metadata, converted)
     turned = _upright(frame.pixels, orientation or metadata.orientation)
-    return replace(frame, pixels=turned, metadata=metadata, notes=_notes(turned))
+    return replace(frame, pixels=turned, metadata=metadata, notes=(*notes, *_notes(turned)))
+
+
+def _with_profile(metadata: FrameMetadata, converted: str | None) -> tuple[FrameMetadata, tuple[str, ...]]:
+    """Leave out a profile that is not of the pixels, and say so: it would mislead."""
+    if converted is not None:
+        return replace(metadata, icc=None), (converted,)
+    trouble = metadata.icc and trouble_with(metadata.icc, metadata.grey)
+    if not trouble:
+        return metadata, ()
+    return replace(metadata, icc=None), (f"the colour profile {trouble}: left out, colours taken as sRGB",)
 
 
 def _notes(pixels: Image) -> tuple[str, ...]:
@@ -157,13 +167,13 @@ def _notes(pixels: Image) -> tuple[str, ...]:
     return ()
 
 
-def _decode_pixels(data: bytes, name: str) -> tuple[Image, bool]:
-    """Pixels as stored, and whether they were converted from CMYK."""
+def _decode_pixels(data: bytes, name: str) -> tuple[Image, str | None]:
+    """Pixels as stored, and how they became RGB if they were something else."""
     if data.startswith(_JPEG):
         return decode_jpeg(data, name)
     if data.startswith(_PNG):
         _require_whole_png(data, name)
-        return imagecodecs.png_decode(data), False
+        return imagecodecs.png_decode(data), None
     raise DataError(f"{name} is neither JPEG, PNG nor TIFF")
 
 

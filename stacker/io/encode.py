@@ -15,13 +15,12 @@ import numpy as np
 import tifffile
 
 from stacker.errors import DataError, StackerError, UserError
-from stacker.frames import FrameMetadata, Image, full_scale
+from stacker.frames import FrameMetadata, Image
 from stacker.io.metadata import write_metadata
+from stacker.io.saving import OUTPUT_SUFFIXES, Chroma, Compression, Saving
+from stacker.io.stored import as_stored
 
 __all__ = [
-    "DEEPEST_BITS",
-    "OUTPUT_SUFFIXES",
-    "convert_depth",
     "replace_atomically",
     "require_folder",
     "require_writable",
@@ -34,13 +33,8 @@ __all__ = [
     "write_text",
 ]
 
-OUTPUT_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
-"""What a result can be written as."""
-
-DEEPEST_BITS = {".tif": 32, ".tiff": 32, ".png": 16, ".jpg": 8, ".jpeg": 8}
-"""Bits per sample that a format holds."""
-
-_TYPES = {8: np.uint8, 16: np.uint16, 32: np.float32}
+_QUALITY = 95
+"""Of JPEGs: the file is half of what 100 makes, and the difference from it is not seen."""
 
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -84,33 +78,9 @@ def require_folder(path: Path, suffixes: Sequence[str]) -> None:
         raise UserError(f"{path} cannot be written: {error.strerror} ({path.parent})") from error
 
 
-def convert_depth(pixels: Image, bit_depth: int) -> Image:
-    """Convert samples to 8, 16 or 32 bits (float); white stays white.
-
-    Parameters
-    ----------
-    pixels : ndarray
-        uint8, uint16, or float32 from 0 to 1.
-    bit_depth : int
-        8, 16 or 32.
-    """
-    target = np.dtype(_TYPES[bit_depth])
-    if pixels.dtype == target:
-        return pixels
-    scale = np.float32(full_scale(target) / full_scale(pixels.dtype))
-    scaled = pixels.astype(np.float32) * scale
-    if target.kind == "f":
-        return np.asarray(scaled)
-    return np.asarray(np.clip(np.rint(scaled), 0, full_scale(target)).astype(target))
-
-
 def write_image(
-    path: Path,
-    pixels: Image,
-    metadata: FrameMetadata | None = None,
-    bit_depth: int | None = None,
-    quality: int = 95,
-) -> None:
+    path: Path, pixels: Image, metadata: FrameMetadata | None = None, saving: Saving | None = None
+) -> tuple[str, ...]:
     """Write a picture atomically: under a temporary name beside it, flushed to the disk, then renamed.
 
     Parameters
@@ -121,32 +91,33 @@ def write_image(
         RGB; uint8, uint16 or float32 (0 to 1).
     metadata : FrameMetadata, optional
         Profile, EXIF and XMP to write. ``grey`` frames are written with one channel.
-    bit_depth : int, optional
-        8 or 16, or 32 (float, TIFF only). The pixels' own by default, as far as the format has it: JPEG is
-        always 8, and a PNG of floats 16.
-    quality : int
-        JPEG quality, 1 to 100.
+    saving : Saving, optional
+        Depth, colour space, compression; as the pixels are, by default.
+
+    Returns
+    -------
+    tuple of str
+        What a person should know: colours that were clipped, a profile that was missing.
 
     Raises
     ------
     UserError
-        When the path cannot be written to.
+        When the path cannot be written to, or the format does not have what is asked for.
     DataError
         When the disk is full or the write fails.
     """
-    metadata = metadata or FrameMetadata()
+    saving = saving or Saving()
     require_writable(path)
-    suffix = path.suffix.lower()
-    deepest = DEEPEST_BITS[suffix]
-    depth = min(deepest, bit_depth or pixels.dtype.itemsize * 8)
-    samples = np.ascontiguousarray(convert_depth(pixels[..., 1] if metadata.grey else pixels, depth))
-    encode = {".png": _png, ".jpg": _jpeg, ".jpeg": _jpeg}.get(suffix, _tiff)
+    saving.check(path)
+    stored = as_stored(pixels, metadata or FrameMetadata(), path, saving)
+    encode = {".png": _png, ".jpg": _jpeg, ".jpeg": _jpeg}.get(path.suffix.lower(), _tiff)
 
     def fill(temporary: Path) -> None:
-        encode(temporary, samples, metadata.icc, quality)
-        write_metadata(temporary, metadata, samples.shape[1], samples.shape[0])
+        encode(temporary, stored.samples, stored.metadata.icc, saving)
+        write_metadata(temporary, stored.metadata, stored.samples.shape[1], stored.samples.shape[0])
 
     replace_atomically(path, fill)
+    return stored.notes
 
 
 def replace_atomically(path: Path, fill: Callable[[Path], None]) -> None:
@@ -212,34 +183,41 @@ def _put(path: Path, text: str) -> None:
 
 def write_plane(path: Path, plane: Image) -> None:
     """Write an array of one channel as a TIFF of its own type; not atomic."""
-    _tiff(path, np.ascontiguousarray(plane), None, 0)
+    _tiff(path, np.ascontiguousarray(plane), None, Saving())
 
 
-def _tiff(path: Path, samples: Image, icc: bytes | None, quality: int) -> None:  # noqa: ARG001
-    # Deflate with the predictor is what every raw converter and editor reads. Its quickest level takes a
-    # sixth of the time of the usual one (24 MP: 0.5 against 3 s) and 6 % more room.
+_TIFF_CODECS: dict[Compression, dict[str, Any]] = {
+    Compression.NONE: {},
+    Compression.LZW: {"compression": "lzw", "predictor": True},
+    # Deflate's quickest level takes a sixth of the time of the usual one (24 MP: 0.5 against 3 s) and 6 %
+    # more room.
+    Compression.DEFLATE: {"compression": "deflate", "compressionargs": {"level": 1}, "predictor": True},
+    Compression.ZSTD: {"compression": "zstd", "compressionargs": {"level": 3}, "predictor": True},
+}
+
+
+def _tiff(path: Path, samples: Image, icc: bytes | None, saving: Saving) -> None:
     tifffile.imwrite(
         path,
         samples,
         photometric="rgb" if samples.ndim == 3 else "minisblack",
-        compression="deflate",
-        compressionargs={"level": 1},
-        predictor=True,
         rowsperstrip=64,
         iccprofile=icc,
         metadata=None,
         software=False,
+        **_TIFF_CODECS[saving.compression or Compression.DEFLATE],
     )
 
 
-def _png(path: Path, samples: Image, icc: bytes | None, quality: int) -> None:  # noqa: ARG001
+def _png(path: Path, samples: Image, icc: bytes | None, saving: Saving) -> None:  # noqa: ARG001
     data: Any = imagecodecs.png_encode(samples, level=1)
     path.write_bytes(with_png_profile(bytes(data), icc) if icc else data)
 
 
-def _jpeg(path: Path, samples: Image, icc: bytes | None, quality: int) -> None:
-    # 4:4:4: halved colour resolution would undo the care taken at depth edges.
-    data: Any = imagecodecs.jpeg8_encode(samples, level=quality, subsampling="444")
+def _jpeg(path: Path, samples: Image, icc: bytes | None, saving: Saving) -> None:
+    data: Any = imagecodecs.jpeg8_encode(
+        samples, level=saving.quality or _QUALITY, subsampling=(saving.chroma or Chroma.FULL).value
+    )
     path.write_bytes(_with_jpeg_profile(bytes(data), icc) if icc else data)
 
 

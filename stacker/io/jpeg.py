@@ -16,7 +16,9 @@ from dataclasses import dataclass, replace
 import imagecodecs
 import numpy as np
 import PIL.Image
+import PIL.ImageCms
 
+from stacker.colour.spaces import SRGB
 from stacker.errors import DataError
 from stacker.frames import Image
 
@@ -63,7 +65,7 @@ class _Header:
         return -(-units // self.restart_interval) - 1
 
 
-def decode_jpeg(data: bytes, name: str) -> tuple[Image, bool]:
+def decode_jpeg(data: bytes, name: str) -> tuple[Image, str | None]:
     """Decode a file.
 
     Parameters
@@ -75,8 +77,8 @@ def decode_jpeg(data: bytes, name: str) -> tuple[Image, bool]:
 
     Returns
     -------
-    tuple of ndarray of uint8 and bool
-        RGB or grey pixels, as stored; whether they were converted from CMYK.
+    tuple of ndarray of uint8 and str or None
+        RGB or grey pixels, as stored; how they became so if they were something else.
 
     Raises
     ------
@@ -86,10 +88,29 @@ def decode_jpeg(data: bytes, name: str) -> tuple[Image, bool]:
     header = _walk(data, name)
     with PIL.Image.open(io.BytesIO(data)) as opened:
         if opened.mode not in {"RGB", "L"}:
-            return np.asarray(opened.convert("RGB")), opened.mode == "CMYK"
+            return _as_rgb(opened)
     if header is None or header.width < 3 * header.unit_width:
-        return np.asarray(imagecodecs.jpeg8_decode(data)), False  # too small to be told
-    return _decode_checked(data, header, name), False
+        return np.asarray(imagecodecs.jpeg8_decode(data)), None  # too small to be told
+    return _decode_checked(data, header, name), None
+
+
+def _as_rgb(opened: PIL.Image.Image) -> tuple[Image, str]:
+    """CMYK as sRGB, through its profile if it has one that can be used."""
+    profile = opened.info.get("icc_profile")
+    if profile:
+        try:
+            converted = PIL.ImageCms.profileToProfile(
+                opened,
+                io.BytesIO(profile),
+                io.BytesIO(SRGB.icc),
+                PIL.ImageCms.Intent.RELATIVE_COLORIMETRIC,
+                outputMode="RGB",
+            )
+        except PIL.ImageCms.PyCMSError:
+            pass
+        else:
+            return np.asarray(converted), f"is {opened.mode}, converted to sRGB through its profile"
+    return np.asarray(opened.convert("RGB")), f"is {opened.mode} without a profile: its colours are a guess"
 
 
 def _walk(data: bytes, name: str) -> _Header | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import exiv2
 
+from stacker.colour.spaces import ADOBE_RGB, SPACES, SRGB
 from stacker.errors import DataError
 from stacker.frames import FrameMetadata
 
@@ -69,6 +70,12 @@ _STRUCTURE = frozenset(
 """Tags by which a TIFF describes how its own pixels are stored."""
 
 
+_SPACE_OF_PROFILE: dict[bytes | None, int] = {
+    space.icc: 1 if space is SRGB else 0xFFFF for space in SPACES.values()
+}
+"""EXIF's ColorSpace knows sRGB, and all others as "uncalibrated" (CIPA DC-008)."""
+
+
 def read_metadata(source: bytes | Path, name: str) -> FrameMetadata:
     """Read what a file says about itself.
 
@@ -90,7 +97,7 @@ def read_metadata(source: bytes | Path, name: str) -> FrameMetadata:
         exif, xmp = image.exifData(), image.xmpData()
         icc = bytes(image.iccProfile().data()) if image.iccProfileDefined() else None
         metadata = FrameMetadata(
-            icc=icc or None,
+            icc=icc or _declared_profile(exif),
             orientation=_orientation(exif),
             simulated=_says_simulated(exif),
             sidecar=_pack(exif, xmp) if exif.count() or xmp.count() else None,
@@ -133,6 +140,8 @@ def write_metadata(path: Path, metadata: FrameMetadata, width: int, height: int)
         exif["Exif.Photo.PixelXDimension"] = exiv2.ULongValue(width)
         exif["Exif.Photo.PixelYDimension"] = exiv2.ULongValue(height)
         exif["Exif.Image.ProcessingSoftware"] = _SOFTWARE
+        if metadata.icc in _SPACE_OF_PROFILE:
+            exif["Exif.Photo.ColorSpace"] = exiv2.UShortValue(_SPACE_OF_PROFILE[metadata.icc])
         target = exiv2.ImageFactory.open(str(path))
         target.readMetadata()
         target.setExifData(exif)
@@ -181,6 +190,17 @@ def _orientation(exif: Any) -> int:
         return 1
     value = int(found.toInt64())
     return value if 1 <= value <= 8 else 1
+
+
+def _declared_profile(exif: Any) -> bytes | None:
+    """Adobe RGB has no embedded profile in the files of cameras: interoperability index R03 tells (DCF 2.0,
+    optional colour space), or, by some makers, a ColorSpace of 2.
+    """
+    for key, value in (("Exif.Iop.InteroperabilityIndex", "R03"), ("Exif.Photo.ColorSpace", "2")):
+        found = exif.findKey(exiv2.ExifKey(key))
+        if found != exif.end() and found.toString() == value:
+            return ADOBE_RGB.icc
+    return None
 
 
 def _says_simulated(exif: Any) -> bool:

@@ -17,7 +17,8 @@ import numpy as np
 from stacker.errors import DataError, UserError
 from stacker.frames import Image
 from stacker.fusion.window import Window, corners_in_reference
-from stacker.io.encode import OUTPUT_SUFFIXES, storage_error, umask, write_image
+from stacker.io.encode import storage_error, umask, write_image
+from stacker.io.saving import OUTPUT_SUFFIXES, Saving
 from stacker.outputs.registered import Laid, RegisteredFrames, picture_window
 from stacker.result import Stack
 
@@ -34,8 +35,7 @@ def write_frames(
     folder: Path | str,
     *,
     suffix: str = ".tif",
-    bit_depth: int | None = None,
-    quality: int = 95,
+    saving: Saving | None = None,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> list[Path]:
     """Write the frames of a stack as they lie on its picture, all of one size, in order of their names.
@@ -51,7 +51,7 @@ def write_frames(
         Is made, complete or not at all; an older one of the same kind is replaced.
     suffix : str
         ``.tif``, ``.png`` or ``.jpg``.
-    bit_depth, quality
+    saving : Saving, optional
         As in `stacker.write_image`.
     progress : callable, optional
         Told of every frame.
@@ -71,6 +71,8 @@ def write_frames(
     folder = Path(folder)
     if suffix not in OUTPUT_SUFFIXES:
         raise UserError(f"Frames are written as {', '.join(OUTPUT_SUFFIXES)}, not {suffix}")
+    if saving is not None:
+        saving.check(folder / f"frame{suffix}")
     if (
         folder.exists()
         and not (folder / FRAMES_RECORD).is_file()
@@ -85,7 +87,7 @@ def write_frames(
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror} ({folder.parent})") from error
     try:
-        names = _fill(part, stack, frames, suffix, bit_depth, quality, progress)
+        names = _fill(part, stack, frames, suffix, saving, progress)
         _publish(part, folder)
     except OSError as error:
         raise storage_error(error, folder) from error
@@ -101,8 +103,7 @@ def _fill(
     stack: Stack,
     frames: RegisteredFrames,
     suffix: str,
-    bit_depth: int | None,
-    quality: int,
+    saving: Saving | None,
     progress: Callable[[int, int, str], None] | None,
 ) -> list[str]:
     canvas = picture_window(stack)
@@ -112,7 +113,7 @@ def _fill(
         for number, laid in enumerate(laid_frames, start=1):
             report = stack.reports[laid.place]
             names.append(f"{report.index + 1:0{digits}d}-{Path(report.name).stem}{suffix}")
-            write_image(part / names[-1], _interleaved(laid), laid.frame.metadata, bit_depth, quality)
+            write_image(part / names[-1], _interleaved(laid), laid.frame.metadata, saving)
             records.append(_record(stack, laid.place, names[-1], canvas))
             if progress is not None:
                 progress(number, len(frames.places), report.name)

@@ -15,8 +15,9 @@ import cv2
 import imagecodecs
 import numpy as np
 
+from stacker.colour.convert import convert_depth
 from stacker.frames import Image, full_scale
-from stacker.io.encode import convert_depth, with_png_profile
+from stacker.io.encode import with_png_profile
 from stacker.outputs.layered import Document
 
 __all__ = ["OraSink"]

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from stacker.colour.convert import convert_depth
+from stacker.colour.spaces import ColourSpace
 from stacker.errors import UserError
 from stacker.frames import Image, full_scale
 from stacker.fusion.scratch import Scratch
 from stacker.fusion.window import Window
-from stacker.io.encode import convert_depth, replace_atomically, require_folder
+from stacker.io.encode import replace_atomically, require_folder
+from stacker.io.stored import in_space
 from stacker.outputs.layered import Document, LayerHead, LayerSink
 from stacker.outputs.partition import Partition, never_used, partition_of
 from stacker.outputs.registered import RegisteredFrames, picture_window
@@ -72,6 +75,7 @@ def write_layers(
     path: Path | str,
     *,
     bit_depth: int | None = None,
+    colour_space: ColourSpace | None = None,
     fused: FusedLayer = FusedLayer.HIDDEN,
     keep_unused: bool = False,
     progress: Callable[[int, int, str], None] | None = None,
@@ -86,6 +90,8 @@ def write_layers(
         Ends in ``.psd``, ``.psb``, ``.tif`` or ``.ora``. A PSD that would be too large becomes a PSB.
     bit_depth : int, optional
         8 or 16; the frames' own by default, and 16 for floats.
+    colour_space : ColourSpace, optional
+        All layers are converted to; they stay as they are by default.
     fused : FusedLayer
         What becomes of the fused picture.
     keep_unused : bool
@@ -111,11 +117,15 @@ def write_layers(
     frames = RegisteredFrames(stack, partition.places)
     document = _document(stack, frames, bit_depth, fused)
     path, notes = _fitting(path, document)
+    painter = _Painter(document, colour_space)
+    if colour_space is not None:
+        icc = colour_space.icc_grey if document.grey else colour_space.icc
+        document = replace(document, metadata=replace(document.metadata, icc=icc))
 
     def fill(temporary: Path) -> None:
         sink = _sink(temporary, path.suffix.lower(), document)
         try:
-            _fill(sink, stack, frames, partition, document, fused, progress)
+            _fill(sink, stack, frames, partition, document, painter, fused, progress)
         finally:
             sink.close()
 
@@ -124,8 +134,34 @@ def write_layers(
         path,
         tuple(layer.name for layer in document.layers),
         tuple(stack.reports[place].name for place in never_used(stack, partition)),
-        notes,
+        (*notes, *painter.notes),
     )
+
+
+class _Painter:
+    """Brings planes into the depth and colour space of a document.
+
+    Parameters
+    ----------
+    document : Document
+        With the profile of the frames.
+    space : ColourSpace or None
+        Where to convert to; None leaves colours as they are.
+    """
+
+    def __init__(self, document: Document, space: ColourSpace | None) -> None:
+        self._document, self._space = document, space
+        self.notes: tuple[str, ...] = ()
+
+    def planes(self, planes: Image) -> Image:
+        """Shape (3, h, w) to (channels, h, w); `notes` tells of the last ones."""
+        grey, bits = self._document.grey, self._document.dtype.itemsize * 8
+        if self._space is None:
+            return np.ascontiguousarray(convert_depth(planes[1:2] if grey else planes, bits))
+        picture = planes[1] if grey else np.moveaxis(planes, 0, -1)
+        stored = in_space(picture, self._document.metadata, self._space, bits)
+        self.notes = stored.notes
+        return np.ascontiguousarray(np.atleast_3d(stored.samples).transpose(2, 0, 1))
 
 
 def layer_name(stack: Stack, place: int) -> str:
@@ -194,6 +230,7 @@ def _fill(
     frames: RegisteredFrames,
     partition: Partition,
     document: Document,
+    painter: _Painter,
     fused: FusedLayer,
     progress: Callable[[int, int, str], None] | None,
 ) -> None:
@@ -204,7 +241,7 @@ def _fill(
     with closing(frames.laid()) as laid_frames:
         for number, laid in enumerate(laid_frames):
             window = document.layers[number].window
-            planes = _planes(laid.planes, document)
+            planes = painter.planes(laid.planes)
             mask = scratch.array("mask", window.height, window.width, dtype=document.dtype)
             partition.mask(number, below, window, mask)
             blend(merged, planes, mask, window)
@@ -213,16 +250,11 @@ def _fill(
                 progress(number + 1, len(document.layers), stack.reports[laid.place].name)
     top = None
     if fused is not FusedLayer.NONE:
-        top = _planes(np.moveaxis(stack.image, -1, 0), document)
+        top = painter.planes(np.moveaxis(stack.image, -1, 0))
         sink.add(top, None)
         if progress is not None:
             progress(len(document.layers), len(document.layers), "fused picture")
     sink.finish(top if top is not None and fused is FusedLayer.SHOWN else _rounded(merged, document.dtype))
-
-
-def _planes(planes: Image, document: Document) -> Image:
-    chosen = planes[1:2] if document.grey else planes
-    return np.ascontiguousarray(convert_depth(chosen, document.dtype.itemsize * 8))
 
 
 def _rounded(values: Image, dtype: np.dtype[Any]) -> Image:

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from stacker import Border, Method, MotionModel, Order, load_stack, read_frame, write_image
+from stacker import Border, Method, MotionModel, Order, Saving, load_stack, read_frame, write_image
 
 COMMAND = [sys.executable, "-c", "from stacker.cli import main; main()"]
 
@@ -35,7 +35,7 @@ def frames(tmp_path: Path) -> Path:
     rng = np.random.default_rng(8)
     scene = rng.integers(20, 230, (80, 120, 3), np.uint8)
     for number in (1, 2, 10):
-        write_image(folder / f"f{number}.jpg", np.roll(scene, number, axis=1), quality=98)
+        write_image(folder / f"f{number}.jpg", np.roll(scene, number, axis=1), saving=Saving(quality=98))
     (folder / "notes.txt").write_text("not a frame")
     return folder
 

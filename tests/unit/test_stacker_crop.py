@@ -18,6 +18,7 @@ from stacker import (
     DepthIndex,
     FrameMetadata,
     Options,
+    Saving,
     Stack,
     UserError,
     cropped,
@@ -144,7 +145,7 @@ def test_registered_frames_lie_on_the_picture_in_order(stack: Stack, tmp_path: P
     assert abs(left) < 2
     assert abs(top) < 2
     # again, as another kind: the older folder is replaced
-    again = write_frames(cut, tmp_path / "out", suffix=".png", bit_depth=16)
+    again = write_frames(cut, tmp_path / "out", suffix=".png", saving=Saving(bit_depth=16))
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         *(path.name for path in again),
         "registered.json",

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from stacker import (
     DataError,
     FrameMetadata,
+    Saving,
     UserError,
     as_frame,
     check_image,
@@ -27,8 +28,8 @@ from stacker import (
     read_frame,
     write_image,
 )
+from stacker.colour.convert import convert_depth
 from stacker.io.decode import decode
-from stacker.io.encode import convert_depth
 
 ICC = PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile("sRGB")).tobytes()
 
@@ -76,7 +77,7 @@ def test_a_jpeg_keeps_profile_and_full_colour_resolution(tmp_path: Path) -> None
     path = tmp_path / "frame.jpg"
     long_profile = ICC[:128] + bytes(70_000)  # takes two APP2 segments
     long_profile = len(long_profile).to_bytes(4, "big") + long_profile[4:]
-    write_image(path, picture(), FrameMetadata(icc=long_profile), quality=97)
+    write_image(path, picture(), FrameMetadata(icc=long_profile), Saving(quality=97))
     frame = read_frame(path)
     assert frame.metadata.icc == long_profile
     assert np.abs(frame.pixels.astype(int) - picture()).mean() < 2.5

@@ -1,0 +1,102 @@
+"""Pictures as they are handed to an encoder: in the colour space, depth and channels of the file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from stacker.colour.convert import convert_colours, convert_depth
+from stacker.colour.profiles import profile_of, title_of
+from stacker.colour.spaces import ColourSpace
+from stacker.errors import UserError
+from stacker.frames import FrameMetadata, Image
+from stacker.io.saving import DEEPEST_BITS, FORMATS, Saving
+
+__all__ = ["Stored", "as_stored", "in_space"]
+
+_LONGEST_JPEG_PX = 65_500
+"""That the library writes; the format itself ends 35 px later."""
+
+_TOLD_SHARE = 0.0001
+"""Colours outside of the space are told of from here: some pixels of noise are always outside."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What is handed to an encoder.
+
+    Attributes
+    ----------
+    samples : ndarray, shape (H, W) or (H, W, 3)
+        Grey or RGB, contiguous, in the type that is written.
+    metadata : FrameMetadata
+        With the profile of the samples.
+    notes : tuple of str
+        What a person should know.
+    """
+
+    samples: Image
+    metadata: FrameMetadata
+    notes: tuple[str, ...] = ()
+
+
+def as_stored(pixels: Image, metadata: FrameMetadata, path: Path, saving: Saving) -> Stored:
+    """The samples of a picture as they are written.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (H, W, 3)
+        RGB; uint8, uint16 or float32 (0 to 1).
+    metadata : FrameMetadata
+        Of the frames; ``grey`` ones are written with one channel.
+    path : Path
+        Tells the format.
+    saving : Saving
+        What is wanted of it.
+
+    Raises
+    ------
+    UserError
+        When the picture is too large for the format.
+    """
+    suffix = path.suffix.lower()
+    if FORMATS[suffix] == "JPEG" and max(pixels.shape[:2]) > _LONGEST_JPEG_PX:
+        height, width = pixels.shape[:2]
+        raise UserError(
+            f"A JPEG has {_LONGEST_JPEG_PX} px at most on a side, and the picture is {width} × {height} px: "
+            f"write a .tif ({path.name})"
+        )
+    chosen = pixels[..., 1] if metadata.grey else pixels
+    depth = min(DEEPEST_BITS[suffix], saving.bit_depth or pixels.dtype.itemsize * 8)
+    if saving.colour_space is None:
+        return Stored(np.ascontiguousarray(convert_depth(chosen, depth)), metadata)
+    return in_space(chosen, metadata, saving.colour_space, depth)
+
+
+def in_space(samples: Image, metadata: FrameMetadata, space: ColourSpace, bit_depth: int) -> Stored:
+    """A picture in another colour space; told are a missing profile, and colours that it cannot hold.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (H, W) or (H, W, 3)
+        Grey or RGB; uint8, uint16, or float32 from 0 to 1.
+    metadata : FrameMetadata
+        With the profile of the samples; sRGB without one.
+    space : ColourSpace
+        Where to.
+    bit_depth : int
+        8, 16 or 32 (float, in which nothing is clipped).
+    """
+    source, target = profile_of(metadata), space.icc_grey if samples.ndim == 2 else space.icc
+    converted = convert_colours(samples, source, target, bit_depth)
+    notes = []
+    if metadata.icc is None:
+        notes.append(f"the frames have no colour profile: taken as sRGB and converted to {space.title}")
+    if converted.clipped > _TOLD_SHARE:
+        notes.append(
+            f"{converted.clipped:.2%} of the picture has colours of {title_of(source)} that {space.title} "
+            "cannot hold: clipped"
+        )
+    return Stored(converted.pixels, replace(metadata, icc=target), tuple(notes))
