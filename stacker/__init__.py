@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 from stacker.errors import DataError, StackerError, UserError
 
 if TYPE_CHECKING:
+    from stacker.about import described
     from stacker.batch.files import BadFrame, FilesResult, fuse_files
     from stacker.colour.spaces import ColourSpace, find_space
+    from stacker.credits import Credits
     from stacker.focus.sharpness import sharpness
     from stacker.folder import load_stack
     from stacker.frames import Frame, FrameMetadata, FrameSource, as_frame
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from stacker.io.encode import write_image
     from stacker.io.listing import list_frames, natural_order
     from stacker.io.saving import Chroma, Compression, Saving
+    from stacker.io.session_facts import SetUp
+    from stacker.io.stack_xmp import write_frame_sidecar
     from stacker.options import Border, Options, ReferenceView, Unregistered
     from stacker.order import Nearness, Order, nearness_by_index
     from stacker.outputs.crop import Crop, CropKind, cropped, parse_crop
@@ -57,6 +61,7 @@ __all__ = [
     "Chroma",
     "ColourSpace",
     "Compression",
+    "Credits",
     "Crop",
     "CropKind",
     "DataError",
@@ -85,6 +90,7 @@ __all__ = [
     "RetouchBook",
     "Retoucher",
     "Saving",
+    "SetUp",
     "Stack",
     "Stacker",
     "StackerError",
@@ -97,6 +103,7 @@ __all__ = [
     "book_path",
     "check_image",
     "cropped",
+    "described",
     "find_space",
     "find_suspects",
     "fuse_files",
@@ -108,6 +115,7 @@ __all__ = [
     "parse_crop",
     "read_frame",
     "sharpness",
+    "write_frame_sidecar",
     "write_frames",
     "write_image",
     "write_layers",
@@ -116,8 +124,10 @@ __all__ = [
 # Where the public names live. They are fetched on first use, because OpenCV takes longer to load than
 # `stacker --help` may take.
 _HOMES = {
+    "stacker.about": ("described",),
     "stacker.batch.files": ("BadFrame", "FilesResult", "fuse_files"),
     "stacker.colour.spaces": ("ColourSpace", "find_space"),
+    "stacker.credits": ("Credits",),
     "stacker.focus.sharpness": ("sharpness",),
     "stacker.folder": ("load_stack",),
     "stacker.frames": ("Frame", "FrameMetadata", "FrameSource", "as_frame"),
@@ -128,6 +138,8 @@ _HOMES = {
     "stacker.io.encode": ("write_image",),
     "stacker.io.listing": ("list_frames", "natural_order"),
     "stacker.io.saving": ("Chroma", "Compression", "Saving"),
+    "stacker.io.session_facts": ("SetUp",),
+    "stacker.io.stack_xmp": ("write_frame_sidecar",),
     "stacker.options": ("Border", "Options", "ReferenceView", "Unregistered"),
     "stacker.order": ("Nearness", "Order", "nearness_by_index"),
     "stacker.outputs.crop": ("Crop", "CropKind", "cropped", "parse_crop"),

@@ -30,7 +30,7 @@ class FrameMetadata:
     icc : bytes or None
         The embedded ICC profile.
     sidecar : bytes or None
-        EXIF, maker note and XMP, as the content of an EXV file.
+        EXIF, XMP and IPTC, as the content of an EXV file.
     orientation : int
         EXIF orientation (1 to 8) of the file; already applied to the pixels of a `Frame`.
     grey : bool

@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from stacker.about import described
 from stacker.errors import UserError
 from stacker.focus.noise import estimate_noise
 from stacker.frames import Frame, FrameMetadata, FrameSource, Image, as_frame
@@ -281,7 +282,7 @@ class Stacker:
         crop = self._crop(fused)
         where = crop.slices_in(fused.extent)
         reports = sorted(self._reports.values(), key=lambda report: report.index)
-        return Stack(
+        stack = Stack(
             image=np.ascontiguousarray(fused.image[where]),
             valid=fused.reached[where],
             origin_px=(crop.x, crop.y),
@@ -297,6 +298,7 @@ class Stacker:
             pupil_fit=self._chain.pupil_fit() if self._chain is not None and self._known is None else None,
             metadata=replace(self._first, grey=self._grey),
         )
+        return described(stack)[0]
 
     def _take(self, frame: Frame | Image | Path | str, number: int) -> Frame:
         if isinstance(frame, Frame):

@@ -7,13 +7,16 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from stacker import about
 from stacker.batch.ahead import one_ahead
 from stacker.batch.alike import Odd, OddReference, Shape, levels_of_others
 from stacker.batch.notes import notes_on
+from stacker.credits import Credits
 from stacker.errors import DataError, StackerError, UserError
 from stacker.frames import Frame
 from stacker.io.decode import read_frame
 from stacker.io.listing import natural_order
+from stacker.io.session_facts import find_set_up
 from stacker.options import Options, ReferenceView
 from stacker.order import nearness_by_index, order_of
 from stacker.registration.chain import Verdict
@@ -25,7 +28,7 @@ from stacker.stack import Registered, Stacker
 _Decoded = Generator[tuple[int, Frame | StackerError], None, None]
 _Ready = Generator[tuple[str, list[Registered]], None, None]
 
-__all__ = ["BadFrame", "FilesResult", "Progress", "fuse_files", "outward_order"]
+__all__ = ["BadFrame", "FilesResult", "Progress", "described", "fuse_files", "outward_order"]
 
 Progress = Callable[[int, int, str], None]
 """Called with frames done, frames in all, and the name of the last one."""
@@ -119,6 +122,26 @@ def fuse_files(
         # The same view as that of the reference frame, even if that turns out to be bad.
         options = replace(options, reference=ReferenceView.at_position(positions_mm[start]))
     return _Run(ordered, options, positions_mm, transforms, skip_bad, progress).fuse(start)
+
+
+def described(result: FilesResult, templates: Credits, name: str) -> FilesResult:
+    """The result with metadata that tell of it; templates that cannot be filled become notes.
+
+    Parameters
+    ----------
+    result : FilesResult
+        What came of the files.
+    templates : Credits
+        Who made it and what it shows.
+    name : str
+        Of the picture, for templates.
+    """
+    stack = result.stack
+    if result.simulated:
+        stack = replace(stack, metadata=replace(stack.metadata, simulated=True))
+    stack, left_out = about.described(stack, find_set_up(result.paths), templates, name)
+    notes = tuple(f"{template!r} is left out: not all that it asks for is known" for template in left_out)
+    return replace(result, stack=stack, notes=(*result.notes, *notes))
 
 
 def outward_order(count: int, start: int) -> list[int]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from stacker.about import slab_metadata
 from stacker.batch.ahead import one_ahead
 from stacker.errors import UserError
 from stacker.frames import Image
@@ -119,8 +120,9 @@ def write_slabs(
     ranges = slabs.ranges(len(used))
     for number, members in enumerate(ranges, start=1):
         path = slab_path(output, number, folder)
-        picture = _fuse(stack, [used[at] for at in members])
-        write_image(path, picture, stack.metadata, saving)
+        places = [used[at] for at in members]
+        about = slab_metadata(stack, places, number, len(ranges))
+        write_image(path, _fuse(stack, places), about, saving)
         written.append(path)
         if progress is not None:
             progress(number, len(ranges), path.name)

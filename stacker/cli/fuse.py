@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stacker.cli.credit_options import CreditOptions
 from stacker.cli.exits import interruptible
 from stacker.cli.option_groups import flattened
 from stacker.cli.registration_options import RegistrationOptions
@@ -133,6 +134,7 @@ def _fuse(
     ] = 0,
     *,
     registration: RegistrationOptions,
+    credit: CreditOptions,
     skip_bad: Annotated[
         bool,
         typer.Option(
@@ -181,6 +183,7 @@ def _fuse(
             layers,
         )
         wanted.check()
+        templates = credit.templates()
         from stacker.outputs.crop import cropped, parse_crop
 
         part = parse_crop(crop, aspect)
@@ -201,7 +204,7 @@ def _fuse(
         )
         _use_threads(threads)
 
-        from stacker.batch.files import fuse_files
+        from stacker.batch.files import described, fuse_files
 
         with shown_progress(wanted.talk and sys.stderr.isatty()) as progress:
             result = fuse_files(
@@ -213,7 +216,7 @@ def _fuse(
                 skip_bad=skip_bad,
                 progress=progress,
             )
-        result = replace(result, stack=cropped(result.stack, part))
+        result = described(replace(result, stack=cropped(result.stack, part)), templates, output.stem)
         written = wanted.write(result)
     seconds = time.perf_counter() - started
     if json_report:

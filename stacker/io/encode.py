@@ -19,6 +19,7 @@ from stacker.frames import FrameMetadata, Image
 from stacker.io.metadata import write_metadata
 from stacker.io.saving import OUTPUT_SUFFIXES, Chroma, Compression, Saving
 from stacker.io.stored import as_stored
+from stacker.io.thumbnail import thumbnail_of
 
 __all__ = [
     "replace_atomically",
@@ -113,8 +114,11 @@ def write_image(
     encode = {".png": _png, ".jpg": _jpeg, ".jpeg": _jpeg}.get(path.suffix.lower(), _tiff)
 
     def fill(temporary: Path) -> None:
-        encode(temporary, stored.samples, stored.metadata.icc, saving)
-        write_metadata(temporary, stored.metadata, stored.samples.shape[1], stored.samples.shape[0])
+        samples, about = stored.samples, stored.metadata
+        encode(temporary, samples, about.icc, saving)
+        # In a TIFF a thumbnail would be a second page, which some programs ask about.
+        small = None if encode is _tiff else thumbnail_of(samples, about.icc)
+        write_metadata(temporary, about, samples.shape[1], samples.shape[0], small)
 
     replace_atomically(path, fill)
     return stored.notes

@@ -1,7 +1,9 @@
-"""EXIF, XMP and ICC profile: read from the frames, written into the result."""
+"""EXIF, XMP, IPTC and ICC profile: read from the frames, written into the result."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,9 @@ import exiv2
 from stacker.colour.spaces import ADOBE_RGB, SPACES, SRGB
 from stacker.errors import DataError
 from stacker.frames import FrameMetadata
+from stacker.io.stack_xmp import says_simulated
 
-__all__ = ["is_result", "read_metadata", "write_metadata"]
+__all__ = ["changed", "is_result", "read_metadata", "told", "unpacked", "write_metadata"]
 
 # exiv2 prints every oddity of a maker note to stderr; real errors come as exceptions anyway.
 exiv2.LogMsg.setLevel(exiv2.LogMsg.Level.mute)
@@ -19,15 +22,41 @@ exiv2.LogMsg.setLevel(exiv2.LogMsg.Level.mute)
 _SOFTWARE = "focusrig stacker"
 """Is in the EXIF of all that is written, by which results are told from photographs."""
 
-_STALE_GROUPS = (
-    "Exif.Thumbnail.",
-    "Exif.SubImage",
-    "Exif.Image2.",
-    "Exif.Image3.",
-    "Exif.Iop.",
-    "Exif.MpfInfo.",
+_GROUPS = ("Exif.Image.", "Exif.Photo.", "Exif.GPSInfo.")
+"""What is about the photograph. The others are about other pictures in the frame's file, or of its maker."""
+
+_MAKER_NOTE = "Exif.Photo.MakerNote"
+"""Is left out: it is about the frame and not the picture (focus points, previews), its offsets may point to
+where nothing is any more, and with it EXIF often has no room in a JPEG. Lens and serial number, which some
+bodies write nowhere else, move to where EXIF has them."""
+
+_DNG_TAGS, _DNG_KEPT = range(0xC612, 0xD000), frozenset({0xC614, 0xC62F, 0xC630})
+"""Tags of a DNG say how its raw samples are to be developed; a TIFF with them would be taken for a DNG. Kept
+are UniqueCameraModel, CameraSerialNumber and LensInfo."""
+
+_STALE_XMP = (
+    "Xmp.crs.",  # how Camera Raw is to develop it: has been done
+    "Xmp.xmpMM.",  # which document it is: another one now
+    "Xmp.xmpNote.",
+    "Xmp.xmpGImg.",
+    "Xmp.xmp.Thumbnails",
+    "Xmp.photoshop.SidecarForExtension",
+    "Xmp.photoshop.EmbeddedXMPDigest",
+    "Xmp.photoshop.DocumentAncestors",
+    "Xmp.dc.format",
+    "Xmp.tiff.Orientation",
+    "Xmp.tiff.ImageWidth",
+    "Xmp.tiff.ImageLength",
+    "Xmp.tiff.BitsPerSample",
+    "Xmp.tiff.Compression",
+    "Xmp.tiff.PhotometricInterpretation",
+    "Xmp.exif.PixelXDimension",
+    "Xmp.exif.PixelYDimension",
 )
-"""Groups about other pictures in the frame's file."""
+"""What XMP says of the frame's file and is not so of ours."""
+
+_EXIF_VERSION = "48 50 51 50"
+"""0232, when the frames have no EXIF at all: readers want one."""
 
 _STRUCTURE = frozenset(
     f"Exif.Image.{tag}"
@@ -65,6 +94,12 @@ _STRUCTURE = frozenset(
         "ReferenceBlackWhite",
         "XMLPacket",
         "InterColorProfile",
+        "IPTCNAA",
+        "ImageResources",
+        "ImageSourceData",
+        "CFARepeatPatternDim",
+        "CFAPattern",
+        "TIFFEPStandardID",
     )
 )
 """Tags by which a TIFF describes how its own pixels are stored."""
@@ -94,13 +129,13 @@ def read_metadata(source: bytes | Path, name: str) -> FrameMetadata:
     try:
         image = exiv2.ImageFactory.open(source if isinstance(source, bytes) else str(source))
         image.readMetadata()
-        exif, xmp = image.exifData(), image.xmpData()
+        exif, xmp, iptc = image.exifData(), image.xmpData(), image.iptcData()
         icc = bytes(image.iccProfile().data()) if image.iccProfileDefined() else None
         metadata = FrameMetadata(
             icc=icc or _declared_profile(exif),
             orientation=_orientation(exif),
-            simulated=_says_simulated(exif),
-            sidecar=_pack(exif, xmp) if exif.count() or xmp.count() else None,
+            simulated=_says_simulated(exif) or says_simulated(xmp),
+            sidecar=_pack(exif, xmp, iptc) if exif.count() or xmp.count() or iptc.count() else None,
         )
     except exiv2.Exiv2Error as error:
         raise DataError(f"{name} cannot be read as an image: {error}") from error
@@ -119,10 +154,23 @@ def is_result(path: Path) -> bool:
         return False
 
 
-def write_metadata(path: Path, metadata: FrameMetadata, width: int, height: int) -> None:
-    """Put the frames' EXIF and XMP into a finished file; the profile is written with the pixels.
+def write_metadata(
+    path: Path, metadata: FrameMetadata, width: int, height: int, thumbnail: bytes | None = None
+) -> None:
+    """Put EXIF, XMP and IPTC into a finished file; the profile is written with the pixels.
 
     Orientation becomes upright (the pixels have been turned) and the size becomes the result's.
+
+    Parameters
+    ----------
+    path : Path
+        A JPEG, PNG, TIFF or PSD.
+    metadata : FrameMetadata
+        What is known of the frames.
+    width, height : int
+        Of the picture, in pixels.
+    thumbnail : bytes, optional
+        A small JPEG of it. Not for TIFF, where it would be a second page.
 
     Raises
     ------
@@ -130,52 +178,102 @@ def write_metadata(path: Path, metadata: FrameMetadata, width: int, height: int)
         When the file does not take them.
     """
     try:
-        if metadata.sidecar is None:
-            exif, xmp = exiv2.ExifData(), exiv2.XmpData()
-        else:
-            source = exiv2.ImageFactory.open(metadata.sidecar)
-            source.readMetadata()
-            exif, xmp = source.exifData(), source.xmpData()
+        exif, xmp, iptc = unpacked(metadata)
         exif["Exif.Image.Orientation"] = exiv2.UShortValue(1)
         exif["Exif.Photo.PixelXDimension"] = exiv2.ULongValue(width)
         exif["Exif.Photo.PixelYDimension"] = exiv2.ULongValue(height)
         exif["Exif.Image.ProcessingSoftware"] = _SOFTWARE
         if metadata.icc in _SPACE_OF_PROFILE:
             exif["Exif.Photo.ColorSpace"] = exiv2.UShortValue(_SPACE_OF_PROFILE[metadata.icc])
+        if not told(exif, "Exif.Photo.ExifVersion"):
+            exif["Exif.Photo.ExifVersion"] = _EXIF_VERSION
+        if thumbnail is not None:
+            exiv2.ExifThumb(exif).setJpegThumbnail(thumbnail, (72, 1), (72, 1), 2)
         target = exiv2.ImageFactory.open(str(path))
         target.readMetadata()
         target.setExifData(exif)
         target.setXmpData(xmp)
+        target.setIptcData(iptc)
         target.writeMetadata()
     except exiv2.Exiv2Error as error:
         raise DataError(f"EXIF could not be written: {error}") from error
 
 
-def _pack(exif: Any, xmp: Any) -> bytes:
-    """EXIF and XMP as the bytes of an EXV file: plain data that can be kept and sent to another process."""
-    _drop(exif, lambda key: key in _STRUCTURE or key.startswith(_STALE_GROUPS))
+def unpacked(metadata: FrameMetadata) -> tuple[Any, Any, Any]:
+    """EXIF, XMP and IPTC of exiv2, to be read or changed; empty where nothing is known.
+
+    Raises
+    ------
+    DataError
+        When what was packed is damaged.
+    """
+    if metadata.sidecar is None:
+        return exiv2.ExifData(), exiv2.XmpData(), exiv2.IptcData()
     try:
-        return _exv(exif, xmp)
-    except exiv2.Exiv2Error:
-        # An EXV segment holds 64 kB; only maker notes are ever longer.
-        _drop(exif, lambda key: not key.startswith(("Exif.Image.", "Exif.Photo.", "Exif.GPSInfo.")))
-        _drop(exif, lambda key: key == "Exif.Photo.MakerNote")
-        return _exv(exif, xmp)
+        source = exiv2.ImageFactory.open(metadata.sidecar)
+        source.readMetadata()
+        return source.exifData(), source.xmpData(), source.iptcData()
+    except exiv2.Exiv2Error as error:
+        raise DataError(f"EXIF could not be read: {error}") from error
 
 
-def _exv(exif: Any, xmp: Any) -> bytes:
+def changed(metadata: FrameMetadata, change: Callable[[Any, Any, Any], None]) -> FrameMetadata:
+    """The same metadata after a function has changed its EXIF, XMP and IPTC.
+
+    Raises
+    ------
+    DataError
+        When they become too long to be kept.
+    """
+    exif, xmp, iptc = unpacked(metadata)
+    change(exif, xmp, iptc)
+    try:
+        return replace(metadata, sidecar=_exv(exif, xmp, iptc))
+    except exiv2.Exiv2Error as error:
+        raise DataError(f"EXIF could not be kept: {error}") from error
+
+
+def _pack(exif: Any, xmp: Any, iptc: Any) -> bytes:
+    """EXIF, XMP and IPTC as the bytes of an EXV file: plain data that can be kept and sent elsewhere."""
+    for key, find in (
+        ("Exif.Photo.LensModel", exiv2.lensName),
+        ("Exif.Photo.BodySerialNumber", exiv2.serialNumber),
+    ):
+        found = find(exif)  # None when there is none, unlike other iterators of exiv2
+        if found is not None and not told(exif, key):
+            exif[key] = found.print(exif)
+    _drop(exif, _is_stale)
+    _drop(xmp, lambda datum: datum.key().startswith(_STALE_XMP))
+    return _exv(exif, xmp, iptc)
+
+
+def _is_stale(datum: Any) -> bool:
+    key = datum.key()
+    if key in _STRUCTURE or key == _MAKER_NOTE or not key.startswith(_GROUPS):
+        return True
+    return key.startswith("Exif.Image.") and datum.tag() in _DNG_TAGS and datum.tag() not in _DNG_KEPT
+
+
+def _exv(exif: Any, xmp: Any, iptc: Any) -> bytes:
     carrier = exiv2.ImageFactory.create(exiv2.ImageType.exv)
     carrier.setExifData(exif)
     carrier.setXmpData(xmp)
+    carrier.setIptcData(iptc)
     carrier.writeMetadata()
     with carrier.io().data() as view:
         return bytes(view)
 
 
-def _drop(exif: Any, unwanted: Any) -> None:
-    position = exif.begin()
-    while position != exif.end():
-        position = exif.erase(position) if unwanted(position.key()) else _advance(position)
+def told(exif: Any, key: str) -> str:
+    """What EXIF says, empty when nothing."""
+    found = exif.findKey(exiv2.ExifKey(key))
+    return "" if found == exif.end() else str(found.toString()).strip()
+
+
+def _drop(data: Any, unwanted: Callable[[Any], bool]) -> None:
+    position = data.begin()
+    while position != data.end():
+        position = data.erase(position) if unwanted(position) else _advance(position)
 
 
 def _advance(position: Any) -> Any:

@@ -18,9 +18,10 @@ from typing import Any
 from stacker.errors import UserError
 from stacker.units import parse_length_mm
 
-__all__ = ["Positions", "find_positions", "read_positions"]
+__all__ = ["JOURNAL", "Positions", "find_positions", "finite", "journal_entries", "read_positions"]
 
-_JOURNAL = "journal.jsonl"
+JOURNAL = "journal.jsonl"
+"""Name of the file, in the folder above the frames."""
 
 
 @dataclass(frozen=True)
@@ -94,14 +95,14 @@ def _in_journal(paths: Sequence[Path]) -> Positions | None:
     by_file: dict[Path, float] = {}
     pupil_mm: float | None = None
     for folder in dict.fromkeys(path.absolute().parent.parent for path in paths):
-        journal = folder / _JOURNAL
+        journal = folder / JOURNAL
         if not journal.is_file():
             return None
-        for entry in _journal_entries(journal):
+        for entry in journal_entries(journal):
             if entry.get("event") == "session_started":
-                pupil_mm = _finite((entry.get("plan") or {}).get("pupil_distance_mm"))
+                pupil_mm = finite((entry.get("plan") or {}).get("pupil_distance_mm"))
             elif entry.get("event") == "frame_saved":
-                position = _finite(entry.get("position_mm"))
+                position = finite(entry.get("position_mm"))
                 names = [str(saved["file"]) for saved in entry.get("files", ()) if "file" in saved]
                 if position is not None:
                     by_file.update({folder / name: position for name in names})
@@ -112,7 +113,7 @@ def _in_journal(paths: Sequence[Path]) -> Positions | None:
     return Positions(known, "the journal of the session", pupil_mm)
 
 
-def _journal_entries(journal: Path) -> list[dict[str, Any]]:
+def journal_entries(journal: Path) -> list[dict[str, Any]]:
     """Lines that can be read: the last may be torn, and a journal is a help here, not a need."""
     entries = []
     for line in journal.read_text("utf-8", errors="replace").splitlines():
@@ -125,7 +126,7 @@ def _journal_entries(journal: Path) -> list[dict[str, Any]]:
     return entries
 
 
-def _finite(value: Any) -> float | None:
+def finite(value: Any) -> float | None:
     """A finite number, or None: an infinite pupil distance is text in the journal."""
     return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 

@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from stacker.about import frame_metadata
 from stacker.errors import DataError, UserError
 from stacker.frames import Image
 from stacker.fusion.window import Window, corners_in_reference
@@ -113,7 +114,8 @@ def _fill(
         for number, laid in enumerate(laid_frames, start=1):
             report = stack.reports[laid.place]
             names.append(f"{report.index + 1:0{digits}d}-{Path(report.name).stem}{suffix}")
-            write_image(part / names[-1], _interleaved(laid), laid.frame.metadata, saving)
+            about = frame_metadata(stack, laid.place, laid.frame.metadata)
+            write_image(part / names[-1], _interleaved(laid), about, saving)
             records.append(_record(stack, laid.place, names[-1], canvas))
             if progress is not None:
                 progress(number, len(frames.places), report.name)
