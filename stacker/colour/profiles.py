@@ -63,17 +63,23 @@ def trouble_with(icc: bytes, grey: bool) -> str | None:
 
 @lru_cache(maxsize=16)
 def same_colours(one: bytes, other: bytes) -> bool:
-    """Whether two profiles that can be used make the same colours of the same samples."""
+    """Whether two profiles that can be used make the same colours of the same samples; if one of them is of
+    grey pictures, the same greys.
+    """
     if one == other:
         return True
-    if one[16:20] != other[16:20]:
-        return False
-    grey = one[16:20] == b"GRAY"
     steps = np.linspace(0, 1, 6, dtype=np.float32)
-    samples = steps[None] if grey else np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(1, -1, 3)
-    target = SRGB.icc_grey if grey else SRGB.icc
-    off = np.abs(transformed(samples, one, target) - transformed(samples, other, target))
+    colours = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(1, -1, 3)
+    if b"GRAY" in {one[16:20], other[16:20]}:
+        colours = np.repeat(steps[None, :, None], 3, axis=2)
+    off = np.abs(_in_srgb(colours, one) - _in_srgb(colours, other))
     return bool(off.max() < _LEAST_DIFFERENCE)
+
+
+def _in_srgb(colours: Image, icc: bytes) -> Image:
+    if icc[16:20] != b"GRAY":
+        return transformed(colours, icc, SRGB.icc)
+    return np.repeat(transformed(colours[..., 0], icc, SRGB.icc_grey)[..., None], 3, axis=2)
 
 
 def transformed(samples: Image, source: bytes, target: bytes) -> Image:
