@@ -15,34 +15,31 @@ from pathlib import Path
 from typing import Any
 
 from rig.axes.base import AxisPosition, FocusAxis, PositionTrust
-from rig.axes.hand import EndOfStack, HandSignal
 from rig.axes.motion import Approach, Approached, travel_envelope
-from rig.cameras.base import Camera, CameraHealth, CapturedFile, LockRequest
+from rig.cameras.base import Camera, LockRequest
 from rig.clearance import check_clearance, least_clearance_mm
 from rig.clock import Clock, ScaledClock
 from rig.config import RigConfig
 from rig.connection import Connection
 from rig.equipment import equipped
-from rig.errors import Interrupted, RigError, UserError
-from rig.events import EventBus, Note, PreflightPassed, RunFinished, RunStarted, StackReady, Subscriber
-from rig.inspect import frame_levels
+from rig.errors import Interrupted, RigError
+from rig.events import EventBus, Note, RunFinished, RunStarted, StackReady, Subscriber
 from rig.lens_plan import LensPlan
 from rig.live import LiveGeometry, LiveStacker
+from rig.open_end import OpenEnd
 from rig.operator import Operator
 from rig.plan import StackPlan
-from rig.preflight import check_frame_size, check_levels, check_room, check_travel
+from rig.preflight import check_travel
 from rig.runner import Runner, RunSettings
 from rig.session import RunState, Session
 from rig.simulate import bench_order
 from rig.state import PositionCount
 from rig.stopping import Stopper
 from rig.subject import known_working_distance_mm
-from rig.supplies import SupplyWatch
 from rig.timing import critical_path_s
+from rig.trial import Trial
 
 __all__ = ["Operator", "Outcome", "Ready", "SessionRun", "ShootOptions"]
-
-_READABLE = {".jpg", ".jpeg", ".png", ".tif", ".tiff"}
 
 
 @dataclass(frozen=True)
@@ -168,48 +165,12 @@ class SessionRun:
         move_to: Callable[[float], AxisPosition] = Approached(axis, approach).move_to
         if plan.open_end and not self._config.rail.by_hand:
             self._operator.check_present()
-            move_to = self._asked_before(move_to)
+            end = OpenEnd(self._operator, self._stopper, self._bus, self._saved, self._reach_mm)
+            move_to = end.before(move_to)
         return Ready(axis, camera, move_to, locked)
 
     def _reference(self, connection: Connection, axis: FocusAxis, here: float) -> None:
         connection.reference(axis, here)
-
-    def _asked_before(self, move_to: Callable[[float], AxisPosition]) -> Callable[[float], AxisPosition]:
-        """A move to the next position, once the operator has said that the stack is to go on."""
-        asked_for: float | None = None
-
-        def ask(target_mm: float) -> AxisPosition:
-            nonlocal asked_for
-            begun = self._runner is not None and bool(self._runner.state.saved)
-            if begun and target_mm != asked_for:
-                self._end_before_the_subject(target_mm)
-                self._ask_for_more()
-            asked_for = target_mm
-            return move_to(target_mm)
-
-        return ask
-
-    def _end_before_the_subject(self, target_mm: float) -> None:
-        """A stack without a planned end has one all the same: where the lens would come too near."""
-        if target_mm > self._reach_mm:
-            told = f"{target_mm:g} mm would bring the lens too near to the subject: the stack ends here"
-            self._bus.publish(Note(told, "warning"))
-            raise EndOfStack
-
-    def _ask_for_more(self) -> None:
-        assert self._runner is not None
-        question = (
-            f"{len(self._runner.state.saved)} frames are here. Enter goes on a step; e: the farthest outline "
-            "was sharp in the last one"
-        )
-        while True:
-            answer = self._operator.answer(question, self._stopper.event.is_set)
-            if answer is None:
-                raise Interrupted("stopped by the operator")
-            if not answer.strip():
-                return
-            if answer.strip().lower() == "e":
-                raise EndOfStack
 
     @property
     def _rail_plan(self) -> StackPlan:
@@ -260,7 +221,9 @@ class SessionRun:
         live = self._live(teardown, runner) if stacks else None
         shot_any = runner.state.next_index() is not None
         if shot_any:
-            self._test_frame_taken(runner, locked, camera.health())
+            clipping = self._options.accept_clipping
+            trial = Trial(self._session, self._config, self._bus, self._plan.stops, accept_clipping=clipping)
+            trial.take(runner, locked, camera.health())
             runner.run()
         if live:
             live.ask_for_image()
@@ -381,92 +344,6 @@ class SessionRun:
                 live.add(index, self._session.folder / record.files[0].file, record.position_mm)
         return live
 
-    def _test_frame_taken(
-        self, runner: Runner, settings: dict[str, str | None], health: CameraHealth
-    ) -> None:
-        """Take the test frame, whatever the person at a crank has to say on the way to it."""
-        if not self._config.camera.collected:
-            self._bus.publish(
-                Note(
-                    f"frames stay on the card, no test frame: rig match {self._session.folder} brings them in"
-                )
-            )
-            return
-        while runner.state.next_index() is not None:
-            try:
-                self._test_frame(runner, settings, health)
-            except HandSignal as asked:
-                runner.heed(asked)
-            else:
-                return
-
-    def _test_frame(self, runner: Runner, settings: dict[str, str | None], health: CameraHealth) -> None:
-        """Take a frame at the start, and refuse what a whole stack would regret."""
-        session = self._session
-        index = runner.state.next_index()
-        assert index is not None
-        watch = SupplyWatch(self._bus, keeps_on_card=self._config.camera.keep_on_card)
-        watch.check(health, runner.state.frames - len(runner.state.saved))
-        self._warm_up(runner, self._plan.stops[index])
-        files = runner.expose(self._plan.stops[index], session.incoming)
-        if Path(files[0].camera_name).suffix.lower() not in _READABLE:
-            raise UserError(
-                f"the camera sends only {files[0].camera_name}: RAW alone can be neither checked nor stacked "
-                'yet. Write image_format = "RAW+JPEG" in [capture]: the JPEG is stacked, the RAW is kept'
-            )
-        levels = frame_levels(files[0].path)
-        try:
-            check_levels(levels, accept_clipping=self._options.accept_clipping)
-        finally:
-            entries = [self._keep_test_frame(file) for file in files]
-            session.journal.append(
-                "test_frame", files=entries, clipped_fraction=levels.clipped_fraction, mean_level=levels.mean
-            )
-        self._check_pixels((levels.width_px, levels.height_px), begun=bool(runner.state.saved))
-        size = sum(f.size_bytes for f in files)
-        left = runner.state.frames - len(runner.state.saved)
-        check_room(session.folder, left, size, levels.width_px * levels.height_px)
-        self._bus.publish(PreflightPassed(settings, levels.clipped_fraction, levels.mean))
-
-    def _warm_up(self, runner: Runner, position_mm: float) -> None:
-        """Fire frames that nobody keeps, until lamps and flashes are steady."""
-        frames = self._config.capture.warm_up_frames
-        for _ in range(frames):
-            for file in runner.expose(position_mm, self._session.incoming):
-                file.path.unlink()
-        if frames:
-            self._session.journal.append("warmed_up", frames=frames)
-
-    def _check_pixels(self, frame_px: tuple[int, int], *, begun: bool) -> None:
-        """The plan counts in pixels: those of the frames must be those configured."""
-        camera = equipped(self._config).camera
-        if camera.pixels is None:
-            return
-        if self._config.simulated:  # the bench has a sensor of its own, smaller than any camera's
-            if frame_px != camera.pixels:
-                text = "{} × {} px".format
-                self._bus.publish(
-                    Note(f"the bench's frames have {text(*frame_px)}, the camera's {text(*camera.pixels)}")
-                )
-            return
-        try:
-            told = check_frame_size(frame_px, camera.pixels, camera.sensor_width_mm)
-        except UserError as err:
-            if not begun:
-                raise
-            told = str(err)  # a stack that is half there is gone on with
-        if told:
-            self._bus.publish(Note(told, "warning"))
-
-    def _keep_test_frame(self, file: CapturedFile) -> dict[str, Any]:
-        session = self._session
-        mark = "SIMULATED_" if self._config.simulated else ""
-        suffix = Path(file.camera_name).suffix.lower()
-        names = (f"{mark}test_frame_{number}{suffix}" for number in itertools.count(1))
-        name = next(n for n in names if not (session.folder / n).exists())
-        final = session.publish(file.path, name, folder=session.folder)
-        return session.file_entry(final, file.size_bytes, file.sha256)
-
     def _note_position(self, axis: FocusAxis) -> None:
         """Remember where the carriage stands, for whoever resumes; an unknown position is not written."""
         try:
@@ -481,6 +358,9 @@ class SessionRun:
 
     def _replayed(self) -> RunState:
         return RunState.replay(self._plan.exposures, self._session.journal.entries)
+
+    def _saved(self) -> int:
+        return len(self._runner.state.saved) if self._runner else 0
 
     def _worth_resuming(self) -> bool:
         return any(e["event"] == "fired" for e in self._session.journal.entries)

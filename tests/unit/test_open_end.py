@@ -7,43 +7,68 @@ from typing import Any, cast
 
 import pytest
 
+from rig.axes.base import AxisPosition, PositionTrust
 from rig.axes.hand import EndOfStack
 from rig.errors import Interrupted
-from rig.run import SessionRun
+from rig.events import Event, EventBus, Note
+from rig.open_end import OpenEnd
+from rig.operator import Operator
 from rig.stopping import Stopper
 
 
-def _ask(*answers: str | None) -> list[str]:
-    asked: list[str] = []
-    left = list(answers)
+class Stack:
+    """Two frames of a stack, moves of its rail, and what the operator is asked and told."""
 
-    def answer(question: str, _stopped: Any) -> str | None:
-        asked.append(question)
-        return left.pop(0)
+    def __init__(self, *answers: str | None, reach_mm: float = 10.0) -> None:
+        self.asked: list[str] = []
+        self.moved_mm: list[float] = []
+        self.told: list[Event] = []
+        self.saved = 2
+        left = list(answers)
 
-    run = SimpleNamespace(
-        _runner=SimpleNamespace(state=SimpleNamespace(saved={0: None, 1: None})),
-        _operator=SimpleNamespace(answer=answer),
-        _stopper=Stopper(),
-    )
-    SessionRun._ask_for_more(cast(SessionRun, run))
-    return asked
+        def answer(question: str, _stopped: Any) -> str | None:
+            self.asked.append(question)
+            return left.pop(0)
 
+        operator = cast(Operator, SimpleNamespace(answer=answer))
+        end = OpenEnd(operator, Stopper(), EventBus(self.told.append), lambda: self.saved, reach_mm)
+        self.move_to = end.before(self._move_to)
 
-def test_enter_goes_on() -> None:
-    (asked,) = _ask("")
-    assert asked.startswith("2 frames are here")
-
-
-def test_what_is_not_understood_is_asked_again() -> None:
-    assert len(_ask("yes?", "\n")) == 2
+    def _move_to(self, target_mm: float) -> AxisPosition:
+        self.moved_mm.append(target_mm)
+        return AxisPosition(target_mm, PositionTrust.TRUSTED)
 
 
-def test_e_ends_the_stack() -> None:
+def test_enter_goes_on_and_what_is_not_understood_is_asked_again() -> None:
+    stack = Stack("yes?", "\n")
+    stack.move_to(1.0)
+    assert stack.moved_mm == [1.0]
+    assert len(stack.asked) == 2
+    assert stack.asked[0].startswith("2 frames are here")
+
+
+def test_the_first_frame_and_one_that_is_shot_again_are_not_asked_for() -> None:
+    stack = Stack("")
+    stack.saved = 0
+    stack.move_to(0.0)
+    assert not stack.asked
+    stack.saved = 1
+    stack.move_to(1.0)
+    stack.move_to(1.0)
+    assert len(stack.asked) == 1
+
+
+def test_e_ends_the_stack_and_nobody_there_interrupts_it() -> None:
     with pytest.raises(EndOfStack):
-        _ask(" E ")
-
-
-def test_the_end_of_the_input_stops_the_run() -> None:
+        Stack("E").move_to(1.0)
     with pytest.raises(Interrupted):
-        _ask(None)
+        Stack(None).move_to(1.0)
+
+
+def test_a_stack_ends_by_itself_before_the_lens_comes_too_near() -> None:
+    stack = Stack(reach_mm=0.5)
+    with pytest.raises(EndOfStack):
+        stack.move_to(1.0)
+    assert not stack.moved_mm
+    assert isinstance(stack.told[0], Note)
+    assert "too near" in stack.told[0].message
