@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass
 
 from rig.axes.base import EPSILON_MM, AxisPosition, CanJog, FocusAxis, JogReport, PositionTrust
@@ -15,6 +16,8 @@ STEPS_MM = (0.01, 0.1, 1.0)
 """Between what a microscope objective needs and the way to it."""
 _END_S = 10.0
 """Real seconds for a move that was stopped to end; a hold takes 1.5 s at the longest."""
+_STOP_EVERY_S = 0.02
+"""A move that began just after a stop gets 0.04 mm far at 2 mm/s."""
 
 
 def parse_steps(text: str) -> tuple[float, ...]:
@@ -74,7 +77,7 @@ class SteppedJog:
         while True:
             with self._turn:
                 target, self._next_mm = self._next_mm, None
-                if target is None or self._trouble is not None:
+                if target is None or self._ending or self._trouble is not None:
                     self._worker = None
                     return
             try:
@@ -100,8 +103,10 @@ class SteppedJog:
             self._ending = True
             with self._turn:
                 self._next_mm = None
-            self._axis.stop()
-            worker.join(_END_S)
+            deadline = time.monotonic() + _END_S
+            while worker.is_alive() and time.monotonic() < deadline:
+                self._axis.stop()  # again and again: a move that is only about to begin does not hear it
+                worker.join(_STOP_EVERY_S)
             self._ending = False
             if worker.is_alive():
                 raise MotionError(f"the {self._axis.name} does not end its move")
@@ -156,6 +161,8 @@ class Jogger:
         report = self._axis.jog_report()
         if report.moving and direction != self._direction:
             report = JogReport(self._axis.end_jog(), moving=False)
+        if report.position.trust is PositionTrust.UNKNOWN:
+            raise PositionUnknownError(f"where the {self._limits.name} stands is not known")
         here = self._target_mm if report.moving else report.position.value
         if report.moving and abs(here - report.position.value) > self.step_mm:
             return None

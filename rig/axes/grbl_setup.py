@@ -54,12 +54,13 @@ def check(controller: Mapping[int, float], rail: RailSettings, name: str) -> Non
             "send $32=0, or use the coolant output"
         )
     if controller.get(13):
-        raise HardwareError(f"the {name} reports in inches ($13=1); send $13=0")
+        raise HardwareError(f"the {name} reports in inches ($13=1); rig rail setup writes $13=0")
     steps = controller[100]
     if not math.isclose(steps, rail.steps_per_mm, rel_tol=_RELATIVE):
         raise HardwareError(
             f"the {name} counts {steps:g} steps/mm ($100), the configuration says "
-            f"{rail.steps_per_mm:g} (full steps × microsteps ÷ pitch); correct one of them"
+            f"{rail.steps_per_mm:g} (full steps × microsteps ÷ pitch): correct the configuration, or have "
+            "rig rail setup set the controller"
         )
 
 

@@ -21,7 +21,7 @@ from rig.cli.options import (
 )
 from rig.cli.rail_tilt import tilt
 from rig.cli.stopping import stopping
-from rig.errors import HardwareError, UserError
+from rig.errors import HardwareError, PositionUnknownError, UserError
 
 if TYPE_CHECKING:
     from rig.config import LoadedConfig
@@ -129,8 +129,13 @@ def jog(
                 if key == "z":
                     jogger.stop()
                     line.say(f"here is {rail.zero().position.value:g} mm")
-                elif key is not None and (said := handle(jogger, key)[1]):
-                    line.say(said)
+                elif key is not None:
+                    try:
+                        said = handle(jogger, key)[1]
+                    except PositionUnknownError as err:  # after a stop that not every controller can count
+                        said = f"{err}: z calls this place 0, q ends"
+                    if said:
+                        line.say(said)
                 line.show(status(jogger.report(), jogger, rail.axis.limits))
             position = jogger.stop()
         line.end()

@@ -90,3 +90,33 @@ def test_another_terminal_stops_the_rail(workshop: Any) -> None:
         assert stopped["holder"] is None
         assert stopped["position"]["trust"] == "trusted"
         assert stopped["position"]["position_mm"] < 49.0
+
+
+@pytest.mark.parametrize("driver", ["mjkzz", "wemacro"])
+def test_controllers_without_jogs_of_their_own(workshop: Any, driver: str) -> None:
+    """Each key is a move there; a stop leaves a position only where the controller can be asked."""
+    with workshop.bench(time_scale=1, rail={"driver": driver, "start_mm": 3.0}, pictures=False) as bench:
+        text = REAL.format(rail=bench["rail_pty"]).replace("grbl", driver)
+        (workshop.folder / "rig.toml").write_text(text)
+        steps = ("--here-is", "3mm", "--steps", "0.1,0.3,50")
+        with workshop.terminal("rig", "rail", "jog", *steps, "--json") as terminal:
+            terminal.expect("limits -2 to 60 mm")
+            terminal.type(RIGHT)
+            _at_rest(terminal, "3.3000")
+            terminal.type("3" + RIGHT)
+            terminal.expect("moving")
+            terminal.type(" ")
+            terminal.expect("at rest")  # in 30 to 140 s it would have been there
+            if driver == "wemacro":
+                terminal.type(LEFT)
+                terminal.expect("stands is not known: z calls this place 0")
+                terminal.type("z")
+                terminal.expect("here is 0 mm")
+                terminal.type("2" + RIGHT)
+                _at_rest(terminal, "0.3000")
+            terminal.type("q")
+            assert terminal.wait() == 0, terminal.text
+    place = json.loads(terminal.text[terminal.text.rindex("{") : terminal.text.rindex("}") + 1])
+    trust = {"mjkzz": "trusted", "wemacro": "host-counted"}[driver]
+    assert place["trust"] == trust
+    assert place["position_mm"] < 50.0

@@ -12,8 +12,10 @@ from hardware_sims.exif import read_truth
 
 pytestmark = pytest.mark.timeout(100)
 
-CONTROLLERS = ["mjkzz", "wemacro"]
+CONTROLLERS = ["mjkzz", "wemacro", "trinamic", "zaber"]
 """Beside GRBL, on which every other test runs."""
+LIBRARIES = {"trinamic": "pytrinamic", "zaber": "zaber_motion"}
+"""The makers' libraries that drivers need."""
 
 COUNTED = """\
 [rail]
@@ -52,6 +54,8 @@ def positions(folder: Path) -> list[float]:
 
 @pytest.mark.parametrize("driver", CONTROLLERS)
 def test_only_the_name_of_the_driver_changes(workshop: Any, driver: str) -> None:
+    if driver in LIBRARIES:
+        pytest.importorskip(LIBRARIES[driver])
     config = workshop.config(extra="backlash = '0 mm'", time_scale=40)
     config.write_text(config.read_text().replace('driver = "grbl"', f'driver = "{driver}"'))
     span = ("--start", "0", "--end", "0.6mm", "--step", "0.2mm")
@@ -60,16 +64,6 @@ def test_only_the_name_of_the_driver_changes(workshop: Any, driver: str) -> None
     assert positions(workshop.session()) == pytest.approx([0.0, 0.2, 0.4, 0.6], abs=0.0002)
     (order,) = [e["order"] for e in workshop.journal() if e["event"] == "bench_started"]
     assert order["rail"]["driver"] == driver
-
-
-@pytest.mark.parametrize(("driver", "library"), [("trinamic", "pytrinamic"), ("zaber", "zaber_motion")])
-def test_makers_libraries_on_the_bench(workshop: Any, driver: str, library: str) -> None:
-    pytest.importorskip(library)
-    config = workshop.config(time_scale=40)
-    config.write_text(config.read_text().replace('driver = "grbl"', f'driver = "{driver}"'))
-    done = workshop.run("rig", "rail", "move", "1mm", "--config", config, "--here-is", "2mm", "--json")
-    assert done.code == 0, done
-    assert json.loads(done.out) == {"position_mm": 1.0, "trust": "trusted", "from_mm": 2.0}
 
 
 def _install(folder: Path) -> dict[str, str]:

@@ -162,6 +162,28 @@ def test_a_move_of_an_axis_without_jogs_is_stopped() -> None:
     assert axis.targets == [6.0]
 
 
+class Hesitating(Blocking):
+    """What is told to stop before its move has begun does not hear it, as no axis does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begins = threading.Event()
+
+    def move_to(self, position: float) -> AxisPosition:
+        self.begins.wait()
+        self.stopped.clear()
+        return super().move_to(position)
+
+
+def test_a_move_that_is_about_to_begin_is_stopped() -> None:
+    axis = Hesitating()
+    jog = _stepped(axis)
+    jog.jog_to(6.0)
+    threading.Timer(0.1, axis.begins.set).start()
+    assert jog.end_jog().value == 5.0
+    assert axis.targets == [6.0]
+
+
 def test_what_goes_wrong_in_a_move_is_told() -> None:
     axis = Blocking()
     jog = _stepped(axis)
