@@ -6,6 +6,7 @@ stopper before it can move, and everything that is opened is let go of again, wh
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Any
@@ -15,12 +16,14 @@ from rig.axes.registry import ByHand, open_axis
 from rig.cameras.base import Camera, Firing, LockRequest
 from rig.cameras.registry import open_camera
 from rig.clock import Clock
+from rig.closing import on_failure
 from rig.config import RigConfig
 from rig.errors import Interrupted, MotionError, PositionUnknownError, RigError, UserError
 from rig.events import EventBus, Note
 from rig.grey import GAINS_ARE_LEFT, with_grey
 from rig.operator import Operator
 from rig.preflight import lock_exposure
+from rig.rail_port import find_port
 from rig.rail_state import RailState
 from rig.session import Session
 from rig.simulate import Bench
@@ -31,8 +34,10 @@ from rig.subject import confirm_direction
 __all__ = ["Connection", "open_rail_axis"]
 
 
-def open_rail_axis(config: RigConfig, port: str | None, clock: Clock, operator: Operator) -> FocusAxis:
-    """Connect to the configured rail.
+def open_rail_axis(
+    config: RigConfig, port: str | None, clock: Clock, operator: Operator, tell: Callable[[str], None]
+) -> FocusAxis:
+    """Connect to the configured rail, also where its port has another name now.
 
     Parameters
     ----------
@@ -40,9 +45,21 @@ def open_rail_axis(config: RigConfig, port: str | None, clock: Clock, operator: 
         That of a simulated rail; None for the configured one.
     operator : Operator
         Turns a crank.
+    tell : callable
+        Is given a sentence for the operator when the port has another name.
     """
     tally = NoCount() if config.simulated else PositionCount(config.rail.name)
-    return open_axis(config.rail.settings(port), clock, ByHand(operator, tally))
+    settings, by_hand = config.rail.settings(port), ByHand(operator, tally)
+    if config.simulated or config.rail.by_hand:
+        return open_axis(settings, clock, by_hand)
+    state = RailState.of(config.rail)
+    found = find_port(config.rail, state)
+    if found.moved is not None:
+        tell(found.moved)
+    axis = open_axis(replace(settings, port=found.device), clock, by_hand)
+    with on_failure(axis.close):
+        state.keep_usb(found.usb)
+    return axis
 
 
 class Connection:
@@ -103,7 +120,13 @@ class Connection:
     def open_axis(self, port: str | None) -> FocusAxis:
         """Connect the rail, and guard it."""
         self._stopper.check()
-        axis = open_rail_axis(self._config, port, self._clock, self._operator)
+        axis = open_rail_axis(
+            self._config,
+            port,
+            self._clock,
+            self._operator,
+            lambda text: self._bus.publish(Note(text, "warning")),
+        )
         self._teardown.callback(axis.close)
         self._teardown.callback(self._stopper.release)
         self._axis = axis

@@ -117,6 +117,8 @@ class HeldRail:
         The order of that bench.
     unknown_because : str or None
         Why nobody knows where it stands.
+    notes : tuple of str
+        What the operator should know of its connection, in whole sentences.
     """
 
     loaded: LoadedConfig
@@ -129,6 +131,7 @@ class HeldRail:
     camera_port: str | None = None
     bench: dict[str, Any] | None = None
     unknown_because: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def config(self) -> RigConfig:
@@ -157,7 +160,7 @@ class HeldRail:
             resolution_mm=axis.capabilities.resolution,
             move_10_mm_s=axis.move_time_s(10.0),
             can_home=axis.capabilities.can_home,
-            warnings=axis.warnings,
+            warnings=(*self.notes, *axis.warnings),
             simulated=self.config.simulated,
         )
 

@@ -105,16 +105,17 @@ def connected(
             state = RailState.of(config.rail)
             loaded = with_kept_limits(loaded)
             teardown.enter_context(RigLock(state.name, what))
-        clock = ScaledClock(config.time_scale)
+        clock, notes = ScaledClock(config.time_scale), list[str]()
         if to_set_up:
             axis = open_for_setup(loaded.config.rail.settings(rail_port), clock)
         else:
-            axis = open_rail_axis(loaded.config, rail_port, clock, operator)
+            axis = open_rail_axis(loaded.config, rail_port, clock, operator, notes.append)
         teardown.callback(axis.close)
         teardown.callback(stopper.release)
         stopper.guard(axis)
         stopper.check()
         held = HeldRail(loaded, configured, axis, clock, stopper, operator, state, camera_port, order)
+        held.notes = tuple(notes)
         if unlock and isinstance(axis, CanLock) and axis.locked:
             axis.unlock()
         if not to_set_up:

@@ -22,6 +22,7 @@ from rig.state import state_file, write_state
 __all__ = [
     "KeptDirection",
     "KeptLimits",
+    "KeptUsb",
     "RailMemory",
     "RailState",
     "Reference",
@@ -66,6 +67,20 @@ class KeptDirection(_Model):
     at: AwareDatetime
 
 
+class KeptUsb(_Model):
+    """What the USB side of a rail's port says of itself: vendor and product, and number or socket."""
+
+    usb: str
+    serial_number: str | None = None
+    socket: str | None = None
+
+    @property
+    def text(self) -> str:
+        """In a few words."""
+        which = f"number {self.serial_number}" if self.serial_number else f"in the socket {self.socket}"
+        return f"USB {self.usb}, {which}"
+
+
 class RailMemory(_Model):
     """The file of a rail."""
 
@@ -73,6 +88,7 @@ class RailMemory(_Model):
     reference: Reference | None = None
     limits: KeptLimits | None = None
     direction: KeptDirection | None = None
+    usb: KeptUsb | None = None
 
     def direction_confirmed(self, towards_subject: str) -> bool:
         """Whether somebody has seen that this sign is right."""
@@ -130,6 +146,12 @@ class RailState:
         """Somebody has seen that this sign is right."""
         direction = KeptDirection(towards_subject=towards_subject, at=now())
         self.write(self.read().model_copy(update={"direction": direction}))
+
+    def keep_usb(self, usb: KeptUsb | None) -> None:
+        """The rail was found on a port that says so of itself."""
+        memory = self.read()
+        if usb is not None and usb != memory.usb:
+            self.write(memory.model_copy(update={"usb": usb}))
 
     # --- the position ---------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from rig.config import LoadedConfig
 from rig.errors import UserError
 from rig.operator import Operator
 from rig.rail import connected
+from rig.rail_port import find_port
 from rig.rail_state import RailState
 from rig.state import InUseError, RigLock
 from rig.stopping import Stopper
@@ -69,7 +70,7 @@ def stop_rail(loaded: LoadedConfig, operator: Operator, stopper: Stopper) -> Sto
     if holder is None:
         with connected(loaded, "rig rail stop", operator, stopper) as held:
             return Stopped(None, held=True, let_go=True, position=held.axis.position())
-    asked = keepers(name)
+    asked = keepers(name) or keepers(find_port(rail, RailState(name)).device)
     for keeper in asked:
         with suppress(ProcessLookupError):  # it ends with its command
             os.kill(keeper, signal.SIGUSR1)

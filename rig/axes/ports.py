@@ -30,6 +30,8 @@ class SerialPort:
         What the USB device says of itself.
     usb : str or None
         Vendor and product, ``1a86:7523``.
+    socket : str or None
+        Where on the bus it is plugged in, ``1-1.4``.
     chip : str or None
         What that vendor's chips are mostly found on; a hint, no promise.
     """
@@ -39,6 +41,7 @@ class SerialPort:
     maker: str | None
     serial_number: str | None
     usb: str | None
+    socket: str | None
     chip: str | None
 
 
@@ -61,6 +64,7 @@ def list_serial_ports() -> list[SerialPort]:
                 maker=_known(port.manufacturer),
                 serial_number=_known(port.serial_number),
                 usb=None if port.vid is None else f"{port.vid:04x}:{port.pid:04x}",
+                socket=_known(port.location),
                 chip=None if port.vid is None else _BRIDGES.get(port.vid),
             )
         )

@@ -124,6 +124,8 @@ class _Face:
     def run(self) -> None:
         """Do what the keys say until q, or until somebody stops it."""
         self.help()
+        for note in self._setup.rail.notes:
+            self._line.say(note)
         if self._setup.address is not None:
             self._line.say(f"live view: {self._setup.address}")
         stopper = self._setup.rail.stopper

@@ -281,4 +281,7 @@ def _connect(
             unlock=unlock,
         ) as rail,
     ):
+        if what != "info":  # which tells all that there is to tell
+            for note in rail.notes:
+                typer.echo(note, err=True)
         yield rail
