@@ -22,6 +22,7 @@ class _Kind(Enum):
     TIFF = "tif"
     PNG = "png"
     JPEG = "jpg"
+    DNG = "dng"
 
 
 def register(app: typer.Typer) -> None:

@@ -64,7 +64,7 @@ def _fuse(
         typer.Option(
             "-o",
             "--output",
-            help="The picture: .tif, .png or .jpg. An existing one is replaced once it is done.",
+            help="The picture: .tif, .png, .jpg or .dng. An existing one is replaced once it is done.",
         ),
     ],
     method: Annotated[

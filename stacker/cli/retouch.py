@@ -65,7 +65,7 @@ def _retouch(
     redo: Annotated[bool, typer.Option("--redo", help="Bring the one undone last back.")] = False,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="Write the picture with all retouches: .tif, .png or .jpg."),
+        typer.Option("-o", "--output", help="The picture with all retouches: .tif, .png, .jpg or .dng."),
     ] = None,
     json_report: Annotated[bool, typer.Option("--json", help="Print a report for machines.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,

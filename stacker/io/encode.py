@@ -16,6 +16,7 @@ import tifffile
 
 from stacker.errors import DataError, StackerError, UserError
 from stacker.frames import FrameMetadata, Image
+from stacker.io.dng import write_dng
 from stacker.io.metadata import write_metadata
 from stacker.io.saving import OUTPUT_SUFFIXES, Chroma, Compression, Saving
 from stacker.io.stored import as_stored
@@ -87,7 +88,7 @@ def write_image(
     Parameters
     ----------
     path : Path
-        Ends in ``.tif``, ``.tiff``, ``.png``, ``.jpg`` or ``.jpeg``. An existing file is replaced.
+        Ends in ``.tif``, ``.tiff``, ``.png``, ``.jpg``, ``.jpeg`` or ``.dng``. An existing file is replaced.
     pixels : ndarray, shape (H, W, 3)
         RGB; uint8, uint16 or float32 (0 to 1).
     metadata : FrameMetadata, optional
@@ -111,13 +112,13 @@ def write_image(
     require_writable(path)
     saving.check(path)
     stored = as_stored(pixels, metadata or FrameMetadata(), path, saving)
-    encode = {".png": _png, ".jpg": _jpeg, ".jpeg": _jpeg}.get(path.suffix.lower(), _tiff)
+    encode = {".png": _png, ".jpg": _jpeg, ".jpeg": _jpeg, ".dng": _dng}.get(path.suffix.lower(), _tiff)
 
     def fill(temporary: Path) -> None:
         samples, about = stored.samples, stored.metadata
         encode(temporary, samples, about.icc, saving)
-        # In a TIFF a thumbnail would be a second page, which some programs ask about.
-        small = None if encode is _tiff else thumbnail_of(samples, about.icc)
+        # In a TIFF a thumbnail would be a second page, which some programs ask about; a DNG has its own.
+        small = None if encode in {_tiff, _dng} else thumbnail_of(samples, about.icc)
         write_metadata(temporary, about, samples.shape[1], samples.shape[0], small)
 
     replace_atomically(path, fill)
@@ -216,6 +217,10 @@ def _tiff(path: Path, samples: Image, icc: bytes | None, saving: Saving) -> None
 def _png(path: Path, samples: Image, icc: bytes | None, saving: Saving) -> None:  # noqa: ARG001
     data: Any = imagecodecs.png_encode(samples, level=1)
     path.write_bytes(with_png_profile(bytes(data), icc) if icc else data)
+
+
+def _dng(path: Path, samples: Image, icc: bytes | None, saving: Saving) -> None:  # noqa: ARG001
+    write_dng(path, samples, as_it_is=True)
 
 
 def _jpeg(path: Path, samples: Image, icc: bytes | None, saving: Saving) -> None:

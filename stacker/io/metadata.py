@@ -106,7 +106,8 @@ _STRUCTURE = frozenset(
 
 
 _SPACE_OF_PROFILE: dict[bytes | None, int] = {
-    space.icc: 1 if space is SRGB else 0xFFFF for space in SPACES.values()
+    **{space.icc: 1 if space is SRGB else 0xFFFF for space in SPACES.values()},
+    **{space.linear.icc: 0xFFFF for space in SPACES.values()},
 }
 """EXIF's ColorSpace knows sRGB, and all others as "uncalibrated" (CIPA DC-008)."""
 
@@ -164,7 +165,7 @@ def write_metadata(
     Parameters
     ----------
     path : Path
-        A JPEG, PNG, TIFF or PSD.
+        A JPEG, PNG, TIFF, DNG or PSD.
     metadata : FrameMetadata
         What is known of the frames.
     width, height : int
@@ -191,12 +192,19 @@ def write_metadata(
             exiv2.ExifThumb(exif).setJpegThumbnail(thumbnail, (72, 1), (72, 1), 2)
         target = exiv2.ImageFactory.open(str(path))
         target.readMetadata()
-        target.setExifData(exif)
+        target.setExifData(_joined(target.exifData(), exif) if path.suffix.lower() == ".dng" else exif)
         target.setXmpData(xmp)
         target.setIptcData(iptc)
         target.writeMetadata()
     except exiv2.Exiv2Error as error:
         raise DataError(f"EXIF could not be written: {error}") from error
+
+
+def _joined(own: Any, exif: Any) -> Any:
+    """EXIF added to what a DNG says of its samples, which is EXIF to exiv2 as well."""
+    for datum in exif:
+        own[datum.key()] = datum.value()
+    return own
 
 
 def unpacked(metadata: FrameMetadata) -> tuple[Any, Any, Any]:

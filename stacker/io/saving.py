@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 __all__ = ["DEEPEST_BITS", "FORMATS", "OUTPUT_SUFFIXES", "Chroma", "Compression", "Saving"]
 
-DEEPEST_BITS = {".tif": 32, ".tiff": 32, ".png": 16, ".jpg": 8, ".jpeg": 8}
+DEEPEST_BITS = {".tif": 32, ".tiff": 32, ".png": 16, ".jpg": 8, ".jpeg": 8, ".dng": 16}
 """Bits per sample that a format holds, by what a name ends in."""
 
 OUTPUT_SUFFIXES = tuple(DEEPEST_BITS)
 """What a result can be written as."""
 
-FORMATS = {".tif": "TIFF", ".tiff": "TIFF", ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG"}
+FORMATS = {".tif": "TIFF", ".tiff": "TIFF", ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".dng": "DNG"}
 """What the formats are called, by what a name ends in."""
 
 
@@ -51,7 +51,7 @@ class Saving:
         Its pixels are converted to; None keeps the frames' own profile.
     bit_depth : int or None
         8 or 16, or 32 (float, TIFF only). The pixels' own by default, as far as the format has it: JPEG is
-        always 8, and a PNG of floats 16.
+        always 8, a PNG of floats 16, a DNG always 16.
     quality : int or None
         Of a JPEG, 1 to 100; 95 by default.
     chroma : Chroma or None
@@ -72,13 +72,20 @@ class Saving:
         Raises
         ------
         UserError
-            When more bits are asked for than it holds, or compression or chroma of another format.
+            When other bits are asked for than it holds, compression or chroma of another format, or a colour
+            space of a DNG.
         """
         suffix = path.suffix.lower()
         kind, deepest = FORMATS[suffix], DEEPEST_BITS[suffix]
         if self.bit_depth is not None and self.bit_depth > deepest:
             raise UserError(
                 f"A {kind} has {deepest} bits at most; write a .tif to keep {self.bit_depth} ({path.name})"
+            )
+        if kind == "DNG" and self.bit_depth == 8:
+            raise UserError(f"A DNG is written with 16 bits, not 8 ({path.name}): leave --bit-depth out")
+        if kind == "DNG" and self.colour_space is not None:
+            raise UserError(
+                f"A DNG has no colour space until it is developed: leave --colour-space out ({path.name})"
             )
         if self.compression is not None and kind != "TIFF":
             raise UserError(f"--compression is of TIFFs, and {path.name} is a {kind}: leave it out")

@@ -12,6 +12,7 @@ from stacker.colour.profiles import profile_of, title_of
 from stacker.colour.spaces import ColourSpace
 from stacker.errors import UserError
 from stacker.frames import FrameMetadata, Image
+from stacker.io.dng import DNG_SPACE, MOST_DNG_BYTES
 from stacker.io.saving import DEEPEST_BITS, FORMATS, Saving
 
 __all__ = ["Stored", "as_stored", "in_space"]
@@ -68,11 +69,27 @@ def as_stored(pixels: Image, metadata: FrameMetadata, path: Path, saving: Saving
             f"A JPEG has {_LONGEST_JPEG_PX} px at most on a side, and the picture is {width} × {height} px: "
             f"write a .tif ({path.name})"
         )
+    if FORMATS[suffix] == "DNG":
+        return _as_light(pixels, metadata, path)
     chosen = pixels[..., 1] if metadata.grey else pixels
     depth = min(DEEPEST_BITS[suffix], saving.bit_depth or pixels.dtype.itemsize * 8)
     if saving.colour_space is None:
         return Stored(np.ascontiguousarray(convert_depth(chosen, depth)), metadata)
     return in_space(chosen, metadata, saving.colour_space, depth)
+
+
+def _as_light(pixels: Image, metadata: FrameMetadata, path: Path) -> Stored:
+    """Samples of a DNG, which has three channels of grey pictures too."""
+    size_bytes = 2 * pixels.size
+    if size_bytes > MOST_DNG_BYTES:
+        raise UserError(
+            f"A DNG has 4 GB at most, and the picture needs {size_bytes / 1e9:.1f} GB: write a .tif "
+            f"({path.name})"
+        )
+    stored = in_space(pixels[..., 1] if metadata.grey else pixels, metadata, DNG_SPACE, 16)
+    if not metadata.grey:
+        return stored
+    return replace(stored, samples=np.repeat(stored.samples[..., None], 3, axis=2))
 
 
 def in_space(samples: Image, metadata: FrameMetadata, space: ColourSpace, bit_depth: int) -> Stored:
