@@ -26,6 +26,7 @@ __all__ = [
     "drivers",
     "open_axis",
     "open_for_setup",
+    "sets_speed",
     "shutter_outputs",
     "usual_baud",
 ]
@@ -49,6 +50,9 @@ _BAUD = {"mjkzz": 9600, "trinamic": 9600, "wemacro": 9600}
 _USUAL_BAUD = 115200
 COUNTED = frozenset({"crank", "wemacro"})
 """Drivers of rails that cannot be asked where they stand: their count is kept on disk."""
+_SET_SPEED = frozenset({"grbl", "wemacro"})
+"""Drivers that send the speed that is asked for; the others leave what is set on the controller."""
+_APPROACH_SLOWLY = frozenset({"grbl"})
 _OUTPUTS: dict[str, tuple[str, ...]] = {"grbl": ("coolant", "spindle"), "wemacro": ("camera",)}
 
 
@@ -61,6 +65,11 @@ def shutter_outputs(driver: str) -> tuple[str, ...]:
     """Outputs of a driver's controllers that can press a release; those of a third party's are not known."""
     own = _OUTPUTS.get(driver, ())
     return own if driver in _OWN else ("camera", "coolant", "spindle")
+
+
+def sets_speed(driver: str, *, approach: bool = False) -> bool:
+    """Whether a driver sets the speed of moves, or of the last move to a frame; a third party's may."""
+    return driver in (_APPROACH_SLOWLY if approach else _SET_SPEED) or driver not in _OWN
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rig.cli.option_groups import RailOptions, StackOptions, asked_for, flattened, length_mm
+from rig.cli.option_groups import MotionOptions, RailOptions, StackOptions, asked_for, flattened, length_mm
 from rig.cli.options import (
     CalibratedOption,
     ClippingOption,
@@ -43,6 +43,7 @@ def register(app: typer.Typer) -> None:
 
 def live(
     stepped: StackOptions,
+    motion: MotionOptions,
     rail: RailOptions,
     calibrated: CalibratedOption = True,
     here_is: HereOption = None,
@@ -73,7 +74,7 @@ def live(
     asked, as_json = asked_for(stepped), rail.as_json
     steps_mm = parse_steps(steps)
     here_mm = length_mm(here_is, "--here-is")
-    loaded = rail.find()
+    loaded = motion.applied(rail.find())
     keyboard = Keyboard("rig shoot is for scripts")
     note_simulated(loaded)
     with stopping() as stopper, watcher(as_json=as_json) as watch:

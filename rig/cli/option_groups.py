@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 
 from rig.cli.options import (
     ApertureOption,
+    ApproachSpeedOption,
     BracketsOption,
     CardSpaceOption,
     CentreOption,
@@ -32,9 +33,11 @@ from rig.cli.options import (
     OverlapOption,
     PortOption,
     RangeOption,
+    SettleOption,
     ShotsOption,
     ShutterOption,
     SimulateOption,
+    SpeedOption,
     StartOption,
     StepOption,
     TimeScaleOption,
@@ -43,7 +46,15 @@ from rig.cli.options import (
 if TYPE_CHECKING:
     from rig.config import LoadedConfig
 
-__all__ = ["PlaceOptions", "RailOptions", "StackOptions", "asked_for", "flattened", "length_mm"]
+__all__ = [
+    "MotionOptions",
+    "PlaceOptions",
+    "RailOptions",
+    "StackOptions",
+    "asked_for",
+    "flattened",
+    "length_mm",
+]
 
 
 @dataclass(frozen=True)
@@ -77,6 +88,27 @@ class StackOptions:
     iso: IsoOption = None
     brackets: BracketsOption = None
     max_frames: MaxFramesOption = None
+
+
+@dataclass(frozen=True)
+class MotionOptions:
+    """How a stack is travelled, instead of what the configuration says."""
+
+    speed: SpeedOption = None
+    approach_speed: ApproachSpeedOption = None
+    settle: SettleOption = None
+
+    def applied(self, loaded: LoadedConfig, axis: str = "rail") -> LoadedConfig:
+        """Return the configuration with them; errors as of `rig.motion_asked.with_motion`."""
+        from rig.motion_asked import with_motion
+
+        return with_motion(
+            loaded,
+            speed=self.speed,
+            approach_speed=self.approach_speed,
+            settle=self.settle,
+            axis=axis,
+        )
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import typer
 
 __all__ = [
     "ApertureOption",
+    "ApproachSpeedOption",
     "AxisOption",
     "BracketsOption",
     "CalibratedOption",
@@ -35,9 +36,11 @@ __all__ = [
     "PlotOption",
     "PortOption",
     "RangeOption",
+    "SettleOption",
     "ShotsOption",
     "ShutterOption",
     "SimulateOption",
+    "SpeedOption",
     "StackOption",
     "StartOption",
     "StepOption",
@@ -50,6 +53,7 @@ __all__ = [
 _WHERE = "Where"
 _OPTICS = "Optics and exposure"
 _LIMITS = "Limits"
+_MOTION = "Motion"
 
 AxisOption: TypeAlias = Annotated[
     str,
@@ -258,6 +262,33 @@ PlotOption: TypeAlias = Annotated[
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 SimulateOption: TypeAlias = Annotated[
     bool, typer.Option("--simulate", help="Rehearse: this configuration on the simulated bench.")
+]
+SpeedOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--speed",
+        metavar="SPEED",
+        rich_help_panel=_MOTION,
+        help="Of the rail: 1mm/s.",
+    ),
+]
+ApproachSpeedOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--approach-speed",
+        metavar="SPEED",
+        rich_help_panel=_MOTION,
+        help="Of the last movement to each frame, on GRBL.",
+    ),
+]
+SettleOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--settle",
+        metavar="TIME",
+        rich_help_panel=_MOTION,
+        help="Wait after each move: 2s.",
+    ),
 ]
 TimeScaleOption: TypeAlias = Annotated[
     float | None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from rig.cli.option_groups import PlaceOptions, StackOptions, asked_for, flattened
+from rig.cli.option_groups import MotionOptions, PlaceOptions, StackOptions, asked_for, flattened
 from rig.cli.options import AxisOption, CalibratedOption, ConfigOption, JsonOption, PlotOption
 
 __all__ = ["register"]
@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
 def plan(
     place: PlaceOptions,
     stack: StackOptions,
+    motion: MotionOptions,
     axis: AxisOption = "rail",
     config: ConfigOption = None,
     calibrated: CalibratedOption = True,
@@ -36,7 +37,7 @@ def plan(
 
     if plot is not None:
         check_plot_path(plot)
-    loaded = with_kept_limits(load_config(config))
+    loaded = motion.applied(with_kept_limits(load_config(config)), axis)
     disk = None if loaded.config.simulated else free_room(loaded.config.session.folder)
     made = plan_asked_for(loaded, axis, asked_for(place, stack), calibrated=calibrated, disk=disk)
     if plot is not None:

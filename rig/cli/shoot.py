@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rig.cli.option_groups import PlaceOptions, StackOptions, asked_for, flattened, length_mm
+from rig.cli.option_groups import MotionOptions, PlaceOptions, StackOptions, asked_for, flattened, length_mm
 from rig.cli.options import (
     AxisOption,
     CalibratedOption,
@@ -59,6 +59,7 @@ def register(app: typer.Typer) -> None:
 def shoot(
     place: PlaceOptions,
     stepped: StackOptions,
+    motion: MotionOptions,
     axis: AxisOption = "rail",
     from_here: FromHereOption = False,
     config: ConfigOption = None,
@@ -85,6 +86,7 @@ def shoot(
     from rig.rail_state import with_kept_limits
 
     loaded = with_kept_limits(load_config(config, simulate=simulate, time_scale=time_scale))
+    loaded = motion.applied(loaded, axis)
     asked = asked_for(place, stepped)
     # A rehearsal's frames are smaller than the camera's; the room for them is checked with the test frame.
     disk = None if loaded.config.simulated else free_room(folder or loaded.config.session.folder)

@@ -13,6 +13,7 @@ from rig.axes.registry import (
     RailSettings,
     ShutterSettings,
     drivers,
+    sets_speed,
     shutter_outputs,
     usual_baud,
 )
@@ -84,7 +85,7 @@ class RailConfig(Table):
     driver unless there are two such rails. ``baud`` is what the driver's controllers usually talk at.
 
     ``speed`` is at most two turns of the screw a second unless said otherwise, ``approach_speed`` that of the
-    last movement to each frame, where the driver can do it. With ``reset_on_open = false`` DTR is kept low,
+    last movement to each frame, on GRBL. With ``reset_on_open = false`` DTR is kept low,
     so that opening the port does not reset the controller.
     """
 
@@ -142,6 +143,15 @@ class RailConfig(Table):
             raise ValueError(
                 f"backlash = {self.backlash_mm:g} mm is no whole number of {parts_name(self.part_of_turn)} "
                 f'({part_mm:g} mm each), which is what a hand turns; write backlash = "{self.pitch_mm:g} mm"'
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _can_approach_slowly(self) -> RailConfig:
+        if self.approach_speed_mm_s is not None and not sets_speed(self.driver, approach=True):
+            raise ValueError(
+                f'approach_speed: the driver "{self.driver}" has one speed for every move; leave it out, and '
+                "set a slower speed (on the controller, or as speed)"
             )
         return self
 

@@ -1,0 +1,73 @@
+"""How a stack is to be travelled, as it is asked for on a command line: instead of what the rig says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from rig.axes.registry import sets_speed
+from rig.config import LoadedConfig
+from rig.errors import UserError
+from rig.units import parse_speed_mm_s, parse_time_s
+
+__all__ = ["with_motion"]
+
+Changes = dict[str, tuple[str, float]]
+"""Key of a table: what is written there, and its value in mm and s."""
+
+
+def with_motion(
+    loaded: LoadedConfig,
+    *,
+    speed: str | None = None,
+    approach_speed: str | None = None,
+    settle: str | None = None,
+    axis: str = "rail",
+) -> LoadedConfig:
+    """Return the configuration with another speed, approach and wait; in its tables, too, for the session.
+
+    Parameters
+    ----------
+    speed, approach_speed, settle : str, optional
+        ``"1 mm/s"``, ``"2 s"``; None leaves what is configured.
+    axis : str
+        What moves the plane of focus.
+
+    Raises
+    ------
+    UserError
+        When one cannot be read, or the rail's controller keeps a speed of its own.
+    """
+    rail: Changes = {}
+    for key, text in (("speed", speed), ("approach_speed", approach_speed)):
+        if text is not None:
+            rail[key] = (text, _speed_mm_s(loaded, text, f"--{key.replace('_', '-')}", axis))
+    capture: Changes = {}
+    if settle is not None:
+        seconds = parse_time_s(settle, "--settle")
+        if seconds < 0:
+            raise UserError(f'--settle: "{settle}" is negative; write for instance 1s')
+        capture["settle"] = (settle, seconds)
+    config, table = loaded.config, loaded.table
+    for name, changes, units in (("rail", rail, "_mm_s"), ("capture", capture, "_s")):
+        if changes:
+            values = {key + units: value for key, (_, value) in changes.items()}
+            config = config.model_copy(update={name: getattr(config, name).model_copy(update=values)})
+            texts: dict[str, Any] = {key: text for key, (text, _) in changes.items()}
+            table = {**table, name: {**table.get(name, {}), **texts}}
+    return replace(loaded, config=config, table=table)
+
+
+def _speed_mm_s(loaded: LoadedConfig, text: str, option: str, axis: str) -> float:
+    driver = loaded.config.rail.driver
+    if axis != "rail":
+        raise UserError(f"{option} is for rails: the motor of a lens has a speed of its own")
+    if not sets_speed(driver, approach="approach" in option):
+        raise UserError(
+            f'{option}: the driver "{driver}" cannot set that: its rails move as the controller is set, or '
+            "as somebody turns"
+        )
+    value = parse_speed_mm_s(text, option)
+    if value <= 0:
+        raise UserError(f'{option}: "{text}" has to be above 0; write for instance 1mm/s')
+    return value
