@@ -28,8 +28,9 @@ than to treat the last few pixels of a vector one by one."""
 _CUBIC = np.float32(-0.75)
 """Slope of the cubic at its neighbour, OpenCV's choice (Keys, "Cubic convolution interpolation", 1981)."""
 
-MOST_SLOPE = 1 / 16
-"""How much slope, turn or shear lines are resampled for one after the other: runs of 16 pixels or more."""
+MOST_SLOPE = 1 / 8
+"""How much slope, turn or shear lines are resampled for one after the other: runs of 8 pixels or more. Those
+take 0.7 s of processor time for 24 megapixels, runs of 32 take 0.25 s, and OpenCV 1 to 2 s."""
 
 _LINES = math.ceil(_TILE_ROWS * (1 + MOST_SLOPE) + _TILE_COLUMNS * MOST_SLOPE) + 6
 _COLUMNS = _TILE_COLUMNS + _OVERRUN

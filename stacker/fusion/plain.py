@@ -25,6 +25,9 @@ from stacker.registration.similarity import Matrix
 
 __all__ = ["PlainStages", "warp_by_opencv"]
 
+_LEVELLED_ROWS = 64
+"""Rows whose brightness is changed at once: they stay in the cache, and no plane of floats is made."""
+
 
 class PlainStages:
     """See `stacker.fusion.stages.Stages`."""
@@ -185,10 +188,12 @@ def warp_by_opencv(pixels: Image, to_frame: Matrix, gain: Image, offset: Image, 
         warped = cv2.warpPerspective(pixels, to_frame, size, flags=flags, borderMode=cv2.BORDER_REFLECT)
     source = SourceCode.of(pixels.dtype)
     for channel in range(3):
-        plane = cv2.extractChannel(warped, channel)
-        if gain[channel] != 1 or offset[channel] != 0:
-            plane = source.stored(plane.astype(np.float32) * gain[channel] + offset[channel])
-        out[channel] = plane
+        out[channel] = cv2.extractChannel(warped, channel)
+        if gain[channel] == 1 and offset[channel] == 0:
+            continue
+        for top in range(0, size[1], _LEVELLED_ROWS):
+            rows = out[channel, top : top + _LEVELLED_ROWS]
+            rows[...] = source.stored(rows.astype(np.float32) * gain[channel] + offset[channel])
 
 
 def _weigh_rows(

@@ -13,7 +13,7 @@ import psdtags
 
 from stacker.frames import Image
 from stacker.io.metadata import write_metadata
-from stacker.outputs.layer_block import LayerBlock, compressed_rows
+from stacker.outputs.layer_block import LayerBlock
 from stacker.outputs.layered import Document
 
 __all__ = ["MOST_PSD_BYTES", "MOST_PSD_SIDE_PX", "PsdSink", "needs_psb"]
@@ -23,8 +23,7 @@ MOST_PSD_BYTES = 2**31 - 1
 
 MOST_PSD_SIDE_PX = 30_000
 
-_GREY, _RGB = 1, 3
-_RAW, _RLE = 0, 1
+_GREY, _RGB, _RAW = 1, 3, 0
 _ICC_RESOURCE = 1039
 _CARRIER_PX = 16
 """exiv2 does not recognise files of less than some hundred bytes."""
@@ -115,17 +114,9 @@ class PsdSink:
         self._file.seek(end)
 
     def _write_merged(self, merged: Image) -> None:
-        if self._document.dtype != np.uint8:
-            self._file.write(struct.pack(">H", _RAW))
-            for plane in merged:
-                self._file.write(plane.astype(">u2").tobytes())
-            return
-        counts = ">I" if self._psd.isb64 else ">H"
-        encoded = list(self._pool.map(lambda plane: compressed_rows(plane, counts), merged))
-        self._file.write(struct.pack(">H", _RLE))
-        for part in (0, 1):  # all lengths come before all rows
-            for channel in encoded:
-                self._file.write(channel[part])
+        self._file.write(struct.pack(">H", _RAW))  # deflated ones are more than many programs expect here
+        for plane in merged:
+            self._file.write(np.ascontiguousarray(plane, plane.dtype.newbyteorder(">")).data)
 
     def close(self) -> None:
         """Let go of the file."""

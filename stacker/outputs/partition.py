@@ -104,10 +104,13 @@ class Partition:
         ndarray of float32, shape (h, w)
             0 to 1.
         """
-        weight = np.where(self.lower == number, np.float32(1) - self.share, np.float32(0))
+        weight = np.zeros(self.share.shape, np.float32)
+        np.subtract(np.float32(1), self.share, out=weight, where=self.lower == number)
         if number:
-            np.copyto(weight, self.share, where=(self.lower == number - 1) & (self.share > 0))
-        return np.asarray(cv2.GaussianBlur(weight, (5, 5), _FEATHER_CELLS, borderType=cv2.BORDER_REPLICATE))
+            np.copyto(weight, self.share, where=self.lower == number - 1)
+        return np.asarray(
+            cv2.GaussianBlur(weight, (5, 5), _FEATHER_CELLS, weight, borderType=cv2.BORDER_REPLICATE)
+        )
 
     def mask(self, number: int, below: Image, window: Window, out: Image) -> None:
         """Opacity of a layer over the layers of all frames before it, so that the sum of all is weighted.
@@ -211,10 +214,10 @@ def _divided(stack: Stack, index: Image, places: Sequence[int]) -> Partition:
     share = np.asarray(share * share * (3 - 2 * share), np.float32)  # smoothstep
     unfit = np.zeros(index.shape, bool)
     for number, place in enumerate(places):
-        rows, columns = np.nonzero(_spans(stack, place, index.shape, _INSET_PX).mask(index.shape[1]) == 0)
-        behind = share[rows, columns]
-        first, second = lower[rows, columns] == number, lower[rows, columns] + 1 == number
-        unfit[rows, columns] |= (first & (behind < 1)) | (second & (behind > 0))
+        outside = _spans(stack, place, index.shape, _INSET_PX).mask(index.shape[1]) == 0
+        unfit |= outside & (lower == number) & (share < 1)
+        if number:
+            unfit |= outside & (lower == number - 1) & (share > 0)
     rows, columns = np.nonzero(unfit)
     lower[rows, columns], share[rows, columns] = _nearest_that_reaches(stack, places, ranks, rows, columns), 0
     reached = _cells_of(stack.valid)
