@@ -227,6 +227,7 @@ def set_up(
     home: bool = False,
     unlock: bool = False,
     address: str | None = "0",
+    looks: Looks | None = None,
     steps_mm: tuple[float, ...] = STEPS_MM,
 ) -> Iterator[SetUp]:
     """Connect rail and camera once, for everything that follows.
@@ -241,6 +242,8 @@ def set_up(
         As of `rig.rail.connected`.
     address : str or None
         Of live view; None for none.
+    looks : Looks, optional
+        What is drawn into it.
 
     Raises
     ------
@@ -273,8 +276,9 @@ def set_up(
         if isinstance(camera, GPhotoCamera) and address is not None:
             feed, server = teardown.enter_context(served(address))
             assert feed is not None
-            looks = Looks(simulated=rail.config.simulated or camera.describe().simulated)
-            view = BackgroundView(BodyLiveView(camera), looks, feed)
+            simulated = rail.config.simulated or camera.describe().simulated
+            drawn = replace(looks or Looks(), simulated=simulated)
+            view = BackgroundView(BodyLiveView(camera), drawn, feed)
             teardown.callback(view.stop)
             view.start()
         jogger = teardown.enter_context(rail.jogged(steps_mm))

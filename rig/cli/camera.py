@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from rig.cli.looks_options import LooksOptions
 from rig.cli.option_groups import flattened, length_mm
 from rig.cli.options import (
     ApertureOption,
@@ -22,7 +23,6 @@ from rig.errors import CameraError, UserError
 
 if TYPE_CHECKING:
     from rig.cameras.base import LockRequest
-    from rig.liveview.looks import Looks
     from rig.tether import Tether
 
 __all__ = ["register"]
@@ -287,25 +287,6 @@ def preview(
     frames: Annotated[
         int | None, typer.Option("--frames", metavar="N", min=1, help="End after N frames.")
     ] = None,
-    peaking: Annotated[
-        bool, typer.Option("--peaking", help="Draw edges that are in focus in a colour.")
-    ] = False,
-    colour: Annotated[
-        str,
-        typer.Option("--peaking-colour", metavar="NAME", help="red, yellow, green, cyan, magenta or blue."),
-    ] = "red",
-    magnify: Annotated[
-        str | None,
-        typer.Option(
-            "--magnify",
-            metavar="X,Y[,ZOOM]",
-            help="Show a part larger in a corner: shares of width and height, 0.5,0.5,4.",
-        ),
-    ] = None,
-    histogram: Annotated[
-        bool,
-        typer.Option("--histogram", help="Draw the histogram, and stripes where light or shadow is lost."),
-    ] = False,
     here_is: Annotated[
         str | None,
         typer.Option(
@@ -313,6 +294,7 @@ def preview(
         ),
     ] = None,
     *,
+    drawn: LooksOptions,
     which: CameraOptions,
 ) -> None:
     """Live view, as an address on this computer (any free port when neither --address nor --out is given)
@@ -322,7 +304,7 @@ def preview(
     from rig.cli import camera_output as output
     from rig.liveview.run import Preview, served
 
-    looks = _looks(colour if peaking else None, magnify, histogram=histogram)
+    looks = drawn.looks()
     here_is_mm = length_mm(here_is, "--here-is")
     tether = which.tether(here_is_mm)
     if out is not None and address is None and frames is None:
@@ -339,12 +321,3 @@ def preview(
             display.address(server.address, server.stream)
         for frame in view.frames(stopper.event.is_set, frames):
             display.frame(frame)
-
-
-def _looks(colour: str | None, magnify: str | None, *, histogram: bool) -> Looks:
-    from rig.liveview.looks import Looks
-    from rig.liveview.overlay import COLOURS, Magnify
-
-    if colour is not None and colour not in COLOURS:
-        raise UserError(f'--peaking-colour: there is no "{colour}"; there is {", ".join(COLOURS)}')
-    return Looks(colour, Magnify.from_text(magnify) if magnify else None, histogram)

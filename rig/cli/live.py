@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rig.cli.option_groups import MotionOptions, RailOptions, StackOptions, asked_for, flattened, length_mm
+from rig.cli.looks_options import LooksOptions
+from rig.cli.option_groups import (
+    MotionOptions,
+    PictureOptions,
+    RailOptions,
+    StackOptions,
+    asked_for,
+    flattened,
+    length_mm,
+)
 from rig.cli.options import (
     CalibratedOption,
     ClippingOption,
@@ -42,9 +51,11 @@ def register(app: typer.Typer) -> None:
 
 
 def live(
+    picture: PictureOptions,
     stepped: StackOptions,
     motion: MotionOptions,
     rail: RailOptions,
+    drawn: LooksOptions,
     calibrated: CalibratedOption = True,
     here_is: HereOption = None,
     home: Annotated[bool, typer.Option("--home", help="Home the rail first.")] = False,
@@ -71,7 +82,7 @@ def live(
     from rig.set_up import set_up
     from rig.shoot import ShootOptions
 
-    asked, as_json = asked_for(stepped), rail.as_json
+    asked, as_json = asked_for(picture, stepped), rail.as_json
     steps_mm = parse_steps(steps)
     here_mm = length_mm(here_is, "--here-is")
     loaded = motion.applied(rail.find())
@@ -97,6 +108,7 @@ def live(
             home=home,
             unlock=unlock,
             address=address,
+            looks=drawn.looks(),
             steps_mm=steps_mm,
         ) as setup:
             face = _Face(setup, keyboard, StatusLine(), as_json=as_json)

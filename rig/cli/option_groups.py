@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MotionOptions",
+    "PictureOptions",
     "PlaceOptions",
     "RailOptions",
     "StackOptions",
@@ -59,12 +60,18 @@ __all__ = [
 
 @dataclass(frozen=True)
 class PlaceOptions:
-    """Where a stack lies and what it is of: what is planned before the rig is connected."""
+    """Where a stack lies, said before the rig is connected."""
 
     start: StartOption = None
     end: EndOption = None
     centre: CentreOption = None
     range: RangeOption = None
+
+
+@dataclass(frozen=True)
+class PictureOptions:
+    """What the frames show and what becomes of them, and how many there may be."""
+
     coc: CocOption = None
     deliver: DeliverOption = None
     magnification: MagnificationOption = None
@@ -128,7 +135,7 @@ class RailOptions:
         return find_rig(self.config, self.port, simulate=self.simulate, time_scale=self.time_scale)
 
 
-def asked_for(*groups: PlaceOptions | StackOptions) -> dict[str, Any]:
+def asked_for(*groups: PlaceOptions | PictureOptions | StackOptions) -> dict[str, Any]:
     """Return what was typed of a plan, as `rig.axis_planning.plan_asked_for` takes it."""
     return {field.name: getattr(group, field.name) for group in groups for field in fields(group)}
 

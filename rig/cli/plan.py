@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from rig.cli.option_groups import MotionOptions, PlaceOptions, StackOptions, asked_for, flattened
+from rig.cli.option_groups import (
+    MotionOptions,
+    PictureOptions,
+    PlaceOptions,
+    StackOptions,
+    asked_for,
+    flattened,
+)
 from rig.cli.options import AxisOption, CalibratedOption, ConfigOption, JsonOption, PlotOption
 
 __all__ = ["register"]
@@ -17,6 +24,7 @@ def register(app: typer.Typer) -> None:
 
 def plan(
     place: PlaceOptions,
+    picture: PictureOptions,
     stack: StackOptions,
     motion: MotionOptions,
     axis: AxisOption = "rail",
@@ -39,7 +47,7 @@ def plan(
         check_plot_path(plot)
     loaded = motion.applied(with_kept_limits(load_config(config)), axis)
     disk = None if loaded.config.simulated else free_room(loaded.config.session.folder)
-    made = plan_asked_for(loaded, axis, asked_for(place, stack), calibrated=calibrated, disk=disk)
+    made = plan_asked_for(loaded, axis, asked_for(place, picture, stack), calibrated=calibrated, disk=disk)
     if plot is not None:
         settings = loaded.config
         plot_plan(made, plot, aspect=equipped(settings).camera.aspect, simulated=settings.simulated)

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rig.cli.option_groups import MotionOptions, PlaceOptions, StackOptions, asked_for, flattened, length_mm
+from rig.cli.option_groups import (
+    MotionOptions,
+    PictureOptions,
+    PlaceOptions,
+    StackOptions,
+    asked_for,
+    flattened,
+    length_mm,
+)
 from rig.cli.options import (
     AxisOption,
     CalibratedOption,
@@ -58,6 +66,7 @@ def register(app: typer.Typer) -> None:
 
 def shoot(
     place: PlaceOptions,
+    picture: PictureOptions,
     stepped: StackOptions,
     motion: MotionOptions,
     axis: AxisOption = "rail",
@@ -87,7 +96,7 @@ def shoot(
 
     loaded = with_kept_limits(load_config(config, simulate=simulate, time_scale=time_scale))
     loaded = motion.applied(loaded, axis)
-    asked = asked_for(place, stepped)
+    asked = asked_for(place, picture, stepped)
     # A rehearsal's frames are smaller than the camera's; the room for them is checked with the test frame.
     disk = None if loaded.config.simulated else free_room(folder or loaded.config.session.folder)
     from_mm = _last_or_mm(loaded.config, here_is)

@@ -8,6 +8,8 @@ import signal
 import urllib.request
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 from tests.loop.test_rail import CAMERA, REAL
@@ -26,14 +28,18 @@ def test_a_stack_is_set_up_and_shot_on_one_connection(workshop: Any) -> None:
     """On a port whose opening resets the controller: what was zeroed holds, because nothing is reopened."""
     with workshop.bench(time_scale=10, rail={"start_mm": 3.0}) as bench:
         _rig(workshop, bench, "rail_pty")
-        count = ("--step", "0.5mm", "--frames", 3, "--no-stack")
-        with workshop.terminal("rig", "live", *count, "--name", "beetle") as at:
+        count = ("--step", "0.5mm", "--frames", 3, "--no-stack", "--settle", "0.4s")
+        peaking = ("--peaking", "--peaking-colour", "cyan")
+        with workshop.terminal("rig", "live", *count, *peaking, "--name", "beetle") as at:
             at.expect("Where does the carriage stand?")
             at.type("3mm\n")
             address = re.search(r"http://127\.0\.0\.1:\d+/", at.expect("live view: ", "limits -2 to 60 mm"))
             assert address is not None
             with urllib.request.urlopen(f"{address[0]}frame.jpg", timeout=60) as answer:
-                assert answer.read(2) == b"\xff\xd8"
+                seen = cv2.imdecode(np.frombuffer(answer.read(), np.uint8), cv2.IMREAD_COLOR)
+            assert seen is not None
+            blue, green, red = (seen[..., channel].astype(int) for channel in range(3))
+            assert ((blue > red + 60) & (green > red + 60)).any()  # edges in focus
             at.type("s")
             at.expect("the near end is not marked yet")
             at.type(UP + RIGHT)
@@ -59,6 +65,7 @@ def test_a_stack_is_set_up_and_shot_on_one_connection(workshop: Any) -> None:
     entries = [json.loads(line) for line in journal.read_text().splitlines()]
     assert [e["position_mm"] for e in entries if e["event"] == "frame_saved"] == [0.0, 0.5, 1.0]
     assert entries[0]["config"]["rail"]["limits"] == ["-6.000000 mm", "56.000000 mm"]
+    assert entries[0]["config"]["capture"]["settle"] == "0.4s"
     assert [e["by"] for e in entries if e["event"] == "reference_set"] == ["live"]
     assert entries[-1]["reason"] == "finished"
 
