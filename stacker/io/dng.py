@@ -17,14 +17,15 @@ import tifffile
 from stacker.colour.convert import convert_colours
 from stacker.colour.spaces import PROPHOTO, SRGB, adaptation
 from stacker.frames import Image
+from stacker.io.bigtiff import MOST_TIFF_BYTES
 
 __all__ = ["DNG_SPACE", "MOST_DNG_BYTES", "write_dng"]
 
 DNG_SPACE = PROPHOTO.linear
 """What samples of a DNG are: light, in primaries that hold what cameras see."""
 
-MOST_DNG_BYTES = (1 << 32) - (1 << 25)
-"""Of samples: a DNG before version 1.6 is no BigTIFF, and few programs read later ones."""
+MOST_DNG_BYTES = MOST_TIFF_BYTES
+"""A DNG before version 1.6 is no BigTIFF, and few programs read later ones."""
 
 _MODEL = "focusrig linear picture"
 """Not the camera's: profiles made for its sensor would be offered, and are wrong for what was fused."""

@@ -16,8 +16,9 @@ import tifffile
 
 from stacker.errors import DataError, StackerError, UserError
 from stacker.frames import FrameMetadata, Image
+from stacker.io.bigtiff import needs_bigtiff
 from stacker.io.dng import write_dng
-from stacker.io.metadata import write_metadata
+from stacker.io.metadata import tags_of_bigtiff, write_metadata
 from stacker.io.saving import OUTPUT_SUFFIXES, Chroma, Compression, Saving
 from stacker.io.stored import as_stored
 from stacker.io.thumbnail import thumbnail_of
@@ -116,6 +117,9 @@ def write_image(
 
     def fill(temporary: Path) -> None:
         samples, about = stored.samples, stored.metadata
+        if encode is _tiff and needs_bigtiff(samples):
+            write_bigtiff(temporary, samples, about, saving)
+            return
         encode(temporary, samples, about.icc, saving)
         # In a TIFF a thumbnail would be a second page, which some programs ask about; a DNG has its own.
         small = None if encode in {_tiff, _dng} else thumbnail_of(samples, about.icc)
@@ -201,7 +205,12 @@ _TIFF_CODECS: dict[Compression, dict[str, Any]] = {
 }
 
 
-def _tiff(path: Path, samples: Image, icc: bytes | None, saving: Saving) -> None:
+def write_bigtiff(path: Path, samples: Image, metadata: FrameMetadata, saving: Saving) -> None:
+    """Write a TIFF that may be larger than 4 GB, with what it has of EXIF; not atomic."""
+    _tiff(path, samples, metadata.icc, saving, bigtiff=True, extratags=tags_of_bigtiff(metadata))
+
+
+def _tiff(path: Path, samples: Image, icc: bytes | None, saving: Saving, **more: Any) -> None:
     tifffile.imwrite(
         path,
         samples,
@@ -211,6 +220,7 @@ def _tiff(path: Path, samples: Image, icc: bytes | None, saving: Saving) -> None
         metadata=None,
         software=False,
         **_TIFF_CODECS[saving.compression or Compression.DEFLATE],
+        **more,
     )
 
 

@@ -12,9 +12,10 @@ import exiv2
 from stacker.colour.spaces import ADOBE_RGB, SPACES, SRGB
 from stacker.errors import DataError
 from stacker.frames import FrameMetadata
+from stacker.io.bigtiff import big_parts, big_tags, is_bigtiff
 from stacker.io.stack_xmp import says_simulated
 
-__all__ = ["changed", "is_result", "read_metadata", "told", "unpacked", "write_metadata"]
+__all__ = ["changed", "is_result", "read_metadata", "tags_of_bigtiff", "told", "unpacked", "write_metadata"]
 
 # exiv2 prints every oddity of a maker note to stderr; real errors come as exceptions anyway.
 exiv2.LogMsg.setLevel(exiv2.LogMsg.Level.mute)
@@ -128,30 +129,35 @@ def read_metadata(source: bytes | Path, name: str) -> FrameMetadata:
         When the file's structure is broken.
     """
     try:
-        image = exiv2.ImageFactory.open(source if isinstance(source, bytes) else str(source))
-        image.readMetadata()
-        exif, xmp, iptc = image.exifData(), image.xmpData(), image.iptcData()
-        icc = bytes(image.iccProfile().data()) if image.iccProfileDefined() else None
+        exif, xmp, iptc, icc = _parts(source)
         metadata = FrameMetadata(
             icc=icc or _declared_profile(exif),
             orientation=_orientation(exif),
             simulated=_says_simulated(exif) or says_simulated(xmp),
             sidecar=_pack(exif, xmp, iptc) if exif.count() or xmp.count() or iptc.count() else None,
         )
-    except exiv2.Exiv2Error as error:
+    except (exiv2.Exiv2Error, DataError) as error:
         raise DataError(f"{name} cannot be read as an image: {error}") from error
     return metadata
+
+
+def _parts(source: bytes | Path) -> tuple[Any, Any, Any, bytes | None]:
+    """EXIF, XMP and IPTC of exiv2, and the ICC profile."""
+    if is_bigtiff(source):
+        return big_parts(source)
+    image = exiv2.ImageFactory.open(source if isinstance(source, bytes) else str(source))
+    image.readMetadata()
+    icc = bytes(image.iccProfile().data()) if image.iccProfileDefined() else None
+    return image.exifData(), image.xmpData(), image.iptcData(), icc
 
 
 def is_result(path: Path) -> bool:
     """Whether the stacker has written a picture, as it says of itself."""
     try:
-        image = exiv2.ImageFactory.open(str(path))
-        image.readMetadata()
-        exif = image.exifData()
+        exif = _parts(path)[0]
         found = exif.findKey(exiv2.ExifKey("Exif.Image.ProcessingSoftware"))
         return bool(found != exif.end() and found.toString() == _SOFTWARE)
-    except exiv2.Exiv2Error:
+    except (exiv2.Exiv2Error, DataError):
         return False
 
 
@@ -198,6 +204,13 @@ def write_metadata(
         target.writeMetadata()
     except exiv2.Exiv2Error as error:
         raise DataError(f"EXIF could not be written: {error}") from error
+
+
+def tags_of_bigtiff(metadata: FrameMetadata) -> list[tuple[int, Any, int, Any, bool]]:
+    """What `write_metadata` would write, as far as a BigTIFF has it: tags for tifffile."""
+    exif, xmp, _ = unpacked(metadata)
+    exif["Exif.Image.ProcessingSoftware"] = _SOFTWARE
+    return big_tags(exif, xmp)
 
 
 def _joined(own: Any, exif: Any) -> Any:

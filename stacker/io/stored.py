@@ -12,6 +12,7 @@ from stacker.colour.profiles import profile_of, title_of
 from stacker.colour.spaces import ColourSpace
 from stacker.errors import UserError
 from stacker.frames import FrameMetadata, Image
+from stacker.io.bigtiff import needs_bigtiff
 from stacker.io.dng import DNG_SPACE, MOST_DNG_BYTES
 from stacker.io.saving import DEEPEST_BITS, FORMATS, Saving
 
@@ -74,8 +75,13 @@ def as_stored(pixels: Image, metadata: FrameMetadata, path: Path, saving: Saving
     chosen = pixels[..., 1] if metadata.grey else pixels
     depth = min(DEEPEST_BITS[suffix], saving.bit_depth or pixels.dtype.itemsize * 8)
     if saving.colour_space is None:
-        return Stored(np.ascontiguousarray(convert_depth(chosen, depth)), metadata)
-    return in_space(chosen, metadata, saving.colour_space, depth)
+        stored = Stored(np.ascontiguousarray(convert_depth(chosen, depth)), metadata)
+    else:
+        stored = in_space(chosen, metadata, saving.colour_space, depth)
+    if FORMATS[suffix] == "TIFF" and needs_bigtiff(stored.samples):
+        note = f"{path.name} may need more than 4 GB: written as BigTIFF, which has EXIF in XMP only"
+        return replace(stored, notes=(*stored.notes, note))
+    return stored
 
 
 def _as_light(pixels: Image, metadata: FrameMetadata, path: Path) -> Stored:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from stacker import (
     Chroma,
     Compression,
+    DataError,
     FrameMetadata,
     Saving,
     UserError,
@@ -241,3 +243,39 @@ def test_a_cmyk_jpeg_is_converted_and_says_how() -> None:
     buffer = io.BytesIO()
     PIL.Image.fromarray(speckled()).convert("CMYK").save(buffer, "jpeg")
     assert decode(buffer.getvalue(), "f").notes == ("is CMYK without a profile: its colours are a guess",)
+
+
+def test_a_tiff_over_four_gigabytes_is_a_bigtiff() -> None:
+    from stacker.io.bigtiff import needs_bigtiff
+
+    assert needs_bigtiff(np.broadcast_to(np.uint16(0), (30_000, 24_000, 3)))
+    assert not needs_bigtiff(np.broadcast_to(np.uint8(0), (30_000, 24_000, 3)))
+
+
+def test_a_bigtiff_keeps_pixels_profile_and_what_matters_of_exif(tmp_path: Path) -> None:
+    from stacker.io.encode import write_bigtiff
+    from stacker.io.metadata import is_result, unpacked
+
+    source, path = tmp_path / "f.jpg", tmp_path / "big.tif"
+    PIL.Image.fromarray(speckled()).save(source)
+    image = exiv2.ImageFactory.open(str(source))
+    image.readMetadata()
+    for key, value in {"Image.Make": "Sony", "Photo.ExposureTime": "1/8", "Photo.LensModel": "90mm"}.items():
+        image.exifData()[f"Exif.{key}"] = value
+    image.xmpData()["Xmp.dc.source"] = "kept"
+    image.writeMetadata()
+    metadata = replace(read_frame(source).metadata, icc=DISPLAY_P3.icc)
+    write_bigtiff(path, speckled(), metadata, Saving())
+    frame = read_frame(path)
+    np.testing.assert_array_equal(frame.pixels, speckled())
+    assert frame.metadata.icc == DISPLAY_P3.icc
+    assert is_result(path)
+    exif, xmp, _ = unpacked(frame.metadata)
+    told = {datum.key(): datum.toString() for part in (exif, xmp) for datum in part}
+    assert told["Exif.Image.Make"] == "Sony"
+    assert told["Exif.Photo.ExposureTime"] == "1/8"
+    assert told["Exif.Photo.LensModel"] == "90mm"
+    assert told["Xmp.dc.source"] == "kept"
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(DataError, match=r"big.tif"):
+        read_frame(path)
