@@ -1,0 +1,182 @@
+"""Reads the frames of one stack: all turned, balanced and developed alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from stacker.errors import DataError, StackerError, UserError
+from stacker.frames import Frame, Image
+from stacker.io.decode import is_raw_file, read_frame, upright
+from stacker.io.development import Development, GreyPatch, Recipe, SensorLevels
+from stacker.io.grey import factors_of_grey, gains_of_grey
+
+__all__ = ["FrameReader"]
+
+
+class FrameReader:
+    """Decides with the first frame how all are read.
+
+    Parameters
+    ----------
+    asked : Development
+        How frames are to be developed.
+    """
+
+    def __init__(self, asked: Development) -> None:
+        self._asked = asked
+        self._orientation: int | None = None
+        self._recipe: Recipe | None = None
+        self._notes: tuple[str, ...] = ()
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """What was decided; None before the first frame."""
+        return self._recipe
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know about how it was decided."""
+        return self._notes
+
+    def begin(self, paths: Sequence[Path], first: int) -> None:
+        """Decide for a set of files, of which several may be looked at.
+
+        Parameters
+        ----------
+        paths : sequence of Path
+            All frames, in order.
+        first : int
+            Index of the one that the stack begins with: its white balance is that of all.
+
+        Raises
+        ------
+        UserError
+            When the grey patch's frame is not there, or the patch is not within it.
+        DataError
+            When the patch is clipped or black.
+        """
+        grey = self._asked.grey
+        if grey is not None and grey.frame is not None and not 1 <= grey.frame <= len(paths):
+            raise UserError(
+                f"--grey names frame {grey.frame}; the frames are numbered from 1 to {len(paths)}"
+            )
+        shown = first if grey is None or grey.frame is None else grey.frame - 1
+        order = [paths[first], *(path for path in paths if path != paths[first])]
+        self._recipe = self._decided(order, paths[shown])
+        if self._recipe.levels is not None:
+            self._recipe = replace(self._recipe, defects=self._wrong_pixels(paths, self._recipe.levels))
+
+    def read(self, path: Path | str) -> Frame:
+        """Read a frame; see `stacker.read_frame`.
+
+        Raises
+        ------
+        UserError
+            When the file is not there or may not be read.
+        DataError
+            When it is no complete image; the message names the file.
+        """
+        path = Path(path)
+        if self._recipe is None:
+            grey = self._asked.grey
+            if grey is not None and grey.frame not in {None, 1}:
+                raise UserError("Frames that come one by one are balanced by the first: leave --grey's number")
+            self._recipe = self._decided([path], path)
+            if self._recipe.levels is not None and self._asked.dark is not None:
+                self._recipe = replace(self._recipe, defects=self._dark_pixels(self._recipe.levels))
+        frame = read_frame(path, self._orientation, self._recipe)
+        self._orientation = self._orientation or frame.metadata.orientation
+        return frame
+
+    def _decided(self, order: Sequence[Path], shown: Path) -> Recipe:
+        asked = self._asked
+        recipe = Recipe(highlights=asked.highlights, ev=asked.ev, space=asked.space)
+        levels = next(filter(None, map(self._levels, order)), None)
+        if asked.grey is not None:
+            if is_raw_file(shown):
+                assert levels is not None
+                levels = _balanced_levels(shown, levels, asked.grey)
+            else:
+                frame = read_frame(shown)
+                recipe = replace(recipe, gains=gains_of_grey(frame.pixels, asked.grey, shown.name))
+        return replace(recipe, levels=levels)
+
+    def _levels(self, path: Path) -> SensorLevels | None:
+        """Of a RAW frame; None of others, and of one that cannot be read, which is told when its turn comes."""
+        from stacker.io.raw import levels_of, opened
+        from stacker.io.raw_metadata import camera_of
+
+        with suppress(StackerError):
+            if is_raw_file(path):
+                with opened(path, str(path)) as raw:
+                    levels, note = levels_of(raw, camera_of(path), self._asked)
+                self._notes = () if note is None else (f"{path.name}: {note}",)
+                return levels
+        return None
+
+    def _wrong_pixels(self, paths: Sequence[Path], levels: SensorLevels) -> tuple[int, ...]:
+        from stacker.io.hot_pixels import LOOKED_AT, wrong_pixels
+
+        dark = self._dark_pixels(levels) if self._asked.dark is not None else ()
+        if not self._asked.repair_pixels:
+            return dark
+        some = sorted({round(at) for at in np.linspace(0, len(paths) - 1, min(LOOKED_AT, len(paths)))})
+        found = wrong_pixels(_mosaics([paths[at] for at in some], levels), levels)
+        return tuple(sorted({*dark, *found}))
+
+    def _dark_pixels(self, levels: SensorLevels) -> tuple[int, ...]:
+        from stacker.io.hot_pixels import hot_in_dark
+
+        dark = self._asked.dark
+        assert dark is not None
+        if not dark.is_file():
+            raise UserError(f"There is no dark frame {dark}")
+        if not is_raw_file(dark):
+            raise UserError(f"{dark} is no RAW file: a dark frame has to be as the sensor counted it")
+        mosaics = list(_mosaics([dark], levels, strict=True))
+        if not mosaics:
+            raise UserError(
+                f"{dark} is not of the body that took the frames: {levels.camera}, "
+                f"{levels.size_px[0]} × {levels.size_px[1]} px"
+            )
+        return hot_in_dark(mosaics[0][0], levels, str(dark))
+
+
+def _mosaics(
+    paths: Sequence[Path], levels: SensorLevels, strict: bool = False
+) -> Iterator[tuple[Image, Image]]:
+    """What the sensor counted and the colours of its pixels, of the frames that are of that body.
+
+    Frames that cannot be read are passed over: they are told when their turn comes.
+    """
+    from stacker.io.raw import opened
+
+    for path in paths:
+        try:
+            if not is_raw_file(path):
+                continue
+            with opened(path, str(path)) as raw:
+                size = raw.sizes.width, raw.sizes.height
+                if raw.raw_pattern is not None and size == levels.size_px:
+                    yield raw.raw_image_visible, raw.raw_colors_visible
+        except StackerError:
+            if strict:
+                raise
+
+
+def _balanced_levels(path: Path, levels: SensorLevels, patch: GreyPatch) -> SensorLevels:
+    """With the white balance that makes a patch of a RAW frame grey."""
+    from stacker.io.raw import counted_light, opened, orientation_of
+
+    with opened(path, str(path)) as raw:
+        light = counted_light(raw, levels)
+        orientation = orientation_of(raw)
+    if light.ndim == 2 or light.shape[2] < 3:
+        raise DataError(f"{path.name} is of a body without colours: there is nothing to balance")
+    red, green, blue = factors_of_grey(upright(light, orientation), patch, path.name)
+    return replace(levels, multipliers=(red, green, blue, green))
