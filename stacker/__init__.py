@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from stacker.fusion.methods import Method
     from stacker.fusion.scoring import FusionParameters
     from stacker.io.decode import check_image, read_frame
+    from stacker.io.development import Development, GreyPatch, Highlights, Recipe, WhiteBalance
     from stacker.io.encode import write_image
     from stacker.io.listing import list_frames, natural_order
+    from stacker.io.pairs import Pairs
+    from stacker.io.raw_files import RAW_SUFFIXES
     from stacker.io.saving import Chroma, Compression, Saving
     from stacker.io.session_facts import SetUp
     from stacker.io.stack_xmp import write_frame_sidecar
@@ -56,6 +59,7 @@ if TYPE_CHECKING:
     from stacker.stack import Stacker
 
 __all__ = [
+    "RAW_SUFFIXES",
     "BadFrame",
     "Border",
     "Chroma",
@@ -66,6 +70,7 @@ __all__ = [
     "CropKind",
     "DataError",
     "DepthIndex",
+    "Development",
     "FilesResult",
     "Frame",
     "FrameMetadata",
@@ -76,6 +81,8 @@ __all__ = [
     "FromMethod",
     "FusedLayer",
     "FusionParameters",
+    "GreyPatch",
+    "Highlights",
     "LayersWritten",
     "MaskFile",
     "Method",
@@ -83,8 +90,10 @@ __all__ = [
     "Nearness",
     "Options",
     "Order",
+    "Pairs",
     "Polygon",
     "PupilFit",
+    "Recipe",
     "ReferenceView",
     "Retouch",
     "RetouchBook",
@@ -99,6 +108,7 @@ __all__ = [
     "Suspects",
     "Unregistered",
     "UserError",
+    "WhiteBalance",
     "as_frame",
     "book_path",
     "check_image",
@@ -135,8 +145,11 @@ _HOMES = {
     "stacker.fusion.base": ("DepthIndex",),
     "stacker.fusion.methods": ("Method",),
     "stacker.io.decode": ("check_image", "read_frame"),
+    "stacker.io.development": ("Development", "GreyPatch", "Highlights", "Recipe", "WhiteBalance"),
     "stacker.io.encode": ("write_image",),
     "stacker.io.listing": ("list_frames", "natural_order"),
+    "stacker.io.pairs": ("Pairs",),
+    "stacker.io.raw_files": ("RAW_SUFFIXES",),
     "stacker.io.saving": ("Chroma", "Compression", "Saving"),
     "stacker.io.session_facts": ("SetUp",),
     "stacker.io.stack_xmp": ("write_frame_sidecar",),

@@ -18,6 +18,7 @@ from stacker.errors import DataError, StackerError, UserError
 from stacker.frames import FrameMetadata, FrameSource, Image
 from stacker.fusion.base import DepthIndex
 from stacker.io.decode import read_frame
+from stacker.io.development import Recipe
 from stacker.io.encode import storage_error, sync, umask, write_image, write_plane
 from stacker.options import Options
 from stacker.registration.chain import Verdict
@@ -99,6 +100,7 @@ class _StackRecord(_Record):
     frames: tuple[_FrameRecord, ...]
     pupil_fit: _PupilFit | None
     has_depth: bool
+    recipe: Recipe | None = None  # folders written before RAW files were read are as good
 
 
 def save_stack(stack: Stack, folder: Path) -> None:
@@ -169,7 +171,7 @@ def load_stack(folder: Path | str) -> Stack:
         origin_px=record.origin_px,
         reports=tuple(_report(frame) for frame in frames),
         shares=tuple(frame.share for frame in frames),
-        sources=tuple(_source(frame.file, folder) for frame in frames),
+        sources=tuple(_source(frame.file, folder, record.recipe) for frame in frames),
         depth=depth,
         noise_sigma=record.noise_sigma,
         method=record.method,
@@ -234,6 +236,7 @@ def _record_of(stack: Stack, folder: Path) -> _StackRecord:
         frames=frames,
         pupil_fit=None if stack.pupil_fit is None else _PupilFit(**asdict(stack.pupil_fit)),
         has_depth=stack.depth is not None,
+        recipe=next((source.recipe for source in stack.sources if source is not None), None),
     )
 
 
@@ -284,12 +287,12 @@ def _report(frame: _FrameRecord) -> FrameReport:
     return FrameReport(**kept)
 
 
-def _source(file: _File | None, folder: Path) -> FrameSource | None:
+def _source(file: _File | None, folder: Path, recipe: Recipe | None) -> FrameSource | None:
     if file is None:
         return None
     beside = Path(os.path.normpath(folder.absolute() / file.path))
     path = beside if beside.exists() else Path(file.absolute)
-    return FrameSource(path, file.size_bytes, file.mtime_ns, file.fingerprint, file.orientation)
+    return FrameSource(path, file.size_bytes, file.mtime_ns, file.fingerprint, file.orientation, recipe)
 
 
 def _plane(path: Path) -> Image:

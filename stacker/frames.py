@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stacker.errors import DataError
+from stacker.io.development import Recipe
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +38,8 @@ class FrameMetadata:
         The file has one channel; a stack of such frames is written with one channel again.
     simulated : bool
         The file's EXIF says that no real camera took it.
+    raw : bool
+        The file held what the sensor counted, and was developed here.
     """
 
     icc: bytes | None = field(default=None, repr=False)
@@ -44,6 +47,7 @@ class FrameMetadata:
     orientation: int = 1
     grey: bool = False
     simulated: bool = False
+    raw: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ class FrameSource:
         Digest of the file's length and of parts of its content; files that differ in theirs differ.
     orientation : int
         EXIF orientation (1 to 8) that was applied to the pixels: the file's own or another frame's.
+    recipe : Recipe or None
+        How it was developed and balanced; None where its pixels are the file's own.
     """
 
     path: Path
@@ -67,6 +73,7 @@ class FrameSource:
     mtime_ns: int
     fingerprint: str
     orientation: int = 1
+    recipe: Recipe | None = None
 
 
 @dataclass(frozen=True)

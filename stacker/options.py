@@ -11,6 +11,7 @@ import numpy as np
 from stacker.errors import UserError
 from stacker.fusion.methods import Method, takes_nearness
 from stacker.fusion.scoring import FusionParameters
+from stacker.io.development import Development
 from stacker.order import Order
 from stacker.registration.model import MotionModel
 from stacker.registration.similarity import Matrix
@@ -107,6 +108,8 @@ class Options:
         Frames are matched at this width at most, 64 to 10000.
     fusion : FusionParameters
         How hard to choose between frames.
+    development : Development
+        How RAW frames become pictures, and what is grey.
     scratch_dir : Path or None
         Where registered frames may be kept until the picture is finished, in a file without a name: some 4
         bytes a pixel of 8-bit frames, and at most a quarter of what is free there. The system's folder for
@@ -126,6 +129,7 @@ class Options:
     registration_width_px: int = 1000
     fusion: FusionParameters = field(default_factory=FusionParameters)
     scratch_dir: Path | None = None
+    development: Development = field(default_factory=Development)
 
     def __post_init__(self) -> None:
         if self.pupil_distance_mm is not None and not self.pupil_distance_mm > 0:

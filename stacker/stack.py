@@ -19,7 +19,8 @@ from stacker.fusion.base import Fused, Fusion
 from stacker.fusion.borders import CommonField, reached_window
 from stacker.fusion.methods import FusionSetup, make_fusion, needs_second_look
 from stacker.fusion.window import Window
-from stacker.io.decode import read_frame
+from stacker.io.decode import read_again
+from stacker.io.reader import FrameReader
 from stacker.options import Border, Options, Unregistered
 from stacker.order import Nearness
 from stacker.registration.chain import Chain, Registration, Verdict
@@ -99,6 +100,7 @@ class Stacker:
         first_levels: Levels | None = None,
     ) -> None:
         self._options = options or Options()
+        self._reader = FrameReader(self._options.development)
         if self._options.opaque_foreground and nearness is None:
             raise UserError("An opaque foreground needs to know how near each frame is: give a nearness")
         self._nearness = nearness if self._options.opaque_foreground else None
@@ -304,7 +306,7 @@ class Stacker:
         if isinstance(frame, Frame):
             return frame
         if isinstance(frame, (Path, str)):
-            return read_frame(frame)
+            return self._reader.read(frame)
         return as_frame(frame, f"frame {number}")
 
     def _begin(self, frame: Frame, position_mm: float | None) -> None:
@@ -345,7 +347,7 @@ class Stacker:
         if index in self._arrays:
             return self._arrays[index]
         source = self._sources[index]
-        return read_frame(source.path, source.orientation).pixels
+        return read_again(source).pixels
 
     def _require_frames(self) -> Fusion:
         if self._fusion is None:

@@ -275,10 +275,10 @@ def frames_of(images: Sequence[Path], step_mm: float | None = None) -> tuple[Tak
 def _of_folder(folder: Path) -> list[TakenFrame]:
     if (folder / "journal.jsonl").is_file():
         return session_frames(folder)
-    from stacker import StackerError, list_frames
+    from stacker import Pairs, StackerError, list_frames
 
     try:
-        return _with_journal(list_frames([folder]))
+        return _with_journal(list_frames([folder], pairs=Pairs.JPEG))
     except StackerError as err:
         raise UserError(str(err)) from err
 

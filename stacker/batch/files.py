@@ -14,8 +14,9 @@ from stacker.batch.notes import notes_on
 from stacker.credits import Credits
 from stacker.errors import DataError, StackerError, UserError
 from stacker.frames import Frame
-from stacker.io.decode import read_frame
+from stacker.io.development import Recipe
 from stacker.io.listing import natural_order
+from stacker.io.reader import FrameReader
 from stacker.io.session_facts import find_set_up
 from stacker.options import Options, ReferenceView
 from stacker.order import nearness_by_index, order_of
@@ -58,6 +59,8 @@ class FilesResult:
         Any of the files says that no real camera took it.
     notes : tuple of str
         What a person should know: one frame only, a frame twice, nothing sharp, how a file was understood.
+    recipe : Recipe or None
+        How all frames were developed; without levels when none was RAW.
     """
 
     stack: Stack
@@ -65,6 +68,7 @@ class FilesResult:
     skipped: tuple[BadFrame, ...]
     simulated: bool
     notes: tuple[str, ...] = ()
+    recipe: Recipe | None = None
 
 
 def fuse_files(
@@ -180,12 +184,14 @@ class _Run:
             options = replace(options, order=order_of(positions_mm, options.order))
         self._options, self._transforms = options, transforms
         self._known = transforms.for_names([path.name for path in paths]) if transforms else None
+        self._reader = FrameReader(options.development)
         self._skipped: dict[int, str] = {}
         self._simulated = False
         self._begin(None)
 
     def fuse(self, start: int) -> FilesResult:
         order = outward_order(len(self._paths), start)
+        self._reader.begin(self._paths, start)
         left_out = False
         while True:
             try:
@@ -203,8 +209,9 @@ class _Run:
             )
         skipped = tuple(BadFrame(self._paths[index], why) for index, why in sorted(self._skipped.items()))
         stack = self._stacker.finish()
-        notes = tuple(notes_on(stack, [told for _, told in sorted(self._frame_notes)]))
-        return FilesResult(stack, tuple(self._paths), skipped, self._simulated, notes)
+        told = notes_on(stack, [told for _, told in sorted(self._frame_notes)])
+        notes = (*self._reader.notes, *told)
+        return FilesResult(stack, tuple(self._paths), skipped, self._simulated, notes, self._reader.recipe)
 
     def _begin(self, levels: Levels | None) -> None:
         """Begin, or begin again, with a first frame that is to become brighter or darker by these levels."""
@@ -227,7 +234,7 @@ class _Run:
         return [index for index in order if index != odd.index]
 
     def _pass(self, order: Sequence[int]) -> None:
-        decoded = _decoded(self._paths, order)
+        decoded = _decoded(self._paths, order, self._reader)
         registered = one_ahead(self._registered(decoded, order[0]), "stacker-register")
         with closing(registered):
             for done, (name, ready) in enumerate(registered, start=1):
@@ -307,22 +314,14 @@ class _Run:
         self._skipped[odd.index] = odd.reason
 
 
-def _decoded(paths: Sequence[Path], order: Sequence[int]) -> _Decoded:
-    """Read frames in that order.
-
-    All are turned as the first one that can be read: a camera that points down changes its mind about what is
-    upright between frames.
-    """
-    orientation: int | None = None
+def _decoded(paths: Sequence[Path], order: Sequence[int], reader: FrameReader) -> _Decoded:
+    """Read frames in that order."""
 
     def read(path: Path) -> Frame | StackerError:
-        nonlocal orientation
         try:
-            frame = read_frame(path, orientation)
+            return reader.read(path)
         except StackerError as error:
             return error
-        orientation = orientation or frame.metadata.orientation
-        return frame
 
     for index in order:
         yield index, read(paths[index])  # without a name, which would hold on to the pixels

@@ -20,7 +20,7 @@ from stacker.frames import Image
 from stacker.fusion.base import Fused
 from stacker.fusion.methods import FusionSetup, make_fusion
 from stacker.fusion.window import Window
-from stacker.io.decode import read_frame
+from stacker.io.decode import read_again
 from stacker.io.encode import write_image
 from stacker.io.saving import Saving
 from stacker.order import nearness_by_index
@@ -135,7 +135,7 @@ def _fuse(stack: Stack, members: Sequence[int]) -> Image:
     def look_again(index: int) -> Image:
         source = stack.sources[by_index[index]]
         assert source is not None
-        return read_frame(source.path, source.orientation).pixels
+        return read_again(source).pixels
 
     def frames() -> Generator[tuple[FrameReport, Image], None, None]:
         for at in members:

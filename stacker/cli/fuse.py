@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stacker.cli.credit_options import CreditOptions
+from stacker.cli.development_options import DevelopmentOptions
 from stacker.cli.exits import interruptible
 from stacker.cli.option_groups import flattened
 from stacker.cli.registration_options import RegistrationOptions
@@ -23,6 +24,7 @@ from stacker.errors import UserError
 
 if TYPE_CHECKING:
     from stacker.batch.slabs import Slabs
+    from stacker.io.development import Development
     from stacker.options import Options
 
 __all__ = ["register"]
@@ -56,7 +58,7 @@ def _fuse(
         list[Path],
         typer.Argument(
             metavar="FRAMES",
-            help="JPEG, PNG or TIFF files, or a folder of them; 2 comes before 10.",
+            help="JPEG, PNG, TIFF or RAW files, or a folder of them; 2 comes before 10.",
         ),
     ],
     output: Annotated[
@@ -135,6 +137,7 @@ def _fuse(
     *,
     registration: RegistrationOptions,
     credit: CreditOptions,
+    development: DevelopmentOptions,
     skip_bad: Annotated[
         bool,
         typer.Option(
@@ -187,9 +190,8 @@ def _fuse(
         from stacker.outputs.crop import cropped, parse_crop
 
         part = parse_crop(crop, aspect)
-        from stacker.io.listing import list_frames
-
-        paths = list_frames(frames, leave_out=output)
+        found = development.found(frames, output)
+        paths = found.paths
         wanted.check_frames(paths)
         start = registration.reference_index(len(paths))
         where = registration.found_positions(paths)
@@ -201,6 +203,7 @@ def _fuse(
             registration=registration,
             pupil_mm=registration.pupil_mm(where),
             scratch_dir=output.parent,
+            development=development.development(),
         )
         _use_threads(threads)
 
@@ -216,7 +219,9 @@ def _fuse(
                 skip_bad=skip_bad,
                 progress=progress,
             )
-        result = described(replace(result, stack=cropped(result.stack, part)), templates, output.stem)
+        notes = (*development.told(found), *result.notes)
+        result = replace(result, stack=cropped(result.stack, part), notes=notes)
+        result = described(result, templates, output.stem)
         written = wanted.write(result)
     seconds = time.perf_counter() - started
     if json_report:
@@ -248,6 +253,7 @@ def _options(
     registration: RegistrationOptions,
     pupil_mm: float | None,
     scratch_dir: Path,
+    development: Development,
 ) -> Options:
     from stacker.options import Border, Method, MotionModel, Options, Order, Unregistered
 
@@ -262,6 +268,7 @@ def _options(
         unregistered=Unregistered.DROP if registration.drop_unregistered else Unregistered.PREDICT,
         pupil_distance_mm=pupil_mm,
         scratch_dir=scratch_dir,
+        development=development,
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stacker.batch.files import FilesResult, Progress
+    from stacker.io.development import Recipe, SensorLevels
     from stacker.io.positions import Positions
     from stacker.result import FrameReport
 
@@ -70,9 +71,18 @@ def summary(result: FilesResult, output: Path, seconds: float, where: Positions 
         parts.append(f"pupil distance {fit.pupil_distance_mm:.0f} ± {fit.standard_error_mm:.0f} mm")
     if stack.unused:
         parts.append("contributed nothing: " + few([report.name for report in stack.unused]))
+    if result.recipe is not None and result.recipe.levels is not None:
+        parts.append(_developed(result.recipe, result.recipe.levels))
     if result.simulated:
         parts.append("SIMULATED frames")
     return ", ".join(parts)
+
+
+def _developed(recipe: Recipe, levels: SensorLevels) -> str:
+    """How RAW frames became pictures."""
+    red, _, blue, _ = levels.multipliers
+    mended = f", {len(recipe.defects)} pixels mended" if recipe.defects else ""
+    return f"developed with red × {red:.2f} and blue × {blue:.2f}{mended}"
 
 
 def as_json(
@@ -94,6 +104,7 @@ def as_json(
         "positions": None if where is None else {"source": where.source, "mm": list(where.positions_mm)},
         "pupil_fit": None if stack.pupil_fit is None else asdict(stack.pupil_fit),
         "simulated": result.simulated,
+        "development": None if result.recipe is None else _recipe_as_json(result.recipe),
         "unused": [report.name for report in stack.unused],
         "skipped": [{"path": str(bad.path), "reason": bad.reason} for bad in result.skipped],
         "notes": list(result.notes),
@@ -101,6 +112,10 @@ def as_json(
             _report_as_json(report, share) for report, share in zip(stack.reports, stack.shares, strict=True)
         ],
     }
+
+
+def _recipe_as_json(recipe: Recipe) -> dict[str, Any]:
+    return asdict(recipe) | {"highlights": recipe.highlights.value, "defects": len(recipe.defects)}
 
 
 def _report_as_json(report: FrameReport, share: float) -> dict[str, Any]:

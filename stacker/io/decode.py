@@ -1,4 +1,4 @@
-"""Reads frames: JPEG, PNG and TIFF, whole or not at all."""
+"""Reads frames: JPEG, PNG, TIFF and RAW, whole or not at all."""
 
 from __future__ import annotations
 
@@ -20,10 +20,13 @@ import tifffile
 from stacker.colour.profiles import trouble_with
 from stacker.errors import DataError, UserError
 from stacker.frames import Frame, FrameMetadata, FrameSource, Image, as_frame
+from stacker.io.development import Development, Recipe
+from stacker.io.grey import balanced
 from stacker.io.jpeg import decode_jpeg
 from stacker.io.metadata import read_metadata
+from stacker.io.raw_files import holds_raw
 
-__all__ = ["check_image", "decode", "fingerprint", "read_frame"]
+__all__ = ["check_image", "decode", "fingerprint", "is_raw_file", "read_again", "read_frame", "upright"]
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -46,16 +49,19 @@ _MOST_FLOAT = 16.0
 """Highlights of linear floats pass white by stops, not by hundreds."""
 
 
-def read_frame(path: Path | str, orientation: int | None = None) -> Frame:
+def read_frame(path: Path | str, orientation: int | None = None, recipe: Recipe | None = None) -> Frame:
     """Read one frame, upright, with its metadata.
 
     Parameters
     ----------
     path : Path or str
-        A JPEG, PNG or TIFF file.
+        A JPEG, PNG, TIFF or RAW file.
     orientation : int, optional
         EXIF orientation (1 to 8) to apply instead of the file's own: a camera that points down changes its
         mind between frames.
+    recipe : Recipe, optional
+        How all frames of its stack are developed; by default as the camera meant this one. Frames that come
+        developed get the recipe's gains.
 
     Raises
     ------
@@ -68,7 +74,9 @@ def read_frame(path: Path | str, orientation: int | None = None) -> Frame:
     try:
         with path.open("rb") as file:
             about = os.fstat(file.fileno())
-            if file.read(4) in _TIFF:  # which is read strip by strip: whole, it would be in memory twice
+            if holds_raw(file, path.name):
+                frame = _frame_of_raw(path, str(path), orientation, recipe)
+            elif _magic(file) in _TIFF:  # which is read strip by strip: whole, it would be in memory twice
                 frame = _frame_of_tiff(file, path, str(path), orientation)
             else:
                 file.seek(0)
@@ -79,8 +87,29 @@ def read_frame(path: Path | str, orientation: int | None = None) -> Frame:
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     turned = orientation or frame.metadata.orientation
-    source = FrameSource(path, about.st_size, about.st_mtime_ns, print_of_file, turned)
+    source = FrameSource(path, about.st_size, about.st_mtime_ns, print_of_file, turned, recipe)
+    if recipe is not None and not frame.metadata.raw:
+        frame = replace(frame, pixels=balanced(frame.pixels, recipe.gains))
     return replace(frame, name=path.name, path=path, source=source)
+
+
+def read_again(source: FrameSource) -> Frame:
+    """Read a frame as it was read before; see `read_frame`."""
+    return read_frame(source.path, source.orientation, source.recipe)
+
+
+def is_raw_file(path: Path) -> bool:
+    """Whether a file holds what a sensor counted; False when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return holds_raw(file, path.name)
+    except OSError:
+        return False
+
+
+def _magic(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return file.read(4)
 
 
 def fingerprint(file: BinaryIO) -> str:
@@ -122,6 +151,8 @@ def decode(data: bytes, name: str, orientation: int | None = None) -> Frame:
     """Decode the bytes of a file; see `read_frame`."""
     if not data:
         raise DataError(f"{name} is empty (0 bytes)")
+    if holds_raw(io.BytesIO(data), name):
+        return _frame_of_raw(data, name, orientation, None)
     if data.startswith(_TIFF):
         return _frame_of_tiff(io.BytesIO(data), data, name, orientation)
     return _frame(lambda: _decode_pixels(data, name), data, name, orientation)
@@ -129,6 +160,30 @@ def decode(data: bytes, name: str, orientation: int | None = None) -> Frame:
 
 def _frame_of_tiff(file: BinaryIO, source: bytes | Path, name: str, orientation: int | None) -> Frame:
     return _frame(lambda: (_decode_tiff(file, name), None), source, name, orientation)
+
+
+def _frame_of_raw(source: bytes | Path, name: str, orientation: int | None, recipe: Recipe | None) -> Frame:
+    from stacker.colour.spaces import find_space
+    from stacker.io.raw import develop, levels_of, opened
+    from stacker.io.raw_metadata import camera_of, read_raw_metadata
+
+    with opened(source, name) as raw:
+        note = None
+        if recipe is None or recipe.levels is None:
+            levels, note = levels_of(raw, camera_of(source), Development())
+            recipe = replace(recipe or Recipe(), levels=levels)
+        pixels, own = develop(raw, recipe, name)
+    frame = as_frame(pixels, name)
+    space = find_space(recipe.space)
+    metadata = replace(
+        read_raw_metadata(source, name),
+        grey=frame.metadata.grey,
+        orientation=own,
+        icc=space.icc_grey if frame.metadata.grey else space.icc,
+        raw=True,
+    )
+    turned = upright(frame.pixels, orientation or own)
+    return replace(frame, pixels=turned, metadata=metadata, notes=() if note is None else (note,))
 
 
 def _frame(
@@ -144,7 +199,7 @@ def _frame(
     frame = as_frame(pixels, name)
     metadata = replace(read_metadata(source, name), grey=frame.metadata.grey)
     metadata, notes = _with_profile(metadata, converted)
-    turned = _upright(frame.pixels, orientation or metadata.orientation)
+    turned = upright(frame.pixels, orientation or metadata.orientation)
     return replace(frame, pixels=turned, metadata=metadata, notes=(*notes, *_notes(turned)))
 
 
@@ -174,7 +229,7 @@ def _decode_pixels(data: bytes, name: str) -> tuple[Image, str | None]:
     if data.startswith(_PNG):
         _require_whole_png(data, name)
         return imagecodecs.png_decode(data), None
-    raise DataError(f"{name} is neither JPEG, PNG nor TIFF")
+    raise DataError(f"{name} is neither JPEG, PNG, TIFF nor RAW")
 
 
 def _require_whole_png(data: bytes, name: str) -> None:
@@ -243,7 +298,7 @@ def _apply_palette(indexes: Image, colormap: Image) -> Image:
     return colours[indexes]
 
 
-def _upright(pixels: Image, orientation: int) -> Image:
+def upright(pixels: Image, orientation: int) -> Image:
     """Undo the turn that EXIF orientation describes (1 to 8, CIPA DC-008)."""
     if orientation in {5, 6, 7, 8}:
         pixels = np.swapaxes(pixels, 0, 1)

@@ -19,7 +19,6 @@ __all__ = [
     "Development",
     "GreyPatch",
     "Highlights",
-    "RawSpace",
     "Recipe",
     "SensorLevels",
     "WhiteBalance",
@@ -49,18 +48,9 @@ class Highlights(Enum):
     """What becomes of places where the sensor was full."""
 
     CLIP = "clip"
-    """White, as soon as one colour is full: as bright as the sensor could still tell apart, and never pink."""
+    """White, as soon as one colour is full: never pink."""
     BLEND = "blend"
     """What the colours that were not full still tell, mixed with white: softer rims of highlights."""
-
-
-class RawSpace(Enum):
-    """The primaries and the curve that RAW frames are developed to."""
-
-    SRGB = "srgb"
-    P3 = "p3"
-    ADOBE = "adobe"
-    PROPHOTO = "prophoto"
 
 
 @dataclass(frozen=True)
@@ -99,9 +89,9 @@ class Development:
         Of RAW frames.
     ev : float
         Stops by which RAW frames are made brighter.
-    space : RawSpace
-        What RAW frames are developed to.
-    repair_pixels : bool
+    space : str
+        Key of the colour space that RAW frames are developed to, with its curve: of `stacker.colour.spaces`.
+    mend_pixels : bool
         Look for hot and dead pixels in RAW frames, and mend them.
     dark : Path or None
         A RAW frame taken with the lens capped, by which hot pixels are known.
@@ -117,19 +107,19 @@ class Development:
     grey: GreyPatch | None = None
     highlights: Highlights = Highlights.CLIP
     ev: float = 0.0
-    space: RawSpace = RawSpace.SRGB
-    repair_pixels: bool = True
+    space: str = "srgb"
+    mend_pixels: bool = True
     dark: Path | None = None
 
     def __post_init__(self) -> None:
         if (self.white_balance is WhiteBalance.KELVIN) is not (self.kelvin is not None):
             raise UserError("A colour temperature belongs to the white balance in kelvin, and to no other")
         if self.kelvin is not None and not KELVIN[0] <= self.kelvin <= KELVIN[1]:
-            raise UserError(
-                f"The white balance must be {KELVIN[0]} to {KELVIN[1]} K, not {self.kelvin:g} K"
-            )
+            raise UserError(f"The white balance must be {KELVIN[0]} to {KELVIN[1]} K, not {self.kelvin:g} K")
         if not abs(self.ev) <= _EV:
-            raise UserError(f"RAW frames can be made up to {_EV:g} EV brighter or darker, not {self.ev:+g} EV")
+            raise UserError(
+                f"RAW frames can be made up to {_EV:g} EV brighter or darker, not {self.ev:+g} EV"
+            )
 
 
 @dataclass(frozen=True)
@@ -176,7 +166,7 @@ class Recipe:
     levels: SensorLevels | None = None
     highlights: Highlights = Highlights.CLIP
     ev: float = 0.0
-    space: RawSpace = RawSpace.SRGB
+    space: str = "srgb"
     gains: tuple[float, float, float] = (1.0, 1.0, 1.0)
     defects: tuple[int, ...] = ()
 

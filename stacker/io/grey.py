@@ -103,7 +103,7 @@ def balanced(pixels: Image, gains: tuple[float, float, float]) -> Image:
     for channel in range(3):
         table = _encoded(_decoded(codes) * factors[channel])
         out[..., channel] = np.rint(np.clip(table, 0, 1) * white).astype(pixels.dtype)[pixels[..., channel]]
-    bright = np.float32(white) * _encoded(np.float32([_KEPT_WHITE]))[0]
+    bright = np.float32(white) * _encoded(np.array([_KEPT_WHITE], np.float32))[0]
     burnt = pixels.min(axis=2) > bright
     if burnt.any():
         some = pixels[burnt].astype(np.float32) / np.float32(white)

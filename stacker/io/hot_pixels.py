@@ -48,6 +48,10 @@ _QUARTILE = 0.3186
 
 _LEVELS = 12
 _STRIP_ROWS = 192
+_LARGE_PX, _SPARSE, _CLOSE = 600, 7, 3
+"""The noise of a frame larger than 600 px is told by every 7th pixel, of a smaller one by every 3rd: odd
+numbers, so that all colours are among them."""
+
 _HOT_IN_DARK = 10.0
 """Noise above the dark frame's median."""
 
@@ -211,10 +215,9 @@ class _Noise:
     """Noise of a frame by brightness, from the calmer half of what differs from its neighbours."""
 
     def __init__(self, counts: Image, mosaic: Mosaic) -> None:
-        step = 6 if min(counts.shape) > 600 else 2  # a multiple of both periods, or of Bayer's
-        rows, columns = np.mgrid[
-            MARGIN_PX : counts.shape[0] - MARGIN_PX : step + 1, MARGIN_PX : counts.shape[1] - MARGIN_PX : step + 1
-        ].reshape(2, -1)
+        step = _SPARSE if min(counts.shape) > _LARGE_PX else _CLOSE
+        places = (slice(MARGIN_PX, size - MARGIN_PX, step) for size in counts.shape)
+        rows, columns = np.mgrid[tuple(places)].reshape(2, -1)
         near = counts[mosaic.neighbours(rows, columns)].astype(np.float32)
         mean = near.mean(axis=1)
         differs = np.abs(counts[rows, columns] - mean) / np.sqrt(1 + 1 / near.shape[1])
@@ -235,7 +238,7 @@ class _Noise:
 def _standing_out(counts: Image, mosaic: Mosaic, noise: _Noise) -> Image:
     """Places (n, 2) beyond all their neighbours by some noise, up or down."""
     found = []
-    height, width = counts.shape
+    height = counts.shape[0]
     for row in range(mosaic.period):
         for column in range(mosaic.period):
             offsets = mosaic.offsets(row, column)
@@ -243,7 +246,6 @@ def _standing_out(counts: Image, mosaic: Mosaic, noise: _Noise) -> Image:
             for top in range(first[0], height - MARGIN_PX, _STRIP_ROWS):
                 bottom = min(top + _STRIP_ROWS, height - MARGIN_PX)
                 found.append(_in_strip(counts, offsets, mosaic.period, (top, bottom), first[1], noise))
-    del width
     return np.concatenate(found)
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from natsort import natsort_keygen, ns
 
 from stacker.errors import UserError
 from stacker.io.metadata import is_result
+from stacker.io.pairs import Pairs, one_of_each
+from stacker.io.raw_files import RAW_SUFFIXES
 
-__all__ = ["FRAME_SUFFIXES", "list_frames", "natural_order"]
+__all__ = ["FRAME_SUFFIXES", "FoundFrames", "find_frames", "list_frames", "natural_order"]
 
-FRAME_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff"})
+FRAME_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff"}) | RAW_SUFFIXES
 """File names that can be frames, compared in lower case."""
 
 _natural_key = natsort_keygen(key=lambda path: path.as_posix(), alg=ns.IGNORECASE | ns.PATH)
@@ -24,7 +27,17 @@ def natural_order(paths: Iterable[Path]) -> list[Path]:
     return sorted(paths, key=lambda path: (_natural_key(path), path.as_posix()))
 
 
-def list_frames(sources: Sequence[Path], leave_out: Path | None = None) -> list[Path]:
+@dataclass(frozen=True)
+class FoundFrames:
+    """Frames in natural order, and how many of them are there a second time, as RAW or as JPEG."""
+
+    paths: list[Path]
+    beside: int
+
+
+def list_frames(
+    sources: Sequence[Path], leave_out: Path | None = None, pairs: Pairs = Pairs.RAW
+) -> list[Path]:
     """Find the frames named by files and folders, in natural order.
 
     Parameters
@@ -35,6 +48,8 @@ def list_frames(sources: Sequence[Path], leave_out: Path | None = None) -> list[
     leave_out : Path, optional
         The result's own file: when a folder is listed, an older result of that name and its slabs are no
         frames.
+    pairs : Pairs
+        Which file stands for a frame of which there are several, RAW and JPEG.
 
     Returns
     -------
@@ -46,6 +61,13 @@ def list_frames(sources: Sequence[Path], leave_out: Path | None = None) -> list[
     UserError
         When a source is not there, no frame is left, or the result would replace a photograph.
     """
+    return find_frames(sources, leave_out, pairs).paths
+
+
+def find_frames(
+    sources: Sequence[Path], leave_out: Path | None = None, pairs: Pairs = Pairs.RAW
+) -> FoundFrames:
+    """The same, with what was left out; see `list_frames`."""
     found: dict[Path, None] = {}
     for source in sources:
         if source.is_dir():
@@ -58,8 +80,9 @@ def list_frames(sources: Sequence[Path], leave_out: Path | None = None) -> list[
             raise UserError(f"There is no file or folder {source}")
     if not found:
         where = ", ".join(str(source) for source in sources) or "what was given"
-        raise UserError(f"No frames in {where}: nothing ends in {', '.join(sorted(FRAME_SUFFIXES))}")
-    return natural_order(found)
+        raise UserError(f"No frames in {where}: no JPEG, PNG, TIFF or RAW file by its name")
+    paths = natural_order(one_of_each(list(found), pairs))
+    return FoundFrames(paths, len(found) - len(paths))
 
 
 def _is_older_result(path: Path, output: Path | None) -> bool:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stacker.errors import DataError, UserError
+from stacker.colour.curves import ToneCurve
+from stacker.colour.spaces import find_space
+from stacker.errors import DataError
 from stacker.frames import Image
-from stacker.io.development import Development, Highlights, RawSpace, Recipe, SensorLevels, WhiteBalance
+from stacker.io.development import Development, Highlights, Recipe, SensorLevels, WhiteBalance
 from stacker.io.illuminant import planckian_xyz
 from stacker.io.raw_files import require_whole
 from stacker.io.raw_mosaic import mend
@@ -20,18 +22,13 @@ from stacker.io.raw_mosaic import mend
 if TYPE_CHECKING:
     import rawpy
 
-__all__ = ["counted_light", "develop", "levels_of", "opened"]
+__all__ = ["counted_light", "develop", "levels_of", "opened", "orientation_of"]
 
 _ORIENTATIONS = {0: 1, 1: 2, 2: 4, 3: 3, 4: 5, 5: 8, 6: 6, 7: 7}
 """EXIF orientation by LibRaw's flip, whose bits are: mirrored, upside down, transposed."""
 
-_CURVES = {
-    RawSpace.SRGB: (2.4, 12.92),
-    RawSpace.P3: (2.4, 12.92),
-    RawSpace.ADOBE: (563 / 256, 0.0),
-    RawSpace.PROPHOTO: (1.8, 16.0),
-}
-"""Power and slope of the foot: IEC 61966-2-1, SMPTE EG 432-1 with that curve, Adobe RGB (1998), ISO 22028-2."""
+_LIBRAW_SPACES = {"srgb": "sRGB", "p3": "P3D65", "adobe-rgb": "Adobe", "prophoto": "ProPhoto"}
+"""LibRaw's names of the spaces whose primaries it knows."""
 
 _SRGB_FROM_XYZ = np.array(
     [
@@ -137,9 +134,9 @@ def counted_light(raw: rawpy.RawPy, levels: SensorLevels) -> Image:
 def develop(raw: rawpy.RawPy, recipe: Recipe, name: str) -> tuple[Image, int]:
     """Develop an opened frame.
 
-    LibRaw balances, interpolates the mosaic (AHD), and takes the linear light of 16 bits to the recipe's
-    primaries. The curve of that space is laid over it in the same step, since frames are fused as they are
-    encoded (docs/decisions/0006).
+    LibRaw balances, interpolates the mosaic (DHT: docs/raw.md has the figures), and takes the linear light of
+    16 bits to the recipe's primaries. The curve of that space is laid over it in the same step, since frames
+    are fused as they are encoded (docs/decisions/0006).
 
     Parameters
     ----------
@@ -170,7 +167,8 @@ def develop(raw: rawpy.RawPy, recipe: Recipe, name: str) -> tuple[Image, int]:
         )
     if recipe.defects and raw.raw_pattern is not None:
         mend(raw.raw_image_visible, raw.raw_colors_visible, recipe.defects)
-    pixels = _processed(raw, recipe, _libraw_space(recipe.space), _CURVES[recipe.space], "AHD")
+    space = find_space(recipe.space)
+    pixels = _processed(raw, recipe, _LIBRAW_SPACES[space.key], _gamma(space.curve), "DHT")
     return pixels, _ORIENTATIONS.get(int(sizes.flip), 1)
 
 
@@ -179,8 +177,9 @@ def orientation_of(raw: rawpy.RawPy) -> int:
     return _ORIENTATIONS.get(int(raw.sizes.flip), 1)
 
 
-def _libraw_space(space: RawSpace) -> str:
-    return {"srgb": "sRGB", "p3": "P3D65", "adobe": "Adobe", "prophoto": "ProPhoto"}[space.value]
+def _gamma(curve: ToneCurve) -> tuple[float, float]:
+    """As LibRaw wants it: the power, and the slope of the straight foot; both 1 for light itself."""
+    return curve.gamma, 1.0 if curve.linear else 1 / curve.toe_slope if curve.toe else 0.0
 
 
 def _processed(
@@ -200,7 +199,7 @@ def _processed(
     pixels = raw.postprocess(
         demosaic_algorithm=rawpy.DemosaicAlgorithm[demosaic],
         user_wb=list(used),
-        user_sat=levels.white,
+        user_sat=levels.white - min(levels.black),  # LibRaw has taken the black off before it looks at this
         **black,
         # Without these three, brightness and white would follow what is in the frame.
         no_auto_bright=True,
@@ -257,8 +256,8 @@ def _require_colours(raw: rawpy.RawPy, name: str) -> None:
     """A format can be known of a body that is not: its colours would be the sensor's own, which are green."""
     if raw.num_colors > 1 and not (np.any(raw.rgb_xyz_matrix) or np.any(raw.color_matrix)):
         raise DataError(
-            f"{name} is of a body that LibRaw {_libraw()} does not know: its colours cannot be told. Convert it "
-            "to DNG with the maker's or Adobe's converter, or take the JPEGs"
+            f"{name} is of a body that LibRaw {_libraw()} does not know: its colours cannot be told. "
+            "Convert it to DNG with the maker's or Adobe's converter, or take the JPEGs"
         )
 
 
@@ -268,7 +267,7 @@ def _libraw() -> str:
     return ".".join(str(part) for part in rawpy.libraw_version)
 
 
-def _refused(error: Exception, name: str) -> DataError | UserError:
+def _refused(error: Exception, name: str) -> DataError:
     """What LibRaw's refusal means to a person."""
     import rawpy
 

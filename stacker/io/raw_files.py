@@ -15,8 +15,33 @@ from stacker.errors import DataError
 __all__ = ["RAW_SUFFIXES", "holds_raw", "require_whole"]
 
 RAW_SUFFIXES = frozenset(
-    ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .fff .iiq .kdc .mef .mos .mrw .nef .nrw .orf .pef .raf .rw2 .rwl "
-    ".sr2 .srf .srw .x3f".split()
+    [
+        ".3fr",
+        ".arw",
+        ".cr2",
+        ".cr3",
+        ".crw",
+        ".dcr",
+        ".dng",
+        ".erf",
+        ".fff",
+        ".iiq",
+        ".kdc",
+        ".mef",
+        ".mos",
+        ".mrw",
+        ".nef",
+        ".nrw",
+        ".orf",
+        ".pef",
+        ".raf",
+        ".rw2",
+        ".rwl",
+        ".sr2",
+        ".srf",
+        ".srw",
+        ".x3f",
+    ]
 )
 """Names that RAW files of still cameras have, in lower case."""
 
@@ -29,9 +54,8 @@ _CR3 = b"ftypcrx "  # behind the size of the box
 _OTHERS = (b"IIU\0", b"IIRO", b"IIRS", b"MMOR", b"FOVb", b"\0MRM", b"II\x1a\0\0\0HEAPCCDR")
 """Panasonic and Leica, three of Olympus, Sigma, Minolta, Canon's CRW."""
 
-_DNG_VERSION = 50706
-_MOSAIC, _LINEAR_RAW = 32803, 34892
-"""PhotometricInterpretation: TIFF/EP (ISO 12234-2) and the DNG specification."""
+_KIND, _MOSAIC, _LINEAR_RAW = 262, 32803, 34892
+"""PhotometricInterpretation, with its values of TIFF/EP (ISO 12234-2) and of the DNG specification."""
 
 _STRIPS, _TILES, _JPEG = (273, 279), (324, 325), (513, 514)
 """Tags of where data lies and how long it is."""
@@ -81,11 +105,7 @@ def _named_raw(name: str) -> bool:
 
 
 def _tiff_holds_raw(file: BinaryIO) -> bool:
-    for page in _pages(file):
-        kind = page.tags.valueof(262)
-        if page.tags.valueof(_DNG_VERSION) is not None or kind in (_MOSAIC, _LINEAR_RAW):
-            return True
-    return False
+    return any(page.tags.valueof(_KIND) in (_MOSAIC, _LINEAR_RAW) for page in _pages(file))
 
 
 def _ends_in_tiff(file: BinaryIO) -> Iterator[int]:

@@ -62,7 +62,7 @@ class Mosaic:
 
     def offsets(self, row: int, column: int) -> Image:
         """Of one place of the tile, the way to the neighbours: (8, 2)."""
-        return _table(self)[row % self.period, column % self.period]
+        return np.asarray(_table(self)[row % self.period, column % self.period])
 
 
 @lru_cache(maxsize=8)

@@ -21,6 +21,9 @@ __all__ = ["FrameReader"]
 class FrameReader:
     """Decides with the first frame how all are read.
 
+    All are turned as the first one that can be read: a camera that points down changes its mind about what is
+    upright between frames.
+
     Parameters
     ----------
     asked : Development
@@ -85,7 +88,9 @@ class FrameReader:
         if self._recipe is None:
             grey = self._asked.grey
             if grey is not None and grey.frame not in {None, 1}:
-                raise UserError("Frames that come one by one are balanced by the first: leave --grey's number")
+                raise UserError(
+                    "Frames that come one by one are balanced by the first: leave --grey's number"
+                )
             self._recipe = self._decided([path], path)
             if self._recipe.levels is not None and self._asked.dark is not None:
                 self._recipe = replace(self._recipe, defects=self._dark_pixels(self._recipe.levels))
@@ -99,7 +104,6 @@ class FrameReader:
         levels = next(filter(None, map(self._levels, order)), None)
         if asked.grey is not None:
             if is_raw_file(shown):
-                assert levels is not None
                 levels = _balanced_levels(shown, levels, asked.grey)
             else:
                 frame = read_frame(shown)
@@ -107,7 +111,7 @@ class FrameReader:
         return replace(recipe, levels=levels)
 
     def _levels(self, path: Path) -> SensorLevels | None:
-        """Of a RAW frame; None of others, and of one that cannot be read, which is told when its turn comes."""
+        """Of a RAW frame; None of others, and of one that cannot be read, which is told in its turn."""
         from stacker.io.raw import levels_of, opened
         from stacker.io.raw_metadata import camera_of
 
@@ -123,7 +127,7 @@ class FrameReader:
         from stacker.io.hot_pixels import LOOKED_AT, wrong_pixels
 
         dark = self._dark_pixels(levels) if self._asked.dark is not None else ()
-        if not self._asked.repair_pixels:
+        if not self._asked.mend_pixels:
             return dark
         some = sorted({round(at) for at in np.linspace(0, len(paths) - 1, min(LOOKED_AT, len(paths)))})
         found = wrong_pixels(_mosaics([paths[at] for at in some], levels), levels)
@@ -169,11 +173,13 @@ def _mosaics(
                 raise
 
 
-def _balanced_levels(path: Path, levels: SensorLevels, patch: GreyPatch) -> SensorLevels:
+def _balanced_levels(path: Path, levels: SensorLevels | None, patch: GreyPatch) -> SensorLevels:
     """With the white balance that makes a patch of a RAW frame grey."""
-    from stacker.io.raw import counted_light, opened, orientation_of
+    from stacker.io.raw import counted_light, levels_of, opened, orientation_of
+    from stacker.io.raw_metadata import camera_of
 
     with opened(path, str(path)) as raw:
+        levels = levels or levels_of(raw, camera_of(path), Development())[0]
         light = counted_light(raw, levels)
         orientation = orientation_of(raw)
     if light.ndim == 2 or light.shape[2] < 3:

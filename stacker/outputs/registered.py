@@ -15,7 +15,8 @@ from stacker.frames import Frame, FrameSource, Image
 from stacker.fusion.scratch import Scratch
 from stacker.fusion.stages import choose_stages
 from stacker.fusion.window import Spans, Window, window_of
-from stacker.io.decode import fingerprint, read_frame
+from stacker.io.decode import fingerprint
+from stacker.io.decode import read_again as reread
 from stacker.registration.exposure import Levels
 from stacker.result import FrameReport, Stack
 
@@ -74,7 +75,7 @@ def read_again(source: FrameSource) -> Frame:
         When it is gone, cannot be decoded, or is not the same any more.
     """
     try:
-        frame = read_frame(source.path, source.orientation)
+        frame = reread(source)
     except UserError as error:
         raise DataError(_gone(source)) from error
     if frame.source is None or frame.source.fingerprint != source.fingerprint:
