@@ -35,7 +35,8 @@ def write_dng(path: Path, counts: Any, **tags: Any) -> Path:
     """Write what a sensor counted.
 
     ``black`` (one or four), ``white``, ``neutral``, ``orientation``, ``crop`` (x, y, w, h), ``model``;
-    ``wb`` is what the body was set to, None for nothing; ``colours=False`` leaves the matrix out, as for a body that nobody knows.
+    ``wb`` is what the body was set to, None for nothing; ``colours=False`` leaves the matrix out, as for a
+    body that nobody knows.
     """
     black = np.atleast_1d(tags.get("black", BLACK))
     neutral = tags.get("neutral", NEUTRAL)

@@ -157,7 +157,7 @@ def develop(raw: rawpy.RawPy, recipe: Recipe, name: str) -> tuple[Image, int]:
     DataError
         When the frame is another body's.
     """
-    levels, sizes = recipe.levels, raw.sizes
+    levels, sizes, orientation = recipe.levels, raw.sizes, orientation_of(raw)
     assert levels is not None
     if (sizes.width, sizes.height) != levels.size_px:
         told = "{} × {} px".format
@@ -169,11 +169,11 @@ def develop(raw: rawpy.RawPy, recipe: Recipe, name: str) -> tuple[Image, int]:
         mend(raw.raw_image_visible, raw.raw_colors_visible, recipe.defects)
     space = find_space(recipe.space)
     pixels = _processed(raw, recipe, _LIBRAW_SPACES[space.key], _gamma(space.curve), "DHT")
-    return pixels, _ORIENTATIONS.get(int(sizes.flip), 1)
+    return pixels, orientation
 
 
 def orientation_of(raw: rawpy.RawPy) -> int:
-    """EXIF orientation of an opened frame."""
+    """EXIF orientation of an opened frame; to be asked before it is developed, as LibRaw forgets it then."""
     return _ORIENTATIONS.get(int(raw.sizes.flip), 1)
 
 

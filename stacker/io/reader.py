@@ -180,8 +180,8 @@ def _balanced_levels(path: Path, levels: SensorLevels | None, patch: GreyPatch) 
 
     with opened(path, str(path)) as raw:
         levels = levels or levels_of(raw, camera_of(path), Development())[0]
-        light = counted_light(raw, levels)
         orientation = orientation_of(raw)
+        light = counted_light(raw, levels)
     if light.ndim == 2 or light.shape[2] < 3:
         raise DataError(f"{path.name} is of a body without colours: there is nothing to balance")
     red, green, blue = factors_of_grey(upright(light, orientation), patch, path.name)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import imagecodecs
@@ -15,7 +18,6 @@ import PIL.ImageCms
 import pytest
 from hardware_sims.colour import cast
 from hardware_sims.sensor import srgb_encode
-from typer.testing import CliRunner
 
 from stacker import (
     DataError,
@@ -34,7 +36,7 @@ from stacker import (
     read_frame,
     write_image,
 )
-from stacker.cli.app import build_app
+from stacker.cli import main
 from stacker.io.development import GreyPatch, parse_grey, parse_white_balance
 from stacker.io.reader import FrameReader
 from tests.negatives import NEUTRAL, mosaic, write_dng
@@ -80,7 +82,19 @@ def frames(folder: Path, count: int = 3, **tags: Any) -> list[Path]:
 
 
 def run(*arguments: object) -> Any:
-    return CliRunner().invoke(build_app(), [str(argument) for argument in arguments])
+    """What the command prints, and its exit code."""
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    argv, sys.argv = sys.argv, ["stacker", *(str(argument) for argument in arguments)]
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            main()
+    except SystemExit as end:
+        code = int(end.code or 0)
+    finally:
+        sys.argv = argv
+    return SimpleNamespace(
+        exit_code=code, stdout=out.getvalue(), stderr=err.getvalue(), output=out.getvalue() + err.getvalue()
+    )
 
 
 # ---- decoding ----
@@ -159,9 +173,7 @@ def test_highlights_that_are_blended_leave_the_rest_as_bright(tmp_path: Path) ->
     light = patches()
     light[10:20, 10:20] = 3.0, 1.2, 0.9
     path = write_dng(tmp_path / "a.dng", mosaic(light))
-    clipped, blended = (
-        FrameReader(Development(highlights=kind)).read(path).pixels for kind in (Highlights.CLIP, Highlights.BLEND)
-    )
+    clipped, blended = (FrameReader(Development(highlights=kind)).read(path).pixels for kind in Highlights)
     assert quarters(blended)[1:] == pytest.approx(quarters(clipped)[1:], abs=0.002)
     assert (clipped[12:18, 12:18, :2] > 65000).all()
 
@@ -285,7 +297,7 @@ def test_white_balances_in_words() -> None:
 def test_a_stack_of_raws_is_fused_kept_and_read_again_alike(tmp_path: Path) -> None:
     frames(tmp_path / "in")
     out = tmp_path / "out.tif"
-    done = run("fuse", tmp_path / "in", "-o", out, "--keep", "--white-balance", "7000K", "--json")
+    done = run("fuse", tmp_path / "in", "-o", out, "--keep", "--white-balance", "9000K", "--json")
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)["development"]
     assert told["levels"]["camera"] == "TEST body"
@@ -293,14 +305,14 @@ def test_a_stack_of_raws_is_fused_kept_and_read_again_alike(tmp_path: Path) -> N
     result = read_frame(out)
     assert (result.pixels.dtype, result.metadata.raw) == (np.uint16, False)
     stack = load_stack(tmp_path / "out.stack")
-    assert stack.options.development.kelvin == 7000.0
+    assert stack.options.development.kelvin == 9000.0
     source = stack.sources[0]
     assert source is not None
     assert isinstance(source.recipe, Recipe)
     assert source.recipe.levels is not None
     assert source.recipe.levels.multipliers == tuple(told["levels"]["multipliers"])
     assert run("frames", tmp_path / "out.stack", "-o", tmp_path / "frames").exit_code == 0
-    again = read_frame(tmp_path / "frames" / "0001-DSC0001.tif" if False else _first(tmp_path / "frames"))
+    again = read_frame(_first(tmp_path / "frames"))
     assert quarters(again.pixels) == pytest.approx(quarters(result.pixels), abs=0.02)
 
 
@@ -361,7 +373,7 @@ def test_a_raw_file_that_is_cut_off_is_refused_or_left_out(tmp_path: Path) -> No
 
 def test_a_body_that_is_not_known_is_refused(tmp_path: Path) -> None:
     path = write_dng(tmp_path / "a.arw", mosaic(patches()), colours=False)
-    with pytest.raises(DataError, match="body that LibRaw .* does not know.*Convert it to DNG"):
+    with pytest.raises(DataError, match=r"body that LibRaw .* does not know.*Convert it to DNG"):
         read_frame(path)
 
 
