@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from stacker.io.encode import write_image
     from stacker.io.listing import list_frames, natural_order
     from stacker.io.pairs import Pairs
-    from stacker.io.raw_files import RAW_SUFFIXES
+    from stacker.io.raw_names import RAW_SUFFIXES
     from stacker.io.saving import Chroma, Compression, Saving
     from stacker.io.session_facts import SetUp
     from stacker.io.stack_xmp import write_frame_sidecar
@@ -149,7 +149,7 @@ _HOMES = {
     "stacker.io.encode": ("write_image",),
     "stacker.io.listing": ("list_frames", "natural_order"),
     "stacker.io.pairs": ("Pairs",),
-    "stacker.io.raw_files": ("RAW_SUFFIXES",),
+    "stacker.io.raw_names": ("RAW_SUFFIXES",),
     "stacker.io.saving": ("Chroma", "Compression", "Saving"),
     "stacker.io.session_facts": ("SetUp",),
     "stacker.io.stack_xmp": ("write_frame_sidecar",),

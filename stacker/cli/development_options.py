@@ -89,14 +89,20 @@ class DevelopmentOptions:
         ),
     ] = PairedFile.RAW
 
-    def development(self) -> Development:
+    def development(self, colour_space: str) -> Development:
         """What was asked for.
+
+        Parameters
+        ----------
+        colour_space : str
+            What the picture is to be in; RAW frames are developed to it at once, or, for ``keep``, to sRGB.
 
         Raises
         ------
         UserError
             When it makes no sense.
         """
+        from stacker.colour.spaces import SRGB, find_space
         from stacker.io import development
 
         balance, kelvin = development.parse_white_balance(self.white_balance)
@@ -106,6 +112,7 @@ class DevelopmentOptions:
             grey=None if self.grey is None else development.parse_grey(self.grey),
             highlights=development.Highlights(self.highlights.value),
             ev=self.ev,
+            space=(SRGB if colour_space.lower() == "keep" else find_space(colour_space)).key,
             mend_pixels=self.mend_pixels,
             dark=self.dark,
         )

@@ -203,7 +203,7 @@ def _fuse(
             registration=registration,
             pupil_mm=registration.pupil_mm(where),
             scratch_dir=output.parent,
-            development=development.development(),
+            development=development.development(stored.colour_space),
         )
         _use_threads(threads)
 

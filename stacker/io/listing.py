@@ -12,7 +12,7 @@ from natsort import natsort_keygen, ns
 from stacker.errors import UserError
 from stacker.io.metadata import is_result
 from stacker.io.pairs import Pairs, one_of_each
-from stacker.io.raw_files import RAW_SUFFIXES
+from stacker.io.raw_names import RAW_SUFFIXES
 
 __all__ = ["FRAME_SUFFIXES", "FoundFrames", "find_frames", "list_frames", "natural_order"]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from enum import Enum
 from pathlib import Path
 
-from stacker.io.raw_files import RAW_SUFFIXES
+from stacker.io.raw_names import RAW_SUFFIXES
 
 __all__ = ["Pairs", "one_of_each", "paired"]
 

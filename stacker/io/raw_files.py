@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO
@@ -11,39 +12,9 @@ from typing import Any, BinaryIO
 import tifffile
 
 from stacker.errors import DataError
+from stacker.io.raw_names import RAW_SUFFIXES
 
-__all__ = ["RAW_SUFFIXES", "holds_raw", "require_whole"]
-
-RAW_SUFFIXES = frozenset(
-    [
-        ".3fr",
-        ".arw",
-        ".cr2",
-        ".cr3",
-        ".crw",
-        ".dcr",
-        ".dng",
-        ".erf",
-        ".fff",
-        ".iiq",
-        ".kdc",
-        ".mef",
-        ".mos",
-        ".mrw",
-        ".nef",
-        ".nrw",
-        ".orf",
-        ".pef",
-        ".raf",
-        ".rw2",
-        ".rwl",
-        ".sr2",
-        ".srf",
-        ".srw",
-        ".x3f",
-    ]
-)
-"""Names that RAW files of still cameras have, in lower case."""
+__all__ = ["holds_raw", "require_whole"]
 
 _HEAD_BYTES = 108
 """The longest header that is looked at: Fujifilm's."""
@@ -129,7 +100,7 @@ def _pages(file: BinaryIO) -> Iterator[Any]:
             for page in tiff.pages:
                 yield page
                 yield from page.pages or ()
-    except (tifffile.TiffFileError, ValueError, IndexError, KeyError, TypeError, OSError):
+    except (tifffile.TiffFileError, ValueError, IndexError, KeyError, TypeError, OSError, struct.error):
         return
 
 

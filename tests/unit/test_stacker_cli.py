@@ -302,10 +302,10 @@ def test_ctrl_c_while_it_starts_is_told_too(frames: Path, tmp_path: Path) -> Non
     program = """
 import builtins, os, signal, sys
 load, before = builtins.__import__, sys.argv.pop(1)
-def import_but(name, *rest):
+def import_but(name, *rest, **named):
     if name.startswith(before):
         os.kill(os.getpid(), signal.SIGINT)
-    return load(name, *rest)
+    return load(name, *rest, **named)
 builtins.__import__ = import_but
 from stacker.cli import main
 main()

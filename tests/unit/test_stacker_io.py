@@ -403,13 +403,13 @@ def test_natural_order_sorts_any_numbers(numbers: list[int], prefix: str, shuffl
 
 
 def test_a_folder_gives_its_images_only(tmp_path: Path) -> None:
-    for name in ("b2.JPG", "b10.jpg", "notes.txt", "._b1.jpg", "out.tif", "raw.ARW"):
+    for name in ("b2.JPG", "b10.jpg", "notes.txt", "._b1.jpg", "out.tif", "raw.ARW", "film.raw"):
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / "inner.jpg").mkdir()
     for name in ("out.tif", "out-slab-001.tif"):
         write_image(tmp_path / name, np.zeros((8, 8, 3), np.uint8))
     found = list_frames([tmp_path], leave_out=tmp_path / "out.tif")
-    assert [path.name for path in found] == ["b2.JPG", "b10.jpg"]
+    assert [path.name for path in found] == ["b2.JPG", "b10.jpg", "raw.ARW"]
     (tmp_path / "journal.jsonl").touch()
     assert list_frames([tmp_path], leave_out=tmp_path / "out.tif") == found
     (tmp_path / "frames").mkdir()
