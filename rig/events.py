@@ -59,11 +59,16 @@ class RunStarted(Event):
 
 @dataclass(frozen=True)
 class PreflightPassed(Event):
-    """Everything is manual and locked and the test frame is rightly exposed."""
+    """Everything is manual and locked and the test frame is rightly exposed.
+
+    ``predicted_s`` is how long the frames that are left take, by what setting the body, fetching a file and
+    driving a lens took until now.
+    """
 
     settings: dict[str, str | None]
     clipped_fraction: float
     mean_level: float
+    predicted_s: float
 
 
 @dataclass(frozen=True)

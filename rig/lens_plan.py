@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -126,6 +127,13 @@ class LensPlan(BaseModel):
         """What the calibration says of each shot's position; None without one."""
         return None if self.defocus_mm is None else self.shots.per_shot(self.defocus_mm)
 
+    def lasts_s(self, timing: StackTiming, positions: Sequence[float] | None = None) -> float:
+        """How long it takes with these times, s; the positions that are left, or all.
+
+        A drive's unit is no length: every step takes the same time.
+        """
+        return _duration_s(self.frames if positions is None else len(positions), timing)
+
     @property
     def exposures(self) -> int:
         """How many shots are taken in all."""
@@ -224,9 +232,15 @@ def plan_lens_stack(
         iso=iso,
         timing=timing,
         calibration=calibration,
-        duration_s=critical_path_s([0.0] * len(positions), 0.0, timing),
+        duration_s=_duration_s(len(positions), timing),
         warnings=(*notes, *picture.warnings, *(optics.warnings if optics else ())),
     )
+
+
+def _duration_s(frames: int, timing: StackTiming) -> float:
+    # The body is asked for live view and drives while the lens moves: the frame is here before.
+    timing = timing.model_copy(update={"overlap_download": False})
+    return critical_path_s([0.0] * frames, 0.0, timing)
 
 
 def _depth_of_focus(optics: OpticalSetup) -> float:

@@ -165,6 +165,11 @@ class LensRun(SessionRun):
             keeps_on_card=self._config.camera.keep_on_card,
         )
 
+    def _drive_s(self) -> float:
+        """As seen until now: bench seconds."""
+        step = min((abs(b - a) for a, b in itertools.pairwise(self._lens_plan.positions)), default=0)
+        return self._axis.step_time_s(step) * self._clock.scale if self._axis and step else 0.0
+
     def _geometry(self) -> LiveGeometry:
         """Nothing is known of positions in mm: the stacker finds the breathing in the frames."""
         return LiveGeometry((), None)

@@ -6,6 +6,7 @@ Positions are in mm and grow towards the subject; `rig.positions` spreads them.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -202,6 +203,12 @@ class StackPlan(BaseModel):
     def stops(self) -> tuple[float, ...]:
         """Where each shot is taken, in the axis's own unit: mm."""
         return self.shots.per_shot(self.positions_mm)
+
+    def lasts_s(self, timing: StackTiming, positions: Sequence[float] | None = None) -> float:
+        """How long it takes with these times, s; the positions that are left, or all, with the run-up."""
+        if positions is None:
+            return critical_path_s(self.positions_mm, self.run_up_mm, timing)
+        return critical_path_s(positions, 0.0, timing)
 
     @property
     def approach_mm(self) -> float:

@@ -278,6 +278,7 @@ def stack_timing(config: RigConfig, shots: ShotSeries | None = None) -> StackTim
     return StackTiming(
         shutter_s=capture.shutter_s or 0.0,
         shots_s=exposures_s(shots, capture.shutter_s or 0.0),
+        shutter_change_s=camera.shutter_change_s,
         settle_s=capture.settle_s,
         settle_per_mm_s=capture.settle_per_mm_s,
         shutter_lag_s=camera.shutter_lag_s,

@@ -6,7 +6,6 @@ says how the run ended.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -28,6 +27,7 @@ from rig.lens_plan import LensPlan
 from rig.live import LiveGeometry, LiveStacker
 from rig.open_end import OpenEnd
 from rig.operator import Operator
+from rig.pace import Pace
 from rig.plan import StackPlan
 from rig.preflight import check_travel
 from rig.runner import Runner, RunSettings
@@ -36,7 +36,6 @@ from rig.simulate import bench_order
 from rig.state import PositionCount
 from rig.stopping import Stopper
 from rig.subject import known_working_distance_mm
-from rig.timing import critical_path_s
 from rig.trial import Trial
 
 __all__ = ["Operator", "Outcome", "Ready", "SessionRun", "ShootOptions"]
@@ -118,6 +117,7 @@ class SessionRun:
         self._position_mm: float | None = None
         self._reach_mm = math.inf
         self._critical_path_s = 0.0
+        self._pace = Pace(plan, self._clock)
         mark = "SIMULATED_" if config.simulated else ""
         self._result = session.folder / f"{mark}{session.name}.tif"
 
@@ -196,6 +196,9 @@ class SessionRun:
             settings=self._run_settings(),
             stop=self._stopper.event,
         )
+        change_s = self._pace.measure_changes(camera, self._stopper.check)
+        if change_s is not None:
+            self._session.journal.append("shutter_changes_measured", change_s=change_s)
         info = camera.describe()
         self._bus.publish(
             RunStarted(
@@ -205,24 +208,28 @@ class SessionRun:
                 simulated=self._config.simulated,
                 camera=f"{info.manufacturer} {info.model}".strip(),
                 axis=axis.name,
-                predicted_s=self._plan.duration_s,
+                predicted_s=self._pace.whole_s,
                 shots=self._plan.shots.count,
             )
         )
-        planned = self._plan.stops[: runner.state.frames]
-        left = [p for i, p in enumerate(planned) if i not in runner.state.saved]
-        left = [p for p, _ in itertools.groupby(left)]  # a position counts once, with all its shots
-        if left:
-            # The test frame has made the run-up to the first position before the run is timed.
-            self._critical_path_s = critical_path_s(left, 0.0, self._plan.timing)
+        # The test frame has made the run-up to the first position before the run is timed.
+        self._critical_path_s = self._pace.left_s(runner.state)
         for warning in self._plan.warnings:
             self._bus.publish(Note(warning, "warning"))
         stacks = self._options.stack and self._config.camera.collected
         live = self._live(teardown, runner) if stacks else None
         shot_any = runner.state.next_index() is not None
         if shot_any:
-            clipping = self._options.accept_clipping
-            trial = Trial(self._session, self._config, self._bus, self._plan.stops, accept_clipping=clipping)
+            trial = Trial(
+                self._session,
+                self._config,
+                self._bus,
+                self._plan.stops,
+                lambda fetched_s: self._pace.left_s(
+                    runner.state, fetched_s=fetched_s, drive_s=self._drive_s()
+                ),
+                accept_clipping=self._options.accept_clipping,
+            )
             trial.take(runner, locked, camera.health())
             runner.run()
         if live:
@@ -231,6 +238,10 @@ class SessionRun:
             runner.return_to_start()  # while the stacker finishes
         stack = self._stack(live) if live else None
         return Outcome(self._session.folder, len(runner.state.saved), stack, live is not None)
+
+    def _drive_s(self) -> float:
+        """What a step of the lens's drive takes, bench seconds; a rail's moves follow from its speed."""
+        return 0.0
 
     def _stack(self, live: LiveStacker) -> Path | None:
         result = live.finish(self._stopper.event)

@@ -108,6 +108,8 @@ class Runner:
         self.state = session.state(len(stops))
         self.run_s = 0.0
         """Bench seconds from the first move of this run to the last frame saved."""
+        self.fetched_s = 0.0
+        """Bench seconds that fetching and checking the last frame outside the plan took."""
 
     def run(self) -> None:
         """Shoot everything that is left.
@@ -194,11 +196,16 @@ class Runner:
         self._move(target_mm)
         for attempt in range(1, self._settings.attempts + 1):
             try:
-                return self._camera.collect(self._release(), directory)
+                shot = self._release()
+                fired_s = self._clock.now()
+                files = self._camera.collect(shot, directory)
             except CameraError as err:
                 if attempt == self._settings.attempts or isinstance(err, OperatorNeededError):
                     raise
                 self._bus.publish(Note(f"{err}; trying again", "warning"))
+            else:
+                self.fetched_s = self._clock.now() - fired_s
+                return files
         raise AssertionError("a run makes at least one attempt")
 
     def _move(self, target_mm: float) -> AxisPosition:

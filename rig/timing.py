@@ -28,6 +28,10 @@ class StackTiming(BaseModel):
     shots_s : tuple of float
         Exposures of a position, in order, where there are several; one of `shutter_s` when empty. Each but
         the last is here before the next one begins.
+    shutter_change_s : float
+        Setting another shutter time and reading it back, before every shot of a bracket.
+    drive_s : float
+        A step of a lens's focus drive from one position to the next, looked at; 0 on a rail.
     shutter_lag_s, readout_s : float
         From the command to the opening of the shutter; from its closing until the carriage may move.
     download_s : float
@@ -42,6 +46,8 @@ class StackTiming(BaseModel):
 
     shutter_s: float = Field(ge=0)
     shots_s: tuple[float, ...] = ()
+    shutter_change_s: float = Field(default=0.0, ge=0)
+    drive_s: float = Field(default=0.0, ge=0)
     settle_s: float = Field(ge=0)
     settle_per_mm_s: float = Field(default=0.0, ge=0)
     shutter_lag_s: float = Field(default=0.0, ge=0)
@@ -64,9 +70,15 @@ class StackTiming(BaseModel):
 
     @property
     def earlier_shots_s(self) -> float:
-        """From the first shot of a position to its last: each is exposed, read and fetched."""
+        """From the first shot of a position to its last: each is set, exposed, read and fetched."""
         least_s = self.flash_interval_s or 0.0
-        return sum(max(self._exposing_s(s) + self.download_s, least_s) for s in self.shots_s[:-1])
+        fetched_s = sum(max(self._exposing_s(s) + self.download_s, least_s) for s in self.shots_s[:-1])
+        return fetched_s + self.changes * self.shutter_change_s
+
+    @property
+    def changes(self) -> int:
+        """How often the shutter is set at a position: it comes from the last shot of the one before."""
+        return sum(now != before for before, now in itertools.pairwise((*self.shots_s[-1:], *self.shots_s)))
 
     def _exposing_s(self, shutter_s: float) -> float:
         return self.shutter_lag_s + shutter_s + self.readout_s
@@ -99,7 +111,7 @@ def critical_path_s(positions_mm: Sequence[float], run_up_mm: float, timing: Sta
 
     total = 2 * move(run_up_mm) + timing.settle_after_s(run_up_mm)
     for here, there in itertools.pairwise(positions_mm):
-        carriage = move(there - here) + timing.settle_after_s(there - here)
+        carriage = move(there - here) + timing.drive_s + timing.settle_after_s(there - here)
         download = timing.download_s
         rest = max(carriage, download) if timing.overlap_download else carriage + download
         total += timing.earlier_shots_s + max(timing.exposure_s + rest, timing.flash_interval_s or 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ class Trial:
         Is told of what is odd, and when all is well.
     stops : tuple of float
         Where each shot of the plan is taken; the test frame is taken at the next of them.
+    predict : callable
+        How long the frames that are left take, given how long fetching the test frame took, bench seconds.
     accept_clipping : bool
         Whether burnt highlights are no reason to refuse it.
     """
@@ -46,11 +49,12 @@ class Trial:
         config: RigConfig,
         bus: EventBus,
         stops: tuple[float, ...],
+        predict: Callable[[float], float],
         *,
         accept_clipping: bool,
     ) -> None:
         self._session, self._config, self._bus, self._stops = session, config, bus, stops
-        self._accept_clipping = accept_clipping
+        self._predict, self._accept_clipping = predict, accept_clipping
 
     def take(self, runner: Runner, settings: dict[str, str | None], health: CameraHealth) -> None:
         """Take the test frame, whatever the person at a crank has to say on the way to it.
@@ -111,7 +115,8 @@ class Trial:
         size = sum(f.size_bytes for f in files)
         left = runner.state.frames - len(runner.state.saved)
         check_room(session.folder, left, size, levels.width_px * levels.height_px)
-        self._bus.publish(PreflightPassed(settings, levels.clipped_fraction, levels.mean))
+        predicted_s = self._predict(runner.fetched_s)
+        self._bus.publish(PreflightPassed(settings, levels.clipped_fraction, levels.mean, predicted_s))
 
     def _warm_up(self, runner: Runner, position: float) -> None:
         """Fire frames that nobody keeps, until lamps and flashes are steady."""

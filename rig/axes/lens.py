@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import statistics
 import threading
+import time
 from contextlib import suppress
 
 from rig.axes.base import AxisCapabilities, AxisLimits, AxisPosition, PositionTrust
@@ -57,6 +58,7 @@ class LensAxis:
         self._lost = "nobody has said where the focus stands since the connection was made"
         self._stop = threading.Event()
         self._learnt_s: list[float] = []
+        self._looked_s: dict[int, float] = {}
         self._visible_units = 0
         self._least_taken: int | None = None
         self._unseen_units = 0
@@ -192,13 +194,17 @@ class LensAxis:
     def _drive_by(self, units: int) -> SeenMotion:
         assert self._count is not None
         began, direction = self._count, 1 if units > 0 else -1
+        looked_s = -time.monotonic()
         if direction != self._direction or not self._unseen_units:
             self._watch.settle()
             self._unseen_units = 0
         self._direction = direction
         self._count, self._lost = None, "a move was not finished"
+        looked_s += time.monotonic()
         done, reported = self._give_commands(units)
+        looked_s -= time.monotonic()
         seen = self._watch.has_moved()
+        self._looked_s[abs(units)] = looked_s + time.monotonic()
         self._unseen_units = 0 if seen.moved else self._unseen_units + abs(done)
         believed = not reported and self._unseen_units < max(self._visible_units, 1)
         if believed:
@@ -290,6 +296,11 @@ class LensAxis:
     def move_time_s(self, distance: float) -> float:
         """Real seconds for so many units, by the pauses measured."""
         return math.ceil(abs(distance) / self._drive.units_per_command) * self.pause_s
+
+    def step_time_s(self, units: int) -> float:
+        """Real seconds for a move by so many units that is looked at, by those made until now."""
+        looks_s = self._looked_s.get(units) or max(self._looked_s.values(), default=0.0)
+        return self.move_time_s(units) + looks_s
 
     def stop(self) -> None:
         """Give no further command; the move in hand raises MotionError. A command cannot be taken back."""

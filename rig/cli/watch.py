@@ -20,6 +20,7 @@ from rig.events import (
     FrameStacked,
     Moved,
     Note,
+    PreflightPassed,
     RunFinished,
     RunStarted,
     StackReady,
@@ -27,6 +28,9 @@ from rig.events import (
 from rig.units import format_duration
 
 __all__ = ["JsonLines", "RunDisplay", "Watcher", "watcher"]
+
+_SAME_DURATION = 0.2
+"""Relative: nobody plans an evening closer than that."""
 
 
 class Watcher(Protocol):
@@ -95,6 +99,7 @@ class RunDisplay:
         self._live = console.is_terminal
         self._saved: set[int] = set()
         self._shots = 1
+        self._predicted_s = 0.0
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -143,6 +148,8 @@ class RunDisplay:
         match event:
             case RunStarted():
                 self._started(event)
+            case PreflightPassed():
+                self._foretold(event)
             case Moved():
                 where = (
                     f"unit {event.position_units}"
@@ -178,12 +185,17 @@ class RunDisplay:
         mark = "SIMULATED: " if event.simulated else ""
         self._say(f"{mark}{event.camera}, {event.axis}", "magenta" if event.simulated else "")
         already = f", {event.frames_done} of them already there" if event.frames_done else ""
-        duration = format_duration(event.predicted_s)
+        duration, self._predicted_s = format_duration(event.predicted_s), event.predicted_s
         self._shots = event.shots
         each = "" if event.shots == 1 else f" ({event.shots} at every position)"
         self._say(f"{_frames(event.frames)}{each}{already}, predicted {duration}, into {event.session}")
         self._progress.update(self._task, total=event.frames, completed=event.frames_done)
         self._progress.start()
+
+    def _foretold(self, event: PreflightPassed) -> None:
+        """Say what the test frame told of the duration, where that is something else than planned."""
+        if abs(event.predicted_s - self._predicted_s) > _SAME_DURATION * self._predicted_s:
+            self._say(f"by the times of this body: {format_duration(event.predicted_s)} from now")
 
     def _finished(self, event: RunFinished) -> None:
         if event.reason == "finished":

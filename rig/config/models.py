@@ -61,12 +61,13 @@ class CameraConfig(Table):
 
     ``shutter_lag`` runs from the command to the opening of the shutter, ``readout`` from its closing until
     the carriage may move (a rolling electronic shutter still reads then), ``download`` from then until the
-    file is here. ``frame_size`` is the size of a frame's files, estimated when absent; ``card_space`` the
-    room on the camera's card. ``keep_on_card`` has the frames there too; ``card_only`` has them
-    fetched from there instead of from the body's memory. ``mirror_up`` keeps
-    a mirror out of the way of every release. ``image_wait`` is how long a body
-    may take from the end of an exposure to offering its file, and ``transfer`` how long its files may take to
-    come over, both in real time even on a simulated bench.
+    file is here. ``shutter_change`` is what setting another shutter time takes, for brackets: runs measure
+    it, plans know it only from here. ``frame_size`` is the size of a frame's files, estimated when absent;
+    ``card_space`` the room on the camera's card. ``keep_on_card`` has the frames there too; ``card_only`` has
+    them fetched from there instead of from the body's memory. ``mirror_up`` keeps a mirror out of the way of
+    every release. ``image_wait`` is how long a body may take from the end of an exposure to offering its
+    file, and ``transfer`` how long its files may take to come over, both in real time even on a simulated
+    bench.
 
     With ``driver = "folder"`` another program puts the frames into the folder ``watch`` (or, with
     ``watch_subfolders``, into folders within it), each within ``image_wait`` in ``files_per_frame`` files (2
@@ -82,6 +83,7 @@ class CameraConfig(Table):
     shutter_lag_s: Time = Field(default=0.1, alias="shutter_lag")
     readout_s: Time = Field(default=0.1, alias="readout")
     download_s: Time = Field(default=0.0, alias="download")
+    shutter_change_s: Time = Field(default=0.0, alias="shutter_change")
     overlap_download: bool = True
     frame_bytes: Bytes | None = Field(default=None, alias="frame_size")
     card_bytes: Bytes | None = Field(default=None, alias="card_space")

@@ -9,6 +9,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pytest
 
 from rig.cameras.frame_exif import read_exif
 
@@ -37,6 +38,10 @@ def test_a_bracketed_run_killed_within_a_position_goes_on_there(workshop: Any) -
         assert path.parent.name == {"ev0": "frames"}.get(entry["shot_name"], f"frames_{entry['shot_name']}")
 
     events = {e["event"]: e for e in again.lines}
+    (plan,) = (e["plan"] for e in workshop.journal() if e["event"] == "session_started")
+    change_s = [e["change_s"] for e in workshop.journal() if e["event"] == "shutter_changes_measured"][-1]
+    assert change_s > 0
+    assert events["run_started"]["predicted_s"] == pytest.approx(plan["duration_s"] + 9 * change_s)
     assert events["stack_ready"]["frames"] == 3, "only the base exposure is stacked"
     told = [e["message"] for e in again.lines if "--use-transforms" in e.get("message", "")]
     assert len(told) == 2

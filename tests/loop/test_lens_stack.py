@@ -84,6 +84,8 @@ def test_a_stack_by_lens_focus_is_driven_one_way_journaled_in_units_and_stacked(
     assert any(e["event"] == "drive_measured" and 0 < e["pause_s"] < 5 for e in workshop.journal())
     events = {e["event"]: e for e in done.lines}
     assert events["frame_saved"]["position_units"] == 2 * step
+    driven_s = events["preflight_passed"]["predicted_s"] - events["run_started"]["predicted_s"]
+    assert driven_s > 0, "what two drives take was seen before the first frame"
     assert (workshop.folder / events["stack_ready"]["file"]).stat().st_size > 0
     assert "not calibrated" in done.out
 

@@ -153,6 +153,15 @@ def test_steps_too_small_to_see_are_found_out_before_and_looked_at_together() ->
         lens.move_to(36)
 
 
+def test_what_a_step_takes_is_known_from_those_made() -> None:
+    motor = Motor(play=0)
+    lens = LensAxis(motor, Eye(motor, took_s=0.5))
+    lens.set_reference(0)
+    lens.move_to(4)
+    assert 4 * lens.pause_s < lens.step_time_s(4) < 4 * lens.pause_s + 10.0
+    assert lens.pause_s == pytest.approx(0.75)
+
+
 def test_steps_that_are_never_seen_are_refused_in_words() -> None:
     motor = Motor(play=0)
     lens = LensAxis(motor, Eye(motor, sees=50))

@@ -323,6 +323,16 @@ def test_critical_path(changes, seconds):
     assert critical_path_s((0.0, 2.0, 4.0), 0.5, timing(**changes)) == pytest.approx(seconds)
 
 
+@pytest.mark.parametrize(
+    ("shots_s", "changes"), [((0.03, 0.125, 0.5), 3), ((0.125, 0.125, 0.125), 0), ((0.125, 0.5), 2), ((), 0)]
+)
+def test_the_shutter_is_set_before_every_shot_whose_time_is_another(shots_s, changes):
+    slow, quick = timing(shots_s=shots_s, shutter_change_s=2.0), timing(shots_s=shots_s)
+    positions = (0.0, 2.0, 4.0)
+    took_s = critical_path_s(positions, 0.5, slow) - critical_path_s(positions, 0.5, quick)
+    assert took_s == pytest.approx(3 * changes * 2.0)
+
+
 def test_one_frame_takes_its_time_too():
     assert critical_path_s((3.0,), 0.0, TIMING) == pytest.approx(1.275)
 
