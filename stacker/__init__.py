@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from stacker.registration.rail import PupilFit
     from stacker.registration.saved import load_transforms
     from stacker.result import FrameReport, Stack
+    from stacker.retouch.applied import retouched
     from stacker.retouch.book import (
         FromFrame,
         FromFused,
@@ -124,6 +125,7 @@ __all__ = [
     "nearness_by_index",
     "parse_crop",
     "read_frame",
+    "retouched",
     "sharpness",
     "write_frame_sidecar",
     "write_frames",
@@ -163,6 +165,7 @@ _HOMES = {
     "stacker.registration.rail": ("PupilFit",),
     "stacker.registration.saved": ("load_transforms",),
     "stacker.result": ("FrameReport", "Stack"),
+    "stacker.retouch.applied": ("retouched",),
     "stacker.retouch.book": (
         "FromFrame",
         "FromFused",

@@ -138,20 +138,30 @@ def save_stack(stack: Stack, folder: Path) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def load_stack(folder: Path | str) -> Stack:
+def load_stack(folder: Path | str, frames: Path | str | None = None) -> Stack:
     """Read a stack folder.
 
-    Files of frames that are no longer where they were are looked for relative to the folder; whether they
-    are still the same is for `FrameSource.fingerprint` to tell.
+    Files of frames are looked for relative to the folder, then where they were; whether they are still the
+    same is for `FrameSource.fingerprint` to tell.
+
+    Parameters
+    ----------
+    folder : Path or str
+        What `Stack.save_folder` has written.
+    frames : Path or str, optional
+        The folder that the frames are in now: they are looked for there, by their names, and nowhere else.
 
     Raises
     ------
     UserError
-        When it is no stack folder.
+        When it is no stack folder, or there is no such folder of frames.
     DataError
         When it is damaged or of a newer version.
     """
     folder = Path(folder)
+    home = None if frames is None else Path(frames)
+    if home is not None and not home.is_dir():
+        raise UserError(f"There is no folder {home}, so the frames cannot be in it")
     try:
         content = (folder / _RECORD).read_bytes()
     except OSError as error:
@@ -161,7 +171,6 @@ def load_stack(folder: Path | str) -> Stack:
     pixels = picture.pixels
     if (picture.width, picture.height) != record.size_px:
         raise DataError(f"{folder / _IMAGE} has been changed: it is not {record.size_px} px any more")
-    frames = record.frames
     depth = None
     if record.has_depth:
         depth = DepthIndex(_plane(folder / _DEPTH), _plane(folder / _CONFIDENCE))
@@ -169,9 +178,9 @@ def load_stack(folder: Path | str) -> Stack:
         image=pixels,
         valid=read_frame(folder / _VALID).pixels[..., 0] > 0,
         origin_px=record.origin_px,
-        reports=tuple(_report(frame) for frame in frames),
-        shares=tuple(frame.share for frame in frames),
-        sources=tuple(_source(frame.file, folder, record.recipe) for frame in frames),
+        reports=tuple(_report(frame) for frame in record.frames),
+        shares=tuple(frame.share for frame in record.frames),
+        sources=tuple(_source(frame.file, folder, home, record.recipe) for frame in record.frames),
         depth=depth,
         noise_sigma=record.noise_sigma,
         method=record.method,
@@ -287,11 +296,13 @@ def _report(frame: _FrameRecord) -> FrameReport:
     return FrameReport(**kept)
 
 
-def _source(file: _File | None, folder: Path, recipe: Recipe | None) -> FrameSource | None:
+def _source(file: _File | None, folder: Path, home: Path | None, recipe: Recipe | None) -> FrameSource | None:
     if file is None:
         return None
     beside = Path(os.path.normpath(folder.absolute() / file.path))
     path = beside if beside.exists() else Path(file.absolute)
+    if home is not None:
+        path = home / beside.name
     return FrameSource(path, file.size_bytes, file.mtime_ns, file.fingerprint, file.orientation, recipe)
 
 

@@ -117,7 +117,7 @@ class DevelopmentOptions:
             dark=self.dark,
         )
 
-    def found(self, frames: list[Path], output: Path) -> FoundFrames:
+    def found(self, frames: list[Path], output: Path | None) -> FoundFrames:
         """The frames, each once."""
         from stacker.io.listing import find_frames
         from stacker.io.pairs import Pairs

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +12,8 @@ import typer
 from stacker.cli.exits import interruptible
 from stacker.cli.option_groups import flattened
 from stacker.cli.saving_options import SavingOptions
-from stacker.cli.telling import shown_progress
+from stacker.cli.stack_options import FramesFolderOptions
+from stacker.cli.telling import on_terminal, shown_progress
 
 __all__ = ["register"]
 
@@ -50,6 +50,8 @@ def _frames(
     aspect: Annotated[
         str | None, typer.Option(metavar="W:H | frame", help="Narrow the crop to an aspect.")
     ] = None,
+    *,
+    moved: FramesFolderOptions,
     json_report: Annotated[bool, typer.Option("--json", help="Print a report for machines.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
 ) -> None:
@@ -63,14 +65,13 @@ def _frames(
     Exit codes: 0 done; 2 wrong use; 4 a frame that is gone or has changed, or a full disk; 130 interrupted.
     """
     with interruptible():
-        from stacker.folder import load_stack
         from stacker.outputs.crop import cropped, parse_crop
         from stacker.outputs.frames import write_frames
 
         talk = not (quiet or json_report)
-        with shown_progress(talk and sys.stderr.isatty(), "frames") as progress:
+        with shown_progress(talk and on_terminal(), "frames") as progress:
             written = write_frames(
-                cropped(load_stack(stack), parse_crop(crop, aspect)),
+                cropped(moved.load(stack), parse_crop(crop, aspect)),
                 output,
                 suffix=f".{kind.value}",
                 saving=stored.saving(),

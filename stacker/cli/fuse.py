@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from dataclasses import replace
 from enum import Enum
@@ -15,10 +14,11 @@ import typer
 from stacker.cli.credit_options import CreditOptions
 from stacker.cli.development_options import DevelopmentOptions
 from stacker.cli.exits import interruptible
+from stacker.cli.opening_options import OpeningOptions, open_result
 from stacker.cli.option_groups import flattened
 from stacker.cli.registration_options import RegistrationOptions
 from stacker.cli.saving_options import SavingOptions
-from stacker.cli.telling import as_json, shown_progress, summary, warnings_of
+from stacker.cli.telling import as_json, on_terminal, shown_progress, summary, warnings_of
 from stacker.cli.wanted import Wanted
 from stacker.errors import UserError
 
@@ -62,13 +62,14 @@ def _fuse(
         ),
     ],
     output: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "-o",
             "--output",
-            help="The picture: .tif, .png, .jpg or .dng. An existing one is replaced once it is done.",
+            help="The picture: .tif, .png, .jpg or .dng. An existing one is replaced once it is done. "
+            "Without it, frames that are given as files are stacked beside the first, as FIRST-stack.",
         ),
-    ],
+    ] = None,
     method: Annotated[
         _Method,
         typer.Option(
@@ -147,6 +148,13 @@ def _fuse(
         ),
     ] = False,
     stored: SavingOptions,
+    opening: OpeningOptions,
+    sidecar: Annotated[
+        bool,
+        typer.Option(
+            "--sidecar", help="Also write what the picture says of itself beside it, as picture.xmp."
+        ),
+    ] = False,
     keep: Annotated[
         bool,
         typer.Option(
@@ -170,12 +178,21 @@ def _fuse(
 
     Example: stacker fuse photos/ -o stacked.tif
 
+    stacker fuse a.tif b.tif c.tif is for programs that edit with others: it writes a-stack.tif beside them.
+
     The profile and EXIF of the frames are kept. Nothing is written unless all is finished.
 
     Exit codes: 0 done; 2 wrong use; 4 a frame that cannot be used, or a full disk; 130 interrupted.
     """
     with interruptible():
         started = time.perf_counter()
+        from stacker.handover import name_beside
+        from stacker.outputs.crop import cropped, parse_crop
+
+        templates, opener = credit.templates(), opening.opener()
+        paths, told = _frames(frames, output, development)
+        beside = output is None
+        output = output or name_beside(paths)
         wanted = Wanted(
             output,
             stored.saving(),
@@ -184,14 +201,10 @@ def _fuse(
             registration.save_transforms,
             not (quiet or json_report),
             layers,
+            sidecar,
         )
         wanted.check()
-        templates = credit.templates()
-        from stacker.outputs.crop import cropped, parse_crop
-
         part = parse_crop(crop, aspect)
-        found = development.found(frames, output)
-        paths = found.paths
         wanted.check_frames(paths)
         start = registration.reference_index(len(paths))
         where = registration.found_positions(paths)
@@ -209,7 +222,7 @@ def _fuse(
 
         from stacker.batch.files import described, fuse_files
 
-        with shown_progress(wanted.talk and sys.stderr.isatty()) as progress:
+        with shown_progress(wanted.talk and on_terminal()) as progress:
             result = fuse_files(
                 paths,
                 options,
@@ -219,19 +232,46 @@ def _fuse(
                 skip_bad=skip_bad,
                 progress=progress,
             )
-        notes = (*development.told(found), *result.notes)
+        if beside:  # another call may have taken the name meanwhile
+            output = name_beside(paths)
+            wanted = replace(wanted, output=output)
+        notes = (*told, *result.notes)
         result = replace(result, stack=cropped(result.stack, part), notes=notes)
         result = described(result, templates, output.stem)
         written = wanted.write(result)
     seconds = time.perf_counter() - started
+    if not json_report:
+        for warning in (*warnings_of(result), *written.notes):
+            typer.echo(f"stacker: {warning}", err=True)
+    problem = open_result(opener, output)
     if json_report:
         report = as_json(result, output, seconds, where)
-        typer.echo(json.dumps(report | written.as_json()))
-        return
-    for warning in (*warnings_of(result), *written.notes):
-        typer.echo(f"stacker: {warning}", err=True)
-    if wanted.talk:
+        typer.echo(json.dumps(report | written.as_json() | {"not_opened": problem}))
+    elif wanted.talk:
         typer.echo(summary(result, output, seconds, where))
+
+
+def _frames(
+    sources: list[Path], output: Path | None, development: DevelopmentOptions
+) -> tuple[list[Path], tuple[str, ...]]:
+    """The frames, and what is to be said about files that are none."""
+    from stacker.batch.notes import few
+    from stacker.handover import without_results
+
+    folder = next((source for source in sources if source.is_dir()), None)
+    if output is None and folder is not None:
+        raise UserError(
+            f"Where is the picture of {folder} to go? Say -o FILE; only frames that are given one by one "
+            "are stacked beside the first"
+        )
+    found = development.found(sources, output)
+    told = development.told(found)
+    if output is not None:
+        return found.paths, told
+    paths, results = without_results(found.paths)
+    if results:
+        told = (*told, f"{few([path.name for path in results])}: a result of before, and no frame")
+    return paths, told
 
 
 def _slabs(frames: int | None, overlap: int) -> Slabs | None:

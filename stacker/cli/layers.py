@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from enum import Enum
 from pathlib import Path
@@ -12,8 +11,11 @@ from typing import Annotated
 import typer
 
 from stacker.cli.exits import interruptible
+from stacker.cli.opening_options import OpeningOptions, open_result
+from stacker.cli.option_groups import flattened
 from stacker.cli.saving_options import ColourSpaceOption, colour_space_of
-from stacker.cli.telling import shown_progress
+from stacker.cli.stack_options import FramesFolderOptions
+from stacker.cli.telling import on_terminal, shown_progress
 
 __all__ = ["register"]
 
@@ -31,7 +33,7 @@ class _Depth(Enum):
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command("layers", no_args_is_help=True)(_layers)
+    app.command("layers", no_args_is_help=True)(flattened(_layers))
 
 
 def _layers(
@@ -47,12 +49,19 @@ def _layers(
         ),
     ],
     fused: Annotated[
-        _Fused,
+        _Fused | None,
         typer.Option(
             help="The fused picture on top: hidden, shown, or none. Hidden, the frames and their masks make "
-            "the picture."
+            "the picture; that is the default as long as there are no retouches, which are in the fused "
+            "picture only.",
         ),
-    ] = _Fused.HIDDEN,
+    ] = None,
+    retouches: Annotated[
+        bool,
+        typer.Option(
+            "--retouches/--no-retouches", help="Whether the fused picture has what stacker retouch has kept."
+        ),
+    ] = True,
     crop: Annotated[
         str,
         typer.Option(
@@ -71,6 +80,9 @@ def _layers(
         _Depth | None, typer.Option(help="Of the layers; the frames' own by default, 16 for floats.")
     ] = None,
     colour_space: ColourSpaceOption = "keep",
+    *,
+    moved: FramesFolderOptions,
+    opening: OpeningOptions,
     json_report: Annotated[bool, typer.Option("--json", help="Print a report for machines.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
 ) -> None:
@@ -85,25 +97,33 @@ def _layers(
     """
     with interruptible():
         started = time.perf_counter()
-        from stacker.folder import load_stack
         from stacker.outputs.crop import cropped, parse_crop
         from stacker.outputs.layers import FusedLayer, write_layers
+        from stacker.retouch.applied import retouched
 
+        opener = opening.opener()
         talk = not (quiet or json_report)
-        with shown_progress(talk and sys.stderr.isatty(), "layers") as progress:
+        with shown_progress(talk and on_terminal(), "layers") as progress:
+            loaded, count = moved.load(stack), 0
+            if retouches:
+                loaded, count = retouched(loaded, stack)
+            top = fused or (_Fused.SHOWN if count else _Fused.HIDDEN)
             done = write_layers(
-                cropped(load_stack(stack), parse_crop(crop, aspect)),
+                cropped(loaded, parse_crop(crop, aspect)),
                 output,
                 colour_space=colour_space_of(colour_space),
                 bit_depth=int(bit_depth.value) if bit_depth else None,
-                fused=FusedLayer(fused.value),
+                fused=FusedLayer(top.value),
+                retouches=count,
                 keep_unused=keep_unused,
                 progress=progress,
             )
     seconds = time.perf_counter() - started
+    problem = open_result(opener, done.path)
     if json_report:
         report = {
             "output": str(done.path),
+            "not_opened": problem,
             "layers": list(done.layers),
             "unused": list(done.unused),
             "notes": list(done.notes),

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stacker.cli.exits import interruptible
+from stacker.cli.opening_options import OpeningOptions, open_result
 from stacker.cli.option_groups import flattened
 from stacker.cli.saving_options import SavingOptions
+from stacker.cli.stack_options import FramesFolderOptions
 from stacker.errors import UserError
 
 if TYPE_CHECKING:
@@ -67,6 +69,9 @@ def _retouch(
         Path | None,
         typer.Option("-o", "--output", help="The picture with all retouches: .tif, .png, .jpg or .dng."),
     ] = None,
+    *,
+    moved: FramesFolderOptions,
+    opening: OpeningOptions,
     json_report: Annotated[bool, typer.Option("--json", help="Print a report for machines.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
 ) -> None:
@@ -80,7 +85,6 @@ def _retouch(
     Exit codes: 0 done; 2 wrong use; 4 a frame that is gone or has changed, or a full disk; 130 interrupted.
     """
     with interruptible():
-        from stacker.folder import load_stack
         from stacker.io.encode import require_writable
         from stacker.retouch.book import Retouch, RetouchBook, book_path
         from stacker.retouch.wishes import region_of, source_of
@@ -90,12 +94,12 @@ def _retouch(
             raise UserError("One thing at a time: add a retouch, --undo, or --redo")
         if not (adding or undo or redo or list_them or output):
             raise UserError("Say what to do: a region and what to take, --list, --undo, --redo, or -o")
-        saving = stored.saving()
+        saving, opener = stored.saving(), opening.opener() if output is not None else None
         notes: tuple[str, ...] = ()
         if output is not None:
             require_writable(output)
             saving.check(output)
-        loaded, path = load_stack(stack), book_path(stack)
+        loaded, path = moved.load(stack), book_path(stack)
         book = RetouchBook.load(path)
         if adding:
             wanted = Retouch(
@@ -113,9 +117,15 @@ def _retouch(
         if adding or undo or redo:
             book.save(path)
         if output is not None:
-            notes = _write(loaded, book, path, output, saving)
+            notes = _write(loaded, book, stack, output, saving)
+    problem = None if output is None else open_result(opener, output)
     if json_report:
-        about = {"file": str(path), "output": output and str(output), "notes": list(notes)}
+        about = {
+            "file": str(path),
+            "output": output and str(output),
+            "notes": list(notes),
+            "not_opened": problem,
+        }
         typer.echo(json.dumps(book.model_dump(mode="json") | about))
         return
     for told in notes:
@@ -130,12 +140,10 @@ def _check(stack: Stack, wanted: Retouch, path: Path) -> None:
     Retoucher(stack, path.parent).check(wanted)
 
 
-def _write(stack: Stack, book: RetouchBook, path: Path, output: Path, saving: Saving) -> tuple[str, ...]:
-    from stacker.io.encode import write_image
-    from stacker.retouch.engine import Retoucher
+def _write(stack: Stack, book: RetouchBook, folder: Path, output: Path, saving: Saving) -> tuple[str, ...]:
+    from stacker.retouch.applied import retouched
 
-    image = Retoucher(stack, path.parent).apply(book.retouches)
-    return write_image(output, image, stack.metadata, saving)
+    return retouched(stack, folder, book)[0].save(output, saving)
 
 
 def _tell(book: RetouchBook, path: Path, output: Path | None, each: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -11,14 +10,16 @@ from typing import Annotated
 import typer
 
 from stacker.cli.exits import interruptible
-from stacker.cli.telling import shown_progress
+from stacker.cli.option_groups import flattened
+from stacker.cli.stack_options import FramesFolderOptions
+from stacker.cli.telling import on_terminal, shown_progress
 
 __all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command("suspects", no_args_is_help=True)(_suspects)
+    app.command("suspects", no_args_is_help=True)(flattened(_suspects))
 
 
 def _suspects(
@@ -30,6 +31,8 @@ def _suspects(
         typer.Option("-o", "--output", help="Also write the picture, dim, with the places marked."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Places to tell of, at most; the worst first.")] = 20,
+    *,
+    moved: FramesFolderOptions,
     json_report: Annotated[bool, typer.Option("--json", help="Print a report for machines.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
 ) -> None:
@@ -42,15 +45,14 @@ def _suspects(
     Exit codes: 0 done; 2 wrong use; 4 a frame that is gone or has changed, or a full disk; 130 interrupted.
     """
     with interruptible():
-        from stacker.folder import load_stack
         from stacker.io.encode import require_writable, write_image
         from stacker.outputs.suspects import find_suspects, overlay
 
         if output is not None:
             require_writable(output)
-        loaded = load_stack(stack)
+        loaded = moved.load(stack)
         talk = not (quiet or json_report)
-        with shown_progress(talk and sys.stderr.isatty(), "suspects") as progress:
+        with shown_progress(talk and on_terminal(), "suspects") as progress:
             found = find_suspects(loaded, limit, progress)
         if output is not None:
             write_image(output, overlay(loaded, found))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
     from stacker.io.positions import Positions
     from stacker.result import FrameReport
 
-__all__ = ["as_json", "shown_progress", "summary", "warnings_of"]
+__all__ = ["as_json", "on_terminal", "shown_progress", "summary", "warnings_of"]
+
+
+def on_terminal() -> bool:
+    """Whether somebody looks on; programs that call us may have closed what we would write to."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 @contextmanager

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stacker.cli.telling import shown_progress
+from stacker.cli.telling import on_terminal, shown_progress
 from stacker.errors import DataError, UserError
 
 if TYPE_CHECKING:
@@ -76,6 +75,8 @@ class Wanted:
         Whether people look on.
     layers : Path or None
         A layered file to write.
+    sidecar : bool
+        Write a sidecar too.
     """
 
     output: Path
@@ -85,6 +86,7 @@ class Wanted:
     transforms: Path | None
     talk: bool
     layers: Path | None = None
+    sidecar: bool = False
 
     @property
     def folder(self) -> Path:
@@ -116,6 +118,10 @@ class Wanted:
         for written in (self.output, self.transforms, self.layers):
             if written is not None and written.resolve() in frames:
                 raise UserError(f"{written} is one of the frames; the result needs a name of its own")
+        if self.sidecar:
+            from stacker.handover import check_sidecar
+
+            check_sidecar(self.output, paths)
 
     def write(self, result: FilesResult) -> Written:
         """Write everything, and only then give it its names."""
@@ -137,7 +143,7 @@ class Wanted:
         notes = result.stack.save(part / self.output.name, self.saving)
         slabs: list[Path] = []
         if self.slabs is not None:
-            with shown_progress(self.talk and sys.stderr.isatty(), "slabs") as progress:
+            with shown_progress(self.talk and on_terminal(), "slabs") as progress:
                 slabs = write_slabs(
                     result.stack,
                     self.slabs,
@@ -151,9 +157,19 @@ class Wanted:
         if self.transforms is not None:  # a few kB: what is large has found its room by now
             result.stack.save_transforms(self.transforms)
         layers = self._write_layers(result)
-        (part / self.output.name).replace(self.output)
+        # The picture comes last: whoever waits for it finds all else there.
         names = [path.replace(self.output.parent / path.name) for path in slabs]
+        if self.sidecar:
+            self._write_sidecar(result)
+        (part / self.output.name).replace(self.output)
         return Written(names, layers, self._retouches(), notes)
+
+    def _write_sidecar(self, result: FilesResult) -> None:
+        from stacker.handover import sidecar_path
+        from stacker.io.encode import write_text
+        from stacker.io.stack_xmp import sidecar_text
+
+        write_text(sidecar_path(self.output), sidecar_text(result.stack.metadata))
 
     def _retouches(self) -> str | None:
         from stacker.retouch.book import book_path
@@ -170,7 +186,7 @@ class Wanted:
             return None
         from stacker.outputs.layers import write_layers
 
-        with shown_progress(self.talk and sys.stderr.isatty(), "layers") as progress:
+        with shown_progress(self.talk and on_terminal(), "layers") as progress:
             return write_layers(
                 result.stack,
                 self.layers,

@@ -137,7 +137,8 @@ def replace_atomically(path: Path, fill: Callable[[Path], None]) -> None:
     DataError
         When it could not be written; nothing is left behind.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".stacker-", suffix=path.suffix)
+    # Hidden, and no picture by its name: programs that watch the folder leave it alone.
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".stacker-", suffix=".part")
     os.close(handle)
     temporary = Path(name)
     try:

@@ -18,6 +18,7 @@ __all__ = [
     "Fact",
     "Facts",
     "facts_in",
+    "is_our_sidecar",
     "put_facts",
     "says_simulated",
     "sidecar_text",
@@ -116,6 +117,16 @@ def write_frame_sidecar(path: Path | str, facts: Facts) -> None:
     xmp = exiv2.XmpData()
     put_facts(xmp, facts)
     write_text(Path(path), _packet(xmp))
+
+
+def is_our_sidecar(path: Path) -> bool:
+    """Whether a sidecar is one that we have written and no other program has since."""
+    try:
+        image = exiv2.ImageFactory.open(str(path))
+        image.readMetadata()
+        return "Software" in facts_in(image.xmpData())
+    except exiv2.Exiv2Error:
+        return False
 
 
 def _packet(xmp: Any) -> str:

@@ -78,6 +78,7 @@ def write_layers(
     colour_space: ColourSpace | None = None,
     fused: FusedLayer = FusedLayer.HIDDEN,
     keep_unused: bool = False,
+    retouches: int = 0,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> LayersWritten:
     """Write a layered file, complete or not at all; its frames are read once more.
@@ -96,6 +97,8 @@ def write_layers(
         What becomes of the fused picture.
     keep_unused : bool
         Write frames that make nothing of the picture too, with a black mask.
+    retouches : int
+        How many are in the stack's picture: its layer is named so. See `stacker.retouched`.
     progress : callable, optional
         Told of every layer.
 
@@ -115,7 +118,7 @@ def write_layers(
     require_folder(path, LAYER_SUFFIXES)
     partition = partition_of(stack, keep_unused)
     frames = RegisteredFrames(stack, partition.places)
-    document = _document(stack, frames, bit_depth, fused)
+    document = _document(stack, frames, bit_depth, fused, retouches)
     path, notes = _fitting(path, document)
     painter = _Painter(document, colour_space)
     if colour_space is not None:
@@ -171,7 +174,9 @@ def layer_name(stack: Stack, place: int) -> str:
     return f"{report.index + 1:03d} {report.name}{position}"
 
 
-def _document(stack: Stack, frames: RegisteredFrames, bits: int | None, fused: FusedLayer) -> Document:
+def _document(
+    stack: Stack, frames: RegisteredFrames, bits: int | None, fused: FusedLayer, retouches: int
+) -> Document:
     canvas = picture_window(stack)
     heads = []
     for place in frames.places:
@@ -179,7 +184,8 @@ def _document(stack: Stack, frames: RegisteredFrames, bits: int | None, fused: F
         on_canvas = Window(window.x - canvas.x, window.y - canvas.y, window.width, window.height)
         heads.append(LayerHead(layer_name(stack, place), on_canvas))
     if fused is not FusedLayer.NONE:
-        name = f"fused ({stack.method})"
+        repairs = f", {retouches} retouch{'es' if retouches != 1 else ''}" if retouches else ""
+        name = f"fused ({stack.method}){repairs}"
         whole = Window(0, 0, canvas.width, canvas.height)
         heads.append(LayerHead(name, whole, fused is FusedLayer.SHOWN))
     deep = (bits or stack.image.dtype.itemsize * 8) > 8

@@ -191,7 +191,10 @@ def _factors(report: FrameReport, frame: Frame) -> tuple[Image, Image]:
 
 
 def _gone(source: FrameSource) -> str:
-    return f"The frame {source.path} is not there any more: put it back where it was, or stack again"
+    return (
+        f"The frame {source.path} is not there any more: put it back, say where the frames are now "
+        "(--frames FOLDER), or stack again"
+    )
 
 
 def _changed(sources: Sequence[FrameSource]) -> str:

@@ -1,0 +1,34 @@
+"""Which stack, and where its frames are now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from stacker.result import Stack
+
+__all__ = ["FramesFolderOptions"]
+
+
+@dataclass(frozen=True)
+class FramesFolderOptions:
+    """Where the frames of a stack folder are."""
+
+    frames: Annotated[
+        Path | None,
+        typer.Option(
+            "--frames",
+            metavar="FOLDER",
+            help="Where the frames are now, when they were moved without the stack folder.",
+        ),
+    ] = None
+
+    def load(self, folder: Path) -> Stack:
+        """Read a stack folder; errors as of `stacker.load_stack`."""
+        from stacker.folder import load_stack
+
+        return load_stack(folder, self.frames)
