@@ -6,6 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from hardware_sims.carriage import Carriage
+from hardware_sims.clock import SimClock
+from hardware_sims.rails.grbl import GrblSimulator
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -52,6 +55,23 @@ def test_a_rail_is_zeroed_moved_and_limited_across_commands(workshop: Any) -> No
         assert facts["position"] == {"position_mm": 0.0, "trust": "trusted"}
         assert facts["settings"]["$100"] == 3200
         assert (facts["limits"]["low"], facts["configured_limits"]["low"]) == (0.0, -2.0)
+
+
+def test_a_rail_homes_and_guards_itself(workshop: Any) -> None:
+    """Soft limits are written to the controller, and agree with those of the configuration from its home."""
+    homing = {22: 1, 23: 1, 24: 120, 25: 600, 27: 1, 130: 200, 132: 200}
+    clock, carriage = SimClock(20.0), Carriage(start_mm=5.0)
+    with GrblSimulator(carriage, clock, start_mm=5.0, travel_mm=(-3.0, 70.0), settings=homing) as board:
+        text = REAL.format(rail=board.tcp_url) + 'reference = "home"\nhome_position = "-2 mm"\n'
+        (workshop.folder / "rig.toml").write_text(text)
+        shown = _answer(workshop, "setup", "--soft-limits", "--yes")
+        assert {c["number"]: c["new"] for c in shown["changes"]} == {20: 1, 130: 63}
+        refused = _rail(workshop, "move", "5mm")
+        assert refused.code == 3, refused
+        assert "rig rail home" in refused.err
+        assert _answer(workshop, "home")["position_mm"] == -2.0
+        assert _answer(workshop, "move", "60mm")["position_mm"] == 60.0
+        assert carriage.motor_mm(clock.now()) == pytest.approx(60.0, abs=1e-3)
 
 
 def test_a_rail_on_the_bench(workshop: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,8 +25,6 @@ RAIL = RailSettings("grbl", "", 3200.0, 2.0, 50.0, 0.0, 32.0, "+")
 
 
 def _held(bench: Any) -> HeldRail:
-    from dataclasses import replace
-
     axis = open_grbl_for_setup(replace(RAIL, port=bench.sim.tcp_url), ScaledClock(bench.clock.scale))
     bench.axes.append(axis)
     clock, limits = ScaledClock(1.0), AxisLimits(0.0, 32.0)
@@ -66,6 +65,35 @@ def test_homing_is_one_bit_of_several_on_grblhal() -> None:
     assert not has_homing({})
 
 
+@pytest.mark.parametrize("sign", ["+", "-"])
+@pytest.mark.parametrize("mask", [0, 1])
+def test_its_own_soft_limits_reach_from_its_home_to_the_far_limit(grbl: Make, sign: str, mask: int) -> None:
+    """At whichever end the switch is, every position inside the limits can be gone to, and none beyond."""
+    homing = {22: 1, 23: mask, 24: 120, 25: 600, 27: 1, 130: 60}
+    bench = grbl(100.0, start_mm=10.0, travel_mm=(-3.0, 25.0), towards_subject=sign, settings=homing)
+    at_high_end = (sign == "+") == (mask == 0)
+    rail = replace(
+        RAIL,
+        port=bench.sim.tcp_url,
+        towards_subject=sign,  # type: ignore[arg-type]
+        home_mm=24.0 if at_high_end else -2.0,
+        low_mm=0.0,
+        high_mm=20.0,
+    )
+    axis = open_grbl_for_setup(rail, ScaledClock(bench.clock.scale))
+    bench.axes.append(axis)
+    wanted = axis.proposed_settings() | {20: 1.0}
+    assert wanted[130] == (25.0 if at_high_end else 23.0)
+    axis.write_settings(wanted)
+    assert axis.warnings == ()
+    axis.home()
+    for target in (0.0, 20.0, 0.0):
+        axis.move_to(target)
+        assert bench.motor_mm == pytest.approx(target, abs=1e-3)
+    axis.write_settings({130: 19.0})
+    assert "it will refuse a part of them" in axis.warnings[0]
+
+
 def test_soft_limits_of_the_controller_need_its_homing(grbl: Make) -> None:
     with pytest.raises(UserError, match=r"\$22=0"):
         propose(_held(grbl()), soft_limits=True)
@@ -78,7 +106,5 @@ def test_soft_limits_of_the_controller_need_its_homing(grbl: Make) -> None:
 
 
 def test_a_driver_without_settings() -> None:
-    from dataclasses import replace
-
     with pytest.raises(UserError, match='"wemacro"'):
         open_for_setup(replace(RAIL, driver="wemacro"), ScaledClock(1.0))
