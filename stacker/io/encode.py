@@ -120,7 +120,7 @@ def write_image(
         if encode is _tiff and needs_bigtiff(samples):
             write_bigtiff(temporary, samples, about, saving)
             return
-        encode(temporary, samples, about.icc, saving)
+        encode(temporary, samples, about, saving)
         # In a TIFF a thumbnail would be a second page, which some programs ask about; a DNG has its own.
         small = None if encode in {_tiff, _dng} else thumbnail_of(samples, about.icc)
         write_metadata(temporary, about, samples.shape[1], samples.shape[0], small)
@@ -193,7 +193,7 @@ def _put(path: Path, text: str) -> None:
 
 def write_plane(path: Path, plane: Image) -> None:
     """Write an array of one channel as a TIFF of its own type; not atomic."""
-    _tiff(path, np.ascontiguousarray(plane), None, Saving())
+    _tiff(path, np.ascontiguousarray(plane), FrameMetadata(), Saving())
 
 
 _TIFF_CODECS: dict[Compression, dict[str, Any]] = {
@@ -208,16 +208,16 @@ _TIFF_CODECS: dict[Compression, dict[str, Any]] = {
 
 def write_bigtiff(path: Path, samples: Image, metadata: FrameMetadata, saving: Saving) -> None:
     """Write a TIFF that may be larger than 4 GB, with what it has of EXIF; not atomic."""
-    _tiff(path, samples, metadata.icc, saving, bigtiff=True, extratags=tags_of_bigtiff(metadata))
+    _tiff(path, samples, metadata, saving, bigtiff=True, extratags=tags_of_bigtiff(metadata))
 
 
-def _tiff(path: Path, samples: Image, icc: bytes | None, saving: Saving, **more: Any) -> None:
+def _tiff(path: Path, samples: Image, about: FrameMetadata, saving: Saving, **more: Any) -> None:
     tifffile.imwrite(
         path,
         samples,
         photometric="rgb" if samples.ndim == 3 else "minisblack",
         rowsperstrip=64,
-        iccprofile=icc,
+        iccprofile=about.icc,
         metadata=None,
         software=False,
         **_TIFF_CODECS[saving.compression or Compression.DEFLATE],
@@ -225,20 +225,20 @@ def _tiff(path: Path, samples: Image, icc: bytes | None, saving: Saving, **more:
     )
 
 
-def _png(path: Path, samples: Image, icc: bytes | None, saving: Saving) -> None:  # noqa: ARG001
+def _png(path: Path, samples: Image, about: FrameMetadata, saving: Saving) -> None:  # noqa: ARG001
     data: Any = imagecodecs.png_encode(samples, level=1)
-    path.write_bytes(with_png_profile(bytes(data), icc) if icc else data)
+    path.write_bytes(with_png_profile(bytes(data), about.icc) if about.icc else data)
 
 
-def _dng(path: Path, samples: Image, icc: bytes | None, saving: Saving) -> None:  # noqa: ARG001
-    write_dng(path, samples, as_it_is=True)
+def _dng(path: Path, samples: Image, about: FrameMetadata, saving: Saving) -> None:  # noqa: ARG001
+    write_dng(path, samples, as_it_is=not about.raw)
 
 
-def _jpeg(path: Path, samples: Image, icc: bytes | None, saving: Saving) -> None:
+def _jpeg(path: Path, samples: Image, about: FrameMetadata, saving: Saving) -> None:
     data: Any = imagecodecs.jpeg8_encode(
         samples, level=saving.quality or _QUALITY, subsampling=(saving.chroma or Chroma.FULL).value
     )
-    path.write_bytes(_with_jpeg_profile(bytes(data), icc) if icc else data)
+    path.write_bytes(_with_jpeg_profile(bytes(data), about.icc) if about.icc else data)
 
 
 def with_png_profile(data: bytes, icc: bytes) -> bytes:

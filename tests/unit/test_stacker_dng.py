@@ -83,6 +83,13 @@ def test_what_a_converter_needs_is_there_and_exif_is_kept(tmp_path: Path) -> Non
     assert exif["Exif.Photo.ColorSpace"] == "65535"
 
 
+def test_frames_that_were_raw_get_their_tones_from_the_converter(tmp_path: Path) -> None:
+    path = tmp_path / "picture.dng"
+    write_image(path, scene(), FrameMetadata(icc=PROPHOTO.icc, raw=True))
+    assert "Exif.Image.ProfileToneCurve" not in exif_of(path)
+    assert "Exif.Image.DefaultBlackRender" not in exif_of(path)
+
+
 def test_samples_are_light_and_nothing_is_lost(tmp_path: Path) -> None:
     path, picture = tmp_path / "picture.dng", scene(np.uint16)
     write_image(path, picture, FrameMetadata(icc=PROPHOTO.icc))
