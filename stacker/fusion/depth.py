@@ -12,7 +12,7 @@ from stacker.focus.measure import LUMA, FocusMeasure, half_luma_of_samples, half
 from stacker.frames import Image
 from stacker.fusion.base import DepthIndex
 from stacker.fusion.depth_report import Evidence, reported
-from stacker.fusion.depth_surface import confidence_of, filled, focus_width
+from stacker.fusion.depth_surface import confidence_of, filled, focus_length
 from stacker.fusion.history import History
 from stacker.fusion.stages import Stages, choose_stages
 from stacker.fusion.window import Window
@@ -39,14 +39,19 @@ class Surface:
         `stacker.fusion.depth_report.reported`.
     peak : ndarray of float32, shape (h, w)
         Logarithm of 1 + the largest energy of detail over that of noise.
-    focus_width : float
-        How many slices share a focus; 1 or more.
+    focus_length : float
+        For how many slices things stay sharp: `stacker.fusion.depth_surface.focus_length`.
     """
 
     index: Image
     confidence: Image
     peak: Image
-    focus_width: float
+    focus_length: float
+
+    @property
+    def focus_width(self) -> float:
+        """How many slices share a focus; 1 or more, since there is nothing between two slices."""
+        return max(1.0, self.focus_length)
 
 
 class DepthTracker:
@@ -176,7 +181,7 @@ class DepthTracker:
         np.clip(index, min(self._indexes), max(self._indexes), out=index)
         confidence = confidence_of(index, variance, peak, regularised=True)
         confidence[unseen] = 0
-        return Surface(index, confidence, peak, focus_width(peak, variance, _CLEAR))
+        return Surface(index, confidence, peak, focus_length(peak, variance, _CLEAR))
 
     def later(self, image: Image, extent: Window) -> DepthIndex:
         """The same as `finish` of what is known now, made when it is first looked at.

@@ -10,7 +10,7 @@ import numpy as np
 from stacker.frames import Image
 from stacker.fusion.workers import over_rows
 
-__all__ = ["LOCAL", "by_strips", "confidence_of", "filled", "focus_width", "roughness"]
+__all__ = ["LOCAL", "by_strips", "confidence_of", "filled", "focus_length", "roughness"]
 
 LOCAL = 5
 """Window in cells in which the index of a surface lies on a plane."""
@@ -49,8 +49,8 @@ _SUPPORT = 0.1
 """Confidence in a window from which the guide is believed; below, wider surroundings fill."""
 
 
-def focus_width(peak: Image, variance: Image, least_peak: float = 0.0) -> float:
-    """How many slices share a focus: 1 where slices are as thick as the depth of field, more for thinner.
+def focus_length(peak: Image, variance: Image, least_peak: float = 0.0) -> float:
+    """For how many slices things stay sharp: less than 1 where slices are thicker than the depth of field.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def focus_width(peak: Image, variance: Image, least_peak: float = 0.0) -> float:
     """
     some, spread = peak[::_SAMPLE, ::_SAMPLE], variance[::_SAMPLE, ::_SAMPLE]
     seen = spread[some >= max(float(np.median(some)), least_peak)]
-    return max(1.0, float(np.sqrt(np.median(seen)))) if seen.size else 1.0
+    return float(np.sqrt(np.median(seen))) if seen.size else 1.0
 
 
 def confidence_of(index: Image, variance: Image, peak: Image, *, regularised: bool = False) -> Image:
@@ -86,7 +86,7 @@ def confidence_of(index: Image, variance: Image, peak: Image, *, regularised: bo
     ndarray of float32, shape (h, w)
         0 to 1.
     """
-    per_width = 1 / focus_width(peak, variance)
+    per_width = 1 / max(1.0, focus_length(peak, variance))
     at_peak, at_spread, at_roughness, at_nothing = _REGULARISED if regularised else _MEASURED
 
     def strip(index: Image, variance: Image, peak: Image) -> Image:

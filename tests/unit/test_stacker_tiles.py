@@ -10,6 +10,7 @@ import pytest
 from stacker.frames import Image
 from stacker.fusion.blending import blend, compare, sharpen
 from stacker.fusion.depth import Surface
+from stacker.fusion.depth_choice import Choice
 from stacker.fusion.depth_picture import depth_picture
 from stacker.fusion.mixing import Mix, mix_by_loop, mix_plainly
 from stacker.fusion.store import FrameStore
@@ -98,6 +99,21 @@ def test_where_one_frame_is_sharp_the_picture_is_that_frame(tmp_path: Path) -> N
     found = depth_picture(store, flat, np.zeros_like(flat.index), AREA, window)
     off = np.abs(found[10:].astype(int) - planes.transpose(1, 2, 0)[10:])
     assert off.max() <= 0.04 * 255  # a 30th of each of the two frames beside it, half as bright
+
+
+def test_noise_is_averaged_over_as_many_frames_as_things_stay_sharp() -> None:
+    index = np.full((40, 40), 5.0, np.float32)
+    plain = np.zeros((40, 40), np.float32)
+    added = []
+    for length in (0.5, 1.0, 3.0):
+        sigmas = []
+        for peak in (0.7, 9.0):  # noise alone, and plain detail
+            seen = Surface(index, np.ones_like(index), np.full_like(index, peak), length)
+            sigmas.append(1 / Choice.of(seen, plain, (10, 20), (10, 20)).per_width[0, 0])
+        added.append(sigmas[0] - sigmas[1])
+        # Two frames mix where the index lies between them, however thick slices are.
+        assert sigmas[1] == pytest.approx(0.35 * max(1.0, length), rel=0.02)
+    assert added == pytest.approx([0.5 * added[1], added[1], 3 * added[1]], rel=0.02)
 
 
 def test_a_disk_that_is_too_small_ends_it(tmp_path: Path) -> None:
