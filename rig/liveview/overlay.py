@@ -131,9 +131,13 @@ def clipping(picture: Picture) -> Clipping:
 
 def paint(picture: Picture, mask: Mask, colour: tuple[int, int, int]) -> None:
     """Give the pixels of a mask a colour, in place."""
-    ink = np.empty_like(picture)
-    ink[:] = colour
-    cv2.copyTo(ink, mask, picture)
+    cv2.copyTo(_ink(*picture.shape[:2], colour), mask, picture)
+
+
+@lru_cache(maxsize=4)
+def _ink(rows: int, columns: int, colour: tuple[int, int, int]) -> Picture:
+    """A sheet of one colour: made once, since filling one takes as long as finding what is in focus."""
+    return np.full((rows, columns, 3), colour, np.uint8)
 
 
 def draw_stripes(picture: Picture, clipped: Clipping) -> None:
