@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from stacker.registration.model import MotionModel
     from stacker.registration.rail import PupilFit
     from stacker.registration.saved import load_transforms
+    from stacker.report.stack_page import write_report
     from stacker.result import FrameReport, Stack
     from stacker.retouch.applied import retouched
     from stacker.retouch.book import (
@@ -131,6 +132,7 @@ __all__ = [
     "write_frames",
     "write_image",
     "write_layers",
+    "write_report",
 ]
 
 # Where the public names live. They are fetched on first use, because OpenCV takes longer to load than
@@ -164,6 +166,7 @@ _HOMES = {
     "stacker.registration.model": ("MotionModel",),
     "stacker.registration.rail": ("PupilFit",),
     "stacker.registration.saved": ("load_transforms",),
+    "stacker.report.stack_page": ("write_report",),
     "stacker.result": ("FrameReport", "Stack"),
     "stacker.retouch.applied": ("retouched",),
     "stacker.retouch.book": (

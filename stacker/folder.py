@@ -25,7 +25,7 @@ from stacker.registration.chain import Verdict
 from stacker.registration.rail import PupilFit
 from stacker.result import FrameReport, Stack
 
-__all__ = ["STACK_FOLDER_VERSION", "load_stack", "save_stack"]
+__all__ = ["STACK_FOLDER_VERSION", "load_stack", "made_by", "save_stack"]
 
 STACK_FOLDER_VERSION = 1
 """What this software writes and the newest that it reads."""
@@ -138,6 +138,18 @@ def save_stack(stack: Stack, folder: Path) -> None:
         shutil.rmtree(part, ignore_errors=True)
 
 
+def made_by(folder: Path | str) -> tuple[str, str]:
+    """What software wrote a stack folder, and when, as ISO 8601.
+
+    Raises
+    ------
+    UserError, DataError
+        As `load_stack`.
+    """
+    record = _record_in(Path(folder))
+    return record.software, record.created
+
+
 def load_stack(folder: Path | str, frames: Path | str | None = None) -> Stack:
     """Read a stack folder.
 
@@ -162,11 +174,7 @@ def load_stack(folder: Path | str, frames: Path | str | None = None) -> Stack:
     home = None if frames is None else Path(frames)
     if home is not None and not home.is_dir():
         raise UserError(f"There is no folder {home}, so the frames cannot be in it")
-    try:
-        content = (folder / _RECORD).read_bytes()
-    except OSError as error:
-        raise UserError(f"{folder} is no stack folder: it has no {_RECORD}") from error
-    record = _parsed(content, folder)
+    record = _record_in(folder)
     picture = read_frame(folder / _IMAGE)
     pixels = picture.pixels
     if (picture.width, picture.height) != record.size_px:
@@ -190,6 +198,14 @@ def load_stack(folder: Path | str, frames: Path | str | None = None) -> Stack:
         pupil_fit=None if record.pupil_fit is None else PupilFit(**record.pupil_fit.model_dump()),
         metadata=picture.metadata,
     )
+
+
+def _record_in(folder: Path) -> _StackRecord:
+    try:
+        content = (folder / _RECORD).read_bytes()
+    except OSError as error:
+        raise UserError(f"{folder} is no stack folder: it has no {_RECORD}") from error
+    return _parsed(content, folder)
 
 
 def _parsed(content: bytes, folder: Path) -> _StackRecord:

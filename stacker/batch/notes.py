@@ -8,9 +8,10 @@ import numpy as np
 
 from stacker.frames import full_scale
 from stacker.registration.brightness import OTHER_EXPOSURE
+from stacker.registration.chain import Verdict
 from stacker.result import Stack
 
-__all__ = ["few", "notes_on"]
+__all__ = ["few", "notes_on", "unregistered"]
 
 _SHARP = 1.0
 """Sharpness that the best frame of any stack reaches: real and rendered ones have 3 to 18, and less than 1
@@ -94,6 +95,17 @@ def _placed_by_others(stack: Stack) -> Iterator[str]:
     vague = [one.name for one in stack.reports if one.registered and one.used and one.predicted > _MOSTLY]
     if vague:
         yield f"{few(vague)}: too little is in focus to register by, so the frames beside tell the place"
+
+
+def unregistered(stack: Stack) -> Iterator[str]:
+    """Say which frames could not be registered, and what became of them."""
+    lost = [report for report in stack.reports if report.verdict is Verdict.UNMATCHED]
+    for used, fate in (True, "placed where the motion of the others puts it"), (False, "left out"):
+        some = [report for report in lost if report.used is used]
+        if some:
+            best = max(report.correlation for report in some)
+            names = few([report.name for report in some])
+            yield f"{names} cannot be registered (correlation at most {best:.2f}): {fate}"
 
 
 def few(names: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stacker.cli import frames, fuse, layers, retouch, suspects
+from stacker.cli import frames, fuse, layers, report, retouch, suspects
 
 __all__ = ["build_app"]
 
@@ -36,6 +36,6 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_program)
-    for command in (fuse, layers, frames, retouch, suspects):
+    for command in (fuse, layers, frames, retouch, suspects, report):
         command.register(app)
     return app

@@ -170,6 +170,14 @@ def _fuse(
             help="Also write a layered file (.psd, .psb, .tif or .ora), as stacker layers does.",
         ),
     ] = None,
+    report_page: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            help="Also write a page (.html) that tells of the stack, as stacker report.",
+        ),
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Processor threads; all by default.")] = None,
     json_report: Annotated[bool, typer.Option("--json", help="Print a report for machines.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
@@ -202,6 +210,7 @@ def _fuse(
             not (quiet or json_report),
             layers,
             sidecar,
+            report_page,
         )
         wanted.check()
         part = parse_crop(crop, aspect)

@@ -41,19 +41,12 @@ def shown_progress(shown: bool, what: str = "fusing") -> Iterator[Progress | Non
 
 def warnings_of(result: FilesResult) -> Iterator[str]:
     """What a person should know, one sentence each."""
-    from stacker.batch.notes import few
-    from stacker.registration.chain import Verdict
+    from stacker.batch.notes import unregistered
 
     for bad in result.skipped:
         yield f"skipped {bad.path.name}: {bad.reason}"
     yield from result.notes
-    lost = [report for report in result.stack.reports if report.verdict is Verdict.UNMATCHED]
-    for used, fate in (True, "placed where the motion of the others puts it"), (False, "left out"):
-        some = [report for report in lost if report.used is used]
-        if some:
-            best = max(report.correlation for report in some)
-            names = few([report.name for report in some])
-            yield f"{names} cannot be registered (correlation at most {best:.2f}): {fate}"
+    yield from unregistered(result.stack)
 
 
 def summary(result: FilesResult, output: Path, seconds: float, where: Positions | None = None) -> str:

@@ -77,6 +77,8 @@ class Wanted:
         A layered file to write.
     sidecar : bool
         Write a sidecar too.
+    page : Path or None
+        A page that tells of the stack, to write.
     """
 
     output: Path
@@ -87,6 +89,7 @@ class Wanted:
     talk: bool
     layers: Path | None = None
     sidecar: bool = False
+    page: Path | None = None
 
     @property
     def folder(self) -> Path:
@@ -109,6 +112,10 @@ class Wanted:
             require_folder(self.layers, LAYER_SUFFIXES)
             if self.layers.resolve() == self.output.resolve():
                 raise UserError(f"{self.layers} is the picture already: give the layers another name")
+        if self.page is not None:
+            from stacker.report import REPORT_SUFFIXES
+
+            require_folder(self.page, REPORT_SUFFIXES)
         if self.keep and self.folder.exists() and not (self.folder / "stack.json").is_file():
             raise UserError(f"{self.folder} is there already and is no stack folder; it is not replaced")
 
@@ -157,6 +164,10 @@ class Wanted:
         if self.transforms is not None:  # a few kB: what is large has found its room by now
             result.stack.save_transforms(self.transforms)
         layers = self._write_layers(result)
+        if self.page is not None:
+            from stacker.report.stack_page import write_report
+
+            write_report(result.stack, self.page, self.output.stem)
         # The picture comes last: whoever waits for it finds all else there.
         names = [path.replace(self.output.parent / path.name) for path in slabs]
         if self.sidecar:

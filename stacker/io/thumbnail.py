@@ -13,7 +13,7 @@ import PIL.ImageCms
 
 from stacker.frames import Image
 
-__all__ = ["THUMBNAIL_PX", "thumbnail_of"]
+__all__ = ["THUMBNAIL_PX", "small_srgb", "thumbnail_of"]
 
 THUMBNAIL_PX = 160
 """Of the longer side: what Exif 2.32, 4.8.1, asks for."""
@@ -32,13 +32,32 @@ def thumbnail_of(samples: Image, icc: bytes | None) -> bytes:
     icc : bytes or None
         Profile of the samples; a thumbnail has none and is sRGB.
     """
+    return bytes(imagecodecs.jpeg8_encode(small_srgb(samples, icc, THUMBNAIL_PX), level=_QUALITY))
+
+
+def small_srgb(samples: Image, icc: bytes | None, longest_px: int) -> Image:
+    """A picture at most so large, for screens.
+
+    Parameters
+    ----------
+    samples : ndarray, shape (H, W) or (H, W, 3)
+        uint8, uint16 or float32 from 0 to 1.
+    icc : bytes or None
+        Profile of the samples.
+    longest_px : int
+        Of the longer side; smaller pictures stay as they are.
+
+    Returns
+    -------
+    ndarray of uint8, shape (h, w) or (h, w, 3)
+        sRGB.
+    """
     height, width = samples.shape[:2]
-    shrink = min(1.0, THUMBNAIL_PX / max(height, width))
+    shrink = min(1.0, longest_px / max(height, width))
     size = [max(1, round(side * shrink)) for side in (width, height)]
     small: Any = cv2.resize(samples, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     white = 1.0 if samples.dtype.kind == "f" else float(np.iinfo(samples.dtype).max)
-    eight = np.clip(np.rint(small * (255 / white)), 0, 255).astype(np.uint8)
-    return bytes(imagecodecs.jpeg8_encode(_as_srgb(eight, icc), level=_QUALITY))
+    return _as_srgb(np.clip(np.rint(small * (255 / white)), 0, 255).astype(np.uint8), icc)
 
 
 def _as_srgb(pixels: Image, icc: bytes | None) -> Image:

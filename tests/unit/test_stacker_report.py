@@ -1,0 +1,159 @@
+"""The page of a stack: one file that tells what the stack folder tells."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from stacker import Stack, fuse_files, load_stack, write_image, write_report
+from stacker.cli.app import build_app
+from stacker.errors import UserError
+from stacker.report.page import Prose, Section, Table
+from stacker.report.stack_page import stack_page
+
+SIZE = (240, 160)
+
+
+class Page(HTMLParser):
+    """What a browser would be told."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data.strip())
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A stack of four frames, each sharp in a strip of its own but the last, which is sharp nowhere."""
+    home = tmp_path_factory.mktemp("report")
+    rng = np.random.default_rng(3)
+    coarse = cv2.GaussianBlur(rng.standard_normal((SIZE[1], SIZE[0], 3)), (0, 0), 3)
+    soft = 110 + coarse * (30 / coarse.std())
+    scene = soft + rng.integers(-30, 30, (SIZE[1], SIZE[0], 3))
+    paths = []
+    for number in range(4):
+        frame = soft.copy()
+        if number < 3:
+            strip = slice(number * SIZE[0] // 3, (number + 1) * SIZE[0] // 3)
+            frame[:, strip] = scene[:, strip]
+        paths.append(home / f"f{number + 1}.jpg")
+        write_image(paths[-1], np.clip(frame, 0, 255).astype(np.uint8))
+    stack = fuse_files(paths, positions_mm=[2.0, 2.5, 3.0, 3.5]).stack
+    stack.save_folder(home / "beetle.stack")
+    return home / "beetle.stack"
+
+
+@pytest.fixture(scope="module")
+def stack(folder: Path) -> Stack:
+    return load_stack(folder)
+
+
+def test_one_file_needs_no_other_and_every_picture_has_words(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "beetle.html"
+    done = CliRunner().invoke(build_app(), ["report", str(folder), "-o", str(path), "--suspects", "--json"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.output)["size_bytes"] == path.stat().st_size
+    text = path.read_text("utf-8")
+    page = Page(text)
+    assert not page.all("script")
+    assert not page.all("link")
+    assert {(image["src"] or "")[:11] for image in page.all("img")} == {"data:image/"}
+    assert all(image["alt"] for image in page.all("img"))
+    assert len(page.all("svg")) == 5
+    ids = Counter(about["id"] for _, about in page.tags if about.get("id"))
+    assert max(ids.values()) == 1
+    assert {link["href"] for link in page.all("a")} <= {f"#{name}" for name in ids}
+    record = json.loads((folder / "stack.json").read_text("utf-8"))
+    assert record["created"] in page.words
+    assert record["software"] in page.words
+
+
+def test_numbers_are_those_of_the_stack_folder(folder: Path, stack: Stack) -> None:
+    record = json.loads((folder / "stack.json").read_text("utf-8"))
+    page = stack_page(stack, "beetle")
+    by_key = {section.key: section for section in page.sections}
+    (numbers,) = (block for block in by_key["frames"].blocks if isinstance(block, Table))
+    for row, frame in zip(numbers.rows, record["frames"], strict=True):
+        told = dict(zip(numbers.heads, row, strict=True))
+        assert told["name"] == frame["name"]
+        assert told["verdict"] == frame["verdict"]
+        assert float(told["position, mm"]) == frame["position_mm"]
+        assert float(told["share, %"]) == pytest.approx(100 * frame["share"], abs=0.005)
+        assert float(told["scale"]) == pytest.approx(frame["scale"], abs=5e-6)
+        assert float(told["gain G"]) == pytest.approx(frame["gain"][1], abs=5e-4)
+
+
+def test_depth_is_told_in_millimetres_of_the_rail(stack: Stack) -> None:
+    (picture,) = next(section for section in stack_page(stack, "x").sections if section.key == "depth").blocks
+    assert picture.bar.labels == ("2.000 mm", "2.750 mm", "3.500 mm")  # type: ignore[union-attr]
+    blind = dataclasses.replace(
+        stack, reports=tuple(dataclasses.replace(report, position_mm=None) for report in stack.reports)
+    )
+    (picture,) = next(section for section in stack_page(blind, "x").sections if section.key == "depth").blocks
+    assert picture.bar.labels == ("frame 1", "frame 2.5", "frame 4")  # type: ignore[union-attr]
+
+
+def test_unused_and_simulated_frames_are_marked(stack: Stack, tmp_path: Path) -> None:
+    shares = (0.4, 0.3, 0.3, 0.0)
+    metadata = dataclasses.replace(stack.metadata, simulated=True)
+    write_report(dataclasses.replace(stack, shares=shares, metadata=metadata), tmp_path / "a.html", "a")
+    marked = Page((tmp_path / "a.html").read_text("utf-8"))
+    assert marked.words.count("never used") == 2  # on its card and in the legend of the plot
+    assert any("f4.jpg" in word and "Never used" in word for word in marked.words)
+    assert any(word.startswith("SIMULATED") for word in marked.words)
+    used = dataclasses.replace(stack, shares=(0.25,) * 4)
+    write_report(used, tmp_path / "b.html", "b")
+    plain = Page((tmp_path / "b.html").read_text("utf-8"))
+    assert "never used" not in plain.words
+    assert not any(word.startswith("SIMULATED") for word in plain.words)
+
+
+def test_frames_that_are_gone_are_told_of(stack: Stack, tmp_path: Path) -> None:
+    gone = tuple(
+        dataclasses.replace(source, path=tmp_path / "gone.jpg") if at < 2 and source else source
+        for at, source in enumerate(stack.sources)
+    )
+    write_report(dataclasses.replace(stack, sources=gone), tmp_path / "a.html", "a")
+    page = Page((tmp_path / "a.html").read_text("utf-8"))
+    assert "2 frames are not where they were, so they are not shown." in page.words
+    assert len(page.all("img")) == 2 + 3  # two stamps; the picture, coverage and depth
+
+
+def test_names_are_text_and_others_add_sections(stack: Stack, tmp_path: Path) -> None:
+    verdicts = Section("verdicts", "Verdicts", (Prose(("frame 2 was blurred by a <bump>",), warning=True),))
+    write_report(stack, tmp_path / "a.html", "<script>alert(1)</script>", more=[verdicts])
+    page = Page((tmp_path / "a.html").read_text("utf-8"))
+    assert not page.all("script")
+    assert "Stack <script>alert(1)</script>" in page.words
+    assert "frame 2 was blurred by a <bump>" in page.words
+    assert {"id": "verdicts", "aria-labelledby": "verdicts-title"} in page.all("section")
+
+
+def test_fuse_writes_the_page_and_refuses_other_endings(folder: Path, tmp_path: Path) -> None:
+    frames = sorted(str(path) for path in folder.parent.glob("*.jpg"))
+    asked = ["fuse", *frames, "-q", "-o", str(tmp_path / "out.png"), "--report"]
+    done = CliRunner().invoke(build_app(), [*asked, str(tmp_path / "out.html")])
+    assert done.exit_code == 0, done.output
+    assert "Stack out" in Page((tmp_path / "out.html").read_text("utf-8")).words
+    refused = CliRunner().invoke(build_app(), [*asked, str(tmp_path / "out.pdf")])
+    assert isinstance(refused.exception, UserError) or refused.exit_code == 2
+    assert not (tmp_path / "out.pdf").exists()
