@@ -219,6 +219,7 @@ class Connection:
             axis.set_reference(here_is_mm)
         position = axis.position()
         if not self._config.simulated and not self._config.rail.by_hand:
+            self._keep(axis)  # now, too: a crash must not leave what was kept before to be believed
             self._teardown.callback(self._keep, axis)
         if position.trust is PositionTrust.UNKNOWN:
             raise PositionUnknownError(f"{axis.name} does not know where it stands; nothing is moved")

@@ -143,6 +143,12 @@ class HeldRail:
         """Whether the next connection is going to know where the rail stands, as far as can be foreseen."""
         return self.state is not None and self.state.would_recall(self.axis)
 
+    def keep(self) -> None:
+        """Write where it stands, for the next command: at the end, and whenever somebody has said so."""
+        if self.state is not None:
+            with suppress(HardwareError):  # one that does not answer any more keeps nothing, and has said so
+                self.state.keep(self.axis)
+
     def facts(self) -> RailFacts:
         """Ask it everything."""
         axis = self.axis
@@ -236,12 +242,14 @@ class HeldRail:
             )
         )
         self.unknown_because = None
+        self.keep()
 
     def home(self) -> AxisPosition:
         """Run the controller's homing cycle, and return where the rail stands then."""
         with self.stopped_by_operator():
             self.axis.home()
         self.unknown_because = None
+        self.keep()
         return self.axis.position()
 
     def zero(self, at_mm: float = 0.0) -> Zeroed:
@@ -258,6 +266,7 @@ class HeldRail:
             self.axis.set_reference(at_mm)
         self.unknown_because = None
         kept = self.state is not None and self.state.renumber_limits(shift_mm)
+        self.keep()
         return Zeroed(self.axis.position(), shift_mm, kept)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from rig.axes.registry import open_for_setup
 from rig.clock import ScaledClock
 from rig.config import LoadedConfig, load_config
 from rig.connection import open_rail_axis
-from rig.errors import HardwareError, UserError
+from rig.errors import UserError
 from rig.held_rail import HeldRail, check_unlocked
 from rig.operator import Operator
 from rig.plan import StackPlan
@@ -120,8 +120,7 @@ def connected(
             axis.unlock()
         if not to_set_up:
             _locate(held, here_is_mm)
-        if state is not None:
-            teardown.callback(_keep, state, axis)
+        teardown.callback(held.keep)
         yield held
 
 
@@ -143,6 +142,7 @@ def _locate(held: HeldRail, here_is_mm: float | None) -> None:
         axis.set_reference(here_is_mm or 0.0)  # the bench was set up just so
     elif here_is_mm is not None:
         axis.set_reference(here_is_mm)
+        held.keep()
     elif axis.position().trust is PositionTrust.UNKNOWN:
         rail = held.config.rail
         by_count = rail.counted and not rail.by_hand  # a crank may have been turned meanwhile, a motor holds
@@ -160,8 +160,3 @@ def _go_on_counting(name: str, axis: FocusAxis) -> str | None:
         return f"it was left at {counted.position_mm:g} mm, outside its limits"
     axis.set_reference(counted.position_mm)
     return None
-
-
-def _keep(state: RailState, axis: FocusAxis) -> None:
-    with suppress(HardwareError):  # a rail that does not answer any more keeps nothing, and has said so
-        state.keep(axis)

@@ -271,7 +271,8 @@ class RailState:
                     for name, value in (("low_mm", kept.low_mm), ("high_mm", kept.high_mm))
                 }
             )
-        self.write(memory.model_copy(update={"limits": moved}))
+        # What was kept of the position counts from the old zero: with these limits it would be wrong.
+        self.write(memory.model_copy(update={"limits": moved, "reference": None}))
         return moved is not None
 
 

@@ -68,3 +68,23 @@ def test_a_rail_that_homes_knows_where_it_is_afterwards(grbl: Make, rig: Any) ->
             rail.move(to_mm=32.5)
     with _held(loaded) as rail:  # the count has gone on
         assert rail.where().value == pytest.approx(30.0, abs=1e-9)
+
+
+def test_what_was_said_is_on_disk_at_once(grbl: Make, rig: Any) -> None:
+    """A crash must not leave a position and limits that count from different zeros."""
+    bench = grbl(50.0, start_mm=10.0)
+    loaded = rig(bench)
+    with _held(loaded, here_is_mm=10.0) as rail:
+        state = rail.state
+        state.set_limits(loaded.config.rail, low_mm=1.0, high_mm=25.0)
+        rail.move(to_mm=12.0)
+    with _held(loaded) as rail:
+        assert rail.where().value == pytest.approx(12.0)
+        rail.zero()
+        kept = state.read()  # as the next command would, if this one died now
+        assert kept.reference is not None
+        assert kept.limits is not None
+        assert kept.reference.position_mm == pytest.approx(0.0)
+        assert (kept.limits.low_mm, kept.limits.high_mm) == pytest.approx((-11.0, 13.0))
+    with _held(loaded, here_is_mm=5.0):
+        assert state.read().reference.position_mm == 5.0
