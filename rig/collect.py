@@ -19,7 +19,7 @@ from rig.cameras.body_clock import resolution_s
 from rig.errors import UserError
 from rig.events import EventBus, FrameSaved, Note, StackReady, Subscriber
 from rig.filing import TimedFrame, file_frame, timed
-from rig.live import LiveGeometry, LiveStacker
+from rig.live import LiveAbout, LiveGeometry, LiveStacker
 from rig.session import DEFAULT_TEMPLATE, Session
 
 __all__ = ["Collected", "Grouping", "collect"]
@@ -100,7 +100,8 @@ class _Stack:
         self.result = self.session.folder / f"{name}.tif"
         if stack:
             geometry = LiveGeometry((0.0,), None)
-            self.live = LiveStacker(bus, geometry, self.session.folder / "preview.jpg", self.result)
+            preview, about = self.session.folder / "preview.jpg", LiveAbout(name)
+            self.live = LiveStacker(bus, geometry, preview, self.result, about=about)
         bus.publish(Note(f"a stack begins: {self.session.folder}"))
 
     def add(self, frame: TimedFrame) -> None:

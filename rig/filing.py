@@ -74,7 +74,7 @@ def file_frame(
         except OSError as err:
             raise storage_error(err, part) from err
         name = session.frame_name(index, fields["position_mm"] or 0.0, path.suffix, taken.isoformat())
-        final = session.publish_frame(part, name, index)
+        final = session.publish_frame(part, name, index, position_mm=fields["position_mm"])
         entries.append(session.file_entry(final, len(data), hashlib.sha256(data).hexdigest()))
     return session.journal.append(
         "frame_saved",

@@ -12,7 +12,8 @@ import queue
 import signal
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from typing import Any
 from rig.errors import Interrupted
 from rig.events import Event, EventBus, FrameRejected, FrameSaved, FrameStacked, Note
 
-__all__ = ["LiveGeometry", "LiveResult", "LiveStacker"]
+__all__ = ["LiveAbout", "LiveGeometry", "LiveResult", "LiveStacker"]
 
 _PREVIEW_WIDTH_PX = 1200
 _PREVIEW_EVERY_S = 1.0
@@ -57,6 +58,19 @@ class LiveGeometry:
 
 
 @dataclass(frozen=True)
+class LiveAbout:
+    """What the result is to say of itself beside what the frames say.
+
+    ``credit`` holds the templates of ``[metadata]``, by their keys.
+    """
+
+    session: str
+    magnification: float | None = None
+    effective_f_number: float | None = None
+    credit: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class LiveResult:
     """The stacked image of a run.
 
@@ -85,6 +99,8 @@ class LiveStacker:
         Where the preview and the stacked image go; both appear as a whole or not at all.
     transforms : Path, optional
         Where it is written how the frames lie, for other shots of the same positions.
+    about : LiveAbout, optional
+        What the result says of itself.
     """
 
     def __init__(
@@ -94,8 +110,9 @@ class LiveStacker:
         preview: Path,
         result: Path,
         transforms: Path | None = None,
+        about: LiveAbout | None = None,
     ) -> None:
-        self._bus, self._result = bus, result
+        self._bus, self._result, self._about = bus, result, about
         self._transforms = transforms
         self._geometry, self._preview = geometry, preview
         self._frames: list[tuple[int, str, float | None]] = []
@@ -126,7 +143,7 @@ class LiveStacker:
             self._spoiled = False
             self._start_over()
         transforms = None if self._transforms is None else str(self._transforms)
-        self._worker.send(("finish", str(self._result), transforms))
+        self._worker.send(("finish", str(self._result), transforms, self._about))
 
     def finish(self, stop: threading.Event) -> LiveResult | None:
         """Wait for the image that was asked for; None when there is none, and the operator has been told.
@@ -276,7 +293,9 @@ def _serve(pipe: Connection, geometry: LiveGeometry, preview: Path) -> None:
             )
         else:
             try:
-                stack = stacker.finish()
+                stack, left_out = _described(stacker.finish(), message[3], Path(message[1]).stem)
+                for template in left_out:
+                    pipe.send(("note", f"{template!r} of [metadata] asks for what is not known: left out"))
                 stack.save(Path(message[1]))
                 if message[2] is not None:
                     stack.save_transforms(Path(message[2]))
@@ -292,6 +311,16 @@ def _serve(pipe: Connection, geometry: LiveGeometry, preview: Path) -> None:
             except StackerError as err:
                 pipe.send(("done", {"error": str(err)}))
             return
+
+
+def _described(stack: Any, about: LiveAbout | None, name: str) -> tuple[Any, tuple[str, ...]]:
+    """The result with metadata that tell of it, and templates that could not be filled."""
+    from stacker import Credits, SetUp, described
+
+    if about is None:
+        return stack, ()
+    set_up = SetUp(about.session, about.magnification, about.effective_f_number)
+    return described(stack, set_up, Credits(**about.credit), name)
 
 
 def _listen(pipe: Connection, inbox: queue.SimpleQueue[tuple[Any, ...]]) -> None:

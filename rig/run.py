@@ -24,7 +24,7 @@ from rig.equipment import equipped
 from rig.errors import Interrupted, RigError
 from rig.events import EventBus, Note, RunFinished, RunStarted, StackReady, Subscriber
 from rig.lens_plan import LensPlan
-from rig.live import LiveGeometry, LiveStacker
+from rig.live import LiveAbout, LiveGeometry, LiveStacker
 from rig.open_end import OpenEnd
 from rig.operator import Operator
 from rig.pace import Pace
@@ -348,7 +348,13 @@ class SessionRun:
         mark = "SIMULATED_" if self._config.simulated else ""
         preview = self._session.folder / f"{mark}preview.jpg"
         transforms = self._transforms if self._plan.shots.count > 1 else None
-        live = LiveStacker(self._bus, geometry, preview, self._result, transforms)
+        about = LiveAbout(
+            self._session.name,
+            self._plan.magnification,
+            self._plan.effective_f_number,
+            self._config.metadata.model_dump(),
+        )
+        live = LiveStacker(self._bus, geometry, preview, self._result, transforms, about)
         teardown.callback(live.close)
         for index, record in sorted(runner.state.saved.items()):
             if self._plan.shots.is_base(index):

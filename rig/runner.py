@@ -302,7 +302,8 @@ class Runner:
         for file in files:
             suffix = Path(file.camera_name).suffix or file.path.suffix
             name = self._session.frame_name(frame.index, in_name_mm, suffix, frame.shot.fired_wall)
-            final = self._session.publish_frame(file.path, name, frame.index)
+            where = self._journaled("position", commanded)
+            final = self._session.publish_frame(file.path, name, frame.index, **where)
             entries.append(self._session.file_entry(final, file.size_bytes, file.sha256))
         entry = self._session.journal.append(
             "frame_saved",
@@ -338,7 +339,7 @@ class Runner:
             return {"position_mm": position}
         return {"position_mm": None, "position_units": round(position)}
 
-    def _journaled(self, what: str, position: float) -> dict[str, float]:
+    def _journaled(self, what: str, position: float) -> dict[str, Any]:
         """A position as the journal has it: ``position_mm``, or ``position_units`` of a lens's drive."""
         return {f"{what}_mm": position} if self._unit == "mm" else {f"{what}_units": round(position)}
 

@@ -18,6 +18,7 @@ from rig.atomic import publish_file, storage_error
 from rig.errors import DataError, UserError
 from rig.journal import Entry, Journal, read_journal
 from rig.shots import ShotSeries
+from rig.sidecar import write_sidecar
 
 __all__ = ["DEFAULT_TEMPLATE", "FrameFile", "FrameRecord", "RunState", "Session", "check_template"]
 
@@ -257,13 +258,30 @@ class Session:
         tag = f"_{label}" if label else ""
         return f"{'SIMULATED_' if self.simulated else ''}{stem}{tag}{suffix.lower()}"
 
-    def publish_frame(self, part: Path, name: str, index: int) -> str:
-        """`publish` a file of a shot in the folder that is the shot's."""
+    def publish_frame(
+        self,
+        part: Path,
+        name: str,
+        index: int,
+        *,
+        position_mm: float | None = None,
+        position_units: int | None = None,
+    ) -> str:
+        """`publish` a file of a shot in the folder that is the shot's, a RAW file after its sidecar."""
         folder = self.folder / self.shots.folder(index)
         try:
             folder.mkdir(exist_ok=True)
         except OSError as err:
             raise storage_error(err, folder) from err
+        write_sidecar(
+            folder / name,
+            self.shots.position(index) + 1,
+            self.name,
+            simulated=self.simulated,
+            shot=self.shots.shot(index).label,
+            position_mm=position_mm,
+            position_units=position_units,
+        )
         return self.publish(part, name, folder=folder)
 
     def shot_fields(self, index: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from rig.cameras.base import LockRequest
 from rig.cameras.settings import CameraSettings
+from rig.config.metadata import MetadataConfig
 from rig.config.rail import CRANK, NO_RAIL, RailConfig
 from rig.config.table import Table, known_driver
 from rig.errors import UserError
@@ -277,6 +278,7 @@ class RigConfig(Table):
     lens: LensConfig = LensConfig()
     capture: CaptureConfig = CaptureConfig()
     session: SessionConfig = SessionConfig()
+    metadata: MetadataConfig = MetadataConfig()
     tables: Tables = Tables()
     simulator: AnyTable | None = None
 

@@ -25,6 +25,7 @@ from stacker.io.grey import balanced
 from stacker.io.jpeg import decode_jpeg
 from stacker.io.metadata import read_metadata
 from stacker.io.raw_files import holds_raw
+from stacker.io.sidecars import with_sidecar
 
 __all__ = ["check_image", "decode", "fingerprint", "is_raw_file", "read_again", "read_frame", "upright"]
 
@@ -90,7 +91,8 @@ def read_frame(path: Path | str, orientation: int | None = None, recipe: Recipe 
     source = FrameSource(path, about.st_size, about.st_mtime_ns, print_of_file, turned, recipe)
     if recipe is not None and not frame.metadata.raw:
         frame = replace(frame, pixels=balanced(frame.pixels, recipe.gains))
-    return replace(frame, name=path.name, path=path, source=source)
+    metadata = with_sidecar(frame.metadata, path)
+    return replace(frame, name=path.name, path=path, metadata=metadata, source=source)
 
 
 def read_again(source: FrameSource) -> Frame:

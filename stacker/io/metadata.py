@@ -15,7 +15,16 @@ from stacker.frames import FrameMetadata
 from stacker.io.bigtiff import big_parts, big_tags, is_bigtiff
 from stacker.io.stack_xmp import says_simulated
 
-__all__ = ["changed", "is_result", "read_metadata", "tags_of_bigtiff", "told", "unpacked", "write_metadata"]
+__all__ = [
+    "STALE_XMP",
+    "changed",
+    "is_result",
+    "read_metadata",
+    "tags_of_bigtiff",
+    "told",
+    "unpacked",
+    "write_metadata",
+]
 
 # exiv2 prints every oddity of a maker note to stderr; real errors come as exceptions anyway.
 exiv2.LogMsg.setLevel(exiv2.LogMsg.Level.mute)
@@ -35,7 +44,7 @@ _DNG_TAGS, _DNG_KEPT = range(0xC612, 0xD000), frozenset({0xC614, 0xC62F, 0xC630}
 """Tags of a DNG say how its raw samples are to be developed; a TIFF with them would be taken for a DNG. Kept
 are UniqueCameraModel, CameraSerialNumber and LensInfo."""
 
-_STALE_XMP = (
+STALE_XMP = (
     "Xmp.crs.",  # how Camera Raw is to develop it: has been done
     "Xmp.xmpMM.",  # which document it is: another one now
     "Xmp.xmpNote.",
@@ -264,7 +273,7 @@ def _pack(exif: Any, xmp: Any, iptc: Any) -> bytes:
         if found is not None and not told(exif, key):
             exif[key] = found.print(exif)
     _drop(exif, _is_stale)
-    _drop(xmp, lambda datum: datum.key().startswith(_STALE_XMP))
+    _drop(xmp, lambda datum: datum.key().startswith(STALE_XMP))
     return _exv(exif, xmp, iptc)
 
 

@@ -31,7 +31,9 @@ from stacker import (
 from stacker.about import described
 from stacker.batch.slabs import Slabs, write_slabs
 from stacker.credits import CREDIT_FIELDS, Credits, read_credits
+from stacker.io.metadata import read_metadata
 from stacker.io.session_facts import SetUp
+from stacker.io.sidecars import with_sidecar
 from stacker.io.stack_xmp import NAMESPACE, write_frame_sidecar
 from stacker.settings import load_settings
 
@@ -301,6 +303,44 @@ def test_a_frames_sidecar_is_one_that_other_programs_read(tmp_path: Path) -> Non
         "Xmp.focusrig.RailPositionMm": "12.5",
         "Xmp.focusrig.Simulated": "True",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "sidecar"), [("f.jpg", "f.jpg.xmp"), ("f.dng", "f.xmp"), ("f.dng", "f.dng.xmp")]
+)
+def test_what_other_programs_say_beside_a_frame_goes_before_the_frame(
+    tmp_path: Path, name: str, sidecar: str
+) -> None:
+    path = frame(tmp_path / name, 0)  # whose metadata are read by what they are, not by the name
+    own = read_metadata(path, name)
+    assert with_sidecar(own, path) is own
+    (tmp_path / sidecar).write_text(
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:Rating="5"'
+        ' xmlns:crs="http://ns.adobe.com/camera-raw-settings/1.0/" crs:Exposure2012="+2.00"'
+        f' xmlns:f="{NAMESPACE}" f:RailPositionMm="3" xmlns:dc="http://purl.org/dc/elements/1.1/">'
+        "<dc:subject><rdf:Bag><rdf:li>wasp</rdf:li><rdf:li>macro</rdf:li></rdf:Bag></dc:subject>"
+        "</rdf:Description></rdf:RDF></x:xmpmeta>"
+    )
+    write_image(tmp_path / "out.png", np.zeros((20, 30, 3), np.uint8), with_sidecar(own, path))
+    says = said(tmp_path / "out.png")
+    assert (says["Xmp.xmp.Rating"], says["Xmp.dc.subject"]) == ("5", "wasp, macro")
+    assert says["Exif.Photo.ExposureTime"] == "1/8"
+    assert [key for key in says if key.startswith(("Xmp.crs", "Xmp.focusrig"))] == []
+    (tmp_path / sidecar).write_bytes(b"no XMP")
+    assert with_sidecar(own, path) == own
+
+
+def test_a_frame_that_is_read_has_its_sidecar(tmp_path: Path) -> None:
+    path = frame(tmp_path / "f.jpg", 0)
+    write_frame_sidecar(tmp_path / "f.jpg.xmp", {"FrameNumber": 1})
+    before = read_frame(path)
+    image = exiv2.ImageFactory.open(str(tmp_path / "f.jpg.xmp"))
+    image.readMetadata()
+    image.xmpData()["Xmp.xmp.Label"] = "Green"
+    image.writeMetadata()
+    write_image(tmp_path / "out.png", before.pixels, read_frame(path).metadata)
+    assert said(tmp_path / "out.png")["Xmp.xmp.Label"] == "Green"
 
 
 @pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not installed")

@@ -1,0 +1,45 @@
+"""What the photographer's programs have written beside a frame: rating, keywords, places, copyright."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import exiv2
+
+from stacker.frames import FrameMetadata
+from stacker.io.metadata import STALE_XMP, changed
+from stacker.io.raw_names import RAW_SUFFIXES
+from stacker.io.stack_xmp import PREFIX, SIDECAR_SUFFIX
+
+__all__ = ["with_sidecar"]
+
+_NOT_TAKEN = (*STALE_XMP, f"Xmp.{PREFIX}.")
+"""What is not so of a result, and what is said of it anew."""
+
+
+def with_sidecar(metadata: FrameMetadata, frame: Path) -> FrameMetadata:
+    """A frame's metadata with the XMP of its sidecar, which goes before what is in the file.
+
+    ``beetle.xmp`` belongs to a RAW file ``beetle.arw``, as Adobe and Capture One have it;
+    ``beetle.arw.xmp`` and ``beetle.jpg.xmp`` to those, as darktable and digiKam have it. One that cannot be
+    read is passed over: the frame is what is stacked.
+    """
+    names = [frame.with_name(frame.name + SIDECAR_SUFFIX)]
+    if frame.suffix.lower() in RAW_SUFFIXES:
+        names.append(frame.with_suffix(SIDECAR_SUFFIX))
+    file = next((name for name in names if name.is_file()), None)
+    if file is None:
+        return metadata
+    try:
+        image = exiv2.ImageFactory.open(str(file))
+        image.readMetadata()
+    except exiv2.Exiv2Error:
+        return metadata
+
+    def take(exif: Any, xmp: Any, iptc: Any) -> None:  # noqa: ARG001
+        for datum in image.xmpData():
+            if not datum.key().startswith(_NOT_TAKEN):
+                xmp[datum.key()] = datum.value()
+
+    return changed(metadata, take)
