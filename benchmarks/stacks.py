@@ -25,7 +25,18 @@ from hardware_sims.render import Frame, Renderer, Viewpoint
 from hardware_sims.scenes import make_scene
 from hardware_sims.sensor import Sensor, srgb_encode
 
-__all__ = ["RECIPES", "VIEWS", "Array", "Recipe", "RenderedStack", "View", "cache_folder", "exposed", "load"]
+__all__ = [
+    "RECIPES",
+    "VIEWS",
+    "Array",
+    "Recipe",
+    "RenderedStack",
+    "View",
+    "cache_folder",
+    "exposed",
+    "load",
+    "mosaics",
+]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 View = Literal["first", "middle", "last"]
@@ -253,6 +264,19 @@ def exposed(stack: RenderedStack, index: int, factor: float) -> Array:
         studio.close()
 
 
+def mosaics(
+    recipe: Recipe | str, seed: int, width_px: int, indexes: Sequence[int] | None = None
+) -> Iterator[Array]:
+    """What the sensor counts before anything is developed, frame by frame; (h, w) uint16, RGGB."""
+    recipe = RECIPES[recipe] if isinstance(recipe, str) else recipe
+    studio = _Studio(recipe, seed, 16, width_px)
+    try:
+        for index in range(recipe.frames) if indexes is None else indexes:
+            yield studio.mosaic(index)
+    finally:
+        studio.close()
+
+
 def _opened(folder: Path) -> RenderedStack:
     known = json.loads((folder / "stack.json").read_text())
     return RenderedStack(
@@ -309,11 +333,19 @@ class _Studio:
 
     def photograph(self, index: int, factor: float = 1.0) -> Array:
         """A frame, exposed so many times longer than it should be."""
-        gains, lateral_px = self._drawn()
-        view = self._viewpoint(self._recipe.positions_mm[index], lateral_px[index])
-        light = self._renderer.render(view, _STOP) * np.float32(gains[index] * factor)
+        light = self._light(index) * np.float32(factor)
         seed = self._seed, index
         return np.asarray(self._sensor.develop(light, self._recipe.iso, seed, self._renderer.run, self._bits))
+
+    def mosaic(self, index: int) -> Array:
+        """A frame as the sensor counts it."""
+        seed = self._seed, index
+        return np.asarray(self._sensor.mosaic(self._light(index), self._recipe.iso, seed, self._renderer.run))
+
+    def _light(self, index: int) -> Array:
+        gains, lateral_px = self._drawn()
+        view = self._viewpoint(self._recipe.positions_mm[index], lateral_px[index])
+        return np.asarray(self._renderer.render(view, _STOP) * np.float32(gains[index]))
 
     def close(self) -> None:
         """End the renderer's threads."""

@@ -1,6 +1,6 @@
 """Finds pixels of the sensor that count wrong, in the frames themselves.
 
-A hot pixel stands out from its neighbours of the same colour in every frame, at the same place of the sensor.
+A hot pixel stands out from its neighbours of the same colour in most frames, at the same place of the sensor.
 Nothing of the subject does: in a focus stack it is out of focus in most frames, and mostly it moves as well.
 Where it does stay and stays sharp, the lens still spreads its light over the pixels beside, which have other
 colours; a hot pixel is alone.
@@ -9,7 +9,6 @@ colours; a hot pixel is alone.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,21 +20,32 @@ from stacker.io.raw_mosaic import MARGIN_PX, Mosaic
 __all__ = ["FEWEST_FRAMES", "LOOKED_AT", "hot_in_dark", "wrong_pixels"]
 
 FEWEST_FRAMES = 3
-"""Noise lifts a pixel above its eight neighbours in one frame of nine, above three times its own size on
-average in three frames once in some 10⁹."""
+"""Noise lifts a pixel above its eight neighbours by three times its own size once in 30,000 times, and in two
+frames of three once in some 10⁸ times."""
 
 LOOKED_AT = 9
 """Frames that are looked at, spread over the stack: more find no more."""
 
 _DENSE = 2
-"""Frames in which every pixel is looked at; the others are asked about those that stood out there."""
+"""Frames in which every pixel is looked at; the others are asked about those that stood out there. The ends
+of a stack come first: least is in focus there."""
 
-_STANDS_OUT = 3.0
-"""By how much beyond the brightest (or darkest) neighbour, in noise, on average over the frames."""
+_MANY = 7
+_STANDS_OUT, _STANDS_OUT_OF_MANY = 3.0, 1.5
+"""By how much beyond the brightest (or darkest) neighbour, in noise, in half of the frames at least: where
+the subject is sharp it may hide it. Noise does so once in 250 times by 1.5, and in four frames of seven once
+in some 10⁸."""
 
-_ALONE = 0.12
-"""Share of a pixel's own excess that the pixels beside it may have. The sharpest real point, a Gaussian of
-0.6 px, gives a quarter to each."""
+_ALONE, _ALONE_AT_MOST = 0.08, 0.15
+"""Share of a pixel's own excess that the pixels beside it may have, and may seem to have by noise and
+texture. The sharpest real point, a Gaussian of 0.6 px, gives a quarter to each."""
+
+_UNSURE = 3.0
+"""Standard errors, roughly, of what the pixels beside seem to have."""
+
+_BAYER = 2
+"""Period of the pattern. Behind X-Trans a glint's neighbours of the same colour are too unlike each other in
+their distance: 500 places a megapixel were taken for hot pixels. A dark frame tells them there."""
 
 _FULL = 0.9
 """Of white: from there on nothing can stand out."""
@@ -65,7 +75,7 @@ def wrong_pixels(frames: Iterable[tuple[Image, Image]], levels: SensorLevels) ->
     Parameters
     ----------
     frames : iterable of (ndarray of uint16, ndarray)
-        Of some frames of a stack what the sensor counted and LibRaw's colours, (h, w) each.
+        Of some frames of a stack what the sensor counted and LibRaw's colours, (h, w) each; the ends first.
     levels : SensorLevels
         Of the body.
 
@@ -78,7 +88,7 @@ def wrong_pixels(frames: Iterable[tuple[Image, Image]], levels: SensorLevels) ->
     for counts, colours in frames:
         if search is None:
             mosaic = Mosaic.of(colours)
-            if mosaic is None:
+            if mosaic is None or mosaic.period > _BAYER:
                 return ()
             search = _Search(mosaic, levels)
         search.look(counts)
@@ -110,105 +120,81 @@ def hot_in_dark(counts: Image, levels: SensorLevels, name: str) -> tuple[int, ..
     return tuple(int(at) for at in (rows + MARGIN_PX) * counts.shape[1] + columns + MARGIN_PX)
 
 
-@dataclass
-class _Tally:
-    """What is known of the candidates so far, one value each."""
-
-    least: Image
-    total: Image
-    seen: Image
-    excess: Image
-    beside: Image
-
-    @classmethod
-    def empty(cls, count: int) -> _Tally:
-        return cls(np.full(count, np.inf), *(np.zeros(count) for _ in range(4)))
-
-
 class _Search:
+    """Frames are looked at one by one; the first ones tell which pixels the others are asked about."""
+
     def __init__(self, mosaic: Mosaic, levels: SensorLevels) -> None:
         self._mosaic, self._levels = mosaic, levels
         self._black = float(np.mean(levels.black))
         self._white = float(levels.white)
-        self._kept: list[Image] = []
-        self._places = np.zeros((0, 2), int)
-        self._hot = _Tally.empty(0)
-        self._dead = _Tally.empty(0)
-        self._frames = 0
+        self._waiting: list[Image] = []
+        self._places: Image | None = None
+        self._seen: list[Image] = []
 
     def look(self, counts: Image) -> None:
-        """Look at a frame; the first ones are kept until the places to ask about are known."""
-        self._frames += 1
-        if len(self._kept) < _DENSE and len(self._places) == 0:
-            self._kept.append(np.array(counts))
-            if len(self._kept) < _DENSE:
-                return
-            self._begin()
+        if self._places is not None:
+            self._seen.append(self._ask(counts, self._places))
             return
-        self._ask(counts)
+        self._waiting.append(np.array(counts))
+        if len(self._waiting) == _DENSE:
+            found = [_standing_out(one, self._mosaic, _Noise(one, self._mosaic)) for one in self._waiting]
+            self._places = np.unique(np.concatenate(found), axis=0)
+            waiting, self._waiting = self._waiting, []
+            self._seen = [self._ask(one, self._places) for one in waiting]
 
     def found(self) -> tuple[int, ...]:
-        if self._frames < FEWEST_FRAMES or not len(self._places):
+        if self._places is None or len(self._seen) < FEWEST_FRAMES or not len(self._places):
             return ()
+        up, down, excess, beside = np.moveaxis(np.array(self._seen), 1, 0)
         wrong = np.zeros(len(self._places), bool)
-        for tally in (self._hot, self._dead):
-            seen = np.maximum(tally.seen, 1)
-            alone = np.abs(tally.beside) < _ALONE * np.abs(tally.excess)
-            wrong |= (
-                (tally.seen >= FEWEST_FRAMES)
-                & (tally.least > 0)
-                & (tally.total / seen > _STANDS_OUT)
-                & (alone | (self._mosaic.period > 2))
-            )
+        for margin in (up, down):
+            tells = ~np.isnan(margin)
+            enough = tells.sum(axis=0) >= FEWEST_FRAMES
+            bar = np.where(tells.sum(axis=0) < _MANY, _STANDS_OUT, _STANDS_OUT_OF_MANY)
+            wrong |= enough & (_median(margin, tells) > bar) & self._alone(excess, beside, tells)
         rows, columns = self._places[wrong].T
         return tuple(sorted(int(at) for at in rows * self._levels.size_px[0] + columns))
 
-    def _begin(self) -> None:
-        places = [_standing_out(counts, self._mosaic, _Noise(counts, self._mosaic)) for counts in self._kept]
-        self._places = np.unique(np.concatenate(places), axis=0)
-        self._hot, self._dead = (_Tally.empty(len(self._places)) for _ in range(2))
-        kept, self._kept = self._kept, []
-        for counts in kept:
-            self._ask(counts)
+    @staticmethod
+    def _alone(excess: Image, beside: Image, tells: Image) -> Image:
+        """Whether the pixels beside have no part in it; what texture makes of them differs by frame."""
+        own, others = _median(excess, tells), _median(beside, tells)
+        spread = _median(np.abs(beside - others), tells)
+        unsure = _UNSURE * spread / np.sqrt(np.maximum(tells.sum(axis=0), 1))
+        share = _ALONE + np.minimum(unsure / np.maximum(np.abs(own), 1.0), _ALONE_AT_MOST - _ALONE)
+        return np.asarray(np.abs(others) < share * np.abs(own))
 
-    def _ask(self, counts: Image) -> None:
-        if not len(self._places):
-            return
-        rows, columns = self._places.T
+    def _ask(self, counts: Image, places: Image) -> Image:
+        """Of every place: by how much it is above and below its neighbours in noise, nan where nothing could
+        be; by how much it differs from them; by how much the pixels beside do. Shape (4, n).
+        """
+        rows, columns = places.T
         noise = _Noise(counts, self._mosaic)
         own = counts[rows, columns].astype(np.float64)
         near = counts[self._mosaic.neighbours(rows, columns)].astype(np.float64)
-        excess, beside = own - near.mean(axis=1), self._beside(counts, rows, columns)
         top, bottom = near.max(axis=1), near.min(axis=1)
-        self._add(self._hot, (own - top) / noise.at(top), top < _FULL * self._white, excess, beside)
+        up = np.where(top < _FULL * self._white, (own - top) / noise.at(top), np.nan)
         bright = bottom - self._black > _DARK_NOISE * noise.at(bottom)
-        self._add(self._dead, (bottom - own) / noise.at(bottom), bright, excess, beside)
-
-    def _add(self, tally: _Tally, margin: Image, tells: Image, excess: Image, beside: Image) -> None:
-        tally.least = np.where(tells, np.minimum(tally.least, margin), tally.least)
-        tally.total += np.where(tells, margin, 0.0)
-        tally.seen += tells
-        tally.excess += np.where(tells, excess, 0.0)
-        tally.beside += np.where(tells, beside, 0.0)
+        down = np.where(bright, (bottom - own) / noise.at(bottom), np.nan)
+        return np.stack([up, down, own - near.mean(axis=1), self._beside(counts, rows, columns)])
 
     def _beside(self, counts: Image, rows: Image, columns: Image) -> Image:
-        """The middle excess of the four pixels beside, on the scale of the pixel's own colour.
-
-        Each is compared with its like at both sides, two pixels away (Bayer's pattern has them there).
-        """
-        tile = np.array(self._mosaic.tile)
-        factors = np.array(self._levels.multipliers)[tile]
-        period = self._mosaic.period
-        found = []
+        """The middle excess of the four pixels beside over their likes, on the scale of its colour."""
+        factors = np.array(self._levels.multipliers)[np.array(self._mosaic.tile)]
+        period, found = self._mosaic.period, []
         for y, x in ((0, 1), (0, -1), (1, 0), (-1, 0)):
-            at = counts[rows + y, columns + x].astype(np.float64)
-            across = [
-                counts[rows + y + 2 * side * (x != 0), columns + x + 2 * side * (y != 0)] for side in (-1, 1)
-            ]
+            like = np.median(counts[self._mosaic.neighbours(rows + y, columns + x)], axis=1)
             factor = factors[(rows + y) % period, (columns + x) % period]
-            found.append((at - (across[0].astype(np.float64) + across[1]) / 2) * factor)
-        own = factors[rows % period, columns % period]
-        return np.asarray(np.median(found, axis=0) / own)
+            found.append((counts[rows + y, columns + x] - like) * factor)
+        return np.asarray(np.median(found, axis=0) / factors[rows % period, columns % period])
+
+
+def _median(values: Image, tells: Image) -> Image:
+    """Over the frames that tell, by column; 0 where none does."""
+    ordered = np.sort(np.where(tells, values, np.inf), axis=0)
+    middle = np.maximum(tells.sum(axis=0) - 1, 0) // 2
+    found = ordered[middle, np.arange(values.shape[1])]
+    return np.where(np.isfinite(found), found, 0.0)
 
 
 class _Noise:

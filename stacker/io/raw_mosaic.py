@@ -12,8 +12,9 @@ from stacker.frames import Image
 
 __all__ = ["MARGIN_PX", "Mosaic", "mend"]
 
-MARGIN_PX = 6
-"""Pixels at the rim are neither looked at nor mended: they have neighbours on one side only."""
+MARGIN_PX = 12
+"""Pixels at the rim are neither looked at nor mended: they, or those beside them, have neighbours on one side
+only. Twice the longest period."""
 
 _NEIGHBOURS = 8
 _PERIODS = (2, 6)
@@ -110,7 +111,8 @@ def mend(counts: Image, colours: Image, defects: Sequence[int]) -> None:
     values = counts[near_rows, near_columns].astype(np.float64)
     sound = ~np.isin(near_rows * width + near_columns, bad)
     one, other = values[:, ::2], values[:, 1::2]
-    change = np.where(sound[:, ::2] & sound[:, 1::2], np.abs(one - other), np.inf)
+    change = np.abs(one - other) + _across(counts, rows, columns, near_rows, near_columns)
+    change[~(sound[:, ::2] & sound[:, 1::2])] = np.inf
     best = np.argmin(change, axis=1)
     along = np.arange(len(bad))
     mended = (one[along, best] + other[along, best]) / 2
@@ -121,3 +123,33 @@ def mend(counts: Image, colours: Image, defects: Sequence[int]) -> None:
         some[~sound[alone].any(axis=1)] = values[alone][~sound[alone].any(axis=1)]
         mended[alone] = np.nanmedian(some, axis=1)
     counts[rows, columns] = np.rint(mended).astype(counts.dtype)
+
+
+def _across(counts: Image, rows: Image, columns: Image, near_rows: Image, near_columns: Image) -> Image:
+    """What speaks against a direction: a line across it, seen in the pixels beside, which have other colours.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (h, w)
+        What the sensor counted.
+    rows, columns : ndarray, shape (n,)
+        The pixels.
+    near_rows, near_columns : ndarray, shape (n, 8)
+        Their neighbours.
+
+    Returns
+    -------
+    ndarray, shape (n, 4)
+        Differences, to be added to those within the pairs. Two pixels away Bayer's pattern repeats; X-Trans
+        has other colours there, which speak against all directions alike.
+    """
+
+    def seen(y: int, x: int) -> Image:
+        return np.asarray(counts[rows + y, columns + x], np.float64)
+
+    # A line that goes down is seen in the pixels above and below, beside their own likes.
+    upright = np.abs(2 * (seen(1, 0) + seen(-1, 0)) - sum(seen(y, x) for y in (-1, 1) for x in (-2, 2))) / 4
+    level = np.abs(2 * (seen(0, 1) + seen(0, -1)) - sum(seen(y, x) for y in (-2, 2) for x in (-1, 1))) / 4
+    beside = near_rows[:, ::2] == rows[:, None]
+    above = near_columns[:, ::2] == columns[:, None]
+    return np.where(beside, upright[:, None], np.where(above, level[:, None], (upright + level)[:, None]))

@@ -129,7 +129,9 @@ class FrameReader:
         dark = self._dark_pixels(levels) if self._asked.dark is not None else ()
         if not self._asked.mend_pixels:
             return dark
-        some = sorted({round(at) for at in np.linspace(0, len(paths) - 1, min(LOOKED_AT, len(paths)))})
+        count = min(LOOKED_AT, len(paths))
+        some = list(dict.fromkeys(round(at) for at in np.linspace(0, len(paths) - 1, count)))
+        some = [*some[:1], *some[:0:-1]]  # the ends first
         found = wrong_pixels(_mosaics([paths[at] for at in some], levels), levels)
         return tuple(sorted({*dark, *found}))
 
