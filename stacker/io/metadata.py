@@ -40,9 +40,9 @@ _MAKER_NOTE = "Exif.Photo.MakerNote"
 where nothing is any more, and with it EXIF often has no room in a JPEG. Lens and serial number, which some
 bodies write nowhere else, move to where EXIF has them."""
 
-_DNG_TAGS, _DNG_KEPT = range(0xC612, 0xD000), frozenset({0xC614, 0xC62F, 0xC630})
+_DNG_TAGS, _DNG_KEPT = range(0xC612, 0xD000), frozenset({0xC62F, 0xC630})
 """Tags of a DNG say how its raw samples are to be developed; a TIFF with them would be taken for a DNG. Kept
-are UniqueCameraModel, CameraSerialNumber and LensInfo."""
+are CameraSerialNumber and LensInfo."""
 
 STALE_XMP = (
     "Xmp.crs.",  # how Camera Raw is to develop it: has been done
@@ -207,7 +207,8 @@ def write_metadata(
             exiv2.ExifThumb(exif).setJpegThumbnail(thumbnail, (72, 1), (72, 1), 2)
         target = exiv2.ImageFactory.open(str(path))
         target.readMetadata()
-        target.setExifData(_joined(target.exifData(), exif) if path.suffix.lower() == ".dng" else exif)
+        is_dng = told(target.exifData(), "Exif.Image.DNGVersion")
+        target.setExifData(_joined(target.exifData(), exif) if is_dng else exif)
         target.setXmpData(xmp)
         target.setIptcData(iptc)
         target.writeMetadata()
