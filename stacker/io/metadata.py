@@ -13,7 +13,7 @@ from stacker.colour.spaces import ADOBE_RGB, SPACES, SRGB
 from stacker.errors import DataError
 from stacker.frames import FrameMetadata
 from stacker.io.bigtiff import big_parts, big_tags, is_bigtiff
-from stacker.io.stack_xmp import says_simulated
+from stacker.io.stack_xmp import says_simulated, xmp_packet
 
 __all__ = [
     "STALE_XMP",
@@ -64,6 +64,10 @@ STALE_XMP = (
     "Xmp.exif.PixelYDimension",
 )
 """What XMP says of the frame's file and is not so of ours."""
+
+_MOST_BYTES, _LONG_BYTES = 40_000, 4_000
+"""What the frames may bring along of EXIF and of XMP: a JPEG has 64 kB for each, and ours is added. A value
+that is longer than a page is no caption, but some program's own data."""
 
 _EXIF_VERSION = "48 50 51 50"
 """0232, when the frames have no EXIF at all: readers want one."""
@@ -275,7 +279,22 @@ def _pack(exif: Any, xmp: Any, iptc: Any) -> bytes:
             exif[key] = found.print(exif)
     _drop(exif, _is_stale)
     _drop(xmp, lambda datum: datum.key().startswith(STALE_XMP))
+    _make_room(exif, xmp)
     return _exv(exif, xmp, iptc)
+
+
+def _make_room(exif: Any, xmp: Any) -> None:
+    """Leave out what is too long for a JPEG's segment, and all XMP if even that is not enough."""
+    if sum(datum.size() for datum in exif) > _MOST_BYTES:
+        _drop(exif, _is_long)
+    if xmp.count() and len(xmp_packet(xmp).encode()) > _MOST_BYTES:
+        _drop(xmp, _is_long)
+        if len(xmp_packet(xmp).encode()) > _MOST_BYTES:
+            xmp.clear()
+
+
+def _is_long(datum: Any) -> bool:
+    return len(datum.toString()) > _LONG_BYTES
 
 
 def _is_stale(datum: Any) -> bool:

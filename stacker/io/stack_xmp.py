@@ -24,6 +24,7 @@ __all__ = [
     "sidecar_text",
     "with_facts",
     "write_frame_sidecar",
+    "xmp_packet",
 ]
 
 NAMESPACE = "urn:uuid:5f0d4f5e-3c1b-4f0e-9a52-7d1f8f2c6a3b#"
@@ -94,7 +95,7 @@ def sidecar_text(metadata: FrameMetadata) -> str:
     """XMP of a picture as the text of a sidecar."""
     from stacker.io.metadata import unpacked
 
-    return _packet(unpacked(metadata)[1])
+    return xmp_packet(unpacked(metadata)[1])
 
 
 def write_frame_sidecar(path: Path | str, facts: Facts) -> None:
@@ -116,7 +117,7 @@ def write_frame_sidecar(path: Path | str, facts: Facts) -> None:
 
     xmp = exiv2.XmpData()
     put_facts(xmp, facts)
-    write_text(Path(path), _packet(xmp))
+    write_text(Path(path), xmp_packet(xmp))
 
 
 def is_our_sidecar(path: Path) -> bool:
@@ -129,7 +130,8 @@ def is_our_sidecar(path: Path) -> bool:
         return False
 
 
-def _packet(xmp: Any) -> str:
+def xmp_packet(xmp: Any) -> str:
+    """XMP data of exiv2 as text, as it stands in a sidecar and, nearly, in a picture."""
     try:
         carrier = exiv2.ImageFactory.create(exiv2.ImageType.xmp)
         carrier.setXmpData(xmp)

@@ -251,6 +251,33 @@ def test_positions_of_a_long_stack_fit_into_a_jpeg(stack: Stack, tmp_path: Path)
     assert "Xmp.focusrig.RailPositionsMm" not in says
 
 
+@pytest.mark.parametrize("many", [False, True])
+def test_what_is_too_long_for_a_jpeg_does_not_cost_the_picture(tmp_path: Path, many: bool) -> None:
+    path = frame(tmp_path / "f.tif", 0)
+    write_image(path, np.zeros((40, 60, 3), np.uint8))
+    image = exiv2.ImageFactory.open(str(path))
+    image.readMetadata()
+    exif, xmp = image.exifData(), image.xmpData()
+    exif["Exif.Photo.ExposureTime"] = "1/8"
+    exif["Exif.Photo.UserComment"] = "charset=Ascii " + "u" * 60_000
+    xmp["Xmp.dc.title"] = "lang=x-default short"
+    if many:
+        words = exiv2.XmpArrayValue(exiv2.TypeId.xmpBag)
+        for number in range(3000):
+            words.read(f"keyword {number}")
+        xmp["Xmp.dc.subject"] = words
+    else:
+        xmp["Xmp.dc.description"] = "lang=x-default " + "x" * 100_000
+    image.writeMetadata()
+    stack = fuse_files([path], Options()).stack
+    described(stack, credit=Credits(creator="Jane"))[0].save(tmp_path / "out.jpg")
+    says = said(tmp_path / "out.jpg")
+    assert says["Exif.Photo.ExposureTime"] == "1/8"
+    assert says["Xmp.dc.creator"] == "Jane"
+    assert says["Xmp.dc.title"].endswith(" short")
+    assert "Exif.Photo.UserComment" not in says
+
+
 def test_iptc_is_cut_to_its_room_and_xmp_is_not(stack: Stack, tmp_path: Path) -> None:
     name = "Jané " * 20
     described(stack, credit=Credits(creator=name.strip()))[0].save(tmp_path / "out.jpg")
