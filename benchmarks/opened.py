@@ -112,7 +112,8 @@ def _gimp(path: Path, scratch: Path) -> Opened:
     out.unlink(missing_ok=True)
     script = (
         f'(let* ((image (car (gimp-file-load RUN-NONINTERACTIVE "{path}" "{path}"))))'
-        f' (gimp-image-convert-color-profile-from-file image "{profile}" 1 TRUE)'
+        f" (if (= RGB (car (gimp-image-base-type image)))"
+        f' (gimp-image-convert-color-profile-from-file image "{profile.as_uri()}" 1 TRUE))'
         f' (gimp-file-save RUN-NONINTERACTIVE image (car (gimp-image-flatten image)) "{out}" "{out}"))'
     )
     _run("gimp", "-i", "-d", "-f", "-b", script, "-b", "(gimp-quit 0)")

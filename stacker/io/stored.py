@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stacker.colour.convert import convert_colours, convert_depth
+from stacker.colour.convert import Converted, convert_colours, convert_depth
 from stacker.colour.profiles import profile_of, title_of
 from stacker.colour.spaces import ColourSpace
 from stacker.errors import UserError
@@ -113,10 +113,14 @@ def in_space(samples: Image, metadata: FrameMetadata, space: ColourSpace, bit_de
         8, 16 or 32 (float, in which nothing is clipped).
     """
     source, target = profile_of(metadata), space.icc_grey if samples.ndim == 2 else space.icc
-    converted = convert_colours(samples, source, target, bit_depth)
+    if source == target:  # nothing to compute, which takes three times as long as to write
+        converted = Converted(np.ascontiguousarray(convert_depth(samples, bit_depth)), 0.0)
+    else:
+        converted = convert_colours(samples, source, target, bit_depth)
     notes = []
     if metadata.icc is None:
-        notes.append(f"the frames have no colour profile: taken as sRGB and converted to {space.title}")
+        result = "" if source == target else f" and converted to {space.title}"
+        notes.append(f"the frames have no colour profile: taken as sRGB{result}")
     if converted.clipped > _TOLD_SHARE:
         notes.append(
             f"{converted.clipped:.2%} of the picture has colours of {title_of(source)} that {space.title} "

@@ -120,7 +120,7 @@ def test_frames_without_a_profile_are_taken_as_srgb_which_is_said(tmp_path: Path
     path = tmp_path / "picture.tif"
     notes = write_image(path, speckled(), None, Saving(colour_space=SRGB))
     np.testing.assert_array_equal(read_frame(path).pixels, speckled())
-    assert notes == ("the frames have no colour profile: taken as sRGB and converted to sRGB",)
+    assert notes == ("the frames have no colour profile: taken as sRGB",)
     assert exif_of(path)["Exif.Photo.ColorSpace"] == "1"
     assert write_image(path, speckled()) == ()  # nothing is converted
     assert read_frame(path).metadata.icc is None
