@@ -73,7 +73,7 @@ def convert_colours(pixels: Image, source: bytes, target: bytes, bit_depth: int)
 def convert_depth(pixels: Image, bit_depth: int) -> Image:
     """Convert samples to 8, 16 or 32 bits (float); white stays white, whole numbers are rounded.
 
-    They are not dithered: what noise frames have, a stack of them has too, and that hides the steps.
+    They are not dithered: noise of 0.3 of 255, which photographs have, hides the steps (docs/outputs.md).
 
     Parameters
     ----------
