@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -123,17 +124,22 @@ def stack_page(
 def _result(stack: Stack, name: str, set_up: SetUp) -> Section:
     known, exif = known_of(stack, set_up, name), unpacked(stack.metadata)[0]
     pairs = [(what, form.format(known[key])) for what, key, form in _KNOWN if key in known]
-    pairs += [
-        (what, form.format(told(exif, key).removeprefix("F").split(" mm")[0].removesuffix(" s")))
-        for what, key, form in _TAKEN
-        if told(exif, key)
-    ]
+    pairs += [(what, form.format(_number(told(exif, key)))) for what, key, form in _TAKEN if told(exif, key)]
     pairs.append(("noise of the frames", f"{stack.noise_sigma:.1f} of 255"))
     blocks: list[Block] = [pictures.result_picture(stack, f"The stacked picture {name}"), Facts(tuple(pairs))]
     odd = (*unregistered(stack), *notes_on(stack, ()))
     if odd:
         blocks.append(Prose(tuple(f"{text}." for text in odd), warning=True))
     return Section("result", "Result", (*blocks, *pictures.crops(stack)))
+
+
+def _number(text: str) -> str:
+    """A number of EXIF as photographers write it: short times as parts of a second, all else with a point."""
+    try:
+        value = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        return text
+    return str(value) if 0 < value < 1 and value.numerator == 1 else f"{float(value):.4g}"
 
 
 def _frames(stack: Stack) -> Section:

@@ -17,7 +17,7 @@ from stacker import Stack, fuse_files, load_stack, write_image, write_report
 from stacker.cli.app import build_app
 from stacker.errors import UserError
 from stacker.report.page import Prose, Section, Table
-from stacker.report.stack_page import stack_page
+from stacker.report.stack_page import _number, stack_page
 
 SIZE = (240, 160)
 
@@ -157,3 +157,19 @@ def test_fuse_writes_the_page_and_refuses_other_endings(folder: Path, tmp_path: 
     refused = CliRunner().invoke(build_app(), [*asked, str(tmp_path / "out.pdf")])
     assert isinstance(refused.exception, UserError) or refused.exit_code == 2
     assert not (tmp_path / "out.pdf").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("1/60", "1/60"),
+        ("10/1", "10"),
+        ("56/10", "5.6"),
+        ("3/2", "1.5"),
+        ("3/10", "0.3"),
+        ("1/0", "1/0"),
+        ("100", "100"),
+    ],
+)
+def test_numbers_of_exif_are_written_as_photographers_do(text: str, shown: str) -> None:
+    assert _number(text) == shown
