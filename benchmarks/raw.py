@@ -30,7 +30,7 @@ from stacker.io.raw_mosaic import MARGIN_PX
 __all__ = ["main", "negatives"]
 
 _SEED = 2
-_DEMOSAICS = ("DHT", "AHD", "PPG", "LINEAR")
+_DEMOSAICS = ("AHD", "PPG", "DCB", "LINEAR", "DHT")
 _PLANTED = 300
 _AMPLITUDES = (0.005, 0.01, 0.02, 0.05, 0.2)
 """Of white: what a hot pixel adds in the exposure of a frame."""
@@ -85,7 +85,7 @@ def _fused(paths: Sequence[Path], demosaic: str, *, light: bool) -> Array:
 
 
 def _encoding(names: Sequence[str], width_px: int) -> None:
-    print("| PSNR, dB | light | " + " | ".join(f"sRGB, {name}" for name in _DEMOSAICS) + " |")
+    print("| PSNR, dB | light, AHD | " + " | ".join(f"sRGB, {name}" for name in _DEMOSAICS) + " |")
     for name in names:
         stack = load(name, _SEED, 16, width_px)
         paths = negatives(stack)

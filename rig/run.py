@@ -33,6 +33,7 @@ from rig.preflight import check_travel
 from rig.runner import Runner, RunSettings
 from rig.session import RunState, Session
 from rig.simulate import bench_order
+from rig.stacked_file import file_to_stack
 from rig.state import PositionCount
 from rig.stopping import Stopper
 from rig.subject import known_working_distance_mm
@@ -335,6 +336,7 @@ class SessionRun:
             return_to_start=self._config.capture.return_to_start,
             attempts=self._config.capture.attempts,
             keeps_on_card=self._config.camera.keep_on_card,
+            stack_file=self._config.capture.stack_file,
         )
 
     def _geometry(self) -> LiveGeometry:
@@ -358,7 +360,9 @@ class SessionRun:
         teardown.callback(live.close)
         for index, record in sorted(runner.state.saved.items()):
             if self._plan.shots.is_base(index):
-                live.add(index, self._session.folder / record.files[0].file, record.position_mm)
+                names = [file.file for file in record.files]
+                at = file_to_stack(names, self._config.capture.stack_file) or 0
+                live.add(index, self._session.folder / names[at], record.position_mm)
         return live
 
     def _note_position(self, axis: FocusAxis) -> None:

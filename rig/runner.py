@@ -26,6 +26,7 @@ from rig.errors import CameraError, Interrupted, MotionError, OperatorNeededErro
 from rig.events import EventBus, FrameRejected, FrameSaved, Moved, Note
 from rig.session import Session
 from rig.shots import ShotSeries
+from rig.stacked_file import StackedFile, file_to_stack
 from rig.supplies import SupplyWatch
 
 __all__ = ["RunSettings", "Runner"]
@@ -37,7 +38,8 @@ class RunSettings:
 
     ``settle_s`` says how long to wait after a move over a distance in the axis's unit. ``flash_interval_s``
     is None without a flash. ``attempts`` is how often one frame is fired before the run gives up on it. With
-    ``keeps_on_card`` the card has to have room for every frame.
+    ``keeps_on_card`` the card has to have room for every frame. ``stack_file`` is the file of a pair that is
+    told of as the frame's.
     """
 
     settle_s: Callable[[float], float] = lambda _distance: 1.0
@@ -46,6 +48,7 @@ class RunSettings:
     return_to_start: bool = True
     attempts: int = 3
     keeps_on_card: bool = False
+    stack_file: StackedFile = StackedFile.JPEG
 
 
 @dataclass(frozen=True)
@@ -323,7 +326,7 @@ class Runner:
             FrameSaved(
                 index=frame.index,
                 frames=self.state.frames,
-                file=str(self._session.folder / entries[0]["file"]) if entries else "",
+                file=self._file_of([entry["file"] for entry in entries]),
                 **self._where(commanded),
                 size_bytes=sum(f.size_bytes for f in files),
                 eta_s=self._eta.after_one_more(),
@@ -332,6 +335,12 @@ class Runner:
             )
         )
         self._supplies.look(self._camera.health(), self.state.frames - len(self.state.saved))
+
+    def _file_of(self, names: list[str]) -> str:
+        """The file that stands for a frame; empty when it stays on the body's card."""
+        if not names:
+            return ""
+        return str(self._session.folder / names[file_to_stack(names, self._settings.stack_file) or 0])
 
     def _where(self, position: float) -> dict[str, Any]:
         """A position as events tell it."""

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from rig.axes.hand import HandSignal
 from rig.cameras.base import CameraHealth, CapturedFile
+from rig.cameras.sequence import is_raw_name
 from rig.config import RigConfig
 from rig.equipment import equipped
-from rig.errors import UserError
+from rig.errors import DataError, UserError
 from rig.events import EventBus, Note, PreflightPassed
-from rig.inspect import frame_levels
+from rig.inspect import FrameLevels, frame_levels
 from rig.preflight import check_frame_size, check_levels, check_room
 from rig.runner import Runner
 from rig.session import Session
+from rig.stacked_file import file_to_stack
 from rig.supplies import SupplyWatch
 
 __all__ = ["Trial"]
-
-_READABLE = {".jpg", ".jpeg", ".png", ".tif", ".tiff"}
 
 
 class Trial:
@@ -98,12 +98,7 @@ class Trial:
         watch.check(health, runner.state.frames - len(runner.state.saved))
         self._warm_up(runner, self._stops[index])
         files = runner.expose(self._stops[index], session.incoming)
-        if Path(files[0].camera_name).suffix.lower() not in _READABLE:
-            raise UserError(
-                f"the camera sends only {files[0].camera_name}: RAW alone can be neither checked nor stacked "
-                'yet. Write image_format = "RAW+JPEG" in [capture]: the JPEG is stacked, the RAW is kept'
-            )
-        levels = frame_levels(files[0].path)
+        levels = self._levels(files)
         try:
             check_levels(levels, accept_clipping=self._accept_clipping)
         finally:
@@ -117,6 +112,24 @@ class Trial:
         check_room(session.folder, left, size, levels.width_px * levels.height_px)
         predicted_s = self._predict(runner.fetched_s)
         self._bus.publish(PreflightPassed(settings, levels.clipped_fraction, levels.mean, predicted_s))
+
+    def _levels(self, files: Sequence[CapturedFile]) -> FrameLevels:
+        """Of the file that will be stacked, or what to do where it cannot be read."""
+        names = [file.camera_name for file in files]
+        at = file_to_stack(names, self._config.capture.stack_file)
+        if at is None:
+            raise UserError(
+                f'the camera sends {names[0]}, which is not read: write image_format = "JPEG" or "RAW"'
+            )
+        try:
+            return frame_levels(files[at].path)
+        except DataError as err:
+            if not is_raw_name(names[at]):
+                raise
+            raise UserError(
+                f'the camera\'s RAW file cannot be stacked: {err}. Write image_format = "RAW+JPEG" '
+                "in [capture]: the JPEG is stacked, the RAW is kept"
+            ) from err
 
     def _warm_up(self, runner: Runner, position: float) -> None:
         """Fire frames that nobody keeps, until lamps and flashes are steady."""

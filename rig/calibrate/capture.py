@@ -33,12 +33,12 @@ from rig.plan import StackPlan
 from rig.preflight import check_frame_size, check_levels, check_room, check_travel
 from rig.session import Session
 from rig.simulate import bench_order
+from rig.stacked_file import file_to_stack
 from rig.stopping import Stopper
 
 __all__ = ["Capture", "CaptureRequest", "Focus", "TakenFrame", "session_frames"]
 
 _ATTEMPTS = 3
-_READABLE = {".jpg", ".jpeg", ".png", ".tif", ".tiff"}
 _JOB = "calibration_started"
 _SAME_MM = 0.001
 """Places that close are one: a report has three decimals."""
@@ -406,20 +406,18 @@ class Capture:
 
 
 def _readable(files: Sequence[Mapping[str, Any]]) -> str:
-    """The file of a frame that can be decoded: the JPEG beside a RAW file.
+    """The file of a frame that is measured: the JPEG beside a RAW file, or the RAW file alone.
 
     Raises
     ------
     UserError
-        When the camera sends none.
+        When the camera sends none that can be decoded.
     """
     names = [str(f["file"]) for f in files]
-    found = next((name for name in names if Path(name).suffix.lower() in _READABLE), None)
-    if found is None:
-        raise UserError(
-            f"the camera sends {names[0]}, which cannot be measured: set it to JPEG, or RAW + JPEG"
-        )
-    return found
+    at = file_to_stack(names)
+    if at is None:
+        raise UserError(f"the camera sends {names[0]}, which cannot be measured: set it to JPEG or RAW")
+    return names[at]
 
 
 def session_frames(folder: Path) -> list[TakenFrame]:

@@ -37,6 +37,7 @@ from rig.optics.tables.rows import Tables
 from rig.session import DEFAULT_TEMPLATE, check_template
 from rig.shots import MOST_SHOTS
 from rig.spacing import MAX_FRAMES
+from rig.stacked_file import StackedFile
 from rig.units import DEFAULT_COC
 
 __all__ = [
@@ -206,9 +207,10 @@ class CaptureConfig(Table):
     ``flash_sync`` is the shortest time in which the whole shutter is open; ``warm_up_frames`` are fired
     before the test frame and thrown away, for lamps and flashes that are not yet steady. ``brackets`` are
     the exposures taken at every position, in EV from ``shutter`` or as shutter times;
-    ``shots_per_position`` is how often the same is taken. ``attempts`` is how often one frame is fired
-    before the run gives up on it. ``deliver`` is the width of the picture to be delivered; ``coc`` counts
-    its pixels then. ``max_frames`` and ``max_duration`` refuse longer plans.
+    ``shots_per_position`` is how often the same is taken. ``stack_file`` is which file of a frame that comes
+    as RAW and JPEG is stacked while shooting, ``"jpeg"`` or ``"raw"``. ``attempts`` is how often one frame
+    is fired before the run gives up on it. ``deliver`` is the width of the picture to be delivered; ``coc``
+    counts its pixels then. ``max_frames`` and ``max_duration`` refuse longer plans.
     """
 
     aperture: FNumber | None = None
@@ -216,6 +218,7 @@ class CaptureConfig(Table):
     iso: Count | None = None
     white_balance: str | None = None
     image_format: str | None = None
+    stack_file: StackedFile = StackedFile.JPEG
     settle_s: Time = Field(default=1.0, alias="settle")
     settle_per_mm_s: Time = Field(default=0.0, alias="settle_per_mm")
     flash: bool = False
