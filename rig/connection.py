@@ -24,7 +24,7 @@ from rig.grey import GAINS_ARE_LEFT, with_grey
 from rig.operator import Operator
 from rig.preflight import lock_exposure
 from rig.rail_port import find_port
-from rig.rail_state import RailState
+from rig.rail_state import SAME_MM, RailState
 from rig.session import Session
 from rig.simulate import Bench
 from rig.state import NoCount, PositionCount, RigLock
@@ -81,6 +81,11 @@ class Connection:
         Of the devices.
     teardown : ExitStack
         Everything opened is let go of when it closes, last opened first.
+
+    Attributes
+    ----------
+    keeps_position : bool
+        Whether the next command is told where the rail was left; not when it counts from elsewhere than this.
     """
 
     def __init__(
@@ -97,6 +102,7 @@ class Connection:
         self._stopper, self._bus, self._clock = stopper, bus, clock
         self._teardown = teardown
         self._axis: FocusAxis | None = None
+        self.keeps_position = True
 
     def ports(self, order: dict[str, Any], hold: str | None = None) -> tuple[str | None, str | None]:
         """Port names of a bench that plays the order; None for the configured ones, now held for us alone.
@@ -195,8 +201,14 @@ class Connection:
         )
 
     def _keep(self, axis: FocusAxis) -> None:
+        state = RailState.of(self._config.rail)
         with suppress(RigError):  # the run ends for the reason that it ends for
-            RailState.of(self._config.rail).keep(axis)
+            if self.keeps_position:
+                state.keep(axis)
+                return
+            state.forget()
+            if self._config.rail.counted:
+                PositionCount(self._config.rail.name).lost(axis.position().value)
 
     def reference(self, axis: FocusAxis, here_is_mm: float) -> None:
         """Let the axis know where it stands.
@@ -216,7 +228,7 @@ class Connection:
                 raise
         else:
             self._unlocked(axis)
-            axis.set_reference(here_is_mm)
+            self._say_where(axis, here_is_mm)
         position = axis.position()
         if not self._config.simulated and not self._config.rail.by_hand:
             self._keep(axis)  # now, too: a crash must not leave what was kept before to be believed
@@ -230,6 +242,13 @@ class Connection:
             trust=position.trust.value,
         )
         self.confirm_direction(axis)
+
+    def _say_where(self, axis: FocusAxis, here_is_mm: float) -> None:
+        rail, before = self._config.rail, axis.position()
+        axis.set_reference(here_is_mm)
+        known = before.trust is not PositionTrust.UNKNOWN and abs(before.value - here_is_mm) <= SAME_MM
+        if not known and self.keeps_position and not self._config.simulated and not rail.by_hand:
+            RailState.of(rail).counts_anew()
 
     def confirm_direction(self, axis: FocusAxis) -> None:
         """See that a real rail goes the way that its configuration says, if nobody has seen it before."""

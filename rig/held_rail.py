@@ -119,6 +119,8 @@ class HeldRail:
         Why nobody knows where it stands.
     notes : tuple of str
         What the operator should know of its connection, in whole sentences.
+    zero_mm : float
+        By how much positions have grown since it was connected.
     """
 
     loaded: LoadedConfig
@@ -132,6 +134,7 @@ class HeldRail:
     bench: dict[str, Any] | None = None
     unknown_because: str | None = None
     notes: tuple[str, ...] = ()
+    zero_mm: float = 0.0
 
     @property
     def config(self) -> RigConfig:
@@ -148,6 +151,12 @@ class HeldRail:
         if self.state is not None:
             with suppress(HardwareError):  # one that does not answer any more keeps nothing, and has said so
                 self.state.keep(self.axis)
+
+    def counts_anew(self) -> None:
+        """Somebody has said where it stands."""
+        if self.state is not None:
+            self.state.counts_anew()
+        self.keep()
 
     def facts(self) -> RailFacts:
         """Ask it everything."""
@@ -242,7 +251,7 @@ class HeldRail:
             )
         )
         self.unknown_because = None
-        self.keep()
+        self.counts_anew()
 
     def home(self) -> AxisPosition:
         """Run the controller's homing cycle, and return where the rail stands then."""
@@ -255,17 +264,18 @@ class HeldRail:
     def zero(self, at_mm: float = 0.0) -> Zeroed:
         """Call the place where the rail stands `at_mm`, without moving it.
 
-        Soft limits stay where they are on the bench when it is known by how much the count has changed.
+        Limits stay where they are on the bench when it is known by how much the count has changed.
         """
         check_unlocked(self.axis)
         before = self.axis.position()
         shift_mm = None if before.trust is PositionTrust.UNKNOWN else at_mm - before.value
         if shift_mm is not None and isinstance(self.axis, CanRezero):
             self.axis.rezero(at_mm)
+            self.zero_mm += shift_mm
         else:
             self.axis.set_reference(at_mm)
         self.unknown_because = None
-        kept = self.state is not None and self.state.renumber_limits(shift_mm)
+        kept = self.state is not None and self.state.renumber(shift_mm)
         self.keep()
         return Zeroed(self.axis.position(), shift_mm, kept)
 

@@ -103,6 +103,7 @@ def connected(
         else:
             config.rail.settings()  # says what is missing
             state = RailState.of(config.rail)
+            configured = AxisLimits(*state.outer_mm(config.rail))
             loaded = with_kept_limits(loaded)
             teardown.enter_context(RigLock(state.name, what))
         clock, notes = ScaledClock(config.time_scale), list[str]()
@@ -142,7 +143,7 @@ def _locate(held: HeldRail, here_is_mm: float | None) -> None:
         axis.set_reference(here_is_mm or 0.0)  # the bench was set up just so
     elif here_is_mm is not None:
         axis.set_reference(here_is_mm)
-        held.keep()
+        held.counts_anew()
     elif axis.position().trust is PositionTrust.UNKNOWN:
         rail = held.config.rail
         by_count = rail.counted and not rail.by_hand  # a crank may have been turned meanwhile, a motor holds

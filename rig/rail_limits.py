@@ -20,12 +20,16 @@ _WRITE = "write rig rail limits set 0 60mm, set here near, set here far, or clea
 
 @dataclass(frozen=True)
 class LimitsFound:
-    """The limits of a rail: those in force, the configuration's, and when soft ones were set, if any were."""
+    """The limits of a rail: those in force, the configuration's, and when soft ones were set, if any were.
+
+    ``zero_mm`` is by how much all positions have grown since they were counted as in the configuration.
+    """
 
     in_force: AxisLimits
     configured: AxisLimits
     set_at: datetime | None
     simulated: bool
+    zero_mm: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,11 @@ class LimitsOrder:
             state.set_limits(rail, **{"low_mm" if near else "high_mm": here_mm})
         elif self.low_mm is not None:
             state.set_limits(rail, low_mm=self.low_mm, high_mm=self.high_mm)
-        kept = state.read().limits
+        memory = state.read()
         return LimitsFound(
-            AxisLimits(*state.limits_mm(rail)), configured, None if kept is None else kept.at, simulated=False
+            AxisLimits(*state.limits_mm(rail)),
+            AxisLimits(*state.outer_mm(rail)),
+            None if memory.limits is None else memory.limits.at,
+            simulated=False,
+            zero_mm=memory.zero_mm,
         )

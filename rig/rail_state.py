@@ -20,6 +20,7 @@ from rig.errors import DataError, UserError
 from rig.state import state_file, write_state
 
 __all__ = [
+    "SAME_MM",
     "KeptDirection",
     "KeptLimits",
     "KeptUsb",
@@ -31,7 +32,7 @@ __all__ = [
     "with_limits",
 ]
 
-_SAME_MM = 0.001
+SAME_MM = 0.001
 """A report has three decimals; a carriage that somebody moved is farther off."""
 _TELLING_MM = 0.01
 """A count that near to 0 is also that of a controller which has just been switched on."""
@@ -82,13 +83,19 @@ class KeptUsb(_Model):
 
 
 class RailMemory(_Model):
-    """The file of a rail."""
+    """The file of a rail.
+
+    ``zero_mm`` is by how much positions have grown since they were counted as the configuration counts
+    (``rig rail zero``), ``counted_since`` when somebody last said where the rail stands, or zeroed it.
+    """
 
     format_version: Literal[1] = 1
     reference: Reference | None = None
     limits: KeptLimits | None = None
     direction: KeptDirection | None = None
     usb: KeptUsb | None = None
+    zero_mm: float = 0.0
+    counted_since: AwareDatetime | None = None
 
     def direction_confirmed(self, towards_subject: str) -> bool:
         """Whether somebody has seen that this sign is right."""
@@ -189,7 +196,18 @@ class RailState:
         if reference is not None or memory.reference is not None:
             self.write(memory.model_copy(update={"reference": reference}))
 
+    def forget(self) -> None:
+        """Nobody knows any more where it stands."""
+        memory = self.read()
+        if memory.reference is not None:
+            self.write(memory.model_copy(update={"reference": None}))
+
     # --- the limits -----------------------------------------------------------------------------------
+
+    def outer_mm(self, rail: RailConfig) -> tuple[float, float]:
+        """The limits of the configuration, as positions are counted now."""
+        zero_mm = self.read().zero_mm
+        return rail.limits_mm[0] + zero_mm, rail.limits_mm[1] + zero_mm
 
     def limits_mm(self, rail: RailConfig) -> tuple[float, float]:
         """The limits in force: the configured ones, as far as the kept ones are not narrower.
@@ -200,7 +218,7 @@ class RailState:
             When the two leave nothing.
         """
         kept = self.read().limits
-        low, high = rail.limits_mm
+        low, high = outer = self.outer_mm(rail)
         if kept is None:
             return low, high
         low = low if kept.low_mm is None else max(low, kept.low_mm)
@@ -208,7 +226,7 @@ class RailState:
         if not low < high:
             raise UserError(
                 f"the soft limits set on {kept.at.astimezone():%d %b %H:%M} leave nothing of the configured "
-                f"{rail.limits_mm[0]:g} mm to {rail.limits_mm[1]:g} mm: set them anew, or "
+                f"{outer[0]:g} mm to {outer[1]:g} mm: set them anew, or "
                 "rig rail limits clear"
             )
         return low, high
@@ -223,7 +241,7 @@ class RailState:
         UserError
             When they lie outside the configured ones, or low is not below high.
         """
-        outer = rail.limits_mm
+        outer = self.outer_mm(rail)
         for value in (low_mm, high_mm):
             if value is not None and not outer[0] <= value <= outer[1]:
                 raise UserError(
@@ -248,32 +266,38 @@ class RailState:
         return low, high
 
     def clear_limits(self) -> bool:
-        """Forget the soft limits; whether there were any."""
+        """Forget the soft limits, and let those of the configuration count from the zero; were there any?"""
         memory = self.read()
-        if memory.limits is not None:
-            self.write(memory.model_copy(update={"limits": None}))
+        if memory.limits is not None or memory.zero_mm:
+            self.write(memory.model_copy(update={"limits": None, "zero_mm": 0.0}))
         return memory.limits is not None
 
-    def renumber_limits(self, shift_mm: float | None) -> bool:
+    def renumber(self, shift_mm: float | None) -> bool:
         """The count begins elsewhere: positions have grown by the shift; None when nobody knows by how much.
 
-        Returns whether the limits are still there.
+        Limits and home stay where they are on the bench, those of the configuration, too; when nobody knows,
+        soft limits are dropped and the configuration counts from the new zero.
+
+        Returns whether there are soft limits still.
         """
         memory = self.read()
-        kept = memory.limits
-        if kept is None or shift_mm == 0.0:
-            return kept is not None
-        moved = None
-        if shift_mm is not None:
+        kept, moved = memory.limits, None
+        if kept is not None and shift_mm is not None:
             moved = kept.model_copy(
                 update={
                     name: None if value is None else value + shift_mm
                     for name, value in (("low_mm", kept.low_mm), ("high_mm", kept.high_mm))
                 }
             )
+        zero_mm = 0.0 if shift_mm is None else memory.zero_mm + shift_mm
         # What was kept of the position counts from the old zero: with these limits it would be wrong.
-        self.write(memory.model_copy(update={"limits": moved, "reference": None}))
+        new = {"limits": moved, "zero_mm": zero_mm, "reference": None, "counted_since": now()}
+        self.write(memory.model_copy(update=new))
         return moved is not None
+
+    def counts_anew(self) -> None:
+        """Somebody has said where the rail stands, and it was not known, or known otherwise."""
+        self.write(self.read().model_copy(update={"counted_since": now()}))
 
 
 def _void(kept: Reference, count_mm: float | None) -> str | None:
@@ -286,7 +310,7 @@ def _void(kept: Reference, count_mm: float | None) -> str | None:
             f"its controller counted {kept.count_mm:g} when it was left ({when}), as it would after being "
             "switched off, too"
         )
-    if abs(count_mm - kept.count_mm) > _SAME_MM:
+    if abs(count_mm - kept.count_mm) > SAME_MM:
         return (
             f"its controller counts {count_mm:.3f}, and {kept.count_mm:.3f} when it was left ({when}): it "
             "was switched off, or moved by something else"
@@ -304,14 +328,23 @@ def with_kept_limits(loaded: LoadedConfig) -> LoadedConfig:
     config = loaded.config
     if config.simulated or (config.rail.port is None and not config.rail.by_hand):
         return loaded
-    return with_limits(loaded, RailState.of(config.rail).limits_mm(config.rail))
+    state = RailState.of(config.rail)
+    return with_limits(loaded, state.limits_mm(config.rail), state.read().zero_mm)
 
 
-def with_limits(loaded: LoadedConfig, limits_mm: tuple[float, float]) -> LoadedConfig:
-    """Return the configuration with other limits, in its table, too: a session keeps that and is resumed."""
+def with_limits(loaded: LoadedConfig, limits_mm: tuple[float, float], zero_mm: float = 0.0) -> LoadedConfig:
+    """Return the configuration with other limits, in its table, too: a session keeps that and is resumed.
+
+    ``zero_mm`` is by how much positions have grown since they were counted as in this configuration: the home
+    position grows with them.
+    """
     config = loaded.config
-    if limits_mm == config.rail.limits_mm:
+    if limits_mm == config.rail.limits_mm and not zero_mm:
         return loaded
-    rail = config.rail.model_copy(update={"limits_mm": limits_mm})
-    table = {**loaded.table, "rail": {**loaded.table["rail"], "limits": [f"{x:.6f} mm" for x in limits_mm]}}
+    home_mm = config.rail.home_position_mm + zero_mm
+    rail = config.rail.model_copy(update={"limits_mm": limits_mm, "home_position_mm": home_mm})
+    texts: dict[str, object] = {"limits": [f"{x:.6f} mm" for x in limits_mm]}
+    if zero_mm:
+        texts["home_position"] = f"{home_mm:.6f} mm"
+    table = {**loaded.table, "rail": {**loaded.table["rail"], **texts}}
     return replace(loaded, config=config.model_copy(update={"rail": rail}), table=table)

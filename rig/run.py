@@ -49,12 +49,15 @@ class ShootOptions:
     ``here_is_mm`` is the position at which the carriage stands when the run connects; None takes 0 for a new
     run and asks when resuming. Where the lens focuses it is a unit of its drive. ``here_is_last`` takes the
     count of the last run, of a crank. ``here_is_kept`` says that ``here_is_mm`` is what the last command has
-    kept: the controller's count has to confirm it. ``stack`` runs the stacker alongside.
+    kept: the controller's count has to confirm it. ``counted_anew`` says that somebody has counted the rail
+    from elsewhere since this session was begun: its positions are then not kept for the next command.
+    ``stack`` runs the stacker alongside.
     """
 
     here_is_mm: float | None = None
     here_is_last: bool = False
     here_is_kept: bool = False
+    counted_anew: bool = False
     accept_clipping: bool = False
     stack: bool = True
 
@@ -182,6 +185,7 @@ class SessionRun:
         connection = Connection(
             self._config, self._session, self._operator, self._stopper, self._bus, self._clock, teardown
         )
+        connection.keeps_position = not self._options.counted_anew
         ready = self._ready(connection, teardown, here_is_mm)
         axis, camera, locked = ready.axis, ready.camera, ready.locked
         runner = self._runner = Runner(

@@ -102,7 +102,7 @@ class SetUp:
     def loaded(self) -> LoadedConfig:
         """The configuration, with the limits as they are counted now."""
         limits = self.rail.axis.limits
-        return with_limits(self.rail.loaded, (limits.low, limits.high))
+        return with_limits(self.rail.loaded, (limits.low, limits.high), self.rail.zero_mm)
 
     def plan(self, asked: Mapping[str, Any], *, calibrated: bool = True) -> StackPlan:
         """Plan the stack between the marks.

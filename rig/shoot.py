@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from rig import __version__
@@ -17,6 +18,7 @@ from rig.journal import Entry
 from rig.lens_plan import LensPlan
 from rig.lens_run import LensRun
 from rig.plan import StackPlan
+from rig.rail_state import RailState
 from rig.run import Operator, Outcome, SessionRun, ShootOptions
 from rig.session import Session
 from rig.state import PositionCount
@@ -113,17 +115,20 @@ def resume(
             accept_clipping=options.accept_clipping or bool(kept.get("accept_clipping")),
             stack=options.stack and bool(kept.get("stack", True)),
         )
+        if _counted_anew(config, session.journal.entries):
+            options = replace(options, counted_anew=True)
         here_is_mm = options.here_is_mm
         if options.here_is_last:
             here_is_mm = last_counted_mm(config)
         by_lens = isinstance(plan, LensPlan)  # that run asks live view whether the count holds
-        if here_is_mm is None and not by_lens and config.rail.counted and not config.simulated:
+        asked = options.counted_anew or config.simulated
+        if here_is_mm is None and not by_lens and config.rail.counted and not asked:
             here_is_mm = _still_there_mm(config, operator)
         elif here_is_mm is None and not by_lens:
             last = _last_position(session.journal.entries)
             if config.simulated:
                 here_is_mm = 0.0 if last is None else last  # the bench is set up again just so
-            elif config.rail.reference == "here" and (kept := here_of(config, None)).kept:
+            elif config.rail.reference == "here" and not asked and (kept := here_of(config, None)).kept:
                 here_is_mm = kept.position_mm
                 options = replace(options, here_is_mm=here_is_mm, here_is_kept=True)
             elif config.rail.reference == "here":
@@ -194,6 +199,14 @@ def _planned(first: Entry, folder: Path) -> tuple[RigConfig, StackPlan | LensPla
         return config, StackPlan.model_validate(first["plan"])
     except (KeyError, ValueError) as err:
         raise DataError(f"the journal of {folder} does not hold the plan of the run any more: {err}") from err
+
+
+def _counted_anew(config: RigConfig, entries: Sequence[Entry]) -> bool:
+    """Whether the rail has been zeroed, or told otherwise where it stands, since the session was left."""
+    if config.simulated or not config.rail.is_there or config.rail.by_hand:
+        return False
+    since = RailState.of(config.rail).read().counted_since
+    return since is not None and since > datetime.fromisoformat(entries[-1]["at"])
 
 
 def _last_position(entries: Sequence[Entry]) -> float | None:

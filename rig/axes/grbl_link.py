@@ -24,7 +24,8 @@ __all__ = ["CommandRefusedError", "Fault", "GrblLink", "Watch"]
 
 ACKNOWLEDGE_S = 5.0
 """Real seconds for an answer that needs no motion: 7 ms seen on GRBL, 0.4 s on grblHAL."""
-_STATUS_S = 1.0
+_STATUS_S = 3.0
+"""Real seconds for a report, 10 ms on a working rail: this computer may be busy for longer than that."""
 _BANNER_S = 2.0
 """An Arduino's boot loader runs for up to 2 s after a reset by DTR."""
 _QUICK_BANNER_S = 0.3

@@ -164,6 +164,7 @@ def show_limits(found: LimitsFound, *, as_json: bool) -> None:
                 "limits_mm": [found.in_force.low, found.in_force.high],
                 "configured_mm": [found.configured.low, found.configured.high],
                 "set_at": set_at,
+                "zero_mm": round(found.zero_mm, 6),
                 "simulated": found.simulated,
             }
         )
@@ -172,6 +173,8 @@ def show_limits(found: LimitsFound, *, as_json: bool) -> None:
     if found.set_at is not None:
         rows.append(("soft limits", f"set {found.set_at.astimezone():%d %b %H:%M}; rig rail limits clear"))
     rows.append(("configuration", f"{found.configured.low:g} mm to {found.configured.high:g} mm"))
+    if found.zero_mm:
+        rows.append(("zero", f"at {-found.zero_mm:g} mm as the configuration counts; rig rail limits clear"))
     show_rows(rows, [], _out())
 
 

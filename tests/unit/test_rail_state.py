@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from rig.axes.base import AxisLimits, AxisPosition, PositionTrust
-from rig.config import load_config
+from rig.config import LoadedConfig, config_from_table, load_config
 from rig.config.rail import RailConfig
 from rig.errors import DataError, UserError
 from rig.rail_limits import LimitsOrder
 from rig.rail_state import RailMemory, RailState, Reference, with_limits
+from rig.shoot import _counted_anew
 
-RAIL = RailConfig.model_validate(
-    {"driver": "grbl", "port": "/dev/ttyUSB0", "pitch": "1 mm", "limits": ["-2 mm", "60 mm"]}
-)
+RAIL_TABLE = {"driver": "grbl", "port": "/dev/ttyUSB0", "pitch": "1 mm", "limits": ["-2 mm", "60 mm"]}
+RAIL = RailConfig.model_validate(RAIL_TABLE)
 
 
 @dataclass
@@ -102,12 +102,34 @@ def test_soft_limits_narrow_those_of_the_configuration(state: RailState) -> None
 
 
 def test_limits_move_with_the_zero_and_are_dropped_when_nobody_knows(state: RailState) -> None:
-    assert not state.renumber_limits(-3.0)
+    assert not state.renumber(0.0)
     state.set_limits(RAIL, low_mm=1.0, high_mm=20.0)
-    assert state.renumber_limits(-3.0)
+    assert state.renumber(-3.0)
     assert state.limits_mm(RAIL) == (-2.0, 17.0)
-    assert not state.renumber_limits(None)
+    assert not state.renumber(None)
     assert state.limits_mm(RAIL) == (-2.0, 60.0)
+
+
+def test_the_configuration_s_limits_do_not_move_along_with_the_zero(state: RailState) -> None:
+    """Zeroed at 30 mm, 60 mm would be 90 mm of a rail of 60."""
+    assert not state.renumber(-30.0)
+    assert state.limits_mm(RAIL) == (-32.0, 30.0)
+    with pytest.raises(UserError, match="-32 mm to 30 mm"):
+        state.set_limits(RAIL, high_mm=31.0)
+    assert not state.renumber(2.0)
+    assert state.limits_mm(RAIL) == (-30.0, 32.0)
+    found = LimitsOrder.from_words(["clear"])
+    assert found.clear
+    state.clear_limits()
+    assert state.limits_mm(RAIL) == (-2.0, 60.0)
+
+
+def test_the_home_position_stays_on_the_bench_too() -> None:
+    table = {"rail": {"driver": "grbl", "limits": ["0 mm", "60 mm"], "pitch": "1 mm", "reference": "home"}}
+    loaded = LoadedConfig(config_from_table(table, "rig.toml"), None, table)
+    moved = with_limits(loaded, (-30.0, 30.0), -30.0)
+    assert moved.config.rail.home_position_mm == -30.0
+    assert config_from_table(moved.table, "journal") == moved.config
 
 
 def test_a_memory_that_cannot_be_read_is_not_passed_over(state: RailState) -> None:
@@ -158,3 +180,18 @@ def test_limits_as_they_are_asked_for(words: list[str], order: LimitsOrder) -> N
 def test_limits_that_cannot_be_read(words: list[str]) -> None:
     with pytest.raises(UserError, match="rig rail limits set"):
         LimitsOrder.from_words(words)
+
+
+def test_a_session_from_before_a_new_zero_does_not_take_its_positions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its plan counts from the old one."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    table = {"rail": RAIL_TABLE, "lens": {"magnification": 1.0}}
+    config = config_from_table(table, "rig.toml")
+    before = [{"event": "finished", "at": datetime.now().astimezone().isoformat(timespec="milliseconds")}]
+    assert not _counted_anew(config, before)
+    RailState.of(config.rail).renumber(-30.0)
+    assert _counted_anew(config, before)
+    after = [{"event": "resumed", "at": datetime.now().astimezone().isoformat()}]
+    assert not _counted_anew(config, after)
