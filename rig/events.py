@@ -111,12 +111,16 @@ class FrameRejected(Event):
 
 @dataclass(frozen=True)
 class FrameStacked(Event):
-    """The live stacker has folded a frame in."""
+    """The live stacker has folded a frame in.
+
+    ``scale`` is how large the frame's content is in the stack's view; only matched frames say anything by it.
+    """
 
     index: int
     registered: bool
     sharpness: float
     seconds: float
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)

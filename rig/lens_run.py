@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
 
 from rig.axes.base import AxisPosition, PositionTrust
 from rig.axes.hand import EndOfStack
@@ -12,14 +14,15 @@ from rig.axes.lens import EndOfTravelError, LensAxis
 from rig.axes.motion import Approach, Approached
 from rig.cameras.lens_drive import open_lens_drive
 from rig.connection import Connection
+from rig.drive_pace import DrivePace
 from rig.errors import RigError, UserError
 from rig.events import Note
 from rig.focus_watch import LiveWatch
 from rig.lens_plan import LensPlan
 from rig.lens_state import LensState
-from rig.live import LiveGeometry
+from rig.live import LiveGeometry, LiveStacker
 from rig.run import Ready, SessionRun
-from rig.runner import RunSettings
+from rig.runner import Runner, RunSettings
 from rig.session import Session
 from rig.simulate import bench_order
 
@@ -63,6 +66,7 @@ class LensRun(SessionRun):
 
     _axis: LensAxis | None = None
     _rehearsed = False
+    _driven: DrivePace | None = None
 
     def _ready(self, connection: Connection, teardown: ExitStack, here: float) -> Ready:
         """Connect and lock the camera, begin live view, and take its drive as the axis; `here` in units."""
@@ -169,6 +173,20 @@ class LensRun(SessionRun):
         """As seen until now: bench seconds."""
         step = min((abs(b - a) for a, b in itertools.pairwise(self._lens_plan.positions)), default=0)
         return self._axis.step_time_s(step) * self._clock.scale if self._axis and step else 0.0
+
+    def _live(self, teardown: ExitStack, runner: Runner) -> LiveStacker:
+        stops, shots = self._lens_plan.stops, self._lens_plan.shots
+        self._driven = DrivePace({i: unit for i, unit in enumerate(stops) if shots.is_base(i)})
+        self._bus.subscribe(self._driven)
+        return super()._live(teardown, runner)
+
+    def _stack(self, live: LiveStacker) -> Path | None:
+        path = super()._stack(live)
+        shortfall = self._driven.shortfall() if self._driven else None
+        if self._driven and shortfall and shortfall.short:
+            self._session.journal.append("drives_came_out_short", **asdict(shortfall))
+            self._bus.publish(Note(self._driven.told(shortfall), "warning"))
+        return path
 
     def _geometry(self) -> LiveGeometry:
         """Nothing is known of positions in mm: the stacker finds the breathing in the frames."""

@@ -288,6 +288,7 @@ def _serve(pipe: Connection, geometry: LiveGeometry, preview: Path) -> None:
                         "registered": report.registered,
                         "sharpness": report.sharpness,
                         "seconds": report.seconds,
+                        "scale": report.scale,
                     },
                 )
             )

@@ -15,10 +15,8 @@ from rig.connection import open_rail_axis
 from rig.errors import UserError
 from rig.held_rail import HeldRail, check_unlocked
 from rig.operator import Operator
-from rig.plan import StackPlan
-from rig.planning import PlanRequest, plan_for
 from rig.rail_state import RailState, with_kept_limits
-from rig.simulate import Bench, bench_order
+from rig.simulate import Bench, bench_order, one_frame
 from rig.state import PositionCount, RigLock
 from rig.stopping import Stopper
 
@@ -97,7 +95,7 @@ def connected(
         if config.simulated:
             if here_is_mm is None:
                 here_is_mm = min(max(0.0, configured.low), configured.high)
-            order = {**bench_order(config, _one_frame(loaded), here_is_mm), "pictures": pictures}
+            order = {**bench_order(config, one_frame(loaded), here_is_mm), "pictures": pictures}
             bench = teardown.enter_context(Bench(order))
             rail_port, camera_port = bench.rail_port, bench.camera_port
         else:
@@ -123,15 +121,6 @@ def connected(
             _locate(held, here_is_mm)
         teardown.callback(held.keep)
         yield held
-
-
-def _one_frame(loaded: LoadedConfig) -> StackPlan:
-    """A plan that lights a bench: of one frame, anywhere."""
-    rail = loaded.config.rail.model_copy(update={"backlash_mm": 0.0})
-    place = f"{rail.limits_mm[0]}mm"
-    config = loaded.config.model_copy(update={"rail": rail})
-    request = PlanRequest.from_text(start=place, end=place, frames=1)
-    return plan_for(replace(loaded, config=config), request, calibrated=False)
 
 
 def _locate(held: HeldRail, here_is_mm: float | None) -> None:

@@ -13,15 +13,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-from rig.config import RigConfig
+from rig.config import LoadedConfig, RigConfig
 from rig.errors import HardwareError, UserError
 from rig.lens_plan import LensPlan
 from rig.plan import StackPlan
+from rig.planning import PlanRequest, plan_for
 
-__all__ = ["Bench", "bench_order"]
+__all__ = ["Bench", "bench_order", "one_frame"]
 
 _READY_S = 60.0  # scenes are painted at the start: seconds on a slow machine
 _END_S = 5.0
@@ -128,6 +130,15 @@ class Bench:
         self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def one_frame(loaded: LoadedConfig) -> StackPlan:
+    """A plan that lights a bench for whoever shoots no stack: of one frame, anywhere on the rail."""
+    rail = loaded.config.rail.model_copy(update={"backlash_mm": 0.0})
+    place = f"{rail.limits_mm[0]}mm"
+    config = loaded.config.model_copy(update={"rail": rail})
+    request = PlanRequest.from_text(start=place, end=place, frames=1)
+    return plan_for(replace(loaded, config=config), request, calibrated=False)
 
 
 def bench_order(config: RigConfig, plan: StackPlan | LensPlan, start_mm: float) -> dict[str, Any]:

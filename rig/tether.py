@@ -20,9 +20,8 @@ from rig.config import LoadedConfig, RigConfig, load_config, rehearse
 from rig.errors import CameraError, DataError, OperatorNeededError, UserError
 from rig.grey import GreyBalance, GreyStore, measure_balance, with_grey
 from rig.inspect import FrameLevels, frame_levels
-from rig.planning import PlanRequest, plan_for
 from rig.shots import shot_series
-from rig.simulate import Bench, bench_order
+from rig.simulate import Bench, bench_order, one_frame
 
 __all__ = [
     "FiledFrame",
@@ -122,8 +121,7 @@ class Tether:
         if not self.simulated:
             yield self.settings().port
             return
-        plan = plan_for(self.loaded, PlanRequest.from_text(start="0", end="0"), calibrated=False)
-        order = bench_order(self.config, plan, self.here_is_mm)
+        order = bench_order(self.config, one_frame(self.loaded), self.here_is_mm)
         if target is not None:
             order["simulator"]["target"] = target
         with Bench({**order, "pictures": pictures}) as bench:

@@ -49,6 +49,17 @@ def test_a_list_names_what_answers_and_what_does_not(body: Callable[..., Any]) -
     assert "no camera answers" in away["trouble"]
 
 
+def test_a_simulated_body_is_checked_without_an_aperture_that_a_plan_would_need(tmp_path: Path) -> None:
+    config = tmp_path / "bare.toml"
+    config.write_text(
+        '[rail]\ndriver = "grbl"\npitch = "1 mm"\nlimits = ["0 mm", "60 mm"]\n'
+        '[camera]\nmodel = "ILCE-7RM5"\n[simulator]\n'
+    )
+    settings = {s["name"]: s for s in answer("check", "--config", config)["settings"]}
+    assert settings["exposure mode"]["verdict"] == "ok"
+    assert settings["aperture"]["after"] == "f/5.6"
+
+
 def test_an_empty_list_says_what_to_check() -> None:
     result = run("list", "--json")
     assert json.loads(result.stdout) == []
