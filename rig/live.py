@@ -297,9 +297,9 @@ def _serve(pipe: Connection, geometry: LiveGeometry, preview: Path) -> None:
                 stack, left_out = _described(stacker.finish(), message[3], Path(message[1]).stem)
                 for template in left_out:
                     pipe.send(("note", f"{template!r} of [metadata] asks for what is not known: left out"))
-                stack.save(Path(message[1]))
                 if message[2] is not None:
                     stack.save_transforms(Path(message[2]))
+                stack.save(Path(message[1]))  # last: whoever waits for the picture finds all else there
                 answer = {
                     "file": message[1],
                     "frames": len(stack.reports),

@@ -87,6 +87,10 @@ def test_stacks_by_number_of_pairs_and_what_came_before_ctrl_c(workshop: Any) ->
     first, second = sorted((workshop.folder / "sessions").iterdir())
     assert [e["camera_names"] for e in _saved(first)] == [["A1.JPG", "A1.CR2"], ["A2.JPG", "A2.CR2"]]
     assert [e["camera_names"] for e in _saved(second)] == [["A3.JPG", "A3.CR2"]]
+    assert [path.name for path in sorted((first / "frames").glob("*.xmp"))] == [
+        "pair_0001.xmp",
+        "pair_0002.xmp",
+    ]
     assert json.loads((second / "journal.jsonl").read_text().splitlines()[-1])["reason"] == "stopped"
 
 
