@@ -6,8 +6,8 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 
+from rig.axes.grbl_faults import CommandRefusedError, Fault
 from rig.axes.grbl_protocol import (
     LineKind,
     StatusReport,
@@ -16,11 +16,11 @@ from rig.axes.grbl_protocol import (
     parse_setting,
     parse_status,
 )
-from rig.axes.grbl_words import Firmware, alarm_text, error_text
+from rig.axes.grbl_words import Firmware
 from rig.axes.port import Port
 from rig.errors import HardwareError, MotionError
 
-__all__ = ["CommandRefusedError", "Fault", "GrblLink", "Watch"]
+__all__ = ["GrblLink", "Watch"]
 
 ACKNOWLEDGE_S = 5.0
 """Real seconds for an answer that needs no motion: 7 ms seen on GRBL, 0.4 s on grblHAL."""
@@ -48,28 +48,6 @@ Watch = Callable[[float | None], str | None]
 """Is shown the machine position, and says what is wrong with it; None for nothing."""
 
 _OLDEST = 101  # 1.1
-
-
-class CommandRefusedError(HardwareError):
-    """The controller answered a line with ``error:n``."""
-
-    def __init__(self, name: str, line: str, number: int, firmware: Firmware) -> None:
-        self.number = number
-        super().__init__(f"the {name} refused {line!r}: {error_text(number, firmware)}")
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Something that the controller did unasked, after which its position means nothing."""
-
-    alarm: int | None
-    """Number of the alarm; None for a restart."""
-    firmware: Firmware = Firmware.GRBL
-
-    def __str__(self) -> str:
-        if self.alarm is None:
-            return "it restarted by itself"
-        return f"it raised an alarm: {alarm_text(self.alarm, self.firmware)}"
 
 
 class GrblLink:
