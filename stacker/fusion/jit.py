@@ -32,6 +32,8 @@ __all__ = ["Loop", "Room", "compiled", "inner", "try_out"]
 _OPTIONS: dict[str, Any] = {"fastmath": True, "error_model": "numpy", "_nrt": False}
 Room = np.ndarray[Any, np.dtype[np.float32]]
 
+_F = np.float32
+
 _BARE = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """Python does not call the loops by numba's own ways in, which take as long to compile as a short loop."""
 
@@ -90,7 +92,7 @@ class Loop:
         file_name = f"{name}-{key}-{_version()}{_SUFFIX}"
         kept = _load(file_name)
         if kept is None:
-            if self is not _nothing:
+            if self is not _number:
                 _require_compiler()
             kept = _compile(self._function, kinds)
             _keep(file_name, *kept)
@@ -106,21 +108,36 @@ class Loop:
 
 
 @compiled
-def _nothing(_room: Any, _y0: Any, _y1: Any) -> Any:
-    return
+def _number(cells: Any, first: Any, step: Any, _room: Any, y0: Any, y1: Any) -> Any:
+    for y in range(y0, y1):
+        for x in range(cells.shape[1]):
+            cells[y, x] = _F(first) + step * _F(y * cells.shape[1] + x)
 
 
 def try_out() -> None:
-    """Make sure that loops can be had, by one that does nothing.
+    """Make sure that loops can be had and see their arguments as they are, by one that numbers cells.
 
-    Its machine code may have been kept: numba itself, which takes long to import, is then not looked at.
+    How numba hands arguments on is its own affair, which no version has to keep to. There is no public way in
+    that later processes could use without importing numba: `numba.cfunc` takes no strided arrays, and what it
+    makes calls Python. So `_check_way_in` looks at the types of each loop's arguments, and this at their
+    meaning.
+
+    The machine code may have been kept: numba itself, which takes long to import, is then not looked at.
 
     Raises
     ------
     Exception
         Of any kind, when they cannot.
     """
-    _nothing.bound()(np.empty(1, np.float32), 0, 0)
+    cells = np.zeros((3, 8), np.float32)
+    _number.bound(cells[:, ::2], 5, np.float32(0.5))(np.empty(1, np.float32), 1, 3)
+    expected = np.zeros((3, 8), np.float32)
+    expected[1:, ::2] = [[7, 7.5, 8, 8.5], [9, 9.5, 10, 10.5]]
+    if not np.array_equal(cells, expected):
+        raise RuntimeError(
+            f"numba {version('numba')} hands arguments on in a way that focusrig does not know; "
+            "install an older numba"
+        )
 
 
 def _require_compiler() -> None:

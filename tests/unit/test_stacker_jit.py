@@ -84,6 +84,13 @@ jit._folders = lambda: [folder]
 """
 """A numba that is found but cannot be imported, and no machine code kept."""
 
+_ODD = """
+from stacker.fusion import jit
+flat = jit._flat
+jit._flat = lambda argument: (argument + 1,) if isinstance(argument, int) else flat(argument)
+"""
+"""A numba that takes the same types of arguments, and makes something else of them."""
+
 _WITHOUT_COMPILER = "import sys; sys.modules['numba'] = sys.modules['llvmlite'] = None" + _FUSE
 
 _FORKED = (
@@ -106,6 +113,14 @@ def test_a_numba_that_cannot_be_imported_is_told_of_once_and_done_without(tmp_pa
     done = subprocess.run(command, check=False, timeout=60, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("Numba needs another NumPy") == 1
+
+
+def test_a_numba_that_sees_other_arguments_than_it_is_given_is_told_of_once_and_done_without() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _ODD + _FUSE], check=False, timeout=60, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("hands arguments on in a way that focusrig does not know") == 1
 
 
 def test_a_numba_that_breaks_while_machine_code_is_kept_is_told_of_in_a_sentence(
