@@ -390,3 +390,4 @@ def test_exiftool_reads_the_same(stack: Stack, tmp_path: Path, suffix: str) -> N
     assert says["IFD0:Orientation"] == 1
     assert says["GPS:GPSLatitude"] == pytest.approx(48.1)
     assert not any("Warning" in key for key in says)
+    assert suffix != ".tif" or says["IFD0:Compression"] == 8  # the code for deflate that is not obsolete
