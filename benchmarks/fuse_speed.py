@@ -21,8 +21,8 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -140,52 +140,44 @@ def floor_cpu_s(paths: Sequence[Path]) -> float:
     return time.process_time() - began
 
 
-@dataclass(frozen=True)
-class Conditions:
-    """How often a run is made, and whether the memory that it needs is touched before."""
-
-    repeats: int
-    cold: bool
-
-    def cheapest(self, action: Callable[[Path], Cost], folder: Path, size: int) -> Cost:
-        """The run that took the least processor time; each has its own folder and so many bytes ready."""
-        costs = []
-        for _ in range(self.repeats):
-            with tempfile.TemporaryDirectory(dir=folder) as work:
-                if not self.cold:
-                    touch(size)
-                costs.append(action(Path(work)))
-        return min(costs, key=lambda cost: cost.cpu_s)
-
-
 def measure(
-    megapixels: float,
-    count: int,
-    sources: Sequence[Path],
-    places: Places,
-    peer: bool,
-    conditions: Conditions,
+    megapixels: float, count: int, sources: Sequence[Path], places: Places, peer: bool, cold: bool
 ) -> Case:
-    """Run ours, the floor and the peer on one stack."""
+    """Run ours, the floor and the peer once on one stack."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         paths = swept(sources, count, folder / "frames")
         bits = 8 if paths[0].suffix == ".jpg" else 16
         bytes_a_pixel = _BYTES_A_PIXEL + _KEPT_BYTES_A_PIXEL * count * bits // 8
         size = int(megapixels * 1e6 * bytes_a_pixel) + _LEAST_BYTES
+        costs: dict[str, Cost] = {}
+        for tool in (OURS, _PEER) if peer else (OURS,):
+            work = folder / tool
+            work.mkdir()
+            if not cold:
+                touch(size if tool == OURS else _PEERS_MORE * size)
+            costs[tool] = run_peer(PEERS[tool], places, paths, work, bits)[1]
+        # In a process of its own, as ours is: pages that are already there would flatter it.
+        note = folder / "floor.json"
+        if not cold:
+            touch(size)
+        run_measured([sys.executable, "-c", _FLOOR, _ROOT, "--floor", str(note), *map(str, paths)], folder)
+        return Case(megapixels, count, costs[OURS], json.loads(note.read_text()), costs.get(_PEER))
 
-        def run(tool: str) -> Callable[[Path], Cost]:
-            return lambda work: run_peer(PEERS[tool], places, paths, work, bits)[1]
 
-        def floor(work: Path) -> Cost:
-            # In a process of its own, as ours is: pages that are already there would flatter it.
-            note = work / "floor.json"
-            run_measured([sys.executable, "-c", _FLOOR, _ROOT, "--floor", str(note), *map(str, paths)], work)
-            return Cost(cpu_s=json.loads(note.read_text()))
+def cheapest(cases: Sequence[Case]) -> Case:
+    """What the same stack cost at least: each of its parts in the run that took the least processor time."""
+    peers = [case.peer for case in cases if case.peer is not None]
+    return replace(
+        cases[0],
+        ours=min((case.ours for case in cases), key=_cpu_s),
+        floor_cpu_s=min(case.floor_cpu_s for case in cases),
+        peer=min(peers, key=_cpu_s) if peers else None,
+    )
 
-        ours = conditions.cheapest(run(OURS), folder, size)
-        other = conditions.cheapest(run(_PEER), folder, _PEERS_MORE * size) if peer else None
-        return Case(megapixels, count, ours, conditions.cheapest(floor, folder, size).cpu_s, other)
+
+def _cpu_s(cost: Cost) -> float:
+    return cost.cpu_s
 
 
 def fit(cases: Sequence[Case]) -> str:
@@ -250,20 +242,30 @@ def run(arguments: argparse.Namespace) -> None:
         design = {size: arguments.frames or design.get(size, (6, 12)) for size in sizes}
     places = Places(arguments.peers, tuple(_named(text) for text in arguments.peer))
     peer = bool(arguments.peers or arguments.peer)
-    conditions = Conditions(arguments.repeats, arguments.cold)
-    cases: list[Case] = []
     first, again = touch(_LEAST_BYTES), touch(_LEAST_BYTES)
     print(f"fresh memory: {first:.2f} s of system time a GB, the same right afterwards: {again:.2f}")
     warm_up(places)
-    print(_HEADER)
-    for megapixels, counts in design.items():
-        with tempfile.TemporaryDirectory() as folder:
-            sources = painted(megapixels, Path(folder), arguments.bits)
-            for count in counts:
-                cases.append(measure(megapixels, count, sources, places, peer, conditions))
-                print(cases[-1].line(), flush=True)
+    measured: dict[tuple[float, int], list[Case]] = {}
+    with tempfile.TemporaryDirectory() as name:
+        sources = {}
+        for megapixels in design:
+            folder = Path(name) / f"{megapixels:g}"
+            folder.mkdir()
+            sources[megapixels] = painted(megapixels, folder, arguments.bits)
+        print(_HEADER)
+        # Not each of them over and over: how much else the machine does changes by the minute.
+        for _ in range(arguments.repeats):
+            for megapixels, counts in design.items():
+                for count in counts:
+                    case = measure(megapixels, count, sources[megapixels], places, peer, arguments.cold)
+                    measured.setdefault((megapixels, count), []).append(case)
+                    print(case.line(), flush=True)
+        for megapixels, paths in sources.items():
             if abs(megapixels - _LIVE_MEGAPIXELS) < 1:
-                print(live(sources), flush=True)
+                print(live(paths), flush=True)
+    cases = [cheapest(runs) for runs in measured.values()]
+    if arguments.repeats > 1:
+        print(f"the cheapest of {arguments.repeats}:", _HEADER, *(case.line() for case in cases), sep="\n")
     if len(cases) > 3:
         print(fit(cases))
 

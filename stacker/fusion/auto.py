@@ -76,6 +76,9 @@ class AutoFusion:
                 f"the depth map needs the frames again, but {self._store.failure}",
             )
             return fused
+        if len(self._store.frames) == 1:
+            self.method, self.reason = "pyramid", "one frame is the picture"
+            return fused
         if min(fused.image.shape[:2]) < _SMALL_PX:
             self.method, self.reason = "pyramid", "the picture is too small to tell what is where"
             return fused

@@ -48,6 +48,15 @@ def test_it_says_what_it_came_to_and_why() -> None:
     assert "% pyramid: detail at several depths" in stack.reason
 
 
+def test_one_frame_is_the_picture() -> None:
+    stacker = Stacker(options())
+    frame = np.random.default_rng(0).integers(0, 255, (96, 128, 3), np.uint8)
+    stacker.add(frame)
+    stack = stacker.finish()
+    assert np.array_equal(stack.image, frame)
+    assert stack.reason == "one frame is the picture"
+
+
 @pytest.mark.parametrize("missing", [True, False], ids=["missing folder", "no folder"])
 def test_without_a_scratch_file_it_is_the_pyramid_and_says_so(tmp_path: Path, missing: bool) -> None:
     folder = tmp_path / "none"
