@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -86,7 +87,8 @@ class Journal:
         except OSError as err:
             raise storage_error(err, path) from err
         self._file = os.fdopen(fd, "ab", buffering=0)  # nothing may linger in a buffer after a failed write
-        try:
+        with ExitStack() as unless_opened:
+            unless_opened.callback(self._file.close)
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -94,9 +96,7 @@ class Journal:
             self.entries, good = _parse(path)
             os.ftruncate(fd, good)
             sync_directory(path.parent)
-        except BaseException:
-            self._file.close()
-            raise
+            unless_opened.pop_all()
 
     def append(self, event: str, **fields: Any) -> Entry:
         """Write one line and return it once it is on the disk.

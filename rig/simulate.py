@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
@@ -63,26 +64,27 @@ class Bench:
             stderr=self._errors,
             start_new_session=True,  # Ctrl-C is for the rig, which then ends the bench in its own time
         )
-        try:
-            assert self._process.stdin is not None
-            self._process.stdin.write(json.dumps(order).encode() + b"\n")
-            self._process.stdin.flush()
-            answer = self._read_line(_READY_S)
-        except BrokenPipeError:
-            answer = None
-        except BaseException:
-            self.close()
-            raise
-        if not answer or not answer.get("ready"):
-            trouble = (answer or {}).get("error")
-            told = self._tail()
-            self.close()
-            if trouble:
-                raise UserError(f"the simulated bench: {trouble}")
-            raise HardwareError(f"the simulated bench did not start: {told or 'no answer'}")
+        with ExitStack() as unless_ready:
+            unless_ready.callback(self.close)
+            answer = self._ordered(order)
+            if not answer.get("ready"):
+                if trouble := answer.get("error"):
+                    raise UserError(f"the simulated bench: {trouble}")
+                raise HardwareError(f"the simulated bench did not start: {self._tail() or 'no answer'}")
+            unless_ready.pop_all()
         self.rail_port: str = answer["rail_port"]
         self.camera_port: str = answer["camera_port"]
         self.about: dict[str, Any] = answer
+
+    def _ordered(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Tell the process what to play; its answer, empty when it died or is silent."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(order).encode() + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            return {}
+        return self._read_line(_READY_S) or {}
 
     def _read_line(self, seconds: float) -> dict[str, Any] | None:
         out = self._process.stdout

@@ -132,6 +132,7 @@ class Capture:
         self._request, self._operator, self._stopper = request, operator, stopper
         self._bus = EventBus(*subscribers)
         self._teardown = ExitStack()
+        self._teardown.push(self._tell_the_end)
         self._axis: FocusAxis | None = None
         self._sides: dict[int, Approached] = {}
         self._moved_s: float | None = None
@@ -142,27 +143,28 @@ class Capture:
         self.settle_s = request.plan.timing.settle_s
 
     def __enter__(self) -> Capture:
-        try:
+        with ExitStack() as unless_connected:
+            unless_connected.push(self._teardown)
             self._connect()
-        except BaseException as err:
-            self._teardown.close()
-            self._ended("interrupted" if isinstance(err, Interrupted) else "failed", str(err))
-            raise
+            unless_connected.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            if err is None and self._axis is not None:
+        if err is not None:
+            self._teardown.__exit__(kind, err, trace)
+            return
+        with self._teardown:
+            if self._axis is not None:
                 self._return(self._axis)
-        except BaseException as late:
-            err = late
-            raise
-        finally:
-            self._teardown.close()
-            reason = "interrupted" if isinstance(err, Interrupted) else "failed" if err else "finished"
-            self._ended(reason, "" if err is None else str(err))
+
+    def _tell_the_end(
+        self, _kind: type[BaseException] | None, err: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        """How it ended, whatever it was; when all else is torn down."""
+        reason = "interrupted" if isinstance(err, Interrupted) else "failed" if err else "finished"
+        self._ended(reason, "" if err is None else str(err))
 
     def _return(self, axis: FocusAxis) -> None:
         self._stopper.check()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
@@ -204,12 +204,11 @@ class GPhotoCamera:
             raise CameraError(f"shot {shot.number} is not the one that waits to be collected")
         try:
             fetched = self._fetch(shot, directory)
-            try:
-                self._check(shot, fetched)
-            except BaseException:
+            with ExitStack() as unless_right:
                 for file in fetched.files:
-                    Path(file.path).unlink(missing_ok=True)
-                raise
+                    unless_right.callback(Path(file.path).unlink, missing_ok=True)
+                self._check(shot, fetched)
+                unless_right.pop_all()
         finally:
             self._pending = None
         if self._discards:

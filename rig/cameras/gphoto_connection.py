@@ -102,19 +102,17 @@ class GPhotoConnection:
 
     def _connect(self) -> Connected:
         settings = self._settings
-        try:
-            found: Connected = self._process.call(
-                "connect", settings.port, settings.model, deadline_s=_CONNECT_S
-            )
-        except CallFailedError as err:
-            self._process.close()
-            raise explain_connecting(err.trouble, settings.port) from err
-        except ProcessLostError as err:
-            self._process.close()
-            raise CameraError(f"connecting to the camera on {self.port} failed: {err}") from err
-        except BaseException:
-            self._process.close()
-            raise
+        with ExitStack() as unless_connected:
+            unless_connected.callback(self._process.close)
+            try:
+                found: Connected = self._process.call(
+                    "connect", settings.port, settings.model, deadline_s=_CONNECT_S
+                )
+            except CallFailedError as err:
+                raise explain_connecting(err.trouble, settings.port) from err
+            except ProcessLostError as err:
+                raise CameraError(f"connecting to the camera on {self.port} failed: {err}") from err
+            unless_connected.pop_all()
         return found
 
     def close(self) -> None:
