@@ -89,22 +89,27 @@ class DevelopmentOptions:
         ),
     ] = PairedFile.RAW
 
-    def development(self, colour_space: str) -> Development:
+    def development(self, colour_space: str, output: Path) -> Development:
         """What was asked for.
 
         Parameters
         ----------
         colour_space : str
-            What the picture is to be in; RAW frames are developed to it at once, or, for ``keep``, to sRGB.
+            What the picture is to be in: RAW frames are developed to it at once.
+        output : Path
+            The picture: for ``keep``, a DNG gets all colours that the sensor saw, anything else sRGB.
 
         Raises
         ------
         UserError
             When it makes no sense.
         """
-        from stacker.colour.spaces import SRGB, find_space
+        from stacker.colour.spaces import PROPHOTO, SRGB, find_space
         from stacker.io import development
 
+        space = PROPHOTO if output.suffix.lower() == ".dng" else SRGB
+        if colour_space.lower() != "keep":
+            space = find_space(colour_space)
         balance, kelvin = development.parse_white_balance(self.white_balance)
         return development.Development(
             white_balance=balance,
@@ -112,7 +117,7 @@ class DevelopmentOptions:
             grey=None if self.grey is None else development.parse_grey(self.grey),
             highlights=development.Highlights(self.highlights.value),
             ev=self.ev,
-            space=(SRGB if colour_space.lower() == "keep" else find_space(colour_space)).key,
+            space=space.key,
             mend_pixels=self.mend_pixels,
             dark=self.dark,
         )

@@ -225,7 +225,7 @@ def _fuse(
             registration=registration,
             pupil_mm=registration.pupil_mm(where),
             scratch_dir=output.parent,
-            development=development.development(stored.colour_space),
+            development=development.development(stored.colour_space, output),
         )
         _use_threads(threads)
 

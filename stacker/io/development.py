@@ -111,6 +111,17 @@ class Development:
     mend_pixels: bool = True
     dark: Path | None = None
 
+    @property
+    def of_raw_only(self) -> tuple[str, ...]:
+        """What is asked for that only RAW frames can be given, as the command's options are called."""
+        asked = {
+            "--white-balance": self.white_balance is not WhiteBalance.CAMERA and self.grey is None,
+            "--highlights": self.highlights is not Highlights.CLIP,
+            "--ev": self.ev != 0,
+            "--dark": self.dark is not None,
+        }
+        return tuple(name for name, there in asked.items() if there)
+
     def __post_init__(self) -> None:
         if (self.white_balance is WhiteBalance.KELVIN) is not (self.kelvin is not None):
             raise UserError("A colour temperature belongs to the white balance in kelvin, and to no other")

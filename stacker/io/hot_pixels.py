@@ -58,6 +58,7 @@ _QUARTILE = 0.3186
 
 _LEVELS = 12
 _STRIP_ROWS = 192
+_SAMPLED_ROWS = 32
 _LARGE_PX, _SPARSE, _CLOSE = 600, 7, 3
 """The noise of a frame larger than 600 px is told by every 7th pixel, of a smaller one by every 3rd: odd
 numbers, so that all colours are among them."""
@@ -130,8 +131,14 @@ class _Search:
         self._waiting: list[Image] = []
         self._places: Image | None = None
         self._seen: list[Image] = []
+        self._known: set[int] = set()
 
     def look(self, counts: Image) -> None:
+        """Take a frame into account, once: the noise of one that is there several times stays where it is."""
+        print_of_frame = hash(counts[:: max(1, counts.shape[0] // _SAMPLED_ROWS)].tobytes())
+        if print_of_frame in self._known:
+            return
+        self._known.add(print_of_frame)
         if self._places is not None:
             self._seen.append(self._ask(counts, self._places))
             return

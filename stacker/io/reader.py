@@ -73,6 +73,10 @@ class FrameReader:
         self._recipe = self._decided(order, paths[shown])
         if self._recipe.levels is not None:
             self._recipe = replace(self._recipe, defects=self._wrong_pixels(paths, self._recipe.levels))
+        elif self._asked.of_raw_only:
+            self._notes = (
+                f"none of the frames is RAW: {', '.join(self._asked.of_raw_only)} changes nothing",
+            )
 
     def read(self, path: Path | str) -> Frame:
         """Read a frame; see `stacker.read_frame`.

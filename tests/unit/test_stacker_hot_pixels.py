@@ -88,6 +88,12 @@ def test_glints_that_stay_sharp_where_they_are_are_left_alone(count: int) -> Non
     assert places(wrong_pixels(looked_at(still), LEVELS)) == []
 
 
+def test_a_photograph_that_is_there_several_times_counts_once() -> None:
+    frames = shots(4, moves=True, wrong=False)
+    assert wrong_pixels(looked_at([frames[0]] * 5), LEVELS) == ()
+    assert wrong_pixels(looked_at([*frames[:1], *frames[:1], *frames]), LEVELS) == ()
+
+
 def test_two_frames_tell_nothing() -> None:
     assert wrong_pixels(looked_at(shots(2, moves=True)), LEVELS) == ()
     assert wrong_pixels(iter(()), LEVELS) == ()

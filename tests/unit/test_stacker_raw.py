@@ -37,6 +37,7 @@ from stacker import (
     write_image,
 )
 from stacker.cli import main
+from stacker.cli.development_options import DevelopmentOptions
 from stacker.io.development import GreyPatch, parse_grey, parse_white_balance
 from stacker.io.reader import FrameReader
 from tests.negatives import NEUTRAL, mosaic, write_dng
@@ -289,6 +290,21 @@ def test_white_balances_in_words() -> None:
     for kelvin in (1999.0, 15001.0):
         with pytest.raises(UserError, match="2000 to 15000 K"):
             Development(white_balance=WhiteBalance.KELVIN, kelvin=kelvin)
+
+
+def test_what_only_raw_frames_can_be_given_is_told_when_there_are_none(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.tif", np.zeros((16, 16, 3), np.uint8))
+    reader = FrameReader(Development(white_balance=WhiteBalance.DAYLIGHT, ev=0.5))
+    reader.begin([tmp_path / "a.tif"], 0)
+    assert reader.notes == ("none of the frames is RAW: --white-balance, --ev changes nothing",)
+    with pytest.raises(UserError, match="5 EV"):
+        Development(ev=5.5)
+
+
+def test_a_dng_gets_all_colours_that_the_sensor_saw() -> None:
+    asked = DevelopmentOptions()
+    spaces = [asked.development("keep", Path(f"out.{kind}")).space for kind in ("dng", "tif")]
+    assert [*spaces, asked.development("p3", Path("out.jpg")).space] == ["prophoto", "srgb", "p3"]
 
 
 # ---- whole stacks ----
