@@ -69,6 +69,7 @@ def _frames(
         from stacker.outputs.frames import write_frames
 
         talk = not (quiet or json_report)
+        notes: list[str] = []
         with shown_progress(talk and on_terminal(), "frames") as progress:
             written = write_frames(
                 cropped(moved.load(stack), parse_crop(crop, aspect)),
@@ -76,7 +77,10 @@ def _frames(
                 suffix=f".{kind.value}",
                 saving=stored.saving(),
                 progress=progress,
+                tell=notes.append,
             )
+    for note in notes:
+        typer.echo(f"stacker: {note}", err=True)
     if json_report:
         typer.echo(json.dumps({"output": str(output), "frames": [str(path) for path in written]}))
     elif talk:

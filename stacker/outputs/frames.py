@@ -38,6 +38,7 @@ def write_frames(
     suffix: str = ".tif",
     saving: Saving | None = None,
     progress: Callable[[int, int, str], None] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> list[Path]:
     """Write the frames of a stack as they lie on its picture, all of one size, in order of their names.
 
@@ -56,6 +57,8 @@ def write_frames(
         As in `stacker.write_image`.
     progress : callable, optional
         Told of every frame.
+    tell : callable, optional
+        Told what became of the colours, each sentence once.
 
     Returns
     -------
@@ -88,7 +91,7 @@ def write_frames(
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror} ({folder.parent})") from error
     try:
-        names = _fill(part, stack, frames, suffix, saving, progress)
+        names, notes = _fill(part, stack, frames, suffix, saving, progress)
         _publish(part, folder)
     except OSError as error:
         raise storage_error(error, folder) from error
@@ -96,6 +99,9 @@ def write_frames(
         raise DataError(str(error).replace(str(part), str(folder))) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
+    if tell is not None:
+        for note in notes:
+            tell(note)
     return [folder / name for name in names]
 
 
@@ -106,16 +112,19 @@ def _fill(
     suffix: str,
     saving: Saving | None,
     progress: Callable[[int, int, str], None] | None,
-) -> list[str]:
+) -> tuple[list[str], list[str]]:
+    """Write the files; returned are their names, and what was said of them."""
     canvas = picture_window(stack)
     digits = max(3, len(str(1 + max(report.index for report in stack.reports))))
     names, records = [], []
+    said: dict[str, None] = {}
     with closing(frames.laid(canvas)) as laid_frames:
         for number, laid in enumerate(laid_frames, start=1):
             report = stack.reports[laid.place]
             names.append(f"{report.index + 1:0{digits}d}-{Path(report.name).stem}{suffix}")
             about = frame_metadata(stack, laid.place, laid.frame.metadata)
-            write_image(part / names[-1], _interleaved(laid), about, saving)
+            notes = write_image(part / names[-1], _interleaved(laid), about, saving)
+            said |= dict.fromkeys(notes)
             records.append(_record(stack, laid.place, names[-1], canvas))
             if progress is not None:
                 progress(number, len(frames.places), report.name)
@@ -129,7 +138,7 @@ def _fill(
         "frames": records,
     }
     (part / FRAMES_RECORD).write_text(json.dumps(table, indent=1) + "\n", "utf-8")
-    return names
+    return names, list(said)
 
 
 def _interleaved(laid: Laid) -> Image:

@@ -22,6 +22,7 @@ from stacker import (
     Stack,
     UserError,
     cropped,
+    find_space,
     fuse_files,
     load_stack,
     parse_crop,
@@ -145,7 +146,10 @@ def test_registered_frames_lie_on_the_picture_in_order(stack: Stack, tmp_path: P
     assert abs(left) < 2
     assert abs(top) < 2
     # again, as another kind: the older folder is replaced
-    again = write_frames(cut, tmp_path / "out", suffix=".png", saving=Saving(bit_depth=16))
+    told: list[str] = []
+    saving = Saving(find_space("p3"), bit_depth=16)
+    again = write_frames(cut, tmp_path / "out", suffix=".png", saving=saving, tell=told.append)
+    assert told == ["the frames have no colour profile: taken as sRGB and converted to Display P3"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         *(path.name for path in again),
         "registered.json",

@@ -21,15 +21,18 @@ from stacker import (
     DepthIndex,
     FrameMetadata,
     FusedLayer,
+    Method,
     Options,
     Stack,
     Stacker,
     UserError,
+    find_space,
     fuse_files,
     load_stack,
     write_image,
     write_layers,
 )
+from stacker.colour.convert import convert_colours
 from stacker.frames import full_scale
 from stacker.fusion.window import Window
 from stacker.outputs.layered import Document, LayerHead
@@ -117,6 +120,20 @@ def test_another_program_sees_the_weighted_sum_in_a_psd(stack: Stack, tmp_path: 
         np.moveaxis(opened[-1].numpy("color"), -1, 0) * full_scale(stack.image.dtype),
         np.moveaxis(stack.image, -1, 0),
     )
+
+
+def test_layers_are_converted_with_the_picture(tmp_path: Path) -> None:
+    stack = fuse_files(strips(tmp_path, np.uint16, 3), Options(method=Method.DEPTHMAP)).stack
+    done = write_layers(stack, tmp_path / "out.psd", colour_space=find_space("prophoto"), bit_depth=8)
+    opened = PSDImage.open(done.path)
+    profile = opened.image_resources.get_data(1039)
+    assert profile == find_space("prophoto").icc
+    wanted = convert_colours(stack.image, stack.metadata.icc or b"", profile, 8).pixels
+    np.testing.assert_array_equal(np.rint(opened[-1].numpy("color") * 255), wanted)
+    # a program that heeds the profile sees the colours that there were, of the frames' layers too
+    shown = np.asarray(opened.composite(force=True))[..., :3].astype(float)
+    assert np.abs(shown - stack.image / 257)[stack.valid].mean() < 4
+    assert np.abs(wanted - stack.image / 257)[stack.valid].mean() > 10
 
 
 def stack_size(stack: Stack) -> tuple[int, int]:
