@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from stacker.colour.profiles import transformed
+from stacker.colour.quick import shaper_of
 from stacker.frames import Image, full_scale
 
 __all__ = ["Converted", "convert_colours", "convert_depth"]
@@ -41,7 +42,8 @@ class Converted:
 
 
 def convert_colours(pixels: Image, source: bytes, target: bytes, bit_depth: int) -> Converted:
-    """Convert between profiles by little CMS, computed in floats: exact with 16 bits.
+    """Convert between profiles, exact with 16 bits: by little CMS in floats, and by tables and a matrix where
+    both are of spaces of ours.
 
     Relative colorimetric, with black point compensation; what lies outside the target is clipped channel by
     channel, but kept in floats. Samples of whole numbers are rounded.
@@ -56,8 +58,15 @@ def convert_colours(pixels: Image, source: bytes, target: bytes, bit_depth: int)
         Of the result: 8, 16 or 32 (float).
     """
     result = np.empty(pixels.shape, _TYPES[bit_depth])
+    coded = pixels.ndim == 3 and pixels.dtype.kind == "u" and bit_depth < 32
+    shaper = shaper_of(source, target) if coded else None
 
     def strip(rows: slice) -> int:
+        if shaper is not None:
+            light = shaper.light(pixels[rows])
+            outside = shaper.outside(light, _VISIBLY)
+            shaper.encode(light, result[rows])
+            return int(np.count_nonzero(outside))
         values = transformed(np.ascontiguousarray(pixels[rows]), source, target)
         if bit_depth == 32:
             result[rows] = values

@@ -113,7 +113,7 @@ def in_space(samples: Image, metadata: FrameMetadata, space: ColourSpace, bit_de
         8, 16 or 32 (float, in which nothing is clipped).
     """
     source, target = profile_of(metadata), space.icc_grey if samples.ndim == 2 else space.icc
-    if source == target:  # nothing to compute, which takes three times as long as to write
+    if source == target:
         converted = Converted(np.ascontiguousarray(convert_depth(samples, bit_depth)), 0.0)
     else:
         converted = convert_colours(samples, source, target, bit_depth)

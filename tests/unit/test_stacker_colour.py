@@ -72,6 +72,22 @@ def test_sixteen_bits_are_converted_as_the_formulae_say(source: ColourSpace, tar
     assert (found.pixels[0, 0], found.pixels[-1, -1]) == (pytest.approx([0] * 3), pytest.approx([65535] * 3))
 
 
+@pytest.mark.parametrize("target", [*SPACES.values(), PROPHOTO.linear], ids=lambda space: space.key)
+@pytest.mark.parametrize("source", SPACES.values(), ids=lambda space: space.key)
+def test_tables_and_little_cms_agree(source: ColourSpace, target: ColourSpace) -> None:
+    samples = colours(np.uint16)
+    other = bytearray(source.icc)
+    other[24:26] = (2025).to_bytes(2, "big")  # made in another year: not known as ours
+    by_tables = convert_colours(samples, source.icc, target.icc, 16)
+    by_cms = convert_colours(samples, bytes(other), target.icc, 16)
+    light = (target.curve.decode(found.pixels / 65535) for found in (by_tables, by_cms))
+    assert np.abs(np.subtract(*light)).max() < 6e-5
+    if target.curve == SRGB.curve:  # of pure powers little CMS has nothing below 0
+        assert abs(by_tables.clipped - by_cms.clipped) < 0.02
+    wanted = by_formula(samples, source, target) * 65535
+    assert np.abs(by_tables.pixels - wanted).max() < 1.5
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 @pytest.mark.parametrize("bits", [8, 16])
 def test_depth_and_colour_are_converted_in_one_go(dtype: Any, bits: int) -> None:
