@@ -9,8 +9,10 @@ from typing import Literal
 
 from rig.axes.base import AxisLimits
 from rig.config import LoadedConfig
+from rig.config.rail import RailConfig
 from rig.errors import UserError
 from rig.rail_state import RailState
+from rig.state import PositionCount, RigLock
 from rig.units import parse_length_mm
 
 __all__ = ["LimitsFound", "LimitsOrder"]
@@ -95,7 +97,8 @@ class LimitsOrder:
             raise UserError('rail.port is missing: write for instance port = "/dev/ttyUSB0"')
         state = RailState.of(rail)
         if self.clear:
-            state.clear_limits()
+            with RigLock(state.name, "rig rail limits"):  # nobody counts from the zero that is given up
+                _clear(rail, state)
         elif self.here is not None:
             near = self.here == "near"
             state.set_limits(rail, **{"low_mm" if near else "high_mm": here_mm})
@@ -109,3 +112,14 @@ class LimitsOrder:
             simulated=False,
             zero_mm=memory.zero_mm,
         )
+
+
+def _clear(rail: RailConfig, state: RailState) -> None:
+    """Forget soft limits and zero, in the count that is kept of a rail that cannot be asked, too."""
+    zero_mm = state.read().zero_mm
+    state.clear_limits()
+    if zero_mm and rail.counted:
+        tally = PositionCount(rail.name)
+        counted = tally.read()
+        if counted is not None and counted.holds:
+            tally.at(counted.position_mm - zero_mm)

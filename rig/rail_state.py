@@ -266,10 +266,19 @@ class RailState:
         return low, high
 
     def clear_limits(self) -> bool:
-        """Forget the soft limits, and let those of the configuration count from the zero; were there any?"""
+        """Forget the soft limits and the zero: positions count as in the configuration. Were there any?
+
+        The limits of the configuration stay where they are on the bench.
+        """
         memory = self.read()
+        new: dict[str, object] = {"limits": None}
+        if memory.zero_mm:
+            kept = memory.reference
+            if kept is not None:
+                kept = kept.model_copy(update={"position_mm": kept.position_mm - memory.zero_mm})
+            new |= {"zero_mm": 0.0, "counted_since": now(), "reference": kept}
         if memory.limits is not None or memory.zero_mm:
-            self.write(memory.model_copy(update={"limits": None, "zero_mm": 0.0}))
+            self.write(memory.model_copy(update=new))
         return memory.limits is not None
 
     def renumber(self, shift_mm: float | None) -> bool:

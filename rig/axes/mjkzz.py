@@ -17,6 +17,8 @@ __all__ = ["MjkzzLink", "open_mjkzz"]
 
 _ANSWER_S = 1.0
 """Real seconds for an answer; two messages at 9600 baud take 17 ms."""
+_LATE_S = 3.0
+"""The same for a move, which is not sent again: this computer may be busy for a while."""
 _TRIES = 3
 _RECOMMENDED = 3
 """The manual's highest recommended speed setting; higher ones are slower."""
@@ -95,7 +97,7 @@ class MjkzzLink(CountedLink):
         for _ in range(_TRIES):
             self._port.read_bytes(0.0)  # a late answer to something else
             self._port.write(asked)
-            answer = self._listen(asked)
+            answer = self._listen(asked, _ANSWER_S if again else _LATE_S)
             if answer is not None and answer.obeyed:
                 return answer
             if answer is None and not again:
@@ -104,8 +106,8 @@ class MjkzzLink(CountedLink):
             raise HardwareError(f"the {self.name} refused {asked.hex(' ')} ({command} {value})")
         raise self._unanswered(f"did not answer {asked.hex(' ')}")
 
-    def _listen(self, asked: bytes) -> Answer | None:
-        deadline = time.monotonic() + _ANSWER_S
+    def _listen(self, asked: bytes, real_s: float) -> Answer | None:
+        deadline = time.monotonic() + real_s
         heard = b""
         while (left_s := deadline - time.monotonic()) > 0:
             data = self._port.read_bytes(left_s)

@@ -28,6 +28,9 @@ __all__ = ["WeMacroAxis", "WeMacroLink", "open_wemacro"]
 
 _ANSWER_S = 1.0
 """Real seconds for an answer that needs no motion; milliseconds on the controller that was recorded."""
+_LATE_S = 3.0
+"""Real seconds for the end of a move to be reported after it was due: this computer may be busy, and what was
+not heard in time leaves no position."""
 _QUIET_S = 0.05
 """Real seconds after an answer in which a late one from before would come."""
 _AFTER_CONFIG_S = 0.06
@@ -172,7 +175,7 @@ class WeMacroLink(StepLink):
         self._doubtful = True
         self._port.write(frame(Command.FORWARD if forward else Command.BACKWARD, abs(steps)))
         # A configuration is not acknowledged: a rail that missed it is slow and not lost.
-        timeout_s = _ANSWER_S + _SLOW * abs(steps) / SLOW_STEPS_S / self._clock.scale
+        timeout_s = _LATE_S + _SLOW * abs(steps) / SLOW_STEPS_S / self._clock.scale
         status = self._heard(began + timeout_s)
         if status is None:
             raise MotionError(f"the {self.name} did not report the end of a move within {timeout_s:.1f} s")
