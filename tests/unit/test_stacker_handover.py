@@ -74,7 +74,7 @@ def names_in(folder: Path) -> list[str]:
 
 
 class Watcher:
-    """Looks at a folder without a pause, as a catalogue does that imports whatever appears."""
+    """Looks at a folder every millisecond, as a catalogue does that imports whatever appears."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.seen, self.first = folder, [], {}  # type: ignore[var-annotated]
@@ -83,7 +83,7 @@ class Watcher:
         self._thread = threading.Thread(target=self._watch)
 
     def _watch(self) -> None:
-        while not self._done.is_set():
+        while not self._done.wait(0.001):
             self._look()
         self._look()
 
@@ -110,7 +110,7 @@ def test_a_watched_folder_sees_whole_files_only_and_the_picture_last(tmp_path: P
     out = tmp_path / "watched"
     out.mkdir()
     with Watcher(out) as watcher:
-        done = call(
+        done = run(  # a process of its own, so that it and the watcher do not wait for each other
             "fuse", *frames, "-o", out / "s.tif", "--sidecar", "--slab", "2", "--layers", out / "s.psd", "-q"
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
