@@ -34,12 +34,14 @@ from stacker import (
 from stacker.cli.app import build_app
 from stacker.handover import Opener, check_sidecar, name_beside, without_results
 
+pytestmark = pytest.mark.timeout(400)  # the first to fuse compiles: half a minute, more on a busy machine
+
 COMMAND = [sys.executable, "-c", "from stacker.cli import main; main()"]
 
 
 def run(*arguments: str | Path, **keywords: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=110, check=False, **keywords
+        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=360, check=False, **keywords
     )
 
 
@@ -148,7 +150,7 @@ def test_files_without_an_output_are_stacked_beside_the_first(tmp_path: Path) ->
     assert read_frame(folder / "a 2-stack.TIF").pixels.dtype == np.uint8
     # Once more, with all there is selected, and with nowhere to write to.
     shell = " ".join(f"'{word}'" for word in [*COMMAND, "fuse", *map(str, sorted(folder.iterdir()))])
-    again = subprocess.run(["sh", "-c", f"{shell} <&- >&- 2>&-"], timeout=110, check=False)
+    again = subprocess.run(["sh", "-c", f"{shell} <&- >&- 2>&-"], timeout=360, check=False)
     assert again.returncode == 0
     assert names_in(folder) == ["a 10.tif", "a 2-stack-2.TIF", "a 2-stack.TIF", "a 2.TIF", "b 1.tif"]
     image = exiv2.ImageFactory.open(str(folder / "a 2-stack-2.TIF"))
