@@ -42,6 +42,9 @@ from stacker.io.development import GreyPatch, parse_grey, parse_white_balance
 from stacker.io.reader import FrameReader
 from tests.negatives import NEUTRAL, mosaic, write_dng
 
+pytestmark = pytest.mark.timeout(400)
+"""The first fusion of 16 bits compiles its loops, which takes minutes where other work fills the machine."""
+
 
 def patches(height: int = 96, width: int = 144) -> Any:
     """Linear light: a red, a green, a blue and a grey quarter, within the gamut of sRGB."""
