@@ -20,7 +20,7 @@ from rig.closing import on_failure
 from rig.config import RigConfig
 from rig.errors import Interrupted, MotionError, PositionUnknownError, RigError, UserError
 from rig.events import EventBus, Note
-from rig.grey import GAINS_ARE_LEFT, with_grey
+from rig.grey import with_grey
 from rig.operator import Operator
 from rig.preflight import lock_exposure
 from rig.rail_port import find_port
@@ -298,6 +298,6 @@ class Connection:
             verdicts={s.name: s.verdict.value for s in report.settings},
             **({} if grey is None else {"grey": grey.model_dump(mode="json")}),
         )
-        if grey is not None and not grey.is_set:
-            self._bus.publish(Note(GAINS_ARE_LEFT.format(grey.white_balance), "warning"))
+        if grey is not None and grey.left_over:
+            self._bus.publish(Note(grey.left_over, "warning"))
         return settings

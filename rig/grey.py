@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from dataclasses import replace
 from datetime import datetime
@@ -16,16 +17,21 @@ from rig.cameras.grey import CENTRE, GreyCard, Region, balanced_kelvin, measure_
 from rig.errors import CameraError, UserError
 from rig.state import state_file, write_state
 
-__all__ = ["GAINS_ARE_LEFT", "GREY", "GreyBalance", "GreyStore", "measure_balance", "with_grey"]
+__all__ = ["GREY", "GreyBalance", "GreyStore", "measure_balance", "with_grey"]
 
 GREY = "grey"
 """What ``white_balance`` is called when it is the measured one."""
 
-GAINS_ARE_LEFT = (
+_GAINS_ARE_LEFT = (
     "this body takes no colour temperature from here: it stays at {}, and the gains that make grey grey are "
     "in the journal for whoever develops the frames"
 )
-"""What to say of a balance that only gains can make."""
+_TINT_IS_LEFT = (
+    "grey is {:.2f} stops too {} at {}, which no colour temperature changes: shift the white balance in the "
+    "body's menu and measure again, or leave it to whoever develops the frames (the gains are in the journal)"
+)
+_SEEN_STOPS = 0.05
+"""Of green against red and blue: 3.5 % of light, in a mid grey a difference of 1.5 in CIELAB, just seen."""
 
 _START_K = 5200
 _LIMITS_K = (2500.0, 9900.0, 100.0)
@@ -61,6 +67,21 @@ class GreyBalance(BaseModel):
     gains: tuple[float, float, float]
     at: str
     frames: int
+
+    @property
+    def tint_stops(self) -> float:
+        """How much too green frames still are; negative for magenta."""
+        return math.log2(self.gains[0] * self.gains[2]) / 2
+
+    @property
+    def left_over(self) -> str | None:
+        """What to say of what the body does not make of this balance; None when that cannot be seen."""
+        if not self.is_set:
+            return _GAINS_ARE_LEFT.format(self.white_balance)
+        tint = self.tint_stops
+        if abs(tint) <= _SEEN_STOPS:
+            return None
+        return _TINT_IS_LEFT.format(abs(tint), "green" if tint > 0 else "magenta", self.white_balance)
 
     @property
     def is_set(self) -> bool:

@@ -18,7 +18,7 @@ from rig.cameras.base import LockReport, SettingReport, SettingVerdict
 from rig.cameras.inquiry import CameraFacts
 from rig.cameras.listing import ListedCamera
 from rig.cameras.protocol import StorageSpace
-from rig.grey import GAINS_ARE_LEFT, GreyBalance
+from rig.grey import GreyBalance
 from rig.tether import FiledFrame
 
 if TYPE_CHECKING:
@@ -311,7 +311,7 @@ def show_grey(balance: GreyBalance, *, as_json: bool) -> None:
     red, _, blue = balance.gains
     left = f"left on the card: red × {red:.3f}, blue × {blue:.3f} would make it grey"
     note(f"{balance.model}, {'1 frame' if balance.frames == 1 else f'{balance.frames} frames'}; {left}")
-    if not balance.is_set:
-        note(GAINS_ARE_LEFT.format(balance.white_balance), style="yellow")
+    if balance.left_over:
+        note(balance.left_over, style="yellow")
     note('kept: write white_balance = "grey" in [capture]')
     sys.stdout.write(balance.white_balance + "\n")

@@ -88,6 +88,10 @@ def test_the_colour_temperature_of_the_light_is_found(before_a_card: Any, name: 
     assert balance.frames <= 4
     # What is left is the lamp's green, which no colour temperature takes away.
     assert balance.gains == pytest.approx((1.1, 1.0, 1.1), abs=0.03)
+    assert balance.tint_stops == pytest.approx(np.log2(1.1), abs=0.03)
+    assert balance.left_over is not None
+    assert "stops too green at 3600 K" in balance.left_over
+    assert balance.model_copy(update={"gains": (1.02, 1.0, 1.02)}).left_over is None
     assert camera.read("whitebalance").value == before
     store = GreyStore(tmp_path)
     store.keep(balance, camera.describe())
@@ -102,6 +106,8 @@ def test_a_body_without_colour_temperatures_leaves_gains(before_a_card: Any) -> 
     camera, _ = before_a_card("generic")
     balance = measure_balance(camera, replace(REQUEST, shutter_s=None, aperture=None))
     assert (balance.white_balance, balance.is_set, balance.frames) == ("Daylight", False, 1)
+    assert balance.left_over is not None
+    assert "stays at Daylight" in balance.left_over
     left = np.array(cast(3600.0, 5200.0)) * (1.0, 1.1, 1.0) * balance.gains
     assert left / left[1] == pytest.approx(np.ones(3), abs=0.03)
 
