@@ -17,7 +17,8 @@ from rig.cameras.base import (
 from rig.cameras.bodies import BodyProfile
 from rig.cameras.bodies.profile import ReleaseKind, SettingState
 from rig.cameras.gphoto import GPhotoCamera
-from rig.cameras.locking import Configuration, Locker
+from rig.cameras.held_entries import Configuration
+from rig.cameras.locking import Locker
 from rig.cameras.protocol import StorageSpace
 from rig.errors import CameraError, UserError
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from rig.cameras.base import LockReport, LockRequest, SettingReport, SettingVerdict
 from rig.cameras.bodies import BodyProfile
 from rig.cameras.bodies.profile import AbsentMeans, FixedSetting, SettingState, image_kind
 from rig.cameras.bodies.values import nearest, parse_kelvin, same_f_number, same_iso, same_shutter
+from rig.cameras.held_entries import Configuration, HeldEntries
 from rig.cameras.protocol import StorageSpace
 from rig.units import format_shutter
 
-__all__ = ["Configuration", "Locker", "card_report"]
+__all__ = ["Locker", "card_report"]
 
 _OK, _SET, _REFUSED, _ASK = (
     SettingVerdict.OK,
@@ -25,25 +24,6 @@ _OK, _SET, _REFUSED, _ASK = (
 _VERDICTS = {AbsentMeans.ASK: _ASK, AbsentMeans.REFUSE: _REFUSED, AbsentMeans.NOTHING: _OK}
 _NO_APERTURE = "no electronic aperture"
 _KINDS = ("JPEG", "RAW", "RAW+JPEG")
-_ATTEMPTS = 3
-"""Bodies sometimes accept a setting and do not make it; what is refused three times is refused for good."""
-_PAUSE_S = 0.1
-
-
-class Configuration(Protocol):
-    """What is needed of a camera to lock it."""
-
-    def read_all(self) -> dict[str, SettingState]:
-        """Every entry, as the body has it now."""
-        ...
-
-    def read(self, name: str) -> SettingState | None:
-        """One entry, as the body has it now."""
-        ...
-
-    def write(self, name: str, value: str) -> str | None:
-        """Set an entry; returns why the body refused at once, or None. Reading back tells what happened."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -70,10 +50,7 @@ class Locker:
     """
 
     def __init__(self, configuration: Configuration, profile: BodyProfile) -> None:
-        self._configuration, self._profile = configuration, profile
-        self._states: dict[str, SettingState] = {}
-        self._before: dict[str, str] = {}
-        self._held: dict[str, str] = {}
+        self._entries, self._profile = HeldEntries(configuration), profile
         self._exposures = (
             _Exposure("ISO", profile.iso, profile.iso_speed, same_iso, "ISO {:g}".format, "iso = 100"),
             _Exposure(
@@ -96,11 +73,10 @@ class Locker:
 
     def lock(self, request: LockRequest) -> LockReport:
         """Bring every setting to what a stack needs; the report tells of a body that would not."""
-        self._states = self._configuration.read_all()
-        self._held.clear()
+        self._entries.begin()
         profile = self._profile
         reports = [self._fix(profile.exposure_mode)]
-        self._states = self._configuration.read_all()  # what may be set depends on the mode
+        self._entries.look()  # what may be set depends on the mode
         fixed = (profile.focus_mode, *profile.fixed, *(profile.with_flash if request.flash else ()))
         reports += [self._fix(setting) for setting in fixed]
         reports.append(self._target(request))
@@ -121,7 +97,7 @@ class Locker:
             for told in profile.untold
             if longest_s >= told.from_shutter_s
         ]
-        state = self._find(profile.white_balance)
+        state = self._entries.find(profile.white_balance)
         return LockReport(
             tuple(report for report in reports if report is not None),
             shutter_s,
@@ -151,7 +127,7 @@ class Locker:
     def _bracket(self, shutter_s: float) -> SettingReport:
         """Whether a time is there that a bracket is going to ask for; nothing is set."""
         what = self._exposures[1]
-        state, wanted = self._find(what.names), what.text(shutter_s)
+        state, wanted = self._entries.find(what.names), what.text(shutter_s)
         title = f"bracket {wanted}"
         if state is None or state.read_only:
             message = "the shutter cannot be set from here: leave out the brackets"
@@ -170,7 +146,7 @@ class Locker:
                 "this body tells the computer nothing of frames that are on its card alone: write "
                 "keep_on_card = true instead, which has them in both places"
             )
-            state = self._states.get("capturetarget")
+            state = self._entries.find(("capturetarget",))
             now = state.value if state else None
             return SettingReport("capture target", "card only", now, now, _REFUSED, message)
         if request.card_only:
@@ -180,94 +156,34 @@ class Locker:
         return self._fix(target) if target else None
 
     def _held_by_bulb(self) -> bool:
-        state = self._find(self._profile.shutter)
-        return state is not None and self._held.get(state.name, "").lower() == "bulb"
-
-    @property
-    def image_format(self) -> str | None:
-        """The image format in force, as the body writes it."""
-        state = self._find(self._profile.image_format)
-        return state.value if state else None
+        state = self._entries.find(self._profile.shutter)
+        return state is not None and self._entries.held.get(state.name, "").lower() == "bulb"
 
     @property
     def held(self) -> dict[str, str]:
         """What is locked: values by the names of their entries."""
-        return dict(self._held)
+        return self._entries.held
 
     def hold_again(self) -> tuple[str, ...]:
-        """Bring a body back to the locked state; returns what could not be, as sentences.
-
-        The mode comes first, as when locking: what else may be set depends on it.
-        """
-        lost = self._bring_all(self._held)
-        return tuple(f"{name} is {found!r} and not {self._held[name]!r}" for name, found in lost.items())
+        """Bring a body back to the locked state; returns what could not be, as sentences."""
+        return self._entries.hold_again()
 
     def put_back(self) -> tuple[str, ...]:
-        """Undo what was changed, last change first; returns what could not be, as sentences."""
-        if not self._before:
-            return ()
-        left = self._bring_all(dict(reversed(self._before.items())))
-        self._before = {name: value for name, value in self._before.items() if name in left}
-        return tuple(f"{name} should be {self._before[name]!r} again" for name in left)
+        """Undo what was changed; returns what could not be, as sentences."""
+        return self._entries.put_back()
 
-    def _bring_all(self, wanted: dict[str, str]) -> dict[str, str | None]:
-        """Set every entry that is not at its value, in order; returns those that would not."""
-        strayed = self._strayed(wanted)
-        for _ in range(_ATTEMPTS):
-            if not strayed:
-                break
-            for name in strayed:
-                self._configuration.write(name, wanted[name])
-            strayed = self._strayed(wanted)
-        return strayed
-
-    def _strayed(self, wanted: dict[str, str]) -> dict[str, str | None]:
-        """Entries that are not at these values, and what they are at, in the same order."""
-        states = self._configuration.read_all()
-        found = {name: states[name].value if name in states else None for name in wanted}
-        return {name: value for name, value in found.items() if value != wanted[name]}
-
-    def _find(self, names: tuple[str, ...]) -> SettingState | None:
-        return next((self._states[name] for name in names if name in self._states), None)
-
-    def _bring_to(self, title: str, state: SettingState, value: str, wanted: str, hint: str) -> SettingReport:
-        """Have an entry at a value: as it is, or set and read back."""
-        if state.value == value:
-            self._held[state.name] = value
-            return SettingReport(title, wanted, state.value, state.value, _OK)
-        if state.read_only:
-            message = f"{value!r} is needed and cannot be set from here: {hint or 'set it on the body'}"
-            return SettingReport(title, wanted, state.value, state.value, _REFUSED, message)
-        if state.value is not None:
-            self._before.setdefault(state.name, state.value)
-        why, found = self._set(state.name, value)
-        if found == value:
-            self._held[state.name] = value
-            return SettingReport(title, wanted, state.value, found, _SET)
-        message = f"{value!r} was set, but the body stayed at {found!r}"
-        message += f" ({why})" if why else ""
-        message += f": {hint}" if hint else ""
-        return SettingReport(title, wanted, state.value, found, _REFUSED, message)
-
-    def _set(self, name: str, value: str) -> tuple[str | None, str | None]:
-        """Set an entry; returns why the body refused, and what it is at now."""
-        for attempt in range(_ATTEMPTS):
-            time.sleep(_PAUSE_S if attempt else 0.0)
-            why = self._configuration.write(name, value)
-            after = self._configuration.read(name)
-            if after is not None:
-                self._states[name] = after
-            found = after.value if after else None
-            if found == value or why is not None:
-                break
-        return why, found
+    @property
+    def image_format(self) -> str | None:
+        """The image format in force, as the body writes it."""
+        state = self._entries.find(self._profile.image_format)
+        return state.value if state else None
 
     def _state_to_fix(self, setting: FixedSetting) -> SettingState | None:
         """The entry to look at: one that can be made right before one that is only told, else the first.
 
         Nikon bodies have two focus modes, of which one, by body, may be set.
         """
-        states = [self._states[name] for name in setting.names if name in self._states]
+        states = self._entries.all_of(setting.names)
         first = states[0] if states else None
         if first is None or first.value in setting.values:
             return first
@@ -290,7 +206,7 @@ class Locker:
             message = f"{wanted!r} is not offered: {setting.advice or 'set it on the body'}"
             verdict = _VERDICTS[setting.otherwise]
             return SettingReport(setting.title, wanted, state.value, state.value, verdict, message)
-        report = self._bring_to(setting.title, state, offered or wanted, wanted, setting.advice)
+        report = self._entries.bring_to(setting.title, state, offered or wanted, wanted, setting.advice)
         if report.verdict is _REFUSED and setting.otherwise is not AbsentMeans.REFUSE:
             verdict = _VERDICTS[setting.otherwise]
             return replace(report, verdict=verdict)
@@ -298,11 +214,11 @@ class Locker:
         return replace(report, message=f"that is {meaning}") if meaning and not report.message else report
 
     def _image_format(self, wanted: str | None) -> SettingReport | None:
-        state = self._find(self._profile.image_format)
+        state = self._entries.find(self._profile.image_format)
         if state is None:
             return None
         if wanted is None:
-            return self._bring_to("image format", state, state.value or "", "as it is", "")
+            return self._entries.bring_to("image format", state, state.value or "", "as it is", "")
         kind = image_kind(wanted)
         if (
             wanted.strip().upper().replace("JPG", "JPEG") in _KINDS
@@ -313,10 +229,10 @@ class Locker:
             choice = _matching(wanted, state.choices)
         if choice is None:
             return _not_offered("image format", wanted, state)
-        return self._bring_to("image format", state, choice, wanted, "")
+        return self._entries.bring_to("image format", state, choice, wanted, "")
 
     def _expose(self, what: _Exposure, wanted: float | None) -> SettingReport:
-        state = self._find(what.names)
+        state = self._entries.find(what.names)
         now = what.parse(state.value) if state else None
         if what.title == "aperture" and now is None:
             return self._mechanical_aperture(state, wanted)
@@ -330,7 +246,7 @@ class Locker:
                     f"e.g. {what.example} in [capture]"
                 )
                 return SettingReport(what.title, "fixed", state.value, state.value, _REFUSED, message)
-            return self._bring_to(what.title, state, state.value or "", "as it is", "")
+            return self._entries.bring_to(what.title, state, state.value or "", "as it is", "")
         if now is not None and what.same(now, wanted):
             best = nearest(wanted, (*state.choices, state.value or ""), what.parse, what.same)
         else:
@@ -339,7 +255,7 @@ class Locker:
             best = self._bulb_for(what, wanted, state)
         if best is None:
             return _not_offered(what.title, what.text(wanted), state)
-        return self._bring_to(what.title, state, best, what.text(wanted), "")
+        return self._entries.bring_to(what.title, state, best, what.text(wanted), "")
 
     def _bulb_for(self, what: _Exposure, wanted: float, state: SettingState) -> str | None:
         """Bulb, when it is offered and the time is longer than any that the body times itself."""
@@ -359,7 +275,7 @@ class Locker:
         return SettingReport("aperture", f"f/{wanted:g}", value, value, _ASK, message)
 
     def _white_balance(self, wanted: str | None) -> list[SettingReport]:
-        state = self._find(self._profile.white_balance)
+        state = self._entries.find(self._profile.white_balance)
         title = "white balance"
         if state is None:
             return [SettingReport(title, wanted, None, None, _ASK, "cannot be read: set it on the body")]
@@ -377,15 +293,15 @@ class Locker:
                 'e.g. white_balance = "Daylight" in [capture]'
             )
             return [SettingReport(title, wanted or "fixed", state.value, state.value, _REFUSED, message)]
-        return [self._bring_to(title, state, choice or "", wanted or "as it is", "")]
+        return [self._entries.bring_to(title, state, choice or "", wanted or "as it is", "")]
 
     def _color_temperature(self, state: SettingState, kelvin: int) -> list[SettingReport]:
         wanted = f"{kelvin} K"
         mode = next((c for c in self._profile.kelvin_white_balance if c in state.choices), None)
         if mode is None:
             return [_not_offered("white balance", wanted, state)]
-        reports = [self._bring_to("white balance", state, mode, wanted, "")]
-        temperature = self._find(self._profile.color_temperature)
+        reports = [self._entries.bring_to("white balance", state, mode, wanted, "")]
+        temperature = self._entries.find(self._profile.color_temperature)
         if temperature is None:
             message = f"cannot be set from here: set {wanted} on the body"
             return [*reports, SettingReport("colour temperature", wanted, None, None, _ASK, message)]
@@ -397,11 +313,12 @@ class Locker:
                 now = temperature.value
                 return [*reports, SettingReport("colour temperature", wanted, now, now, _REFUSED, message)]
             value = round(low + round((kelvin - low) / (step or 1)) * (step or 1))
-        return [*reports, self._bring_to("colour temperature", temperature, str(value), wanted, "")]
+        return [*reports, self._entries.bring_to("colour temperature", temperature, str(value), wanted, "")]
 
     def _exposure_in_force(self) -> tuple[float | None, float | None, float | None]:
         iso, shutter, aperture = (
-            what.parse(state.value) if (state := self._find(what.names)) else None for what in self._exposures
+            what.parse(state.value) if (state := self._entries.find(what.names)) else None
+            for what in self._exposures
         )
         return shutter, aperture, iso
 
