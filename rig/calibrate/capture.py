@@ -6,9 +6,9 @@ the same frames later.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -17,6 +17,7 @@ from rig import __version__
 from rig.axes.base import AxisLimits, FocusAxis
 from rig.axes.lens import LensAxis
 from rig.axes.motion import Approach, Approached, travel_envelope
+from rig.calibrate.frames import TakenFrame, readable_file
 from rig.cameras.base import LockRequest
 from rig.cameras.lens_drive import open_lens_drive
 from rig.clock import Clock, ScaledClock
@@ -27,16 +28,14 @@ from rig.errors import CameraError, Interrupted, MotionError, RigError, UserErro
 from rig.events import EventBus, FrameRejected, FrameSaved, Moved, Note, RunFinished, RunStarted, Subscriber
 from rig.focus_watch import LiveWatch
 from rig.inspect import frame_levels
-from rig.journal import read_journal
 from rig.operator import Operator
 from rig.plan import StackPlan
 from rig.preflight import check_frame_size, check_levels, check_room, check_travel
 from rig.session import Session
 from rig.simulate import bench_order
-from rig.stacked_file import file_to_stack
 from rig.stopping import Stopper
 
-__all__ = ["Capture", "CaptureRequest", "Focus", "TakenFrame", "session_frames"]
+__all__ = ["Capture", "CaptureRequest", "Focus"]
 
 _ATTEMPTS = 3
 _JOB = "calibration_started"
@@ -44,19 +43,6 @@ _SAME_MM = 0.001
 """Places that close are one: a report has three decimals."""
 
 Focus = Literal["working", "far"]
-
-
-@dataclass(frozen=True)
-class TakenFrame:
-    """A frame on disk.
-
-    ``position_mm`` is where the axis said it was, None without an axis; ``tags`` what the job wrote beside
-    it.
-    """
-
-    path: Path
-    position_mm: float | None
-    tags: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -256,7 +242,7 @@ class Capture:
             name = session.frame_name(index, position_mm or 0.0, suffix, shot.fired_wall)
             final = session.publish(file.path, name)
             entries.append(session.file_entry(final, file.size_bytes, file.sha256))
-        path = session.folder / _readable(entries)
+        path = session.folder / readable_file(entries)
         self._check(path, index, sum(f.size_bytes for f in files))
         session.journal.append(
             "frame_saved",
@@ -405,52 +391,3 @@ class Capture:
             self._bus.publish(Note(f"the end of the run is not in the journal: {err}", "warning"))
         run_s = self.clock.now() - self._started_s
         self._bus.publish(RunFinished(reason, self._taken, self._request.frames, run_s, 0.0, message))
-
-
-def _readable(files: Sequence[Mapping[str, Any]]) -> str:
-    """The file of a frame that is measured: the JPEG beside a RAW file, or the RAW file alone.
-
-    Raises
-    ------
-    UserError
-        When the camera sends none that can be decoded.
-    """
-    names = [str(f["file"]) for f in files]
-    at = file_to_stack(names)
-    if at is None:
-        raise UserError(f"the camera sends {names[0]}, which cannot be measured: set it to JPEG or RAW")
-    return names[at]
-
-
-def session_frames(folder: Path) -> list[TakenFrame]:
-    """Return the frames of a session, of a calibration or a stack, with positions and tags, in order.
-
-    Raises
-    ------
-    UserError
-        When the folder is no session or has no frames.
-    DataError
-        When its journal is damaged.
-    """
-    frames: dict[int, TakenFrame] = {}
-    for entry in read_journal(folder / "journal.jsonl"):
-        if entry["event"] == "frame_saved":
-            known = {
-                "n",
-                "event",
-                "at",
-                "index",
-                "position_mm",
-                "reported_mm",
-                "files",
-                "settings",
-                "delay_s",
-            }
-            tags = {k: v for k, v in entry.items() if k not in known}
-            path = folder / _readable(entry["files"])
-            frames[entry["index"]] = TakenFrame(path, entry.get("position_mm"), tags)
-        elif entry["event"] == "frame_rejected":
-            frames.pop(entry["index"], None)
-    if not frames:
-        raise UserError(f"the session {folder} has no frames")
-    return [frames[index] for index in sorted(frames)]

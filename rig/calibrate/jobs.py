@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rig.calibrate.capture import TakenFrame
 from rig.calibrate.dof import CONTRAST_KEPT, DofMeasurement, band_frequency, measure_dof
+from rig.calibrate.frames import TakenFrame
 from rig.calibrate.outcome import Calibrated
 from rig.calibrate.pupil import PupilMeasurement, measure_pupil
 from rig.calibrate.records import DofRecord, PupilRecord

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rig.calibrate.capture import Capture, TakenFrame
+from rig.calibrate.capture import Capture
 from rig.calibrate.dof import band_frequency
 from rig.calibrate.drive import (
     DriveMeasurement,
@@ -20,6 +20,7 @@ from rig.calibrate.drive import (
     measure_slope,
 )
 from rig.calibrate.focus import band_energy
+from rig.calibrate.frames import TakenFrame
 from rig.calibrate.images import Array, read_picture
 from rig.calibrate.jobs import sweep_plan
 from rig.calibrate.outcome import Calibrated

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rig.calibrate.backlash import BacklashMeasurement, SidedSweep, measure_backlash
-from rig.calibrate.capture import Capture, TakenFrame
+from rig.calibrate.capture import Capture
 from rig.calibrate.focus import band_energy
 from rig.calibrate.follow import frame_shift
+from rig.calibrate.frames import TakenFrame
 from rig.calibrate.images import Array, Picture, read_picture
 from rig.calibrate.jobs import read_band, sweep_plan
 from rig.calibrate.outcome import Calibrated

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rig.calibrate.aperture import Level, level_of, light_loss
-from rig.calibrate.capture import Focus, TakenFrame
+from rig.calibrate.capture import Focus
+from rig.calibrate.frames import TakenFrame
 from rig.calibrate.images import Array, Picture, read_picture
 from rig.calibrate.outcome import Calibrated
 from rig.calibrate.records import ApertureRecord, FrameHash, ScaleRecord

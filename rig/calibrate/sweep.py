@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from rig.calibrate.capture import TakenFrame
 from rig.calibrate.focus import band_energy, tile_size
+from rig.calibrate.frames import TakenFrame
 from rig.calibrate.images import Array, Picture, read_picture
 from rig.calibrate.records import FrameHash
 from rig.calibrate.still import check_still, neighbour_shift, thumbnail

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rig.calibrate.capture import Capture, CaptureRequest, Focus, TakenFrame, session_frames
+from rig.calibrate.capture import Capture, CaptureRequest, Focus
+from rig.calibrate.frames import TakenFrame, session_frames
 from rig.calibrate.measured import measured_setup
 from rig.calibrate.records import (
     ApertureRecord,
