@@ -167,9 +167,10 @@ class Hesitating(Blocking):
 
     def __init__(self) -> None:
         super().__init__()
-        self.begins = threading.Event()
+        self.asked, self.begins = threading.Event(), threading.Event()
 
     def move_to(self, position: float) -> AxisPosition:
+        self.asked.set()
         self.begins.wait()
         self.stopped.clear()
         return super().move_to(position)
@@ -179,6 +180,7 @@ def test_a_move_that_is_about_to_begin_is_stopped() -> None:
     axis = Hesitating()
     jog = _stepped(axis)
     jog.jog_to(6.0)
+    assert axis.asked.wait(20)
     threading.Timer(0.1, axis.begins.set).start()
     assert jog.end_jog().value == 5.0
     assert axis.targets == [6.0]
