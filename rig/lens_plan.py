@@ -16,7 +16,7 @@ from rig.optics.lens_focus import widest_interval
 from rig.optics.setup import OpticalSetup
 from rig.plan import Picture, optics_fields
 from rig.shots import ShotSeries
-from rig.spacing import StepSource, default_overlap
+from rig.spacing import StepSource, advice, default_overlap
 from rig.timing import StackTiming, critical_path_s
 from rig.units import format_length
 
@@ -273,7 +273,7 @@ def _overlap_notes(
             f"(overlap {reached:.0%}); detail between them stays soft"
         )
     elif spacing.frames is not None:
-        notes.append(f"{spacing.frames} frames overlap by {reached:.0%} at least ({wanted:.0%} is advised)")
+        notes.append(f"{spacing.frames} frames overlap by {reached:.0%} at least{advice(reached, wanted)}")
     elif reached < wanted - 0.005:
         notes.append(f"the overlap is {reached:.0%} in places ({wanted:.0%} is advised)")
     if worst < 0 <= reached:

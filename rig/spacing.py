@@ -17,6 +17,7 @@ __all__ = [
     "MAX_FRAMES",
     "Spacing",
     "StepSource",
+    "advice",
     "check_count",
     "check_spacing",
     "default_overlap",
@@ -213,13 +214,16 @@ def step_notes(
             f"the frames leave gaps: the step of {format_length(step_mm)} is {1 - reached:.3g} times the "
             f"depth of field (overlap {reached:.0%}); detail between them stays soft"
         )
-    elif spacing.frames is not None:
-        notes.append(
-            f"{spacing.frames} frames overlap by {reached:.0%} of the depth of field ({wanted:.0%} is "
-            "advised)"
+    elif spacing.frames is not None or (spacing.step_mm is not None and reached < wanted - 0.005):
+        who = (
+            "the step leaves an overlap of"
+            if spacing.frames is None
+            else f"{spacing.frames} frames overlap by"
         )
-    elif spacing.step_mm is not None and reached < wanted - 0.005:
-        notes.append(
-            f"the step leaves an overlap of {reached:.0%} of the depth of field ({wanted:.0%} is advised)"
-        )
+        notes.append(f"{who} {reached:.0%} of the depth of field{advice(reached, wanted)}")
     return notes
+
+
+def advice(reached: float, wanted: float) -> str:
+    """What to say behind an overlap: the one that is advised, when it falls short of that as printed."""
+    return f" ({wanted:.0%} is advised)" if reached < wanted - 0.005 else ""

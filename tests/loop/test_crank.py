@@ -123,8 +123,10 @@ def test_wrong_turns_are_undone_and_the_operator_ends_the_stack(workshop: Any) -
     assert _true_positions(workshop.session()) == pytest.approx([0.0, 2.0, 4.0], abs=0.001)
     journal = workshop.journal()
     assert [e["frames"] for e in journal if e["event"] == "ended_here"] == [3]
-    (rejected,) = [e for e in journal if e["event"] == "frame_rejected"]
-    assert (rejected["index"], "stood elsewhere" in rejected["reason"]) == (2, True)
+    # Others may be there: on a busy machine a picture may come too late, and is taken again.
+    assert [
+        e["index"] for e in journal if e["event"] == "frame_rejected" and "stood elsewhere" in e["reason"]
+    ] == [2]
     assert all(e["trust"] == "host-counted" for e in journal if e["event"] == "frame_saved")
     assert len(list((workshop.session() / "frames").glob(".rejected_*"))) == 1
     assert (_counted(workshop)["position_mm"], _counted(workshop)["turning_to_mm"]) == (4.0, None)
