@@ -68,7 +68,7 @@ def write_dng(path: Path, light: Image, *, as_it_is: bool) -> None:
             light,
             subfiletype=0,
             photometric=tifffile.PHOTOMETRIC.LINEAR_RAW,
-            tile=(_TILE_PX, _TILE_PX),
+            tile=(_tile_px(light), _tile_px(light)),
             compression="jpeg",
             compressionargs={
                 "lossless": True,
@@ -93,6 +93,12 @@ def write_dng(path: Path, light: Image, *, as_it_is: bool) -> None:
             extratags=[(50970, 4, 1, 2, True)],  # PreviewColorSpace: sRGB
             **plain,
         )
+
+
+def _tile_px(light: Image) -> int:
+    """Side of the tiles. There are at least two: LibRaw and dcraw look for a single one elsewhere."""
+    half = -(-max(light.shape[:2]) // 2)
+    return min(_TILE_PX, -(-half // 16) * 16)
 
 
 def _colour_tags() -> list[_Tag]:

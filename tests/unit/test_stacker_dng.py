@@ -45,12 +45,16 @@ def exif_of(path: Path) -> dict[str, str]:
     return {datum.key(): datum.toString() for datum in image.exifData()}
 
 
+@pytest.mark.parametrize("part", [1, 4], ids=["tiles", "less than a tile"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("icc", [None, ADOBE_RGB.icc])
-def test_libraw_develops_the_colours_of_the_picture(tmp_path: Path, dtype: Any, icc: bytes | None) -> None:
+def test_libraw_develops_the_colours_of_the_picture(
+    tmp_path: Path, dtype: Any, icc: bytes | None, part: int
+) -> None:
     path = tmp_path / "picture.dng"
-    write_image(path, scene(dtype), FrameMetadata(icc=icc))
-    wanted = convert_colours(scene(dtype), icc or SRGB.icc, SRGB.icc, 16).pixels
+    picture = scene(dtype)[::part, ::part].copy()
+    write_image(path, picture, FrameMetadata(icc=icc))
+    wanted = convert_colours(picture, icc or SRGB.icc, SRGB.icc, 16).pixels
     found = developed(path)
     assert found.shape == wanted.shape
     inside = (wanted > 0) & (wanted < 65535)  # LibRaw treats colours outside of sRGB in its own way
