@@ -19,7 +19,6 @@ from stacker.fusion.base import Fused
 from stacker.fusion.blending import Blocks, blend, compare, preference, sharpen
 from stacker.fusion.depth import Surface
 from stacker.fusion.depth_picture import depth_picture
-from stacker.fusion.outlines import missed
 from stacker.fusion.pyramid import PyramidFusion
 from stacker.fusion.store import FrameStore
 from stacker.fusion.tiles import CELL_PX
@@ -102,10 +101,6 @@ class AutoFusion:
             cv2.copyTo(image, unseen, other)
         blocks = compare(image, other)
         share = preference(blocks, _of_blocks(surface.confidence, canvas, extent, blocks), self._noise)
-        # There is no telling then whether there is detail at several depths, and the depth map has less blur.
-        index = _of_blocks(surface.index, canvas, extent, blocks)
-        outlines = self._pyramid.outlines
-        share = np.maximum(share, missed(index, surface.focus_width, outlines, extent, blocks.side_px))
         blend(image, other, share, blocks.side_px)
         return float(share.mean())
 

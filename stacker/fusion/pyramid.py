@@ -15,13 +15,12 @@ from stacker.fusion.base import Fused
 from stacker.fusion.burnt import burnt_cells
 from stacker.fusion.depth import DepthTracker
 from stacker.fusion.depth_choice import glitter_of_cells
-from stacker.fusion.outlines import Outline
 from stacker.fusion.scoring import FusionParameters
 from stacker.fusion.scratch import Scratch, uniform
 from stacker.fusion.softening import Softening
 from stacker.fusion.stages import MeanCode, SourceCode, Stages, choose_stages
 from stacker.fusion.store import FrameStore
-from stacker.fusion.window import Spans, Window, corners_in_reference, window_of
+from stacker.fusion.window import Spans, Window, window_of
 from stacker.registration.exposure import Levels
 from stacker.registration.similarity import Matrix
 
@@ -114,12 +113,6 @@ class PyramidFusion:
         self._bounds: _Bounds | None = None
         self._reach = self._room = Window(0, 0, 0, 0)
         self._scratch = Scratch()
-        self._outlines: dict[int, Outline] = {}
-
-    @property
-    def outlines(self) -> dict[int, Outline]:
-        """What each frame reaches, by index."""
-        return self._outlines
 
     @property
     def depth(self) -> DepthTracker:
@@ -137,7 +130,6 @@ class PyramidFusion:
 
     def add(self, pixels: Image, transform: Matrix, levels: Levels, index: int) -> None:
         """Fold a frame in; see `stacker.fusion.base.Fusion`."""
-        self._outlines[index] = corners_in_reference(transform, self._size)
         frame = window_of(transform, self._size)
         window = level_windows(frame, self._levels)[0]
         bounds = self._cover(frame)
