@@ -216,6 +216,18 @@ def _cut(line: Any, x0: Any, inside: Any, out: Any) -> Any:
 
 
 @inner
+def _cut_on(line: Any, x0: Any, out: Any) -> Any:
+    """A row of a tile from column x0 of the frame's, which goes on as it ends."""
+    first, behind = min(out.size, max(0, -x0)), min(out.size, max(0, line.size - x0))
+    for x in range(first):
+        out[x] = line[0]
+    if behind > first:
+        copied(line[x0 + first : x0 + behind], out[first:behind])
+    for x in range(behind, out.size):
+        out[x] = line[line.size - 1]
+
+
+@inner
 def _contend(codes: Any, margin: Any, best: Any, found: Any) -> Any:
     """Count cells that are as good as the best so far but for a margin, and those reached first."""
     good, new, slack = np.int32(0), np.int32(0), np.int32(margin)
@@ -267,7 +279,7 @@ def keep_tiles(
     best : (n, T / 2, T / 2)
         Largest code so far, 0 where there was none; is updated.
     pixels, codes : (n, 3, T, T), (n, 2, C, C)
-        Are filled, the pixels of what is worth keeping only; 0 beyond the frame.
+        Are filled, the pixels of what is worth keeping only; codes are 0 beyond the frame, pixels go on.
     found : (n, 3)
         Is filled: reach (0 nothing, 1 some of a tile, 2 all of it and its halo), cells that contend, cells
         that are new.
@@ -300,8 +312,7 @@ def keep_tiles(
         found[tile, 0] = 2 if whole else int(room[2 * tile + 1] > _F(0))
     for c in range(3):
         for y in range(side):
-            inside = 0 <= top + y < planes.shape[1]
             at = max(0, min(planes.shape[1] - 1, top + y))
             for tile in range(t0, t1):
                 if found[tile, 0] > 0 and (found[tile, 1] >= enough or found[tile, 2] > 0):
-                    _cut(planes[c, at], left + tile * side, inside, pixels[tile, c, y])
+                    _cut_on(planes[c, at], left + tile * side, pixels[tile, c, y])

@@ -77,13 +77,14 @@ class SoftMean:
             log_weight += 2 * np.log(np.maximum(gate, np.float32(_OUTSIDE_FROM)))
             log_weight[gate <= _OUTSIDE_FROM] += _OUTSIDE
         total = self._total[window.slices_in(self.extent, CELL_PX)]
+        first = (total == np.float32(_NOTHING)).astype(np.uint8)
         share = _share(total, log_weight)
         mean, reached = (array[window.slices_in(self.extent)] for array in (self._mean, self.reached))
         if placed.inside is None:
             reached[...] = 255
         else:
             cv2.bitwise_or(reached, placed.inside, reached)
-        _mix(mean, placed.picture, share)
+        _mix(mean, placed.picture, share, first)
 
     def picture(self, dtype: np.dtype[Any]) -> Image:
         """The mean over the extent, in a type of frames."""
@@ -113,8 +114,8 @@ def _share(total: Image, weight: Image) -> Image:
     return np.asarray(share)
 
 
-def _mix(mean: Image, picture: Image, share: Image) -> None:
-    """Move the mean towards a picture by its share, given for cells."""
+def _mix(mean: Image, picture: Image, share: Image, first: Image) -> None:
+    """Move the mean towards a picture by its share, given for cells; ``first`` is 1 where it is the first."""
     rows, columns = share.shape
     for top in range(0, rows, _STRIP_CELLS):
         bottom = min(top + _STRIP_CELLS, rows)
@@ -124,9 +125,13 @@ def _mix(mean: Image, picture: Image, share: Image) -> None:
         if float(cells.max()) < _NEGLIGIBLE:
             continue
         size = (columns * CELL_PX, (below - above) * CELL_PX)
-        first = (top - above) * CELL_PX
+        skip = (top - above) * CELL_PX
         part = slice(top * CELL_PX, bottom * CELL_PX)
-        wide = cv2.resize(cells, size, interpolation=cv2.INTER_LINEAR)[first : first + part.stop - part.start]
+        wide = cv2.resize(cells, size, interpolation=cv2.INTER_LINEAR)[skip : skip + part.stop - part.start]
+        new = first[top:bottom]
+        if new.any():  # black, of which nothing must be left by shares that change smoothly
+            whole = cv2.resize(new, (size[0], len(wide)), interpolation=cv2.INTER_NEAREST)
+            wide[whole > 0] = 1
         off = cv2.subtract(picture[part], mean[part])
         cv2.multiply(off, cv2.merge([wide, wide, wide]), off)
         cv2.add(mean[part], off, mean[part])

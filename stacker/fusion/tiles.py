@@ -130,7 +130,8 @@ class Cut(Protocol):
         best : ndarray of uint8, shape (n, T / 2, T / 2)
             Largest code of any frame so far; is updated.
         pixels, codes : ndarray, shapes (n, 3, T, T) and (n, 2, C, C)
-            Are filled where a tile is worth keeping; 0 beyond the frame.
+            Are filled where a tile is worth keeping. Beyond the frame codes are 0, and pixels go on as they
+            end: shares change smoothly between cells, and would let black in.
 
         Returns
         -------
@@ -228,10 +229,9 @@ def cut_plainly(
         good[at] = (scored & (inner.astype(np.int64) + _MARGIN >= best[at])).sum()
         new[at] = ((inner > OUTSIDE) & (best[at] == 0)).sum()
         best[at] = np.maximum(best[at], np.where(inner == RIM, np.uint8(1), inner))
-        part = area.intersection(window)
-        to, source = part.slices_in(area), part.slices_in(window)
-        pixels[at] = 0
-        pixels[at][:, to[0], to[1]] = planes[:, source[0], source[1]]
+        rows = np.clip(np.arange(area.y, area.bottom), 0, window.height - 1)
+        columns = np.clip(np.arange(area.x, area.right), 0, window.width - 1)
+        pixels[at] = planes[:, rows[:, None], columns]
     return _worth(reach, good, new)
 
 

@@ -101,6 +101,18 @@ def test_where_one_frame_is_sharp_the_picture_is_that_frame(tmp_path: Path) -> N
     assert off.max() <= 0.04 * 255  # a 30th of each of the two frames beside it, half as bright
 
 
+@pytest.mark.parametrize(("cut", "mix"), [(cut_by_loop, mix_by_loop), (cut_plainly, mix_plainly)])
+def test_frames_that_end_leave_no_dark_line(cut: Cut, mix: Mix, tmp_path: Path) -> None:
+    store = FrameStore(tmp_path, np.dtype("u1"), cut)
+    for index in range(COUNT):
+        planes, _, luma, gate, window = frame(index, "u1")
+        store.put(
+            index, np.full_like(planes, 200), np.zeros_like(luma), luma, np.full_like(gate, 255), window
+        )
+    found = depth_picture(store, surface(), glitter(), AREA, AREA, mix)
+    assert found.min() >= 199
+
+
 def test_noise_is_averaged_over_as_many_frames_as_things_stay_sharp() -> None:
     index = np.full((40, 40), 5.0, np.float32)
     plain = np.zeros((40, 40), np.float32)

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stacker import DataError, UserError, fuse_files, load_transforms, write_image
+from stacker import DataError, Options, UserError, fuse_files, load_transforms, write_image
+from stacker.options import Method
 
 
 def shifted(scene: np.ndarray, left: int, light: float = 1.0) -> np.ndarray:
@@ -28,7 +29,10 @@ def folder_of(folder: Path, pictures: list[np.ndarray], prefix: str = "f") -> li
     return paths
 
 
-def test_transforms_fit_the_same_set_under_other_light(scene: np.ndarray, tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", list(Method))
+def test_transforms_fit_the_same_set_under_other_light(
+    scene: np.ndarray, method: Method, tmp_path: Path
+) -> None:
     bright = folder_of(tmp_path / "bright", [shifted(scene, left) for left in (10, 0, 25)])
     stack = fuse_files(bright).stack
     stack.save_transforms(tmp_path / "t.json")
@@ -39,7 +43,8 @@ def test_transforms_fit_the_same_set_under_other_light(scene: np.ndarray, tmp_pa
     dark = [np.full((80, 120, 3), 40, np.uint8) for _ in range(3)]  # nothing to register by
     for picture, light in zip(dark, (40, 50, 40), strict=True):
         picture[...] = light
-    other = fuse_files(folder_of(tmp_path / "dark", dark, "other"), transforms=saved).stack
+    paths = folder_of(tmp_path / "dark", dark, "other")
+    other = fuse_files(paths, Options(method=method), transforms=saved).stack
     assert other.transforms[2] == pytest.approx(stack.transforms[2])
     assert other.origin_px == stack.origin_px
     assert other.image.shape == stack.image.shape
