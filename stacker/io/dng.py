@@ -97,7 +97,7 @@ def write_dng(path: Path, light: Image, *, as_it_is: bool) -> None:
 
 def _tile_px(light: Image) -> int:
     """Side of the tiles. There are at least two: LibRaw and dcraw look for a single one elsewhere."""
-    half = -(-max(light.shape[:2]) // 2)
+    half = -(-int(max(light.shape[:2])) // 2)
     return min(_TILE_PX, -(-half // 16) * 16)
 
 
