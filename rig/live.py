@@ -12,14 +12,16 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rig.errors import Interrupted
 from rig.events import Event, EventBus, FrameRejected, FrameSaved, FrameStacked, Note
+
+if TYPE_CHECKING:
+    from stacker import Credits
 
 __all__ = ["LiveAbout", "LiveGeometry", "LiveResult", "LiveStacker"]
 
@@ -59,15 +61,12 @@ class LiveGeometry:
 
 @dataclass(frozen=True)
 class LiveAbout:
-    """What the result is to say of itself beside what the frames say.
-
-    ``credit`` holds the templates of ``[metadata]``, by their keys.
-    """
+    """What the result is to say of itself beside what the frames say; ``credit`` is ``[metadata]``."""
 
     session: str
     magnification: float | None = None
     effective_f_number: float | None = None
-    credit: Mapping[str, Any] = field(default_factory=dict)
+    credit: Credits | None = None
 
 
 @dataclass(frozen=True)
@@ -316,12 +315,12 @@ def _serve(pipe: Connection, geometry: LiveGeometry, preview: Path) -> None:
 
 def _described(stack: Any, about: LiveAbout | None, name: str) -> tuple[Any, tuple[str, ...]]:
     """The result with metadata that tell of it, and templates that could not be filled."""
-    from stacker import Credits, SetUp, described
+    from stacker import SetUp, described
 
     if about is None:
         return stack, ()
     set_up = SetUp(about.session, about.magnification, about.effective_f_number)
-    return described(stack, set_up, Credits(**about.credit), name)
+    return described(stack, set_up, about.credit, name)
 
 
 def _listen(pipe: Connection, inbox: queue.SimpleQueue[tuple[Any, ...]]) -> None:

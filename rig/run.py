@@ -358,7 +358,7 @@ class SessionRun:
             self._session.name,
             self._plan.magnification,
             self._plan.effective_f_number,
-            self._config.metadata.model_dump(),
+            self._config.metadata,
         )
         live = LiveStacker(self._bus, geometry, preview, self._result, transforms, about)
         teardown.callback(live.close)

@@ -1,15 +1,12 @@
 """Options that commands have in common, as groups that each command takes whole.
 
-Typer reads a command's options from its parameters, one by one. `flattened` lets a command take a group of
-them, a dataclass whose fields are options, in the place of each.
+`flattened` lets a command take a group of them whole.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
-from typing import TYPE_CHECKING, Any, get_type_hints
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 from rig.cli.options import (
     ApertureOption,
@@ -42,6 +39,7 @@ from rig.cli.options import (
     StepOption,
     TimeScaleOption,
 )
+from stacker.cli.option_groups import flattened
 
 if TYPE_CHECKING:
     from rig.config import LoadedConfig
@@ -147,42 +145,3 @@ def length_mm(text: str | None, what: str) -> float | None:
     from rig.units import parse_length_mm
 
     return parse_length_mm(text, what, bare="accept")
-
-
-def flattened(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command with the fields of each of its groups as parameters of its own.
-
-    Examples
-    --------
-    >>> def home(slowly: bool = False, *, rail: RailOptions) -> None:
-    ...     print(slowly, rail.port)
-    >>> list(inspect.signature(flattened(home)).parameters)
-    ['slowly', 'config', 'port', 'simulate', 'time_scale', 'as_json']
-    >>> flattened(home)(slowly=True, port="/dev/ttyUSB0")
-    True /dev/ttyUSB0
-    """
-    hints = get_type_hints(command, include_extras=True)
-    groups = {name: hint for name, hint in hints.items() if isinstance(hint, type) and is_dataclass(hint)}
-    parameters: list[inspect.Parameter] = []
-    for name, parameter in inspect.signature(command).parameters.items():
-        if name not in groups:
-            parameters.append(parameter.replace(annotation=hints[name], kind=parameter.KEYWORD_ONLY))
-            continue
-        types = get_type_hints(groups[name], include_extras=True)
-        for field in fields(groups[name]):
-            parameters.append(
-                inspect.Parameter(
-                    field.name, parameter.KEYWORD_ONLY, default=field.default, annotation=types[field.name]
-                )
-            )
-
-    def flat(**given: Any) -> None:
-        whole = {
-            name: group(**{f.name: given.pop(f.name) for f in fields(group) if f.name in given})
-            for name, group in groups.items()
-        }
-        command(**whole, **given)
-
-    flat.__doc__ = command.__doc__
-    flat.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return flat

@@ -10,7 +10,6 @@ from pydantic import Field, field_validator, model_validator
 
 from rig.cameras.base import LockRequest
 from rig.cameras.settings import CameraSettings
-from rig.config.metadata import MetadataConfig
 from rig.config.rail import CRANK, NO_RAIL, RailConfig
 from rig.config.table import Table, known_driver
 from rig.errors import UserError
@@ -39,6 +38,7 @@ from rig.shots import MOST_SHOTS
 from rig.spacing import MAX_FRAMES
 from rig.stacked_file import StackedFile
 from rig.units import DEFAULT_COC
+from stacker import Credits
 
 __all__ = [
     "CAMERA_DRIVERS",
@@ -281,7 +281,7 @@ class RigConfig(Table):
     lens: LensConfig = LensConfig()
     capture: CaptureConfig = CaptureConfig()
     session: SessionConfig = SessionConfig()
-    metadata: MetadataConfig = MetadataConfig()
+    metadata: Credits = Credits()
     tables: Tables = Tables()
     simulator: AnyTable | None = None
 

@@ -1,7 +1,6 @@
 """Options as groups: a command takes a dataclass whose fields are options, in the place of each of them.
 
-Typer reads a command's options from its parameters, one by one. The twin of `rig.cli.option_groups`, which a
-stacker without a rig does not have.
+Typer reads a command's options from its parameters, one by one. ``rig`` takes its groups by this, too.
 """
 
 from __future__ import annotations
