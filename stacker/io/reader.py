@@ -148,13 +148,12 @@ class FrameReader:
             raise UserError(f"There is no dark frame {dark}")
         if not is_raw_file(dark):
             raise UserError(f"{dark} is no RAW file: a dark frame has to be as the sensor counted it")
-        mosaics = list(_mosaics([dark], levels, strict=True))
-        if not mosaics:
-            raise UserError(
-                f"{dark} is not of the body that took the frames: {levels.camera}, "
-                f"{levels.size_px[0]} × {levels.size_px[1]} px"
-            )
-        return hot_in_dark(mosaics[0][0], levels, str(dark))
+        for counts, _ in _mosaics([dark], levels, strict=True):
+            return hot_in_dark(counts, levels, str(dark))
+        raise UserError(
+            f"{dark} is not of the body that took the frames: {levels.camera}, "
+            f"{levels.size_px[0]} × {levels.size_px[1]} px"
+        )
 
 
 def _mosaics(
@@ -162,6 +161,7 @@ def _mosaics(
 ) -> Iterator[tuple[Image, Image]]:
     """What the sensor counted and the colours of its pixels, of the frames that are of that body.
 
+    The counts are LibRaw's own memory: they are gone when the next frame is asked for.
     Frames that cannot be read are passed over: they are told when their turn comes.
     """
     from stacker.io.raw import opened

@@ -169,6 +169,17 @@ def test_a_dark_frame_tells_hot_pixels(tmp_path: Path) -> None:
     assert alone.recipe == reader.recipe
 
 
+def test_a_dark_frame_is_looked_at_while_it_is_open(tmp_path: Path) -> None:
+    """Beyond 32 MB memory always goes back to the system when the file is closed."""
+    dark = np.full((4200, 4100), BLACK, np.uint16)
+    dark[700, 900] = 3000
+    path = write_dng(tmp_path / "dark.dng", dark)
+    reader = FrameReader(Development(dark=path, mend_pixels=False))
+    reader.begin([path], 0)
+    assert reader.recipe is not None
+    assert reader.recipe.defects == (700 * 4100 + 900,)
+
+
 @pytest.mark.parametrize(
     ("dark", "told"),
     [
