@@ -89,18 +89,20 @@ class FrameReader:
             When it is no complete image; the message names the file.
         """
         path = Path(path)
-        if self._recipe is None:
-            grey = self._asked.grey
-            if grey is not None and grey.frame not in {None, 1}:
-                raise UserError(
-                    "Frames that come one by one are balanced by the first: leave --grey's number"
-                )
-            self._recipe = self._decided([path], path)
-            if self._recipe.levels is not None and self._asked.dark is not None:
-                self._recipe = replace(self._recipe, defects=self._dark_pixels(self._recipe.levels))
-        frame = read_frame(path, self._orientation, self._recipe)
+        recipe = self._recipe or self._recipe_of_first(path)
+        frame = read_frame(path, self._orientation, recipe)
+        self._recipe = recipe  # only now: a frame that cannot be read decides nothing
         self._orientation = self._orientation or frame.metadata.orientation
         return frame
+
+    def _recipe_of_first(self, path: Path) -> Recipe:
+        grey = self._asked.grey
+        if grey is not None and grey.frame not in {None, 1}:
+            raise UserError("Frames that come one by one are balanced by the first: leave --grey's number")
+        recipe = self._decided([path], path)
+        if recipe.levels is None or self._asked.dark is None:
+            return recipe
+        return replace(recipe, defects=self._dark_pixels(recipe.levels))
 
     def _decided(self, order: Sequence[Path], shown: Path) -> Recipe:
         asked = self._asked
