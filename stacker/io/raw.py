@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stacker.colour.curves import ToneCurve
-from stacker.colour.spaces import find_space
+from stacker.colour.spaces import SRGB, find_space
 from stacker.errors import DataError
 from stacker.frames import Image
 from stacker.io.development import Development, Highlights, Recipe, SensorLevels, WhiteBalance
@@ -30,14 +30,7 @@ _ORIENTATIONS = {0: 1, 1: 2, 2: 4, 3: 3, 4: 5, 5: 8, 6: 6, 7: 7}
 _LIBRAW_SPACES = {"srgb": "sRGB", "p3": "P3D65", "adobe-rgb": "Adobe", "prophoto": "ProPhoto"}
 """LibRaw's names of the spaces whose primaries it knows."""
 
-_SRGB_FROM_XYZ = np.array(
-    [
-        [3.2404542, -1.5371385, -0.4985314],
-        [-0.9692660, 1.8760108, 0.0415560],
-        [0.0556434, -0.2040259, 1.0572252],
-    ]
-)
-"""IEC 61966-2-1, white at D65."""
+_UNBALANCED = (1.0, 1.0, 1.0, 1.0)
 
 _LOWEST_WHITE = 0.5
 """Where the body says at which number its colours are full, it is at least half of what the format holds."""
@@ -90,25 +83,8 @@ def levels_of(raw: rawpy.RawPy, camera: str, asked: Development) -> tuple[Sensor
     -------
     tuple of SensorLevels and (str or None)
         And what a person should know of how they were found.
-
-    Raises
-    ------
-    DataError
-        When the file says nothing of the white balance that is wanted.
     """
-    note = None
-    if asked.white_balance is WhiteBalance.KELVIN:
-        assert asked.kelvin is not None
-        factors = _factors_of_kelvin(raw, asked.kelvin)
-    else:
-        said = raw.camera_whitebalance if asked.white_balance is WhiteBalance.CAMERA else None
-        if said is None or min(said[:3]) <= 0:
-            if said is not None:
-                note = "the file does not say the camera's white balance: developed for daylight"
-            said = raw.daylight_whitebalance
-        factors = tuple(float(factor) for factor in said)
-    if raw.num_colors == 1 or min(factors[:3]) <= 0:
-        factors = (1.0, 1.0, 1.0, 1.0)
+    factors, note = _factors(raw, asked)
     red, green, blue, second = factors
     sizes = raw.sizes
     levels = SensorLevels(
@@ -235,6 +211,24 @@ def _white(raw: rawpy.RawPy) -> int:
     return least if _LOWEST_WHITE * most < least <= most else most
 
 
+def _factors(raw: rawpy.RawPy, asked: Development) -> tuple[tuple[float, ...], str | None]:
+    """Of the white balance that is wanted, and what a person should know; all 1 where none is known."""
+    note = None
+    if raw.num_colors == 1:
+        return _UNBALANCED, note
+    if asked.white_balance is WhiteBalance.KELVIN:
+        assert asked.kelvin is not None
+        factors = _factors_of_kelvin(raw, asked.kelvin)
+    else:
+        said = raw.camera_whitebalance if asked.white_balance is WhiteBalance.CAMERA else None
+        if said is None or min(said[:3]) <= 0:
+            if said is not None:
+                note = "the file does not say the camera's white balance: developed for daylight"
+            said = raw.daylight_whitebalance
+        factors = tuple(float(factor) for factor in said)
+    return (factors if min(factors[:3]) > 0 else _UNBALANCED), note
+
+
 def _factors_of_kelvin(raw: rawpy.RawPy, kelvin: float) -> tuple[float, ...]:
     """What makes light of a colour temperature grey, by the body's own matrix.
 
@@ -242,7 +236,8 @@ def _factors_of_kelvin(raw: rawpy.RawPy, kelvin: float) -> tuple[float, ...]:
     sensor counts under any light.
     """
     daylight = np.array(raw.daylight_whitebalance[:3], float)
-    seen = np.linalg.solve(np.array(raw.color_matrix, float)[:, :3], _SRGB_FROM_XYZ @ planckian_xyz(kelvin))
+    to_xyz = SRGB.to_xyz @ np.array(raw.color_matrix, float)[:, :3]
+    seen = np.linalg.solve(to_xyz, planckian_xyz(kelvin))
     factors = daylight / np.maximum(seen, 1e-3)
     return (*(float(factor) for factor in factors / factors[1]), 1.0)
 

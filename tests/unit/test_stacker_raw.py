@@ -16,6 +16,7 @@ import numpy as np
 import PIL.Image
 import PIL.ImageCms
 import pytest
+import tifffile
 from hardware_sims.colour import cast
 from hardware_sims.sensor import srgb_encode
 
@@ -347,6 +348,27 @@ def test_frames_that_come_one_by_one_are_developed_as_the_first(tmp_path: Path) 
         stacker.add(path)
     recipes = {source.recipe for source in stacker.finish().sources if source is not None}
     assert len(recipes) == 1
+
+
+def test_a_first_frame_that_cannot_be_read_does_not_decide_how_the_others_are(tmp_path: Path) -> None:
+    (tmp_path / "torn.dng").write_bytes(write_dng(tmp_path / "1.dng", mosaic(patches())).read_bytes()[:900])
+    asked = Development(white_balance=WhiteBalance.KELVIN, kelvin=3000.0)
+    torn, whole = FrameReader(asked), FrameReader(asked)
+    with pytest.raises(DataError):
+        torn.read(tmp_path / "torn.dng")
+    shown = [reader.read(tmp_path / "1.dng").pixels for reader in (torn, whole)]
+    np.testing.assert_array_equal(*shown)
+    assert torn.recipe == whole.recipe
+
+
+def test_a_body_without_colours_has_nothing_to_balance(tmp_path: Path) -> None:
+    path = write_dng(tmp_path / "grey.dng", np.full((64, 96), 6000, np.uint16), colours=False)
+    with tifffile.TiffFile(path, mode="r+b") as tiff:
+        tiff.pages.first.tags[262].overwrite(34892)  # PhotometricInterpretation: LinearRaw
+    plain = FrameReader(Development())
+    warm = FrameReader(Development(white_balance=WhiteBalance.KELVIN, kelvin=3000.0))
+    np.testing.assert_array_equal(plain.read(path).pixels, warm.read(path).pixels)
+    assert plain.notes == warm.notes == ()
 
 
 def test_raw_and_jpeg_of_one_frame_are_one(tmp_path: Path) -> None:
