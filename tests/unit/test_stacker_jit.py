@@ -104,20 +104,20 @@ _FORKED = (
     ids=["without a compiler", "in a fork"],
 )
 def test_it_fuses(program: str) -> None:
-    done = subprocess.run([sys.executable, "-c", program], check=False, timeout=60, capture_output=True)
+    done = subprocess.run([sys.executable, "-c", program], check=False, timeout=100, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
 
 
 def test_a_numba_that_cannot_be_imported_is_told_of_once_and_done_without(tmp_path: Path) -> None:
     command = [sys.executable, "-c", _BROKEN + _FUSE, str(tmp_path)]
-    done = subprocess.run(command, check=False, timeout=60, capture_output=True, text=True)
+    done = subprocess.run(command, check=False, timeout=100, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("Numba needs another NumPy") == 1
 
 
 def test_a_numba_that_sees_other_arguments_than_it_is_given_is_told_of_once_and_done_without() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", _ODD + _FUSE], check=False, timeout=60, capture_output=True, text=True
+        [sys.executable, "-c", _ODD + _FUSE], check=False, timeout=100, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("hands arguments on in a way that focusrig does not know") == 1
