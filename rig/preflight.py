@@ -8,7 +8,7 @@ from pathlib import Path
 from rig.atomic import storage_error
 from rig.axes.base import AxisLimits
 from rig.cameras.base import Camera, LockReport, LockRequest
-from rig.errors import CameraError, DataError, LimitError, UserError
+from rig.errors import CameraError, DataError, UserError
 from rig.inspect import FrameLevels
 from rig.limits import Room
 from rig.sizes import format_bytes
@@ -60,8 +60,7 @@ def check_travel(envelope: AxisLimits, limits: AxisLimits) -> None:
         Naming the end that lies outside.
     """
     for position_mm in (envelope.low, envelope.high):
-        if not limits.contains(position_mm):
-            raise LimitError(position_mm, limits.low, limits.high, "with its run-up, the plan reaches")
+        limits.check(position_mm, "with its run-up, the plan reaches")
 
 
 def check_levels(levels: FrameLevels, *, accept_clipping: bool) -> None:

@@ -60,12 +60,12 @@ class AxisLimits:
     high: float
 
     def contains(self, position: float) -> bool:
-        """Whether the position is inside (both ends belong to the range)."""
-        return self.low <= position <= self.high
+        """Whether the position is inside: both ends belong to the range, and what a sum of floats is off."""
+        return self.low - EPSILON_MM <= position <= self.high + EPSILON_MM
 
     def check(self, position: float, what: str = "position") -> None:
-        """Raise LimitError when a position lies outside, by more than a sum of floats may be off."""
-        if not self.low - EPSILON_MM <= position <= self.high + EPSILON_MM:
+        """Raise LimitError when a position lies outside."""
+        if not self.contains(position):
             raise LimitError(position, self.low, self.high, what)
 
 

@@ -58,6 +58,12 @@ def test_what_was_kept_holds_as_long_as_the_count_is_the_same(state: RailState) 
     assert later.at == AxisPosition(5.0, PositionTrust.TRUSTED)
 
 
+def test_a_rail_left_at_its_limit_is_not_outside(state: RailState) -> None:
+    """0.1 mm and 0.2 mm are more than 0.3 mm to a computer; the move there was allowed."""
+    state.keep(Controller(at=AxisPosition(0.1 + 0.2, PositionTrust.TRUSTED)))  # type: ignore[arg-type]
+    assert state.recall(_controller(limits=AxisLimits(-2.0, 0.3))) is None  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("kept", "changes", "why"),
     [
