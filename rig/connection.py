@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from rig.axes.base import CanLock, FocusAxis, HasShutterOutput, PositionTrust
-from rig.axes.registry import ByHand, open_axis
+from rig.axes.registry import ByHand, RailSettings, open_axis, open_for_setup
 from rig.cameras.base import Camera, Firing, LockRequest
 from rig.cameras.registry import open_camera
 from rig.clock import Clock
@@ -35,7 +35,13 @@ __all__ = ["Connection", "open_rail_axis"]
 
 
 def open_rail_axis(
-    config: RigConfig, port: str | None, clock: Clock, operator: Operator, tell: Callable[[str], None]
+    config: RigConfig,
+    port: str | None,
+    clock: Clock,
+    operator: Operator,
+    tell: Callable[[str], None],
+    *,
+    to_set_up: bool = False,
 ) -> FocusAxis:
     """Connect to the configured rail, also where its port has another name now.
 
@@ -47,16 +53,24 @@ def open_rail_axis(
         Turns a crank.
     tell : callable
         Is given a sentence for the operator when the port has another name.
+    to_set_up : bool
+        The controller's settings may contradict the configuration, as they are to be written; nothing moves.
     """
-    tally = NoCount() if config.simulated else PositionCount(config.rail.name)
-    settings, by_hand = config.rail.settings(port), ByHand(operator, tally)
+
+    def opened(settings: RailSettings) -> FocusAxis:
+        if to_set_up:
+            return open_for_setup(settings, clock)
+        tally = NoCount() if config.simulated else PositionCount(config.rail.name)
+        return open_axis(settings, clock, ByHand(operator, tally))
+
+    settings = config.rail.settings(port)
     if config.simulated or config.rail.by_hand:
-        return open_axis(settings, clock, by_hand)
+        return opened(settings)
     state = RailState.of(config.rail)
     found = find_port(config.rail, state)
     if found.moved is not None:
         tell(found.moved)
-    axis = open_axis(replace(settings, port=found.device), clock, by_hand)
+    axis = opened(replace(settings, port=found.device))
     with on_failure(axis.close):
         state.keep_usb(found.usb)
     return axis

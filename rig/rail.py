@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from rig.axes.base import AxisLimits, CanLock, FocusAxis, PositionTrust
-from rig.axes.registry import open_for_setup
 from rig.clock import ScaledClock
 from rig.config import LoadedConfig, load_config
 from rig.connection import open_rail_axis
@@ -77,7 +76,7 @@ def connected(
     pictures : bool
         Whether the bench of a simulated rig is going to take pictures.
     to_set_up : bool
-        The controller's settings may contradict the configuration, as they are to be written; nothing moves.
+        As of `rig.connection.open_rail_axis`.
     unlock : bool
         Unlock a controller that is in alarm, because somebody says that the way is free.
 
@@ -105,10 +104,7 @@ def connected(
             loaded = with_kept_limits(loaded)
             teardown.enter_context(RigLock(state.name, what))
         clock, notes = ScaledClock(config.time_scale), list[str]()
-        if to_set_up:
-            axis = open_for_setup(loaded.config.rail.settings(rail_port), clock)
-        else:
-            axis = open_rail_axis(loaded.config, rail_port, clock, operator, notes.append)
+        axis = open_rail_axis(loaded.config, rail_port, clock, operator, notes.append, to_set_up=to_set_up)
         teardown.callback(axis.close)
         teardown.callback(stopper.release)
         stopper.guard(axis)
