@@ -41,7 +41,7 @@ def with_motion(
     rail: Changes = {}
     for key, text in (("speed", speed), ("approach_speed", approach_speed)):
         if text is not None:
-            rail[key] = (text, _speed_mm_s(loaded, text, f"--{key.replace('_', '-')}", axis))
+            rail[key] = (text, _speed_mm_s(loaded, text, key, axis))
     capture: Changes = {}
     if settle is not None:
         seconds = parse_time_s(settle, "--settle")
@@ -58,11 +58,11 @@ def with_motion(
     return replace(loaded, config=config, table=table)
 
 
-def _speed_mm_s(loaded: LoadedConfig, text: str, option: str, axis: str) -> float:
-    driver = loaded.config.rail.driver
+def _speed_mm_s(loaded: LoadedConfig, text: str, key: str, axis: str) -> float:
+    driver, option = loaded.config.rail.driver, f"--{key.replace('_', '-')}"
     if axis != "rail":
         raise UserError(f"{option} is for rails: the motor of a lens has a speed of its own")
-    if not sets_speed(driver, approach="approach" in option):
+    if not sets_speed(driver, approach=key == "approach_speed"):
         raise UserError(
             f'{option}: the driver "{driver}" cannot set that: its rails move as the controller is set, or '
             "as somebody turns"

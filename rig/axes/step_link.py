@@ -35,6 +35,7 @@ class StepLink(ABC):
         Its scale shortens the time-outs of motion on a simulated bench.
     interrupted : callable
         Asked during waits: whether a stop was asked for.
+
     Raises
     ------
     HardwareError
