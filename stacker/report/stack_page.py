@@ -139,7 +139,7 @@ def _number(text: str) -> str:
         value = Fraction(text)
     except (ValueError, ZeroDivisionError):
         return text
-    return str(value) if 0 < value < 1 and value.numerator == 1 else f"{float(value):.4g}"
+    return str(value) if 1 in {value.numerator, value.denominator} else f"{float(value):.4g}"
 
 
 def _frames(stack: Stack) -> Section:
