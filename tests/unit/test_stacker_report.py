@@ -169,6 +169,7 @@ def test_fuse_writes_the_page_and_refuses_other_endings(folder: Path, tmp_path: 
         ("3/10", "0.3"),
         ("1/0", "1/0"),
         ("100", "100"),
+        ("25600", "25600"),
     ],
 )
 def test_numbers_of_exif_are_written_as_photographers_do(text: str, shown: str) -> None:
