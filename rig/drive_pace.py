@@ -85,23 +85,21 @@ class DrivePace:
 
     def __init__(self, units: Mapping[int, float]) -> None:
         self._units = units
-        self._scales: dict[int, float] = {}
+        self._scales: dict[int, float | None] = {}
 
     def __call__(self, event: Event) -> None:
         """Take note of a frame that was stacked; of a frame that is stacked again, the last time counts."""
         if isinstance(event, FrameStacked) and event.index in self._units:
-            self._scales.pop(event.index, None)
-            if event.registered:
-                self._scales[event.index] = event.scale
+            self._scales[event.index] = event.scale if event.registered else None
 
     def shortfall(self) -> ShortDrives | None:
         """What is missing between the frames that were matched; None when it cannot be told."""
-        order = sorted(self._scales)
-        return short_drives([self._units[i] for i in order], [self._scales[i] for i in order])
+        matched = [(self._units[i], scale) for i, scale in sorted(self._scales.items()) if scale is not None]
+        return short_drives([unit for unit, _ in matched], [scale for _, scale in matched])
 
     def told(self, shortfall: ShortDrives) -> str:
         """What to say of it, and what can be done."""
-        order = sorted(self._units)
+        order = sorted(self._scales)  # a stack may end before its plan does
         steps = (abs(self._units[b] - self._units[a]) for a, b in itertools.pairwise(order))
         step = next((s for s in steps if s), 1.0)
         more = math.ceil(shortfall.missing_units / step) + 1

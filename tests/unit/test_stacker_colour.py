@@ -12,6 +12,7 @@ import numpy as np
 import PIL.Image
 import PIL.ImageCms
 import pytest
+import tifffile
 
 from stacker import (
     Chroma,
@@ -278,6 +279,8 @@ def test_a_bigtiff_keeps_pixels_profile_and_what_matters_of_exif(tmp_path: Path)
     image.readMetadata()
     for key, value in {"Image.Make": "Sony", "Photo.ExposureTime": "1/8", "Photo.LensModel": "90mm"}.items():
         image.exifData()[f"Exif.{key}"] = value
+    image.exifData()["Exif.Image.Orientation"] = exiv2.UShortValue(6)
+    image.exifData()["Exif.Photo.ColorSpace"] = exiv2.UShortValue(1)
     image.xmpData()["Xmp.dc.source"] = "kept"
     image.writeMetadata()
     metadata = replace(read_frame(source).metadata, icc=DISPLAY_P3.icc)
@@ -292,6 +295,12 @@ def test_a_bigtiff_keeps_pixels_profile_and_what_matters_of_exif(tmp_path: Path)
     assert told["Exif.Photo.ExposureTime"] == "1/8"
     assert told["Exif.Photo.LensModel"] == "90mm"
     assert told["Xmp.dc.source"] == "kept"
+    # As every other picture: upright, of its own size and colours, whatever the frame was.
+    with tifffile.TiffFile(path) as tiff:
+        packet = tiff.pages.first.tags[700].value
+    assert b'tiff:Orientation="1"' in packet
+    assert told["Exif.Photo.PixelXDimension"] == str(speckled().shape[1])
+    assert told["Exif.Photo.ColorSpace"] == "65535"
     path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(DataError, match=r"big.tif"):
         read_frame(path)
