@@ -31,6 +31,7 @@ __all__ = [
     "sync",
     "umask",
     "with_png_profile",
+    "write_bigtiff",
     "write_image",
     "write_plane",
     "write_text",
@@ -209,7 +210,8 @@ _TIFF_CODECS: dict[Compression, dict[str, Any]] = {
 
 def write_bigtiff(path: Path, samples: Image, metadata: FrameMetadata, saving: Saving) -> None:
     """Write a TIFF that may be larger than 4 GB, with what it has of EXIF; not atomic."""
-    _tiff(path, samples, metadata, saving, bigtiff=True, extratags=tags_of_bigtiff(metadata))
+    tags = tags_of_bigtiff(metadata, samples.shape[1], samples.shape[0])
+    _tiff(path, samples, metadata, saving, bigtiff=True, extratags=tags)
 
 
 def _tiff(path: Path, samples: Image, about: FrameMetadata, saving: Saving, **more: Any) -> None:

@@ -198,13 +198,7 @@ def write_metadata(
         When the file does not take them.
     """
     try:
-        exif, xmp, iptc = unpacked(metadata)
-        exif["Exif.Image.Orientation"] = exiv2.UShortValue(1)
-        exif["Exif.Photo.PixelXDimension"] = exiv2.ULongValue(width)
-        exif["Exif.Photo.PixelYDimension"] = exiv2.ULongValue(height)
-        exif["Exif.Image.ProcessingSoftware"] = _SOFTWARE
-        if metadata.icc in _SPACE_OF_PROFILE:
-            exif["Exif.Photo.ColorSpace"] = exiv2.UShortValue(_SPACE_OF_PROFILE[metadata.icc])
+        exif, xmp, iptc = _of_picture(metadata, width, height)
         if not told(exif, "Exif.Photo.ExifVersion"):
             exif["Exif.Photo.ExifVersion"] = _EXIF_VERSION
         if thumbnail is not None:
@@ -220,11 +214,24 @@ def write_metadata(
         raise DataError(f"EXIF could not be written: {error}") from error
 
 
-def tags_of_bigtiff(metadata: FrameMetadata) -> list[tuple[int, Any, int, Any, bool]]:
+def tags_of_bigtiff(
+    metadata: FrameMetadata, width: int, height: int
+) -> list[tuple[int, Any, int, Any, bool]]:
     """What `write_metadata` would write, as far as a BigTIFF has it: tags for tifffile."""
-    exif, xmp, _ = unpacked(metadata)
-    exif["Exif.Image.ProcessingSoftware"] = _SOFTWARE
+    exif, xmp, _ = _of_picture(metadata, width, height)
     return big_tags(exif, xmp)
+
+
+def _of_picture(metadata: FrameMetadata, width: int, height: int) -> tuple[Any, Any, Any]:
+    """EXIF, XMP and IPTC of a picture that is upright and has that size."""
+    exif, xmp, iptc = unpacked(metadata)
+    exif["Exif.Image.Orientation"] = exiv2.UShortValue(1)
+    exif["Exif.Photo.PixelXDimension"] = exiv2.ULongValue(width)
+    exif["Exif.Photo.PixelYDimension"] = exiv2.ULongValue(height)
+    exif["Exif.Image.ProcessingSoftware"] = _SOFTWARE
+    if metadata.icc in _SPACE_OF_PROFILE:
+        exif["Exif.Photo.ColorSpace"] = exiv2.UShortValue(_SPACE_OF_PROFILE[metadata.icc])
+    return exif, xmp, iptc
 
 
 def _joined(own: Any, exif: Any) -> Any:
