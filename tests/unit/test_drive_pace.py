@@ -52,7 +52,8 @@ def test_too_few_frames_and_a_lens_that_does_not_breathe_tell_nothing() -> None:
 
 def test_what_is_missing_is_told_with_what_to_do() -> None:
     units = np.arange(0, 110, 10)
-    heard = DrivePace({2 * i: float(unit) for i, unit in enumerate(units)})
+    planned = np.arange(0, 200, 10)  # of which the stack ended half-way
+    heard = DrivePace({2 * i: float(unit) for i, unit in enumerate(planned)})
     for number, scale in enumerate(sizes(units, lost={5: 0.9, 8: 0.9})):
         heard(FrameStacked(2 * number, True, 1.0, 0.1, scale))
     heard(FrameStacked(2, False, 1.0, 0.1, 7.0))  # matched to nothing: it says nothing
