@@ -19,6 +19,7 @@ __all__ = [
     "STALE_XMP",
     "changed",
     "is_result",
+    "make_room",
     "read_metadata",
     "tags_of_bigtiff",
     "told",
@@ -286,11 +287,11 @@ def _pack(exif: Any, xmp: Any, iptc: Any) -> bytes:
             exif[key] = found.print(exif)
     _drop(exif, _is_stale)
     _drop(xmp, lambda datum: datum.key().startswith(STALE_XMP))
-    _make_room(exif, xmp)
+    make_room(exif, xmp)
     return _exv(exif, xmp, iptc)
 
 
-def _make_room(exif: Any, xmp: Any) -> None:
+def make_room(exif: Any, xmp: Any) -> None:
     """Leave out what is too long for a JPEG's segment, and all XMP if even that is not enough."""
     if sum(datum.size() for datum in exif) > _MOST_BYTES:
         _drop(exif, _is_long)

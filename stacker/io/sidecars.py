@@ -8,7 +8,7 @@ from typing import Any
 import exiv2
 
 from stacker.frames import FrameMetadata
-from stacker.io.metadata import STALE_XMP, changed
+from stacker.io.metadata import STALE_XMP, changed, make_room
 from stacker.io.raw_names import RAW_SUFFIXES
 from stacker.io.stack_xmp import PREFIX, SIDECAR_SUFFIX
 
@@ -41,5 +41,6 @@ def with_sidecar(metadata: FrameMetadata, frame: Path) -> FrameMetadata:
         for datum in image.xmpData():
             if not datum.key().startswith(_NOT_TAKEN):
                 xmp[datum.key()] = datum.value()
+        make_room(exif, xmp)
 
     return changed(metadata, take)

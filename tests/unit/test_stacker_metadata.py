@@ -31,10 +31,10 @@ from stacker import (
 from stacker.about import described
 from stacker.batch.slabs import Slabs, write_slabs
 from stacker.credits import CREDIT_FIELDS, Credits, read_credits
-from stacker.io.metadata import read_metadata
+from stacker.io.metadata import read_metadata, unpacked
 from stacker.io.session_facts import SetUp
 from stacker.io.sidecars import with_sidecar
-from stacker.io.stack_xmp import NAMESPACE, write_frame_sidecar
+from stacker.io.stack_xmp import NAMESPACE, write_frame_sidecar, xmp_packet
 from stacker.settings import load_settings
 
 SAYS: dict[str, Any] = {
@@ -361,6 +361,17 @@ def test_what_other_programs_say_beside_a_frame_goes_before_the_frame(
     assert [key for key in says if key.startswith(("Xmp.crs", "Xmp.focusrig"))] == []
     (tmp_path / sidecar).write_bytes(b"no XMP")
     assert with_sidecar(own, path) == own
+
+
+def test_a_sidecar_that_is_too_long_for_a_jpeg_leaves_the_frame_readable(tmp_path: Path) -> None:
+    """Masks drawn in darktable take some 100 kB."""
+    PIL.Image.fromarray(np.zeros((20, 30, 3), np.uint8)).save(tmp_path / "f.jpg")
+    xmp = exiv2.XmpData()
+    xmp["Xmp.xmp.Rating"] = "4"
+    xmp["Xmp.dc.source"] = "a" * 100_000
+    (tmp_path / "f.jpg.xmp").write_text(xmp_packet(xmp))
+    metadata = read_frame(tmp_path / "f.jpg").metadata
+    assert {datum.key() for datum in unpacked(metadata)[1]} == {"Xmp.xmp.Rating"}
 
 
 def test_a_frame_that_is_read_has_its_sidecar(tmp_path: Path) -> None:
