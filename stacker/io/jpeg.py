@@ -86,9 +86,11 @@ def decode_jpeg(data: bytes, name: str) -> tuple[Image, str | None]:
         When the file is cut off or damaged inside.
     """
     header = _walk(data, name)
-    with PIL.Image.open(io.BytesIO(data)) as opened:
-        if opened.mode not in {"RGB", "L"}:
-            return _as_rgb(opened)
+    if header is None or header.components not in {1, 3}:
+        # Not of every file: Pillow warns of pictures of more than 89 megapixels, and refuses twice that.
+        with PIL.Image.open(io.BytesIO(data)) as opened:
+            if opened.mode not in {"RGB", "L"}:
+                return _as_rgb(opened)
     if header is None or header.width < 3 * header.unit_width:
         return np.asarray(imagecodecs.jpeg8_decode(data)), None  # too small to be told
     return _decode_checked(data, header, name), None
