@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,7 +15,8 @@ import PIL.Image
 from stacker.errors import StackerError
 from stacker.frames import FrameSource, Image
 from stacker.fusion.window import Spans, Window
-from stacker.io.decode import read_frame
+from stacker.io.decode import read_again
+from stacker.io.grey import balanced
 from stacker.io.thumbnail import small_srgb
 from stacker.outputs.registered import picture_window
 from stacker.report.page import Bar, Picture
@@ -69,8 +71,10 @@ def crops(stack: Stack) -> list[Picture]:
 
 
 def stamps(sources: Sequence[FrameSource | None]) -> list[Picture | None]:
-    """Frames as small pictures; None where a file is not there any more or cannot be read."""
-    with ThreadPoolExecutor(_THREADS, "stacker-stamps") as pool:
+    """Frames as small pictures, developed as the stack's; None where a file is gone or cannot be read."""
+    with warnings.catch_warnings(), ThreadPoolExecutor(_THREADS, "stacker-stamps") as pool:
+        # Pillow is wary of more than 89 megapixels, which are a photographer's own here.
+        warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
         return list(pool.map(_stamp, sources))
 
 
@@ -88,13 +92,17 @@ def _drafted(source: FrameSource) -> tuple[Image, bytes | None] | None:
     """A JPEG as its decoder reduces it on the way: a fifth of the time."""
     if source.orientation != 1 or source.path.suffix.lower() not in {".jpg", ".jpeg"}:
         return None
-    with PIL.Image.open(source.path) as opened:
-        opened.draft("RGB", (2 * STAMP_PX, 2 * STAMP_PX))
-        return np.asarray(opened.convert("RGB")), opened.info.get("icc_profile")
+    try:
+        with PIL.Image.open(source.path) as opened:
+            opened.draft("RGB", (2 * STAMP_PX, 2 * STAMP_PX))
+            pixels, icc = np.asarray(opened.convert("RGB")), opened.info.get("icc_profile")
+    except PIL.Image.DecompressionBombError:  # twice as many, which our own decoder takes
+        return None
+    return pixels if source.recipe is None else balanced(pixels, source.recipe.gains), icc
 
 
 def _whole(source: FrameSource) -> tuple[Image, bytes | None]:
-    frame = read_frame(source.path, source.orientation)
+    frame = read_again(source)
     return frame.pixels, frame.metadata.icc
 
 

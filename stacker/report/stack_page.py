@@ -169,7 +169,8 @@ def _frames(stack: Stack) -> Section:
         blocks.insert(0, Prose((f"Never used, as nothing is sharpest in them: {names}.",)))
     missing = sum(stamp is None for stamp in stamps)
     if missing:
-        blocks.append(Prose((f"{missing} frames are not where they were, so they are not shown.",)))
+        told_of = "frames are not where they were, so they are" if missing > 1 else "frame is gone, so it is"
+        blocks.append(Prose((f"{missing} {told_of} not shown.",)))
     return Section("frames", "Frames", (*blocks, Cards(tuple(cards)), _numbers(stack)))
 
 

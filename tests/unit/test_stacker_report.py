@@ -9,13 +9,17 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import cv2
+import imagecodecs
 import numpy as np
+import PIL.Image
 import pytest
 from typer.testing import CliRunner
 
 from stacker import Stack, fuse_files, load_stack, write_image, write_report
 from stacker.cli.app import build_app
 from stacker.errors import UserError
+from stacker.io.development import Recipe
+from stacker.report import pictures
 from stacker.report.page import Prose, Section, Table
 from stacker.report.stack_page import _number, stack_page
 
@@ -136,6 +140,19 @@ def test_frames_that_are_gone_are_told_of(stack: Stack, tmp_path: Path) -> None:
     page = Page((tmp_path / "a.html").read_text("utf-8"))
     assert "2 frames are not where they were, so they are not shown." in page.words
     assert len(page.all("img")) == 2 + 3  # two stamps; the picture, coverage and depth
+
+
+@pytest.mark.parametrize("most_px", [None, 30_000, 1_000])
+def test_frames_are_shown_as_they_were_developed_however_large(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, most_px: int | None
+) -> None:
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", most_px)  # a frame has 38,400
+    dim = Recipe(gains=(0.25, 1.0, 1.0))
+    sources = [source and dataclasses.replace(source, recipe=dim) for source in stack.sources[:2]]
+    for stamp in pictures.stamps(sources):
+        assert stamp is not None
+        red, green, _ = imagecodecs.jpeg8_decode(stamp.data).mean(axis=(0, 1))
+        assert red < 0.7 * green
 
 
 def test_names_are_text_and_others_add_sections(stack: Stack, tmp_path: Path) -> None:
