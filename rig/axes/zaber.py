@@ -84,7 +84,7 @@ class ZaberLink(CountedLink):
         if self._bridge.lost is not None:
             return HardwareError(self._bridge.lost)
         if not self._port.tail:
-            return self._unanswered("")
+            return self._unanswered(f"gave no answer: {err}")
         return HardwareError(f"the {self.name}: {err}")
 
     # --- moving ---------------------------------------------------------------------------------------
