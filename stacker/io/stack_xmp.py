@@ -121,11 +121,11 @@ def write_frame_sidecar(path: Path | str, facts: Facts) -> None:
 
 
 def is_our_sidecar(path: Path) -> bool:
-    """Whether a sidecar is one that we have written and no other program has since."""
+    """Whether a sidecar is of a stacked picture; one of a frame, which `rig` writes, is not."""
     try:
         image = exiv2.ImageFactory.open(str(path))
         image.readMetadata()
-        return "Software" in facts_in(image.xmpData())
+        return "FramesUsed" in facts_in(image.xmpData())
     except exiv2.Exiv2Error:
         return False
 

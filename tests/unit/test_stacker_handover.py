@@ -236,10 +236,13 @@ def test_a_command_that_fails_is_told_and_the_picture_stays(tmp_path: Path) -> N
 def test_a_sidecar_replaces_only_an_older_one_of_a_stack(tmp_path: Path) -> None:
     picture, sidecar = tmp_path / "out.tif", tmp_path / "out.xmp"
     check_sidecar(picture, [])
-    write_frame_sidecar(sidecar, {"Software": "focusrig 0"})
+    write_frame_sidecar(sidecar, {"Software": "focusrig 0", "FrameCount": 2, "FramesUsed": 2})
     check_sidecar(picture, [])
     with pytest.raises(UserError, match=r"sidecar of out\.arw belongs"):
         check_sidecar(picture, [tmp_path / "out.arw"])
+    write_frame_sidecar(sidecar, {"Software": "focusrig 0", "FrameNumber": 1, "RailPositionMm": 2.5})
+    with pytest.raises(UserError, match="not of a stack"):
+        check_sidecar(picture, [])
     sidecar.write_text("<x:xmpmeta xmlns:x='adobe:ns:meta/'/>")
     with pytest.raises(UserError, match="not of a stack"):
         check_sidecar(picture, [])
