@@ -93,13 +93,13 @@ def big_parts(source: bytes | Path) -> tuple[Any, Any, Any, bytes | None]:
             texts = {key: tags.valueof(tag) for tag, key in _OWN_TAGS.items()}
     except (tifffile.TiffFileError, OSError, ValueError, IndexError) as error:
         raise DataError(f"the BigTIFF is broken: {error}") from error
-    exif, xmp, iptc = _of_packet(bytes(packet)) if packet else _nothing()
+    exif, xmp, iptc = _of_packet(packet) if isinstance(packet, bytes) else _nothing()
     for key, text in texts.items():
         if isinstance(text, str):
             exif[key] = text
     if isinstance(orientation, int):
         exif["Exif.Image.Orientation"] = exiv2.UShortValue(int(orientation))
-    return exif, xmp, iptc, bytes(icc) if icc else None
+    return exif, xmp, iptc, icc if isinstance(icc, bytes) else None
 
 
 def _nothing() -> tuple[Any, Any, Any]:

@@ -269,6 +269,13 @@ def test_a_tiff_over_four_gigabytes_is_a_bigtiff() -> None:
     assert not needs_bigtiff(np.broadcast_to(np.uint8(0), (30_000, 24_000, 3)))
 
 
+def test_a_bigtiff_whose_xmp_is_no_text_is_read_without(tmp_path: Path) -> None:
+    path = tmp_path / "big.tif"
+    packet = (700, "H", 2, (300, 400), True)
+    tifffile.imwrite(path, speckled(), bigtiff=True, photometric="rgb", metadata=None, extratags=[packet])
+    np.testing.assert_array_equal(read_frame(path).pixels, speckled())
+
+
 def test_a_bigtiff_keeps_pixels_profile_and_what_matters_of_exif(tmp_path: Path) -> None:
     from stacker.io.encode import write_bigtiff
     from stacker.io.metadata import is_result, unpacked
