@@ -24,7 +24,7 @@ from benchmarks.stacks import RECIPES, Array, RenderedStack, load, mosaics
 from stacker import Options, Stacker
 from stacker.batch.files import outward_order
 from stacker.io.development import SensorLevels
-from stacker.io.hot_pixels import wrong_pixels
+from stacker.io.hot_pixels import LOOKED_AT, wrong_pixels
 from stacker.io.raw_mosaic import MARGIN_PX
 
 __all__ = ["main", "negatives"]
@@ -36,7 +36,6 @@ _AMPLITUDES = (0.005, 0.01, 0.02, 0.05, 0.2)
 """Of white: what a hot pixel adds in the exposure of a frame."""
 
 _COLOURS = np.array([[0, 1], [3, 2]], np.uint8)
-_LOOKED_AT = 9
 
 
 def negatives(stack: RenderedStack) -> list[Path]:
@@ -102,7 +101,7 @@ def _pixels(names: Sequence[str], width_px: int) -> None:
         for moves in (True, False):
             recipe = RECIPES[name] if moves else replace(RECIPES[name], pupil_distance_mm=1e7, drift_px=0.0)
             count = recipe.frames
-            at = sorted({round(k) for k in np.linspace(0, count - 1, min(_LOOKED_AT, count))})
+            at = sorted({round(k) for k in np.linspace(0, count - 1, min(LOOKED_AT, count))})
             counts = list(mosaics(recipe, _SEED, width_px, at))
             ends_first = [counts[0], *counts[:0:-1]]
             print(f"| {name} | {'yes' if moves else 'no'} | {_row(ends_first)} |", flush=True)

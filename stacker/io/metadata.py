@@ -168,9 +168,7 @@ def _parts(source: bytes | Path) -> tuple[Any, Any, Any, bytes | None]:
 def is_result(path: Path) -> bool:
     """Whether the stacker has written a picture, as it says of itself."""
     try:
-        exif = _parts(path)[0]
-        found = exif.findKey(exiv2.ExifKey("Exif.Image.ProcessingSoftware"))
-        return bool(found != exif.end() and found.toString() == _SOFTWARE)
+        return told(_parts(path)[0], "Exif.Image.ProcessingSoftware") == _SOFTWARE
     except (exiv2.Exiv2Error, DataError):
         return False
 
@@ -352,16 +350,12 @@ def _declared_profile(exif: Any) -> bytes | None:
     """Adobe RGB has no embedded profile in the files of cameras: interoperability index R03 tells (DCF 2.0,
     optional colour space), or, by some makers, a ColorSpace of 2.
     """
-    for key, value in (("Exif.Iop.InteroperabilityIndex", "R03"), ("Exif.Photo.ColorSpace", "2")):
-        found = exif.findKey(exiv2.ExifKey(key))
-        if found != exif.end() and found.toString() == value:
-            return ADOBE_RGB.icc
-    return None
+    adobe = (
+        told(exif, "Exif.Iop.InteroperabilityIndex") == "R03" or told(exif, "Exif.Photo.ColorSpace") == "2"
+    )
+    return ADOBE_RGB.icc if adobe else None
 
 
 def _says_simulated(exif: Any) -> bool:
-    for key in ("Exif.Image.Make", "Exif.Image.Model", "Exif.Image.ImageDescription", "Exif.Image.Software"):
-        found = exif.findKey(exiv2.ExifKey(key))
-        if found != exif.end() and "SIMULATED" in found.toString():
-            return True
-    return False
+    tags = ("Make", "Model", "ImageDescription", "Software")
+    return any("SIMULATED" in told(exif, f"Exif.Image.{tag}") for tag in tags)

@@ -9,7 +9,7 @@ import exiv2
 
 from stacker.errors import DataError
 from stacker.frames import FrameMetadata
-from stacker.io.metadata import read_metadata
+from stacker.io.metadata import read_metadata, told
 
 __all__ = ["camera_of", "read_raw_metadata"]
 
@@ -27,11 +27,7 @@ def camera_of(source: bytes | Path) -> str:
     try:
         image = exiv2.ImageFactory.open(source if isinstance(source, bytes) else str(source))
         image.readMetadata()
-        exif = image.exifData()
-        make, model = (
-            exif[key].toString().strip() if exif.findKey(exiv2.ExifKey(key)) != exif.end() else ""
-            for key in ("Exif.Image.Make", "Exif.Image.Model")
-        )
+        make, model = (told(image.exifData(), f"Exif.Image.{tag}") for tag in ("Make", "Model"))
     except exiv2.Exiv2Error:
         return "an unknown body"
     return (model if model.startswith(make) else f"{make} {model}").strip() or "an unknown body"
