@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from rig.axes.base import AxisPosition, PositionTrust
@@ -119,7 +119,7 @@ class LensRun(SessionRun):
         """Before the first frame, its run-up done: see whether steps are seen, say so, and come back."""
         self._rehearsed = True
         plan = self._lens_plan
-        step = min((abs(b - a) for a, b in itertools.pairwise(plan.positions)), default=0)
+        step = self._least_step
         left = abs(plan.positions[-1] - round(target)) // step if step else 0
         if not left or step >= self._run_up:
             return axis.position()  # the run-up was seen, and is no longer
@@ -153,25 +153,29 @@ class LensRun(SessionRun):
         return self._lens_plan.run_up_units or self._config.lens.focus_run_up
 
     @property
+    def _least_step(self) -> int:
+        """Units between neighbours; 0 with one frame."""
+        return min((abs(b - a) for a, b in itertools.pairwise(self._lens_plan.positions)), default=0)
+
+    @property
     def _lens_plan(self) -> LensPlan:
         assert isinstance(self._plan, LensPlan)
         return self._plan
 
     def _run_settings(self) -> RunSettings:
         timing = self._plan.timing
-        return RunSettings(
+        return replace(
+            super()._run_settings(),
             settle_s=lambda _units: timing.settle_s,
-            flash_interval_s=timing.flash_interval_s,
             # The body is asked for live view and drives while the lens moves: the frame is here before.
             overlap_download=False,
             # Going back would be a reversal, and what is counted does not hold over one.
             return_to_start=False,
-            keeps_on_card=self._config.camera.keep_on_card,
         )
 
     def _drive_s(self) -> float:
         """As seen until now: bench seconds."""
-        step = min((abs(b - a) for a, b in itertools.pairwise(self._lens_plan.positions)), default=0)
+        step = self._least_step
         return self._axis.step_time_s(step) * self._clock.scale if self._axis and step else 0.0
 
     def _live(self, teardown: ExitStack, runner: Runner) -> LiveStacker:

@@ -330,13 +330,13 @@ class SessionRun:
         )
 
     def _run_settings(self) -> RunSettings:
-        timing = self._plan.timing
+        timing, plan = self._plan.timing, self._plan
+        waits = isinstance(plan, StackPlan) and (plan.open_end or self._config.rail.by_hand)
         return RunSettings(
             settle_s=timing.settle_after_s,
             flash_interval_s=timing.flash_interval_s,
             # Who turns a crank, or looks whether to go on, takes his time: the frame is here before.
-            overlap_download=timing.overlap_download
-            and not (self._config.rail.by_hand or self._rail_plan.open_end),
+            overlap_download=timing.overlap_download and not waits,
             return_to_start=self._config.capture.return_to_start,
             attempts=self._config.capture.attempts,
             keeps_on_card=self._config.camera.keep_on_card,

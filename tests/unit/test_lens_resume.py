@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
-from rig.lens_run import how_to_go_on
+from rig.axis_planning import plan_asked_for
+from rig.config.loading import load_config
+from rig.lens_plan import LensPlan
+from rig.lens_run import LensRun, how_to_go_on
+from rig.operator import Operator
+from rig.run import ShootOptions
 from rig.session import Session
+from rig.stacked_file import StackedFile
+from rig.stopping import Stopper
 
 
 def test_a_stack_with_frames_names_one_to_focus_on_and_the_unit_to_say(tmp_path: Path) -> None:
@@ -27,3 +35,34 @@ def test_a_stack_without_frames_begins_at_the_near_mark(tmp_path: Path) -> None:
         told = how_to_go_on(session, "it was never marked")
     assert "rig mark near" in told
     assert "resume" not in told
+
+
+CAPTURE = """
+[camera]
+model = "ILCE-7RM5"
+sensor_width = "36 mm"
+pixels = [600, 400]
+
+[lens]
+magnification = 1.0
+
+[capture]
+aperture = "f/5.6"
+shutter = "1/8 s"
+attempts = 7
+stack_file = "raw"
+"""
+
+
+def test_what_capture_says_of_attempts_and_files_holds_where_the_lens_focuses(tmp_path: Path) -> None:
+    path = tmp_path / "rig.toml"
+    path.write_text(CAPTURE)
+    loaded = load_config(path)
+    asked = {"step": "auto", "frames": 3, "margin": 0, "start": "0", "end": "20"}
+    plan = cast(LensPlan, plan_asked_for(loaded, "lens", asked))
+    with Session.create(tmp_path, "fly", simulated=False) as session:
+        run = LensRun(session, loaded.config, plan, ShootOptions(), cast(Operator, None), Stopper(), ())
+        settings = run._run_settings()
+    assert (settings.attempts, settings.stack_file) == (7, StackedFile.RAW)
+    assert not settings.overlap_download
+    assert not settings.return_to_start
