@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from enum import Enum
 from pathlib import PurePath
 
+from rig.cameras.sequence import is_raw_name
+
 __all__ = ["StackedFile", "file_to_stack"]
 
-_DEVELOPED = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff"})
 _HEIF = frozenset({".hif", ".heif", ".heic"})
 
 
@@ -40,8 +41,6 @@ def file_to_stack(names: Sequence[str], wanted: StackedFile = StackedFile.JPEG) 
     >>> file_to_stack(["a.jpg", "a.arw"], StackedFile.RAW), file_to_stack(["a.cr3"]), file_to_stack(["a.hif"])
     (1, 0, None)
     """
-    kinds = [PurePath(name).suffix.lower() for name in names]
-    developed = [at for at, kind in enumerate(kinds) if kind in _DEVELOPED]
-    raw = [at for at, kind in enumerate(kinds) if kind not in _DEVELOPED | _HEIF]
-    order = [*raw, *developed] if wanted is StackedFile.RAW else [*developed, *raw]
-    return order[0] if order else None
+    readable = [at for at, name in enumerate(names) if PurePath(name).suffix.lower() not in _HEIF]
+    wants_raw = wanted is StackedFile.RAW
+    return min(readable, key=lambda at: is_raw_name(names[at]) != wants_raw, default=None)
