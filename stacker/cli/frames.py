@@ -12,8 +12,8 @@ import typer
 from stacker.cli.exits import interruptible
 from stacker.cli.option_groups import flattened
 from stacker.cli.saving_options import SavingOptions
-from stacker.cli.stack_options import FramesFolderOptions
-from stacker.cli.telling import on_terminal, shown_progress
+from stacker.cli.stack_options import FramesFolderOptions, StackArgument
+from stacker.cli.telling import JsonOption, QuietOption, on_terminal, shown_progress
 
 __all__ = ["register"]
 
@@ -31,9 +31,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _frames(
-    stack: Annotated[
-        Path, typer.Argument(metavar="STACK", help="The stack folder that stacker fuse --keep has written.")
-    ],
+    stack: StackArgument,
     output: Annotated[
         Path,
         typer.Option("-o", "--output", help="The folder to make; an older one of the same kind is replaced."),
@@ -52,8 +50,8 @@ def _frames(
     ] = None,
     *,
     moved: FramesFolderOptions,
-    json_report: Annotated[bool, typer.Option("--json", help="Print a report for machines.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
+    json_report: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Write the frames registered and equally bright, all of one size: for Helicon Focus, Zerene Stacker, …
 

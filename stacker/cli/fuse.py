@@ -18,7 +18,15 @@ from stacker.cli.opening_options import OpeningOptions, open_result
 from stacker.cli.option_groups import flattened
 from stacker.cli.registration_options import RegistrationOptions
 from stacker.cli.saving_options import SavingOptions
-from stacker.cli.telling import as_json, on_terminal, shown_progress, summary, warnings_of
+from stacker.cli.telling import (
+    JsonOption,
+    QuietOption,
+    as_json,
+    on_terminal,
+    shown_progress,
+    summary,
+    warnings_of,
+)
 from stacker.cli.wanted import Wanted
 from stacker.errors import UserError
 
@@ -179,8 +187,8 @@ def _fuse(
         ),
     ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Processor threads; all by default.")] = None,
-    json_report: Annotated[bool, typer.Option("--json", help="Print a report for machines.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
+    json_report: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Fuse the frames of a focus stack into one picture that is sharp all over.
 

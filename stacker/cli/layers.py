@@ -14,8 +14,8 @@ from stacker.cli.exits import interruptible
 from stacker.cli.opening_options import OpeningOptions, open_result
 from stacker.cli.option_groups import flattened
 from stacker.cli.saving_options import ColourSpaceOption, colour_space_of
-from stacker.cli.stack_options import FramesFolderOptions
-from stacker.cli.telling import on_terminal, shown_progress
+from stacker.cli.stack_options import FramesFolderOptions, StackArgument
+from stacker.cli.telling import JsonOption, QuietOption, on_terminal, shown_progress
 
 __all__ = ["register"]
 
@@ -37,9 +37,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _layers(
-    stack: Annotated[
-        Path, typer.Argument(metavar="STACK", help="The stack folder that stacker fuse --keep has written.")
-    ],
+    stack: StackArgument,
     output: Annotated[
         Path,
         typer.Option(
@@ -83,8 +81,8 @@ def _layers(
     *,
     moved: FramesFolderOptions,
     opening: OpeningOptions,
-    json_report: Annotated[bool, typer.Option("--json", help="Print a report for machines.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
+    json_report: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Write a finished stack as a layered file: a registered frame a layer, masked to where it is used.
 

@@ -11,8 +11,8 @@ import typer
 
 from stacker.cli.exits import interruptible
 from stacker.cli.option_groups import flattened
-from stacker.cli.stack_options import FramesFolderOptions
-from stacker.cli.telling import on_terminal, shown_progress
+from stacker.cli.stack_options import FramesFolderOptions, StackArgument
+from stacker.cli.telling import JsonOption, QuietOption, on_terminal, shown_progress
 
 __all__ = ["register"]
 
@@ -23,9 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _report(
-    stack: Annotated[
-        Path, typer.Argument(metavar="STACK", help="The stack folder that stacker fuse --keep has written.")
-    ],
+    stack: StackArgument,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="The page; STACK with the ending .html by default."),
@@ -36,8 +34,8 @@ def _report(
     ] = False,
     *,
     moved: FramesFolderOptions,
-    json_report: Annotated[bool, typer.Option("--json", help="Print a report for machines.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
+    json_report: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Write a page that tells of a stack: picture, frames, coverage, registration, depth, settings.
 

@@ -12,7 +12,8 @@ from stacker.cli.exits import interruptible
 from stacker.cli.opening_options import OpeningOptions, open_result
 from stacker.cli.option_groups import flattened
 from stacker.cli.saving_options import SavingOptions
-from stacker.cli.stack_options import FramesFolderOptions
+from stacker.cli.stack_options import FramesFolderOptions, StackArgument
+from stacker.cli.telling import JsonOption, QuietOption
 from stacker.errors import UserError
 
 if TYPE_CHECKING:
@@ -29,9 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _retouch(
-    stack: Annotated[
-        Path, typer.Argument(metavar="STACK", help="The stack folder that stacker fuse --keep has written.")
-    ],
+    stack: StackArgument,
     stored: SavingOptions,
     frame: Annotated[
         str | None,
@@ -72,8 +71,8 @@ def _retouch(
     *,
     moved: FramesFolderOptions,
     opening: OpeningOptions,
-    json_report: Annotated[bool, typer.Option("--json", help="Print a report for machines.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
+    json_report: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Repair regions of a finished picture, without stacking again.
 

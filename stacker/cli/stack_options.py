@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 if TYPE_CHECKING:
     from stacker.result import Stack
 
-__all__ = ["FramesFolderOptions"]
+__all__ = ["FramesFolderOptions", "StackArgument"]
+
+StackArgument: TypeAlias = Annotated[
+    Path, typer.Argument(metavar="STACK", help="The stack folder that stacker fuse --keep has written.")
+]
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import typer
 
 from stacker.cli.exits import interruptible
 from stacker.cli.option_groups import flattened
-from stacker.cli.stack_options import FramesFolderOptions
-from stacker.cli.telling import on_terminal, shown_progress
+from stacker.cli.stack_options import FramesFolderOptions, StackArgument
+from stacker.cli.telling import JsonOption, QuietOption, on_terminal, shown_progress
 
 __all__ = ["register"]
 
@@ -23,9 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _suspects(
-    stack: Annotated[
-        Path, typer.Argument(metavar="STACK", help="The stack folder that stacker fuse --keep has written.")
-    ],
+    stack: StackArgument,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="Also write the picture, dim, with the places marked."),
@@ -33,8 +31,8 @@ def _suspects(
     limit: Annotated[int, typer.Option(min=1, help="Places to tell of, at most; the worst first.")] = 20,
     *,
     moved: FramesFolderOptions,
-    json_report: Annotated[bool, typer.Option("--json", help="Print a report for machines.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
+    json_report: JsonOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Tell where the picture has probably chosen wrongly, so that the eye goes there first.
 

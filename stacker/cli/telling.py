@@ -1,4 +1,4 @@
-"""What ``stacker fuse`` tells: progress, warnings, a summary for people and a report for machines."""
+"""What the commands tell: progress, warnings, a summary for people and a report for machines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import typer
 
 if TYPE_CHECKING:
     from stacker.batch.files import FilesResult, Progress
@@ -16,7 +18,19 @@ if TYPE_CHECKING:
     from stacker.io.positions import Positions
     from stacker.result import FrameReport
 
-__all__ = ["as_json", "on_terminal", "shown_progress", "summary", "warnings_of"]
+__all__ = [
+    "JsonOption",
+    "QuietOption",
+    "as_json",
+    "on_terminal",
+    "shown_progress",
+    "summary",
+    "warnings_of",
+]
+
+JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print a report for machines.")]
+
+QuietOption: TypeAlias = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")]
 
 
 def on_terminal() -> bool:
