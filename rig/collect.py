@@ -101,7 +101,7 @@ class _Stack:
         if stack:
             geometry = LiveGeometry((0.0,), None)
             preview, about = self.session.folder / "preview.jpg", LiveAbout(name)
-            self.live = LiveStacker(bus, geometry, preview, self.result, about=about)
+            self.live = LiveStacker(bus, geometry, preview, self.result, about)
         bus.publish(Note(f"a stack begins: {self.session.folder}"))
 
     def add(self, frame: TimedFrame) -> None:

@@ -96,10 +96,10 @@ class LiveStacker:
     geometry : LiveGeometry
     preview, result : Path
         Where the preview and the stacked image go; both appear as a whole or not at all.
+    about : LiveAbout
+        What the result says of itself.
     transforms : Path, optional
         Where it is written how the frames lie, for other shots of the same positions.
-    about : LiveAbout, optional
-        What the result says of itself.
     """
 
     def __init__(
@@ -108,8 +108,8 @@ class LiveStacker:
         geometry: LiveGeometry,
         preview: Path,
         result: Path,
+        about: LiveAbout,
         transforms: Path | None = None,
-        about: LiveAbout | None = None,
     ) -> None:
         self._bus, self._result, self._about = bus, result, about
         self._transforms = transforms
@@ -313,12 +313,10 @@ def _serve(pipe: Connection, geometry: LiveGeometry, preview: Path) -> None:
             return
 
 
-def _described(stack: Any, about: LiveAbout | None, name: str) -> tuple[Any, tuple[str, ...]]:
+def _described(stack: Any, about: LiveAbout, name: str) -> tuple[Any, tuple[str, ...]]:
     """The result with metadata that tell of it, and templates that could not be filled."""
     from stacker import SetUp, described
 
-    if about is None:
-        return stack, ()
     set_up = SetUp(about.session, about.magnification, about.effective_f_number)
     return described(stack, set_up, about.credit, name)
 

@@ -360,7 +360,7 @@ class SessionRun:
             self._plan.effective_f_number,
             self._config.metadata,
         )
-        live = LiveStacker(self._bus, geometry, preview, self._result, transforms, about)
+        live = LiveStacker(self._bus, geometry, preview, self._result, about, transforms)
         teardown.callback(live.close)
         for index, record in sorted(runner.state.saved.items()):
             if self._plan.shots.is_base(index):
