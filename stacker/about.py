@@ -192,6 +192,7 @@ def _software() -> str:
 def _put_date(exif: Any, xmp: Any, now: dt.datetime) -> None:
     """When the picture was made; when it was photographed stays in DateTimeOriginal."""
     exif["Exif.Image.DateTime"] = now.strftime("%Y:%m:%d %H:%M:%S")
+    exif["Exif.Photo.SubSecTime"] = f"{now.microsecond // 1000:03d}"
     exif["Exif.Photo.OffsetTime"] = now.isoformat()[-6:]
     for key in ("ModifyDate", "MetadataDate"):
         xmp[f"Xmp.xmp.{key}"] = exiv2.XmpTextValue(now.isoformat(timespec="seconds"))

@@ -45,6 +45,7 @@ SAYS: dict[str, Any] = {
     "Exif.Image.DNGVersion": "1 4 0 0",
     "Exif.Image.UniqueCameraModel": "DNG D750",
     "Exif.Photo.DateTimeOriginal": "2025:03:04 05:06:07",
+    "Exif.Photo.SubSecTime": "987654",
     "Exif.Photo.ExposureTime": "1/8",
     "Exif.Photo.FNumber": "28/5",
     "Exif.Photo.LensSerialNumber": "L9",
@@ -160,6 +161,7 @@ def test_a_result_tells_of_its_frames_its_stack_and_its_maker(
         assert says.get(key) == value, key
     assert says["Xmp.focusrig.Software"].startswith("focusrig ")
     assert says["Exif.Image.DateTime"] != "2025:03:04 05:06:07"
+    assert says["Exif.Photo.SubSecTime"] != "987654"
     stale = [
         key
         for key in says
