@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 import pydantic
 
 from stacker.errors import DataError, StackerError, UserError
-from stacker.frames import FrameMetadata, FrameSource, Image
+from stacker.frames import Frame, FrameMetadata, FrameSource, Image
 from stacker.fusion.base import DepthIndex
 from stacker.io.decode import read_frame
 from stacker.io.development import Recipe
@@ -37,6 +38,9 @@ _RECORD, _IMAGE, _VALID, _DEPTH, _CONFIDENCE = (
     "depth.tif",
     "confidence.tif",
 )
+
+_READERS = 4
+"""Threads: as many as there are files."""
 
 _Triple = tuple[float, float, float]
 _Nine = tuple[float, float, float, float, float, float, float, float, float]
@@ -175,16 +179,12 @@ def load_stack(folder: Path | str, frames: Path | str | None = None) -> Stack:
     if home is not None and not home.is_dir():
         raise UserError(f"There is no folder {home}, so the frames cannot be in it")
     record = _record_in(folder)
-    picture = read_frame(folder / _IMAGE)
-    pixels = picture.pixels
+    picture, valid, depth = _planes_in(folder, record.has_depth)
     if (picture.width, picture.height) != record.size_px:
         raise DataError(f"{folder / _IMAGE} has been changed: it is not {record.size_px} px any more")
-    depth = None
-    if record.has_depth:
-        depth = DepthIndex(_plane(folder / _DEPTH), _plane(folder / _CONFIDENCE))
     return Stack(
-        image=pixels,
-        valid=read_frame(folder / _VALID).pixels[..., 0] > 0,
+        image=picture.pixels,
+        valid=valid.pixels[..., 0] > 0,
         origin_px=record.origin_px,
         reports=tuple(_report(frame) for frame in record.frames),
         shares=tuple(frame.share for frame in record.frames),
@@ -198,6 +198,15 @@ def load_stack(folder: Path | str, frames: Path | str | None = None) -> Stack:
         pupil_fit=None if record.pupil_fit is None else PupilFit(**record.pupil_fit.model_dump()),
         metadata=picture.metadata,
     )
+
+
+def _planes_in(folder: Path, has_depth: bool) -> tuple[Frame, Frame, DepthIndex | None]:
+    """The picture, where it is valid, and its depth: side by side, since each is inflated by one thread."""
+    with ThreadPoolExecutor(_READERS, "stacker-folder") as pool:
+        planes = [pool.submit(_plane, folder / name) for name in (_DEPTH, _CONFIDENCE) if has_depth]
+        picture, valid = (pool.submit(read_frame, folder / name) for name in (_IMAGE, _VALID))
+        depth = DepthIndex(*(plane.result() for plane in planes)) if has_depth else None
+        return picture.result(), valid.result(), depth
 
 
 def _record_in(folder: Path) -> _StackRecord:

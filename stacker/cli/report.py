@@ -41,9 +41,11 @@ def _report(
 
     Example: stacker report stacked.stack
 
-    One HTML file that needs no other and no network. Frames that are gone are told of and not shown.
+    One HTML file that needs no other and no network. The picture is shown with its retouches, which are
+    listed. Frames that are gone are told of and not shown.
 
-    Exit codes: 0 done; 2 wrong use; 4 a damaged stack folder, or a full disk; 130 interrupted.
+    Exit codes: 0 done; 2 wrong use; 4 a damaged stack folder or file of retouches, or a full disk; 130
+    interrupted.
     """
     with interruptible():
         started = time.perf_counter()
@@ -60,6 +62,7 @@ def _report(
                 moved.load(stack),
                 path,
                 stack.stem,
+                folder=stack,
                 suspects=suspects,
                 made=made_by(stack),
                 progress=progress,

@@ -23,6 +23,7 @@ from stacker.outputs.suspects import Suspects, find_suspects, overlay
 from stacker.report import pictures, plots
 from stacker.report.page import Block, Card, Cards, Facts, Page, Picture, Plot, Prose, Section, Table
 from stacker.report.render import render
+from stacker.report.retouches import with_retouches
 from stacker.result import FrameReport, Stack
 
 __all__ = ["stack_page", "write_report"]
@@ -52,6 +53,7 @@ def write_report(
     path: Path,
     name: str,
     *,
+    folder: Path | None = None,
     suspects: bool = False,
     made: tuple[str, str] | None = None,
     more: Sequence[Section] = (),
@@ -67,8 +69,10 @@ def write_report(
         Ends in ``.html``.
     name : str
         What the stack is called.
+    folder : Path, optional
+        Its stack folder: the picture is shown with the retouches beside it, and they are listed.
     suspects : bool
-        Look for likely wrong picks, too, which reads all frames again.
+        Look for likely wrong picks, too, which reads all frames again: in the picture as it was fused.
     made : tuple of str, optional
         What stacked it and when; now and by this software unless said otherwise.
     more : sequence of Section
@@ -81,16 +85,18 @@ def write_report(
     UserError
         When suspects are asked for and the depth is not known.
     DataError
-        When a frame has changed that suspects need, or the disk is full.
+        When a frame has changed that suspects need, the retouches are damaged, or the disk is full.
     """
     found = find_suspects(stack, progress=progress) if suspects else None
-    write_text(path, render(stack_page(stack, name, suspects=found, made=made, more=more)))
+    shown, repairs = (stack, None) if folder is None else with_retouches(stack, folder)
+    write_text(path, render(stack_page(shown, name, repairs=repairs, suspects=found, made=made, more=more)))
 
 
 def stack_page(
     stack: Stack,
     name: str,
     *,
+    repairs: Section | None = None,
     suspects: Suspects | None = None,
     made: tuple[str, str] | None = None,
     more: Sequence[Section] = (),
@@ -103,11 +109,12 @@ def stack_page(
     simulated = stack.metadata.simulated
     sections = (
         _result(stack, name, set_up),
+        *(() if repairs is None else (repairs,)),
         _frames(stack),
         _coverage(stack),
         _registration(stack),
         _depth(stack),
-        _suspects(stack, suspects),
+        _suspects(stack, suspects, retouched=repairs is not None),
         *more,
         _settings(stack, made),
     )
@@ -284,7 +291,7 @@ def _depth(stack: Stack) -> Section:
     return Section("depth", "Depth", (picture,))
 
 
-def _suspects(stack: Stack, found: Suspects | None) -> Section:
+def _suspects(stack: Stack, found: Suspects | None, *, retouched: bool) -> Section:
     title = "Where to look first"
     if found is None:
         text = "Not looked for: stacker report --suspects does, and stacker suspects lists them."
@@ -304,6 +311,8 @@ def _suspects(stack: Stack, found: Suspects | None) -> Section:
     heads = ("place", "left, top, width, height in px", "why", "off, of 255", "frames that meet")
     count = f"{len(rows)} of {len(rows) + found.more}" if found.more else str(len(rows))
     caption = f"{count} places where a wrong pick is likely, the worst first; stacker retouch repairs them."
+    if retouched:
+        caption += " They were looked for in the picture as it was fused, without its retouches."
     picture = pictures.overlay_picture(
         overlay(stack, found), "The dim picture with the places marked and numbered", "Marked on the picture."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,13 +16,27 @@ import PIL.Image
 import pytest
 from typer.testing import CliRunner
 
-from stacker import Stack, fuse_files, load_stack, write_image, write_report
+from stacker import (
+    FromFrame,
+    Polygon,
+    Retouch,
+    RetouchBook,
+    Retoucher,
+    Stack,
+    book_path,
+    fuse_files,
+    load_stack,
+    write_image,
+    write_report,
+)
 from stacker.cli.app import build_app
 from stacker.errors import UserError
 from stacker.io.development import Recipe
 from stacker.report import pictures
 from stacker.report.page import Prose, Section, Table
+from stacker.report.retouches import with_retouches
 from stacker.report.stack_page import _number, stack_page
+from stacker.retouch.wishes import told
 
 SIZE = (240, 160)
 
@@ -153,6 +168,36 @@ def test_frames_are_shown_as_they_were_developed_however_large(
         assert stamp is not None
         red, green, _ = imagecodecs.jpeg8_decode(stamp.data).mean(axis=(0, 1))
         assert red < 0.7 * green
+
+
+def test_the_picture_is_shown_with_its_retouches_which_are_listed(
+    folder: Path, stack: Stack, tmp_path: Path
+) -> None:
+    home = tmp_path / "beetle.stack"
+    shutil.copytree(folder, home)
+    for frame in folder.parent.glob("*.jpg"):
+        shutil.copy(frame, tmp_path)
+    loaded, (x, y) = load_stack(home), stack.origin_px
+    corners = ((20.0 + x, 30.0 + y), (60.0 + x, 30.0 + y), (60.0 + x, 90.0 + y), (20.0 + x, 90.0 + y))
+    one = Retouch(
+        region=Polygon(points_px=corners), source=FromFrame(name="f4.jpg"), feather_px=0, note="hair"
+    )
+    RetouchBook(retouches=(one,)).save(book_path(home))
+    shown, section = with_retouches(loaded, home)
+    np.testing.assert_array_equal(shown.image, Retoucher(loaded).apply([one]))
+    assert (shown.image != loaded.image).any()
+    assert section is not None
+    (listed,) = section.blocks
+    assert isinstance(listed, Table)
+    assert listed.rows == (("1", "19, 29, 43, 63", f"{told(one)}"),)
+    done = CliRunner().invoke(build_app(), ["report", str(home), "-q"])
+    assert done.exit_code == 0, done.output
+    assert told(one) in Page((tmp_path / "beetle.html").read_text("utf-8")).words
+    (tmp_path / "f4.jpg").unlink()
+    shown, section = with_retouches(load_stack(home, tmp_path), home)
+    np.testing.assert_array_equal(shown.image, loaded.image)
+    assert section is not None
+    assert "f4.jpg is not there any more" in section.blocks[0].texts[0]  # type: ignore[union-attr]
 
 
 def test_names_are_text_and_others_add_sections(stack: Stack, tmp_path: Path) -> None:
