@@ -82,6 +82,15 @@ class DevelopmentOptions:
             rich_help_panel=_PANEL,
         ),
     ] = None
+    flat: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A frame of an evenly lit plain surface, out of focus, at the same aperture: dust that it "
+            "shows is mended in all frames. RAW for RAW frames, JPEG for JPEGs.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
     pairs: Annotated[
         PairedFile,
         typer.Option(
@@ -120,6 +129,7 @@ class DevelopmentOptions:
             space=space.key,
             mend_pixels=self.mend_pixels,
             dark=self.dark,
+            flat=self.flat,
         )
 
     def found(self, frames: list[Path], output: Path | None) -> FoundFrames:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stacker.batch.files import FilesResult, Progress
     from stacker.io.development import Recipe, SensorLevels
     from stacker.io.positions import Positions
+    from stacker.io.specks import Speck
     from stacker.result import FrameReport
 
 __all__ = [
@@ -86,6 +87,9 @@ def summary(result: FilesResult, output: Path, seconds: float, where: Positions 
         parts.append("contributed nothing: " + few([report.name for report in stack.unused]))
     if result.recipe is not None and result.recipe.levels is not None:
         parts.append(_developed(result.recipe, result.recipe.levels))
+    if result.recipe is not None and result.recipe.dust is not None:
+        count = len(result.recipe.dust.specks)
+        parts.append(f"{count or 'no'} speck{'s' if count != 1 else ''} of dust mended")
     if result.simulated:
         parts.append("SIMULATED frames")
     return ", ".join(parts)
@@ -128,7 +132,20 @@ def as_json(
 
 
 def _recipe_as_json(recipe: Recipe) -> dict[str, Any]:
-    return asdict(recipe) | {"highlights": recipe.highlights.value, "defects": len(recipe.defects)}
+    dust = None if recipe.dust is None else [_speck_as_json(speck) for speck in recipe.dust.specks]
+    told = {"highlights": recipe.highlights.value, "defects": len(recipe.defects), "dust": dust}
+    return asdict(recipe) | told
+
+
+def _speck_as_json(speck: Speck) -> dict[str, float]:
+    """Where it is in the frame as stored, how large, and how much light it takes."""
+    x, y = speck.centre_px
+    return {
+        "x_px": round(x, 1),
+        "y_px": round(y, 1),
+        "diameter_px": round(speck.diameter_px, 1),
+        "loss": round(speck.loss, 4),
+    }
 
 
 def _report_as_json(report: FrameReport, share: float) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from stacker.colour.profiles import trouble_with
 from stacker.errors import DataError, UserError
 from stacker.frames import Frame, FrameMetadata, FrameSource, Image, as_frame
 from stacker.io.development import Development, Recipe
+from stacker.io.dust_mending import mend_dust
 from stacker.io.grey import balanced
 from stacker.io.jpeg import decode_jpeg
 from stacker.io.metadata import read_metadata
@@ -62,7 +63,7 @@ def read_frame(path: Path | str, orientation: int | None = None, recipe: Recipe 
         mind between frames.
     recipe : Recipe, optional
         How all frames of its stack are developed; by default as the camera meant this one. Frames that come
-        developed get the recipe's gains.
+        developed are mended by the recipe's dust and get its gains.
 
     Raises
     ------
@@ -90,7 +91,8 @@ def read_frame(path: Path | str, orientation: int | None = None, recipe: Recipe 
     turned = orientation or frame.metadata.orientation
     source = FrameSource(path, about.st_size, about.st_mtime_ns, print_of_file, turned, recipe)
     if recipe is not None and not frame.metadata.raw:
-        frame = replace(frame, pixels=balanced(frame.pixels, recipe.gains))
+        mended = mend_dust(frame.pixels, turned, recipe)
+        frame = replace(frame, pixels=balanced(mended, recipe.gains))
     metadata = with_sidecar(frame.metadata, path)
     return replace(frame, name=path.name, path=path, metadata=metadata, source=source)
 

@@ -13,6 +13,7 @@ from enum import Enum
 from pathlib import Path
 
 from stacker.errors import UserError
+from stacker.io.specks import Dust
 
 __all__ = [
     "KELVIN",
@@ -95,6 +96,8 @@ class Development:
         Look for hot and dead pixels in RAW frames, and mend them.
     dark : Path or None
         A RAW frame taken with the lens capped, by which hot pixels are known.
+    flat : Path or None
+        A frame of an evenly lit plain surface, by which dust on the sensor is known; of the frames' kind.
 
     Raises
     ------
@@ -110,6 +113,7 @@ class Development:
     space: str = "srgb"
     mend_pixels: bool = True
     dark: Path | None = None
+    flat: Path | None = None
 
     @property
     def of_raw_only(self) -> tuple[str, ...]:
@@ -172,6 +176,8 @@ class Recipe:
         Factors of red, green and blue in linear light, for frames that come developed.
     defects : tuple of int
         Pixels of the sensor to be mended: row × width + column of ``levels.size_px``.
+    dust : Dust or None
+        Specks whose shadows are taken off frames of their kind and size.
     """
 
     levels: SensorLevels | None = None
@@ -180,6 +186,7 @@ class Recipe:
     space: str = "srgb"
     gains: tuple[float, float, float] = (1.0, 1.0, 1.0)
     defects: tuple[int, ...] = ()
+    dust: Dust | None = None
 
 
 def parse_white_balance(text: str) -> tuple[WhiteBalance, float | None]:

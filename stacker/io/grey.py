@@ -9,7 +9,7 @@ from stacker.errors import DataError, UserError
 from stacker.frames import Image, full_scale
 from stacker.io.development import GreyPatch
 
-__all__ = ["balanced", "factors_of_grey", "gains_of_grey"]
+__all__ = ["balanced", "decoded_light", "encoded_light", "factors_of_grey", "gains_of_grey"]
 
 _FULL = 0.98
 """Of white: from there on a sample may be clipped, and its colour is another's."""
@@ -101,9 +101,9 @@ def balanced(pixels: Image, gains: tuple[float, float, float]) -> Image:
     codes = np.arange(int(white) + 1, dtype=np.float32) / np.float32(white)
     out = np.empty_like(pixels)
     for channel in range(3):
-        table = _encoded(_decoded(codes) * factors[channel])
+        table = encoded_light(decoded_light(codes) * factors[channel])
         out[..., channel] = np.rint(np.clip(table, 0, 1) * white).astype(pixels.dtype)[pixels[..., channel]]
-    bright = np.float32(white) * _encoded(np.array([_KEPT_WHITE], np.float32))[0]
+    bright = np.float32(white) * encoded_light(np.array([_KEPT_WHITE], np.float32))[0]
     burnt = pixels.min(axis=2) > bright
     if burnt.any():
         some = pixels[burnt].astype(np.float32) / np.float32(white)
@@ -113,23 +113,23 @@ def balanced(pixels: Image, gains: tuple[float, float, float]) -> Image:
 
 def _of_rows(values: Image, factors: Image) -> Image:
     """Encoded values times factors, the factors fading to none where all three are white."""
-    light = _decoded(values)
+    light = decoded_light(values)
     least = light.min(axis=-1, keepdims=True)
     own = np.clip((least - np.float32(_KEPT_WHITE)) / np.float32(1 - _KEPT_WHITE), 0, 1)
-    return np.asarray(_encoded(light * (factors + (1 - factors) * own)), np.float32)
+    return np.asarray(encoded_light(light * (factors + (1 - factors) * own)), np.float32)
 
 
 def _linear(pixels: Image) -> Image:
-    return _decoded(pixels.astype(np.float32) / np.float32(full_scale(pixels.dtype)))
+    return decoded_light(pixels.astype(np.float32) / np.float32(full_scale(pixels.dtype)))
 
 
-def _decoded(values: Image) -> Image:
+def decoded_light(values: Image) -> Image:
     """Undo the curve of sRGB (IEC 61966-2-1)."""
     high = cv2.pow(np.maximum((values + np.float32(0.055)) / np.float32(1.055), 0), 2.4)
     return np.asarray(np.where(values <= 0.04045, values / np.float32(12.92), high.reshape(values.shape)))
 
 
-def _encoded(light: Image) -> Image:
+def encoded_light(light: Image) -> Image:
     """The curve of sRGB (IEC 61966-2-1)."""
     high = cv2.pow(np.maximum(light, 0).astype(np.float32), 1 / 2.4).reshape(light.shape)
     return np.asarray(

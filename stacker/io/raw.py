@@ -15,6 +15,7 @@ from stacker.colour.spaces import SRGB, find_space
 from stacker.errors import DataError
 from stacker.frames import Image
 from stacker.io.development import Development, Highlights, Recipe, SensorLevels, WhiteBalance
+from stacker.io.dust_mending import mend_dust_in_counts
 from stacker.io.illuminant import planckian_xyz
 from stacker.io.raw_files import require_whole
 from stacker.io.raw_mosaic import mend
@@ -143,6 +144,8 @@ def develop(raw: rawpy.RawPy, recipe: Recipe, name: str) -> tuple[Image, int]:
         )
     if recipe.defects and raw.raw_pattern is not None:
         mend(raw.raw_image_visible, raw.raw_colors_visible, recipe.defects)
+    if recipe.dust is not None and recipe.dust.raw and raw.raw_pattern is not None:
+        mend_dust_in_counts(raw.raw_image_visible, raw.raw_colors_visible, levels, recipe.dust)
     space = find_space(recipe.space)
     pixels = _processed(raw, recipe, _LIBRAW_SPACES[space.key], _gamma(space.curve), "DHT")
     return pixels, orientation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from stacker.errors import DataError, StackerError, UserError
-from stacker.frames import Frame, Image
+from stacker.frames import Frame
 from stacker.io.decode import is_raw_file, read_frame, upright
 from stacker.io.development import Development, GreyPatch, Recipe, SensorLevels
+from stacker.io.dust import dust_of_flat
 from stacker.io.grey import factors_of_grey, gains_of_grey
+from stacker.io.mosaics import mosaics
 
 __all__ = ["FrameReader"]
 
@@ -73,7 +75,10 @@ class FrameReader:
         self._recipe = self._decided(order, paths[shown])
         if self._recipe.levels is not None:
             self._recipe = replace(self._recipe, defects=self._wrong_pixels(paths, self._recipe.levels))
-        elif self._asked.of_raw_only:
+        if self._asked.flat is not None:
+            dust = dust_of_flat(self._asked.flat, order, self._recipe.levels)
+            self._recipe = replace(self._recipe, dust=dust)
+        if self._recipe.levels is None and self._asked.of_raw_only:
             self._notes = (
                 f"none of the frames is RAW: {', '.join(self._asked.of_raw_only)} changes nothing",
             )
@@ -100,6 +105,8 @@ class FrameReader:
         if grey is not None and grey.frame not in {None, 1}:
             raise UserError("Frames that come one by one are balanced by the first: leave --grey's number")
         recipe = self._decided([path], path)
+        if self._asked.flat is not None:
+            recipe = replace(recipe, dust=dust_of_flat(self._asked.flat, [path], recipe.levels))
         if recipe.levels is None or self._asked.dark is None:
             return recipe
         return replace(recipe, defects=self._dark_pixels(recipe.levels))
@@ -138,7 +145,7 @@ class FrameReader:
         count = min(LOOKED_AT, len(paths))
         some = list(dict.fromkeys(round(at) for at in np.linspace(0, len(paths) - 1, count)))
         some = [*some[:1], *some[:0:-1]]  # the ends first
-        found = wrong_pixels(_mosaics([paths[at] for at in some], levels), levels)
+        found = wrong_pixels(mosaics([paths[at] for at in some], levels), levels)
         return tuple(sorted({*dark, *found}))
 
     def _dark_pixels(self, levels: SensorLevels) -> tuple[int, ...]:
@@ -150,35 +157,12 @@ class FrameReader:
             raise UserError(f"There is no dark frame {dark}")
         if not is_raw_file(dark):
             raise UserError(f"{dark} is no RAW file: a dark frame has to be as the sensor counted it")
-        for counts, _ in _mosaics([dark], levels, strict=True):
+        for counts, _ in mosaics([dark], levels, strict=True):
             return hot_in_dark(counts, levels, str(dark))
         raise UserError(
             f"{dark} is not of the body that took the frames: {levels.camera}, "
             f"{levels.size_px[0]} × {levels.size_px[1]} px"
         )
-
-
-def _mosaics(
-    paths: Sequence[Path], levels: SensorLevels, strict: bool = False
-) -> Iterator[tuple[Image, Image]]:
-    """What the sensor counted and the colours of its pixels, of the frames that are of that body.
-
-    The counts are LibRaw's own memory: they are gone when the next frame is asked for.
-    Frames that cannot be read are passed over: they are told when their turn comes.
-    """
-    from stacker.io.raw import opened
-
-    for path in paths:
-        try:
-            if not is_raw_file(path):
-                continue
-            with opened(path, str(path)) as raw:
-                size = raw.sizes.width, raw.sizes.height
-                if raw.raw_pattern is not None and size == levels.size_px:
-                    yield raw.raw_image_visible, raw.raw_colors_visible
-        except StackerError:
-            if strict:
-                raise
 
 
 def _balanced_levels(path: Path, levels: SensorLevels | None, patch: GreyPatch) -> SensorLevels:

@@ -16,6 +16,7 @@ from stacker.errors import StackerError
 from stacker.frames import FrameSource, Image
 from stacker.fusion.window import Spans, Window
 from stacker.io.decode import read_again
+from stacker.io.dust_mending import mend_dust
 from stacker.io.grey import balanced
 from stacker.io.thumbnail import small_srgb
 from stacker.outputs.registered import picture_window
@@ -98,7 +99,10 @@ def _drafted(source: FrameSource) -> tuple[Image, bytes | None] | None:
             pixels, icc = np.asarray(opened.convert("RGB")), opened.info.get("icc_profile")
     except PIL.Image.DecompressionBombError:  # twice as many, which our own decoder takes
         return None
-    return pixels if source.recipe is None else balanced(pixels, source.recipe.gains), icc
+    if source.recipe is None:
+        return pixels, icc
+    mended = mend_dust(pixels, source.orientation, source.recipe)
+    return balanced(mended, source.recipe.gains), icc
 
 
 def _whole(source: FrameSource) -> tuple[Image, bytes | None]:

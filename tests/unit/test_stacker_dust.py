@@ -1,0 +1,172 @@
+"""Dust on the sensor is found in a flat frame, and its shadows are taken off frames."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import imagecodecs
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from stacker import Development, UserError, load_stack, read_frame
+from stacker.cli.app import build_app
+from stacker.frames import FrameMetadata
+from stacker.io.decode import upright
+from stacker.io.development import Recipe
+from stacker.io.dust_mending import mend_dust
+from stacker.io.encode import write_image
+from stacker.io.reader import FrameReader
+from stacker.io.specks import Dust, speck_of_map
+from tests.negatives import mosaic, write_dng
+
+SIZE = 240, 360
+SPECKS = [(50.0, 60.0, 8.0, 0.3), (120.0, 240.0, 20.0, 0.15), (190.0, 100.0, 30.0, 0.95)]
+"""Row, column, diameter, and the part of the light that they take."""
+
+
+def through(specks: Any = SPECKS) -> Any:
+    """What they let through: discs with a soft rim."""
+    rows, columns = np.mgrid[: SIZE[0], : SIZE[1]]
+    light = np.ones(SIZE)
+    for row, column, diameter, loss in specks:
+        distance = np.hypot(rows - row, columns - column)
+        light *= 1 - loss * np.clip((diameter / 2 - distance) / (0.3 * diameter) + 0.5, 0, 1)
+    return light[..., None]
+
+
+def flat() -> Any:
+    """Evenly lit, but for a lens that darkens towards the corners; warm light."""
+    rows, columns = np.mgrid[-1 : 1 : SIZE[0] * 1j, -1 : 1 : SIZE[1] * 1j]
+    return (0.5 - 0.04 * (rows**2 + columns**2))[..., None] * np.array([1.0, 0.9, 0.7])
+
+
+def subject(seed: int = 1) -> Any:
+    """Soft blobs, so that what is carried on into an opaque speck can be right."""
+    blobs = cv2.GaussianBlur(np.random.default_rng(seed).random((*SIZE, 3)), (0, 0), 12.0)
+    return 0.35 + 4.0 * (blobs - 0.5)
+
+
+def coded(light: Any, bits: int = 8) -> Any:
+    white = 2**bits - 1
+    light = light + np.random.default_rng(9).normal(0.0, 0.004, np.shape(light))
+    curve = np.where(light <= 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 0) ** (1 / 2.4) - 0.055)
+    return np.rint(np.clip(curve, 0, 1) * white).astype(f"uint{bits}")
+
+
+def write_jpeg(path: Path, pixels: Any) -> Path:
+    path.write_bytes(
+        bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(pixels), level=97, subsampling="444"))
+    )
+    return path
+
+
+def worst(seen: Any, expected: Any) -> float:
+    """The largest error of means over some pixels, which have less noise; of white."""
+    off = np.asarray(seen, np.float32) - np.asarray(expected, np.float32)
+    white = 65535.0 if seen.dtype == np.uint16 else 255.0
+    return float(np.abs(cv2.GaussianBlur(off, (0, 0), 1.5)).max() / white)
+
+
+def test_raw_frames_are_mended_by_a_raw_flat(tmp_path: Path) -> None:
+    write_dng(tmp_path / "flat.dng", mosaic(flat() * through(), 10.0, 1))
+    frame = write_dng(tmp_path / "frame.dng", mosaic(subject() * through(), 10.0, 2))
+    clean = read_frame(write_dng(tmp_path / "clean.dng", mosaic(subject(), 10.0, 3))).pixels
+    reader = FrameReader(Development(flat=tmp_path / "flat.dng"))
+    mended = reader.read(frame).pixels
+    assert worst(read_frame(frame).pixels, clean) > 0.3
+    assert worst(mended, clean) < 0.02
+    assert reader.recipe is not None
+    assert reader.recipe.dust is not None
+    assert reader.recipe.dust.size_px == SIZE[::-1]
+    told = {(speck.centre_px, speck.diameter_px, speck.loss) for speck in reader.recipe.dust.specks}
+    assert len(told) == len(SPECKS)
+    for (x, y), diameter, loss in told:
+        row, column, wide, lost = min(SPECKS, key=lambda speck: abs(speck[0] - y))
+        assert (y, x) == pytest.approx((row, column), abs=0.5)
+        assert diameter == pytest.approx(wide, rel=0.1)
+        assert loss == pytest.approx(lost, abs=0.03)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_specks_stay_where_they_are_on_the_sensor_however_a_frame_is_turned(orientation: int) -> None:
+    losses = 1 - through(SPECKS[:1])[44:57, 54:67, 0]
+    dust = Dust(SIZE[::-1], False, (speck_of_map(losses, 54, 44, 1),))
+    seen = coded(subject() * through(SPECKS[:1]), 16)
+    mended = mend_dust(upright(seen, orientation), orientation, Recipe(dust=dust))
+    assert worst(mended, upright(coded(subject(), 16), orientation)) < 0.003
+    assert np.array_equal(mend_dust(seen[:-9], 1, Recipe(dust=dust)), seen[:-9])  # another camera's
+
+
+def test_white_stays_white_and_a_reduced_picture_is_mended_as_well() -> None:
+    losses = 1 - through(SPECKS[1:2])[100:141, 220:261, 0]
+    dust = Dust(SIZE[::-1], False, (speck_of_map(losses, 220, 100, 1),))
+    burnt = coded(np.full((*SIZE, 3), 2.0) * through(SPECKS[1:2]))
+    assert mend_dust(burnt, 1, Recipe(dust=dust)).min() == 255
+    small = cv2.resize(
+        coded(subject() * through(SPECKS[1:2])), None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA
+    )
+    clean = cv2.resize(coded(subject()), None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    assert worst(small, clean) > 0.03
+    assert worst(mend_dust(small, 1, Recipe(dust=dust)), clean) < 0.008
+
+
+def test_a_flat_jpeg_mends_a_stack_of_jpegs_in_all_that_reads_it(tmp_path: Path) -> None:
+    """In the picture of ``fuse``, and in the frames that a stack folder leads to."""
+    write_jpeg(tmp_path / "flat.jpg", coded(flat() * through()))
+    (tmp_path / "in").mkdir()
+    for at in range(2):
+        write_jpeg(tmp_path / "in" / f"{at}.jpg", coded(subject() * through()))
+    call = ["fuse", str(tmp_path / "in"), "-o", str(tmp_path / "out.tif"), "--no-align", "--keep"]
+    done = CliRunner().invoke(build_app(), [*call, "--flat", str(tmp_path / "flat.jpg"), "--json"])
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)["development"]["dust"]
+    assert sorted(round(speck["diameter_px"] / 10) for speck in told) == [1, 2, 3]
+    stack = load_stack(tmp_path / "out.stack")
+    source = stack.sources[0]
+    assert source is not None
+    assert worst(stack.image, coded(subject())) < 0.02
+    assert worst(read_frame(source.path, 1, source.recipe).pixels, coded(subject())) < 0.02
+    without = replace(source.recipe or Recipe(), dust=None)
+    assert worst(read_frame(source.path, 1, without).pixels, coded(subject())) > 0.2
+    summary = CliRunner().invoke(build_app(), [*call, "--flat", str(tmp_path / "flat.jpg")])
+    assert "3 specks of dust mended" in summary.output
+
+
+@pytest.mark.parametrize(
+    ("name", "light", "why"),
+    [
+        ("none.jpg", None, "There is no flat frame"),
+        ("dark.jpg", flat() * 0.02, "too dark for a flat frame"),
+        ("bright.jpg", flat() * 3, "too bright for a flat frame"),
+        (
+            "subject.jpg",
+            subject() + 0.2 * (np.random.default_rng(0).random((*SIZE, 1)) - 0.5),
+            "is no flat frame",
+        ),
+        ("small.jpg", flat()[:-8], "has 360 × 232 px and the frames 360 × 240 px"),
+        ("turned.jpg", np.swapaxes(flat(), 0, 1), "it was turned when it was saved"),
+        ("flat.dng", flat(), "the flat frame .* is one: bodies crop"),
+    ],
+)
+def test_what_is_no_flat_frame_is_refused(tmp_path: Path, name: str, light: Any, why: str) -> None:
+    frame = write_jpeg(tmp_path / "frame.jpg", coded(subject()))
+    if name.endswith("dng"):
+        write_dng(tmp_path / name, mosaic(light))
+    elif light is not None:
+        write_jpeg(tmp_path / name, coded(light))
+    with pytest.raises(UserError, match=why):
+        FrameReader(Development(flat=tmp_path / name)).begin([frame], 0)
+
+
+def test_a_raw_flat_of_another_body_is_refused(tmp_path: Path) -> None:
+    frame = write_dng(tmp_path / "frame.dng", mosaic(subject()))
+    write_dng(tmp_path / "flat.dng", mosaic(flat()[:, :-4]))
+    write_image(tmp_path / "flat.tif", coded(flat()), FrameMetadata())
+    for name, why in (("flat.dng", "not of the body"), ("flat.tif", "is no RAW file")):
+        with pytest.raises(UserError, match=why):
+            FrameReader(Development(flat=tmp_path / name)).begin([frame], 0)
