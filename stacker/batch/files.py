@@ -16,6 +16,7 @@ from stacker.errors import DataError, StackerError, UserError
 from stacker.frames import Frame
 from stacker.io.development import Recipe
 from stacker.io.listing import natural_order
+from stacker.io.pages import Pages
 from stacker.io.reader import FrameReader
 from stacker.io.session_facts import find_set_up
 from stacker.options import Options, ReferenceView
@@ -184,7 +185,8 @@ class _Run:
             options = replace(options, order=order_of(positions_mm, options.order))
         self._options, self._transforms = options, transforms
         self._known = transforms.for_names([path.name for path in paths]) if transforms else None
-        self._reader = FrameReader(options.development)
+        self._pages = Pages()
+        self._reader = FrameReader(options.development, self._pages)
         self._skipped: dict[int, str] = {}
         self._simulated = False
         self._begin(None)
@@ -202,6 +204,7 @@ class _Run:
                     order = self._without_reference(order, found.odd, left_out)
                     left_out = True
                 self._begin(found.levels)
+        self._pages.release()
         if not any(report.used for report in self._stacker.reports):
             index, reason = min(self._skipped.items())
             raise DataError(

@@ -25,6 +25,7 @@ from stacker.io.dust_mending import mend_dust
 from stacker.io.grey import balanced
 from stacker.io.jpeg import decode_jpeg
 from stacker.io.metadata import read_metadata
+from stacker.io.pages import Pages
 from stacker.io.raw_files import holds_raw
 from stacker.io.sidecars import with_sidecar
 
@@ -51,7 +52,12 @@ _MOST_FLOAT = 16.0
 """Highlights of linear floats pass white by stops, not by hundreds."""
 
 
-def read_frame(path: Path | str, orientation: int | None = None, recipe: Recipe | None = None) -> Frame:
+def read_frame(
+    path: Path | str,
+    orientation: int | None = None,
+    recipe: Recipe | None = None,
+    pages: Pages | None = None,
+) -> Frame:
     """Read one frame, upright, with its metadata.
 
     Parameters
@@ -64,6 +70,8 @@ def read_frame(path: Path | str, orientation: int | None = None, recipe: Recipe 
     recipe : Recipe, optional
         How all frames of its stack are developed; by default as the camera meant this one. Frames that come
         developed are mended by the recipe's dust and get its gains.
+    pages : Pages, optional
+        Memory for the pixels, as far as the format can be decoded into memory that is there.
 
     Raises
     ------
@@ -82,7 +90,7 @@ def read_frame(path: Path | str, orientation: int | None = None, recipe: Recipe 
                 frame = _frame_of_tiff(file, path, str(path), orientation)
             else:
                 file.seek(0)
-                frame = decode(file.read(), str(path), orientation)
+                frame = decode(file.read(), str(path), orientation, pages)
             print_of_file = fingerprint(file)
     except FileNotFoundError as error:
         raise UserError(f"There is no file {path}") from error
@@ -151,7 +159,7 @@ def check_image(source: Path | str | bytes) -> tuple[int, int]:
     return frame.width, frame.height
 
 
-def decode(data: bytes, name: str, orientation: int | None = None) -> Frame:
+def decode(data: bytes, name: str, orientation: int | None = None, pages: Pages | None = None) -> Frame:
     """Decode the bytes of a file; see `read_frame`."""
     if not data:
         raise DataError(f"{name} is empty (0 bytes)")
@@ -159,7 +167,7 @@ def decode(data: bytes, name: str, orientation: int | None = None) -> Frame:
         return _frame_of_raw(data, name, orientation, None)
     if data.startswith(_TIFF):
         return _frame_of_tiff(io.BytesIO(data), data, name, orientation)
-    return _frame(lambda: _decode_pixels(data, name), data, name, orientation)
+    return _frame(lambda: _decode_pixels(data, name, pages), data, name, orientation)
 
 
 def _frame_of_tiff(file: BinaryIO, source: bytes | Path, name: str, orientation: int | None) -> Frame:
@@ -226,10 +234,10 @@ def _notes(pixels: Image) -> tuple[str, ...]:
     return ()
 
 
-def _decode_pixels(data: bytes, name: str) -> tuple[Image, str | None]:
+def _decode_pixels(data: bytes, name: str, pages: Pages | None) -> tuple[Image, str | None]:
     """Pixels as stored, and how they became RGB if they were something else."""
     if data.startswith(_JPEG):
-        return decode_jpeg(data, name)
+        return decode_jpeg(data, name, pages)
     if data.startswith(_PNG):
         _require_whole_png(data, name)
         return imagecodecs.png_decode(data), None

@@ -21,6 +21,7 @@ import PIL.ImageCms
 from stacker.colour.spaces import SRGB
 from stacker.errors import DataError
 from stacker.frames import Image
+from stacker.io.pages import Pages
 
 __all__ = ["decode_jpeg"]
 
@@ -65,7 +66,7 @@ class _Header:
         return -(-units // self.restart_interval) - 1
 
 
-def decode_jpeg(data: bytes, name: str) -> tuple[Image, str | None]:
+def decode_jpeg(data: bytes, name: str, pages: Pages | None = None) -> tuple[Image, str | None]:
     """Decode a file.
 
     Parameters
@@ -74,6 +75,8 @@ def decode_jpeg(data: bytes, name: str) -> tuple[Image, str | None]:
         The whole file.
     name : str
         For the message.
+    pages : Pages, optional
+        Where the pixels are to be; fresh memory by default.
 
     Returns
     -------
@@ -93,7 +96,7 @@ def decode_jpeg(data: bytes, name: str) -> tuple[Image, str | None]:
                 return _as_rgb(opened)
     if header is None or header.width < 3 * header.unit_width:
         return np.asarray(imagecodecs.jpeg8_decode(data)), None  # too small to be told
-    return _decode_checked(data, header, name), None
+    return _decode_checked(data, header, name, pages), None
 
 
 def _as_rgb(opened: PIL.Image.Image) -> tuple[Image, str]:
@@ -156,12 +159,15 @@ def _read_header(data: bytes, at: int) -> _Header | None:
     return _Header(at + 5, 0, height, width, tallest * _BLOCK, widest * _BLOCK, len(factors))
 
 
-def _decode_checked(data: bytes, header: _Header, name: str) -> Image:
+def _decode_checked(data: bytes, header: _Header, name: str, pages: Pages | None) -> Image:
     height, unit = header.height, header.unit_height
     taller = bytearray(data)
     padded = -(-height // unit) * unit + unit
     taller[header.height_at : header.height_at + 2] = padded.to_bytes(2, "big")
-    pixels: Image = imagecodecs.jpeg8_decode(taller)
+    room = None
+    if pages is not None and header.components == 3:
+        room = pages.array(padded, header.width, 3)
+    pixels: Image = imagecodecs.jpeg8_decode(taller, out=room)
     # The first blocks behind the end may hold the rest of the last byte, and halved colour is interpolated.
     beyond = pixels[-unit // 2 :, header.unit_width + 2 :]
     ends_empty = (pixels[height - 1, -_BLOCK:] == _EMPTY).all()

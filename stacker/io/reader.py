@@ -16,6 +16,7 @@ from stacker.io.development import Development, GreyPatch, Recipe, SensorLevels
 from stacker.io.dust import dust_of_flat
 from stacker.io.grey import factors_of_grey, gains_of_grey
 from stacker.io.mosaics import mosaics
+from stacker.io.pages import Pages
 
 __all__ = ["FrameReader"]
 
@@ -30,10 +31,12 @@ class FrameReader:
     ----------
     asked : Development
         How frames are to be developed.
+    pages : Pages, optional
+        Memory for their pixels; fresh memory for each by default.
     """
 
-    def __init__(self, asked: Development) -> None:
-        self._asked = asked
+    def __init__(self, asked: Development, pages: Pages | None = None) -> None:
+        self._asked, self._pages = asked, pages
         self._orientation: int | None = None
         self._recipe: Recipe | None = None
         self._notes: tuple[str, ...] = ()
@@ -95,7 +98,7 @@ class FrameReader:
         """
         path = Path(path)
         recipe = self._recipe or self._recipe_of_first(path)
-        frame = read_frame(path, self._orientation, recipe)
+        frame = read_frame(path, self._orientation, recipe, self._pages)
         self._recipe = recipe  # only now: a frame that cannot be read decides nothing
         self._orientation = self._orientation or frame.metadata.orientation
         return frame
