@@ -64,7 +64,10 @@ class AutoFusion:
 
     def finish(self) -> Fused:
         """The picture of all frames so far; see `stacker.fusion.base.Fusion`."""
-        fused = self._pyramid.finish()
+        return self._pyramid.colour_noise.taken_from(self._fused(), self._pyramid.held())
+
+    def _fused(self) -> Fused:
+        fused = self._pyramid.fused()
         self._store.release()
         tracker = self._pyramid.depth
         canvas = tracker.extent

@@ -11,6 +11,7 @@ import numpy as np
 from stacker.focus.measure import LUMA, half_luma
 from stacker.frames import Image
 from stacker.fusion.base import DepthIndex, Fused
+from stacker.fusion.colour_noise import ColourNoise
 from stacker.fusion.depth import DepthTracker
 from stacker.fusion.depth_choice import Choice, glitter_of_cells
 from stacker.fusion.placing import Placed, place
@@ -50,7 +51,7 @@ class DepthMapFusion:
     ) -> None:
         self._size, self._dtype = size, np.dtype(dtype)
         self._look_again = look_again
-        self._depth = DepthTracker(noise_sigma)
+        self._depth, self._colour_noise = DepthTracker(noise_sigma), ColourNoise(size, noise_sigma)
         self._sketch = _Sketch()
         self._added: dict[int, tuple[Matrix, Levels]] = {}
         self._scratch = Scratch()
@@ -63,6 +64,7 @@ class DepthMapFusion:
         luma = half_luma(placed.picture)
         score = self._scratch.array("score", *luma.shape)
         self._depth.add(luma, telling_cells(placed), window, index, score)
+        self._colour_noise.add(placed.picture.transpose(2, 0, 1), 1.0, transform, window)
         self._sketch.add(placed, score, window)
         self._added[index] = transform, levels
 
@@ -93,7 +95,8 @@ class DepthMapFusion:
         self._scratch = Scratch()
         seen = self._depth.snapshot()
         depth = DepthIndex.later(lambda: seen.spread(surface, image))
-        return Fused(image, reached, extent, self._depth.shares(), depth)
+        fused = Fused(image, reached, extent, self._depth.shares(), depth)
+        return self._colour_noise.taken_from(fused)
 
     def _placed(self, pixels: Image, transform: Matrix, levels: Levels) -> tuple[Window, Placed]:
         window = window_of(transform, self._size).aligned(CELL_PX)

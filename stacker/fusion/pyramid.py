@@ -13,6 +13,7 @@ from stacker.frames import Image, full_scale
 from stacker.fusion.bands import Bands, Gate, grown, level_windows, pyramid_levels
 from stacker.fusion.base import Fused
 from stacker.fusion.burnt import burnt_cells
+from stacker.fusion.colour_noise import ColourNoise, Held
 from stacker.fusion.depth import DepthTracker
 from stacker.fusion.depth_choice import glitter_of_cells
 from stacker.fusion.scoring import FusionParameters
@@ -109,6 +110,7 @@ class PyramidFusion:
         self._bands = Bands(self._levels, noise_sigma, parameters, self._code, self._stages)
         self._nearness, self._foreground = nearness, parameters.foreground
         self._crisp = parameters.crisp
+        self.colour_noise = ColourNoise(size, noise_sigma)
         self._depth, self._store = DepthTracker(noise_sigma, stages=self._stages), store
         self._bounds: _Bounds | None = None
         self._reach = self._room = Window(0, 0, 0, 0)
@@ -139,6 +141,7 @@ class PyramidFusion:
         self._softening.add(to_frame, window.width, window.height)
         self._stages.warp(pixels, to_frame, *kept.factors(self._source.dtype), planes)
         del pixels  # which nobody may need any more
+        self.colour_noise.add(planes, self._source.to_levels, transform, window)
         spans = Spans.of_frame(transform, self._size, window, -0.5)
         rows, columns = window.slices_in(level_windows(self._room, self._levels)[0])
         burnt = burnt_cells(planes, kept, self._source.to_levels)
@@ -177,10 +180,20 @@ class PyramidFusion:
 
     def finish(self) -> Fused:
         """The picture of all frames so far; see `stacker.fusion.base.Fusion`."""
+        return self.colour_noise.taken_from(self.fused(), self.held())
+
+    def fused(self) -> Fused:
+        """The same with the noise that averaging leaves in it."""
         self._release()
         image = self._picture()
         depth = self._depth.later(image, self._reach)
         return Fused(image, self._reached(self._reach, 1), self._reach, self._depth.shares(), depth)
+
+    def held(self) -> Held:
+        """Between what the picture stays."""
+        bounds = self._require_frames()
+        rows, columns = self._reach.slices_in(level_windows(self._room, self._levels)[0])
+        return Held(bounds.low, bounds.high, rows.start, columns.start)
 
     def _picture(self) -> Image:
         """The picture of all frames so far, over what they reach."""

@@ -9,6 +9,7 @@ import numpy as np
 from stacker.focus.measure import half_luma
 from stacker.frames import Image
 from stacker.fusion.base import Fused
+from stacker.fusion.colour_noise import ColourNoise
 from stacker.fusion.depth import DepthTracker
 from stacker.fusion.placing import Placed, place
 from stacker.fusion.scratch import Scratch
@@ -41,7 +42,7 @@ class WeightedFusion:
 
     def __init__(self, size: tuple[int, int], dtype: np.dtype[Any], noise_sigma: float) -> None:
         self._size, self._dtype = size, np.dtype(dtype)
-        self._depth = DepthTracker(noise_sigma)
+        self._depth, self._colour_noise = DepthTracker(noise_sigma), ColourNoise(size, noise_sigma)
         self._mean = SoftMean()
         self._scratch = Scratch()
 
@@ -54,6 +55,7 @@ class WeightedFusion:
         luma = half_luma(placed.picture)
         score = self._scratch.array("score", *luma.shape)
         self._depth.add(luma, telling_cells(placed), window, index, score)
+        self._colour_noise.add(placed.picture.transpose(2, 0, 1), 1.0, transform, window)
         self._mean.add(placed, score * np.float32(_EXPONENT), window)
 
     def preview(self, max_width_px: int) -> Fused:
@@ -71,7 +73,8 @@ class WeightedFusion:
         self._scratch = Scratch()  # what it holds is as large as the picture and not needed here
         image = self._mean.picture(self._dtype)
         depth = self._depth.later(image, extent)
-        return Fused(image, self._mean.reached > 0, extent, self._depth.shares(), depth)
+        fused = Fused(image, self._mean.reached > 0, extent, self._depth.shares(), depth)
+        return self._colour_noise.taken_from(fused)
 
     def _require_frames(self) -> Window:
         assert self._mean.extent is not None, "add() comes first"
