@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +14,19 @@ from stacker.errors import UserError
 from stacker.frames import Image
 from stacker.fusion.methods import Method
 from stacker.fusion.stages import choose_stages
-from stacker.fusion.window import Spans, Window
-from stacker.outputs.registered import picture_window, read_again, used_places
+from stacker.fusion.window import Spans, Window, corners_in_reference
+from stacker.outputs.registered import frame_from, picture_window, read_again, used_places
 from stacker.registration.exposure import Levels
 from stacker.result import Stack
 from stacker.retouch.book import FromFrame, FromMethod, Retouch
+from stacker.retouch.painting import Box, Layer, paint, tiled
 from stacker.retouch.refuse import fused_part
 from stacker.retouch.regions import bounds_of, mask_of
 
 __all__ = ["Retoucher"]
 
 _CACHE_BYTES = 1_500_000_000
-"""Of decoded frames: 15 of 24 megapixels and 8 bits, with their reductions."""
+"""Of frames, as taken or laid on the picture: 15 of 24 megapixels and 8 bits, with their reductions."""
 
 _VIEW_PX = 1_000_000
 """Pixels of a view, unless asked otherwise."""
@@ -58,8 +59,9 @@ class Retoucher:
         self._canvas = picture_window(stack)
         self._stages = choose_stages()
         self._picture = _Reductions(stack.image)
-        self._frames: OrderedDict[int, _Reductions] = OrderedDict()
+        self._frames: OrderedDict[tuple[int, bool], _Reductions] = OrderedDict()  # as taken, or laid
         self._room = cache_bytes
+        self._whole_step = _step_for(self._canvas.width, self._canvas.height, _VIEW_PX)
         self._parts: dict[tuple[Method, Window], tuple[_Reductions, _Reductions]] = {}
 
     def check(self, retouch: Retouch) -> None:
@@ -98,14 +100,31 @@ class Retoucher:
         raise UserError(f"There is no frame {name} in this stack")
 
     def load(self, name: str) -> None:
-        """Decode a frame now, so that the first view of it does not wait.
+        """Decode a frame and lay it on the picture now, so that the first view of it does not wait.
 
         Raises
         ------
         DataError
             When it is gone or has changed.
         """
-        self._frame(self.place_of(name))
+        self._laid(self.place_of(name))
+
+    def prepare(self, retouches: Sequence[Retouch]) -> None:
+        """Read and make now all that these retouches show, so that their first view does not wait.
+
+        Raises
+        ------
+        UserError, DataError
+            As `preview`.
+        """
+        for retouch in retouches:
+            bounds = bounds_of(retouch, self._folder).intersection(self._canvas)  # reads its mask
+            if isinstance(retouch.source, FromFrame):
+                self._laid(self.place_of(retouch.source.name))
+            elif isinstance(retouch.source, FromMethod) and bounds.width and bounds.height:
+                self._fused_again(retouch.source.method, bounds, self._whole_step)
+        # Reduces the picture, and has the memory that a view needs: fresh pages cost a fifth of its time.
+        self.preview((0, 0, self._canvas.width, self._canvas.height), retouches)
 
     def preview(
         self,
@@ -115,7 +134,7 @@ class Retoucher:
     ) -> Image:
         """A part of the picture with retouches, reduced by a power of 2 to a number of pixels.
 
-        Quick once the frames that are seen are decoded (see `load`), and once a method was tried there.
+        Quick once the frames that are seen are there: see `load` and `prepare`.
 
         Parameters
         ----------
@@ -143,13 +162,14 @@ class Retoucher:
         view = Window(x, y, width, height).intersection(whole)
         if not (view.width and view.height):
             raise UserError(f"The region {x},{y},{width},{height} lies outside of the picture")
-        step = 1
-        while (view.width // step) * (view.height // step) > max_px:
-            step *= 2
+        step = _step_for(view.width, view.height, max_px)
         left, top = view.x // step * step, view.y // step * step
         columns, rows = max(1, (view.right - left) // step), max(1, (view.bottom - top) // step)
         part = Window(self._canvas.x + left, self._canvas.y + top, columns * step, rows * step)
-        return self._retouched(part, step, retouches)
+        image = self._picture.part(self._on_picture(part), step).copy()
+        layers = [layer for one in retouches if (layer := self._layer(one, part, step, laid=True))]
+        paint(image, layers)
+        return image
 
     def apply(self, retouches: Sequence[Retouch]) -> Image:
         """The whole picture with retouches, in order; the stack's own picture stays as it is.
@@ -159,74 +179,110 @@ class Retoucher:
         UserError, DataError
             As `preview`.
         """
-        return self._retouched(self._canvas, 1, retouches)
-
-    def _retouched(self, view: Window, step: int, retouches: Sequence[Retouch]) -> Image:
-        image = self._picture.part(self._on_picture(view), step).copy()
-        for retouch in retouches:
-            bounds = bounds_of(retouch, self._folder).intersection(view)
-            # Outward to whole pixels of the view.
-            left, top = (bounds.x - view.x) // step * step, (bounds.y - view.y) // step * step
-            right, bottom = -(-(bounds.right - view.x) // step), -(-(bounds.bottom - view.y) // step)
-            columns = min(right, view.width // step) - left // step
-            rows = min(bottom, view.height // step) - top // step
-            if not (bounds.width and bounds.height) or columns <= 0 or rows <= 0:
-                continue
-            part = Window(view.x + left, view.y + top, columns * step, rows * step)
-            mask = mask_of(retouch, part, step, self._folder)
-            if mask.any():
-                _mix(image[part.slices_in(view, step)], *self._taken(retouch, part, step, mask))
+        image = self._stack.image.copy()
+        for retouch in retouches:  # one after the other: masks and frames of all together may be large
+            layer = self._layer(retouch, self._canvas, 1, laid=False)
+            if layer is not None:
+                paint(image, [layer])
         return image
+
+    def _layer(self, retouch: Retouch, view: Window, step: int, *, laid: bool) -> Layer | None:
+        """A retouch in a view; None where it is not seen."""
+        bounds = bounds_of(retouch, self._folder).intersection(view)
+        if not (bounds.width and bounds.height):
+            return None
+        width, height = view.width // step, view.height // step
+        # Outward to whole pixels of the view.
+        left, top = (bounds.x - view.x) // step, (bounds.y - view.y) // step
+        right, bottom = -(-(bounds.right - view.x) // step), -(-(bounds.bottom - view.y) // step)
+        box = tiled(Box(left, top, right, bottom), width, height)
+        if box.left >= box.right or box.top >= box.bottom:
+            return None
+        part = _part_of(view, box, step)
+        share = mask_of(retouch, part, step, self._folder)
+        if isinstance(retouch.source, FromFrame) and share.any():
+            place = self.place_of(retouch.source.name)
+            if not self._reaches(place, part):
+                share = share * self._inside(place, part, step)
+        if not share.any():
+            return None
+        opaque = not isinstance(retouch.source, FromMethod)
+        return Layer(box, share, self._pixels_of(retouch, view, step, laid), opaque)
 
     def _on_picture(self, window: Window) -> Window:
         return Window(window.x - self._canvas.x, window.y - self._canvas.y, window.width, window.height)
 
-    def _taken(self, retouch: Retouch, part: Window, step: int, mask: Image) -> tuple[Image, Image]:
-        """What a retouch shows in a part, and how much of it."""
+    def _pixels_of(
+        self, retouch: Retouch, view: Window, step: int, laid: bool
+    ) -> Callable[[Box], tuple[Image, Image | None]]:
+        """What a retouch shows in a box of a view, and how much of it: read and fused before this returns."""
         source = retouch.source
-        if isinstance(source, FromFrame):
-            place = self.place_of(source.name)
-            return self._laid(place, part, step), mask * self._inside(place, part, step)
         if isinstance(source, FromMethod):
             bounds = bounds_of(retouch, self._folder).intersection(self._canvas)
-            return self._fused_again(source.method, bounds, part, step, mask)
-        return self._picture.part(self._on_picture(part), step), mask
+            fused = self._fused_again(source.method, bounds, step)
+            return lambda box: fused(_part_of(view, box, step))
+        if isinstance(source, FromFrame) and not laid:
+            place = self.place_of(source.name)
+            pixels = self._frame(place).level(1)
+            return lambda box: (self._warped(place, pixels, _part_of(view, box, 1)), None)
+        picture = self._laid(self.place_of(source.name)) if isinstance(source, FromFrame) else self._picture
+        return lambda box: (picture.part(self._on_picture(_part_of(view, box, step)), step), None)
+
+    def _reaches(self, place: int, part: Window) -> bool:
+        """Whether a frame reaches all of a part, well within its edge."""
+        shift = np.array([[1, 0, part.x], [0, 1, part.y], [0, 0, 1.0]])
+        to_frame = np.linalg.inv(self._stack.reports[place].matrix) @ shift
+        corners = corners_in_reference(to_frame, (part.width, part.height))
+        return bool((corners >= 0).all() and (corners <= np.array(self._stack.frame_size) - 1).all())
 
     def _inside(self, place: int, part: Window, step: int) -> Image:
         report = self._stack.reports[place]
         spans = Spans.of_frame(report.matrix, self._stack.frame_size, part, -0.5, step)
         return np.asarray(spans.mask(part.width // step) > 0)
 
-    def _laid(self, place: int, part: Window, step: int) -> Image:
-        """A frame in a part of the reference view, reduced."""
-        report, frame = self._stack.reports[place], self._frame(place)
-        half = (step - 1) / 2
-        to_view = np.array([[step, 0, part.x + half], [0, step, part.y + half], [0, 0, 1.0]])
-        shrunk = (1 / step - 1) / 2
-        to_small = np.array([[1 / step, 0, shrunk], [0, 1 / step, shrunk], [0, 0, 1.0]])
-        pixels = frame.level(step)
-        planes = np.empty((3, part.height // step, part.width // step), pixels.dtype)
+    def _warped(self, place: int, pixels: Image, part: Window) -> Image:
+        """A frame in a part of the reference view."""
+        report = self._stack.reports[place]
+        planes = np.empty((3, part.height, part.width), pixels.dtype)
         levels = Levels.same() if report.levels.none else report.levels
-        to_frame = to_small @ np.linalg.inv(report.matrix) @ to_view
-        self._stages.warp(pixels, to_frame, *levels.factors(pixels.dtype), planes)
+        self._stages.warp(pixels, frame_from(report, part), *levels.factors(pixels.dtype), planes)
         return np.asarray(cv2.merge(list(planes)))
 
+    def _laid(self, place: int) -> _Reductions:
+        """A frame as it lies on the whole picture: a view of it is no work any more."""
+
+        def make() -> _Reductions:
+            read = self._frames.get((place, False))
+            pixels = self._read(place) if read is None else read.level(1)
+            laid = _Reductions(self._warped(place, pixels, self._canvas))
+            laid.level(self._whole_step)
+            return laid
+
+        return self._kept((place, True), make)
+
     def _frame(self, place: int) -> _Reductions:
-        found = self._frames.pop(place, None)
+        """A frame as it was taken."""
+        return self._kept((place, False), lambda: _Reductions(self._read(place)))
+
+    def _kept(self, key: tuple[int, bool], make: Callable[[], _Reductions]) -> _Reductions:
+        found = self._frames.pop(key, None)
         if found is None:
-            source = self._stack.sources[place]
-            if source is None:
-                name = self._stack.reports[place].name
-                raise UserError(f"{name} was no file, so it cannot be read again: stack files instead")
-            found = _Reductions(read_again(source).pixels)
-        self._frames[place] = found  # the latest last
+            found = make()
+        self._frames[key] = found  # the latest last
         while len(self._frames) > 1 and sum(one.size_bytes for one in self._frames.values()) > self._room:
             self._frames.popitem(last=False)
         return found
 
+    def _read(self, place: int) -> Image:
+        source = self._stack.sources[place]
+        if source is None:
+            name = self._stack.reports[place].name
+            raise UserError(f"{name} was no file, so it cannot be read again: stack files instead")
+        return read_again(source).pixels
+
     def _fused_again(
-        self, method: Method, bounds: Window, part: Window, step: int, mask: Image
-    ) -> tuple[Image, Image]:
+        self, method: Method, bounds: Window, step: int
+    ) -> Callable[[Window], tuple[Image, Image | None]]:
         on_picture = self._on_picture(bounds).aligned(_ALIGNED_PX)
         window = Window(
             on_picture.x + self._canvas.x, on_picture.y + self._canvas.y, on_picture.width, on_picture.height
@@ -237,14 +293,19 @@ class Retoucher:
             )
             self._parts[method, window] = _Reductions(image), _Reductions(reached.astype(np.float32))
         image_of, reached_of = self._parts[method, window]
-        # The part may reach a view's pixel farther than what was fused, where the mask is 0.
-        inner = part.intersection(window)
-        image = np.zeros((part.height // step, part.width // step, 3), self._stack.image.dtype)
-        share = np.zeros(mask.shape, np.float32)
-        here = inner.slices_in(part, step)
-        inside = Window(inner.x - window.x, inner.y - window.y, inner.width, inner.height)
-        image[here], share[here] = image_of.part(inside, step), reached_of.part(inside, step)
-        return image, mask * share
+        image_of.level(step), reached_of.level(step)
+
+        def part_of(part: Window) -> tuple[Image, Image]:
+            # The part may reach farther than what was fused, where the mask is 0.
+            inner = part.intersection(window)
+            image = np.zeros((part.height // step, part.width // step, 3), self._stack.image.dtype)
+            share = np.zeros(image.shape[:2], np.float32)
+            here = inner.slices_in(part, step)
+            inside = Window(inner.x - window.x, inner.y - window.y, inner.width, inner.height)
+            image[here], share[here] = image_of.part(inside, step), reached_of.part(inside, step)
+            return image, share
+
+        return part_of
 
 
 class _Reductions:
@@ -276,10 +337,15 @@ class _Reductions:
         return self.level(step)[rows, columns]
 
 
-def _mix(image: Image, source: Image, share: Image) -> None:
-    """Move a picture towards another by a share, in place."""
-    if image.dtype.kind == "f":
-        image += share[..., None] * (source - image)
-        return
-    mixed = image + share[..., None] * (source.astype(np.float32) - image)
-    np.copyto(image, np.rint(mixed).astype(image.dtype))
+def _part_of(view: Window, box: Box, step: int) -> Window:
+    """A box of a view in the reference view."""
+    width, height = box.right - box.left, box.bottom - box.top
+    return Window(view.x + box.left * step, view.y + box.top * step, width * step, height * step)
+
+
+def _step_for(width: int, height: int, max_px: int) -> int:
+    """The power of 2 by which a part is reduced to a number of pixels."""
+    step = 1
+    while (width // step) * (height // step) > max_px:
+        step *= 2
+    return step

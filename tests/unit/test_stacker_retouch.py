@@ -34,6 +34,8 @@ from stacker import (
     read_frame,
     write_image,
 )
+from stacker.fusion.window import Window
+from stacker.retouch.regions import mask_of
 from stacker.retouch.wishes import parse_points, region_of, source_of
 
 BOOK = '{"format": "focusrig-retouches", "version": 1, "retouches": [%s]}'
@@ -188,6 +190,56 @@ def test_what_cannot_be_done_is_refused_before_it_is_kept(stack: Stack, tmp_path
         retoucher.apply([square(3)])
 
 
+def test_a_wide_feather_is_the_blur_that_it_says_and_the_same_in_every_view() -> None:
+    corners = ((300.0, 200.0), (700.0, 250.0), (500.0, 600.0))
+    for feather_px in (40, 150):
+        one = Retouch(region=Polygon(points_px=corners), source=FromFused(), feather_px=feather_px)
+        mask = mask_of(one, Window(100, 50, 800, 700), 1, Path())
+        sharp = np.zeros((700, 800), np.uint8)
+        fixed = np.rint((np.array(corners) - (100, 50)) * 16).astype(np.int32)
+        cv2.fillPoly(sharp, [fixed], 255, cv2.LINE_AA, 4)
+        blurred = cv2.GaussianBlur(sharp.astype(np.float32), (0, 0), feather_px / 5)
+        assert np.abs(255 * mask - blurred).max() < 1
+        assert mask.max() > 0.9
+        part = mask_of(one, Window(333, 217, 200, 150), 1, Path())
+        np.testing.assert_allclose(part, mask[167:317, 233:433], atol=1 / 255)
+
+
+def test_what_later_retouches_hide_is_not_missed_in_a_view(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    for number in range(3):
+        write_image(tmp_path / f"f{number + 1}.tif", rng.integers(0, 255, (300, 400, 3), np.uint8))
+    same = Options(method=Method.WEIGHTED, align=False, exposure=False)
+    stack = fuse_files(sorted(tmp_path.glob("*.tif")), same).stack
+    retouches = []
+    for number, feather_px in ((1, 0), (2, 60), (3, 4), (2, 9), (1, 200)):
+        middle, turn = rng.uniform((80, 60), (320, 240)), rng.uniform(0, 6)
+        angles = turn + np.linspace(0, 6.2, 6)
+        corners = tuple(
+            (float(middle[0] + 130 * np.cos(a)), float(middle[1] + 110 * np.sin(a))) for a in angles
+        )
+        source = FromFused() if feather_px == 9 else FromFrame(name=f"f{number}.tif")
+        retouches.append(Retouch(region=Polygon(points_px=corners), source=source, feather_px=feather_px))
+    retoucher = Retoucher(stack)
+    whole = retoucher.apply(retouches)
+    assert (whole != stack.image).any(axis=2).mean() > 0.5
+    view = retoucher.preview((37, 21, 300, 250), retouches)
+    assert np.abs(view.astype(int) - whole[21:271, 37:337]).max() <= 1
+
+
+def test_a_mask_that_is_painted_anew_is_read_anew(stack: Stack, tmp_path: Path) -> None:
+    mask = np.zeros((*stack.image.shape[:2], 3), np.uint8)
+    mask[10:20, 30:50] = 255
+    write_image(tmp_path / "mask.png", mask)
+    region = MaskFile(file="mask.png", at_px=stack.origin_px)
+    one = Retouch(region=region, source=FromFrame(name="f3.tif"), feather_px=0)
+    retoucher = Retoucher(stack, tmp_path)
+    view = (0, 0, mask.shape[1], mask.shape[0])
+    assert (retoucher.preview(view, [one]) != stack.image)[10:20, 30:50].any()
+    write_image(tmp_path / "mask.png", np.flipud(mask))
+    assert not (retoucher.preview(view, [one]) != stack.image)[:30].any()
+
+
 def test_the_book_is_kept_undone_and_redone(tmp_path: Path) -> None:
     path = book_path(tmp_path / "a.stack")
     assert path == tmp_path / "a.retouch.json"
@@ -294,8 +346,9 @@ def test_a_megapixel_is_shown_quickly(tmp_path: Path) -> None:
     stack.save_folder(tmp_path / "a.stack")
     retoucher = Retoucher(load_stack(tmp_path / "a.stack"))
     corners = ((300.0, 200.0), (1300.0, 250.0), (1200.0, 1000.0))
-    retouches = [Retouch(region=Polygon(points_px=corners), source=FromFrame(name="f2.tif"), feather_px=20)]
-    retoucher.preview((200, 100, 1000, 1000), retouches)  # decodes the frame
+    region, source = Polygon(points_px=corners), FromFrame(name="f2.tif")
+    retouches = [Retouch(region=region, source=source, feather_px=feather) for feather in (20, 20, 300)]
+    retoucher.prepare(retouches)
     spent = []
     for _ in range(5):
         started = time.process_time()
