@@ -82,12 +82,22 @@ class DevelopmentOptions:
             rich_help_panel=_PANEL,
         ),
     ] = None
+    mend_dust: Annotated[
+        bool | None,
+        typer.Option(
+            "--mend-dust/--no-mend-dust",
+            help="Find dust on the sensor in the frames (five at least, the subject moving between them) and "
+            "mend it. In RAW frames by default.",
+            rich_help_panel=_PANEL,
+            show_default=False,
+        ),
+    ] = None
     flat: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
             help="A frame of an evenly lit plain surface, out of focus, at the same aperture: dust that it "
-            "shows is mended in all frames. RAW for RAW frames, JPEG for JPEGs.",
+            "shows is mended, in any number of frames. RAW for RAW frames, JPEG for JPEGs.",
             rich_help_panel=_PANEL,
         ),
     ] = None
@@ -129,6 +139,7 @@ class DevelopmentOptions:
             space=space.key,
             mend_pixels=self.mend_pixels,
             dark=self.dark,
+            mend_dust=self.mend_dust,
             flat=self.flat,
         )
 

@@ -67,6 +67,7 @@ def warnings_of(result: FilesResult) -> Iterator[str]:
 def summary(result: FilesResult, output: Path, seconds: float, where: Positions | None = None) -> str:
     """One line."""
     from stacker.batch.notes import few
+    from stacker.io.specks import told_of_dust
 
     stack = result.stack
     height, width = stack.image.shape[:2]
@@ -88,8 +89,7 @@ def summary(result: FilesResult, output: Path, seconds: float, where: Positions 
     if result.recipe is not None and result.recipe.levels is not None:
         parts.append(_developed(result.recipe, result.recipe.levels))
     if result.recipe is not None and result.recipe.dust is not None:
-        count = len(result.recipe.dust.specks)
-        parts.append(f"{count or 'no'} speck{'s' if count != 1 else ''} of dust mended")
+        parts.append(told_of_dust(result.recipe.dust))
     if result.simulated:
         parts.append("SIMULATED frames")
     return ", ".join(parts)

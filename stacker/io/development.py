@@ -96,8 +96,10 @@ class Development:
         Look for hot and dead pixels in RAW frames, and mend them.
     dark : Path or None
         A RAW frame taken with the lens capped, by which hot pixels are known.
+    mend_dust : bool or None
+        Look for dust on the sensor in the frames themselves, and mend it; None for RAW frames only.
     flat : Path or None
-        A frame of an evenly lit plain surface, by which dust on the sensor is known; of the frames' kind.
+        A frame of an evenly lit plain surface, by which dust is known instead; of the frames' kind.
 
     Raises
     ------
@@ -113,6 +115,7 @@ class Development:
     space: str = "srgb"
     mend_pixels: bool = True
     dark: Path | None = None
+    mend_dust: bool | None = None
     flat: Path | None = None
 
     @property

@@ -7,15 +7,12 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from stacker.errors import DataError, StackerError, UserError
 from stacker.frames import Frame
 from stacker.io.decode import is_raw_file, read_frame, upright
 from stacker.io.development import Development, GreyPatch, Recipe, SensorLevels
-from stacker.io.dust import dust_of_flat
+from stacker.io.faults import faults_in_frames, faults_told
 from stacker.io.grey import factors_of_grey, gains_of_grey
-from stacker.io.mosaics import mosaics
 from stacker.io.pages import Pages
 
 __all__ = ["FrameReader"]
@@ -76,13 +73,12 @@ class FrameReader:
         shown = first if grey is None or grey.frame is None else grey.frame - 1
         order = [paths[first], *(path for path in paths if path != paths[first])]
         self._recipe = self._decided(order, paths[shown])
-        if self._recipe.levels is not None:
-            self._recipe = replace(self._recipe, defects=self._wrong_pixels(paths, self._recipe.levels))
-        if self._asked.flat is not None:
-            dust = dust_of_flat(self._asked.flat, order, self._recipe.levels)
-            self._recipe = replace(self._recipe, dust=dust)
+        self._recipe = faults_told(self._asked, self._recipe, order)
+        self._recipe, told = faults_in_frames(self._asked, self._recipe, paths)
+        self._notes = (*self._notes, *told)
         if self._recipe.levels is None and self._asked.of_raw_only:
             self._notes = (
+                *self._notes,
                 f"none of the frames is RAW: {', '.join(self._asked.of_raw_only)} changes nothing",
             )
 
@@ -107,12 +103,7 @@ class FrameReader:
         grey = self._asked.grey
         if grey is not None and grey.frame not in {None, 1}:
             raise UserError("Frames that come one by one are balanced by the first: leave --grey's number")
-        recipe = self._decided([path], path)
-        if self._asked.flat is not None:
-            recipe = replace(recipe, dust=dust_of_flat(self._asked.flat, [path], recipe.levels))
-        if recipe.levels is None or self._asked.dark is None:
-            return recipe
-        return replace(recipe, defects=self._dark_pixels(recipe.levels))
+        return faults_told(self._asked, self._decided([path], path), [path])
 
     def _decided(self, order: Sequence[Path], shown: Path) -> Recipe:
         asked = self._asked
@@ -138,34 +129,6 @@ class FrameReader:
                 self._notes = () if note is None else (f"{path.name}: {note}",)
                 return levels
         return None
-
-    def _wrong_pixels(self, paths: Sequence[Path], levels: SensorLevels) -> tuple[int, ...]:
-        from stacker.io.hot_pixels import LOOKED_AT, wrong_pixels
-
-        dark = self._dark_pixels(levels) if self._asked.dark is not None else ()
-        if not self._asked.mend_pixels:
-            return dark
-        count = min(LOOKED_AT, len(paths))
-        some = list(dict.fromkeys(round(at) for at in np.linspace(0, len(paths) - 1, count)))
-        some = [*some[:1], *some[:0:-1]]  # the ends first
-        found = wrong_pixels(mosaics([paths[at] for at in some], levels), levels)
-        return tuple(sorted({*dark, *found}))
-
-    def _dark_pixels(self, levels: SensorLevels) -> tuple[int, ...]:
-        from stacker.io.hot_pixels import hot_in_dark
-
-        dark = self._asked.dark
-        assert dark is not None
-        if not dark.is_file():
-            raise UserError(f"There is no dark frame {dark}")
-        if not is_raw_file(dark):
-            raise UserError(f"{dark} is no RAW file: a dark frame has to be as the sensor counted it")
-        for counts, _ in mosaics([dark], levels, strict=True):
-            return hot_in_dark(counts, levels, str(dark))
-        raise UserError(
-            f"{dark} is not of the body that took the frames: {levels.camera}, "
-            f"{levels.size_px[0]} × {levels.size_px[1]} px"
-        )
 
 
 def _balanced_levels(path: Path, levels: SensorLevels | None, patch: GreyPatch) -> SensorLevels:

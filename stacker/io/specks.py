@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Dust", "Speck", "speck_of_map"]
+__all__ = ["Dust", "Speck", "speck_of_map", "told_of_dust"]
 
 _FULL = 255
 """A cell holds its share of the largest loss in this many steps: of a speck that takes 5 %, 0.02 % each."""
@@ -83,6 +83,20 @@ class Dust:
     size_px: tuple[int, int]
     raw: bool
     specks: tuple[Speck, ...]
+
+
+def told_of_dust(dust: Dust, most: int = 3) -> str:
+    """How many specks there are, and where the largest lie in the frames as stored."""
+    specks = sorted(dust.specks, key=lambda speck: -speck.loss * speck.diameter_px)
+    if not specks:
+        return "no specks of dust found"
+    named = [
+        f"{x:.0f}, {y:.0f} ({speck.diameter_px:.0f} px)"
+        for speck in specks[:most]
+        for x, y in [speck.centre_px]
+    ]
+    rest = f" and {len(specks) - most} more" if len(specks) > most else ""
+    return f"{len(specks)} speck{'s' if len(specks) > 1 else ''} of dust mended, at {'; '.join(named)}{rest}"
 
 
 def speck_of_map(losses: np.ndarray[Any, Any], left_px: int, top_px: int, step_px: int) -> Speck:

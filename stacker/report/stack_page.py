@@ -18,6 +18,7 @@ from stacker.batch.notes import few, notes_on, unregistered
 from stacker.io.encode import write_text
 from stacker.io.metadata import told, unpacked
 from stacker.io.session_facts import SetUp, find_set_up
+from stacker.io.specks import told_of_dust
 from stacker.options import Options
 from stacker.outputs.suspects import Suspects, find_suspects, overlay
 from stacker.report import pictures, plots
@@ -36,6 +37,9 @@ _TAKEN = (
     ("ISO", "Exif.Photo.ISOSpeedRatings", "{}"),
     ("focal length", "Exif.Photo.FocalLength", "{} mm"),
 )
+
+_SPECKS_NAMED = 12
+"""Of dust: more would be a page of numbers, which the stack folder has."""
 
 _KNOWN = (
     ("session", "session", "{}"),
@@ -133,6 +137,9 @@ def _result(stack: Stack, name: str, set_up: SetUp) -> Section:
     pairs = [(what, form.format(known[key])) for what, key, form in _KNOWN if key in known]
     pairs += [(what, form.format(_number(told(exif, key)))) for what, key, form in _TAKEN if told(exif, key)]
     pairs.append(("noise of the frames", f"{stack.noise_sigma:.1f} of 255"))
+    recipe = next((source.recipe for source in stack.sources if source is not None), None)
+    if recipe is not None and recipe.dust is not None:
+        pairs.append(("dust on the sensor", told_of_dust(recipe.dust, _SPECKS_NAMED)))
     blocks: list[Block] = [pictures.result_picture(stack, f"The stacked picture {name}"), Facts(tuple(pairs))]
     odd = (*unregistered(stack), *notes_on(stack, ()))
     if odd:

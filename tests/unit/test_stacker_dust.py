@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,14 @@ from stacker.cli.app import build_app
 from stacker.frames import FrameMetadata
 from stacker.io.decode import upright
 from stacker.io.development import Recipe
+from stacker.io.dust import dust_of_frames
+from stacker.io.dust_light import LightPlane
 from stacker.io.dust_mending import mend_dust
+from stacker.io.dust_motion import motions_of
+from stacker.io.dust_search import specks_in_frames
 from stacker.io.encode import write_image
 from stacker.io.reader import FrameReader
-from stacker.io.specks import Dust, speck_of_map
+from stacker.io.specks import Dust, Speck, speck_of_map
 from tests.negatives import mosaic, write_dng
 
 SIZE = 240, 360
@@ -170,3 +175,102 @@ def test_a_raw_flat_of_another_body_is_refused(tmp_path: Path) -> None:
     for name, why in (("flat.dng", "not of the body"), ("flat.tif", "is no RAW file")):
         with pytest.raises(UserError, match=why):
             FrameReader(Development(flat=tmp_path / name)).begin([frame], 0)
+
+
+FOUND = [(50.0, 70.0, 6.0, 0.3), (150.0, 300.0, 8.0, 0.2), (200.0, 60.0, 5.0, 0.4)]
+"""As `SPECKS`, as small as they are beside a real frame."""
+
+
+def stack(scale: float, specks: Any = FOUND, spot: Any = None, count: int = 7) -> list[Any]:
+    """Linear light of frames focused through a subject that grows by that factor from one to the next.
+
+    Over the sensor lie specks; the subject has a spot, at a row and a column of its middle frame, that is
+    never sharp, so that it looks like a speck.
+    """
+    rng = np.random.default_rng(4)
+    fine = 0.4 + 0.06 * (rng.random((*SIZE, 3)) - 0.5)
+    fine[:, :: SIZE[1] // 4] *= 0.6  # lines, by which to register
+    fine[:: SIZE[0] // 4] *= 0.6
+    depth = np.linspace(0, count - 1, SIZE[1])[None, :, None]
+    shots = []
+    for at in range(count):
+        sharp, soft, vague = (cv2.GaussianBlur(fine, (0, 0), sigma) for sigma in (0.7, 2.0, 5.0))
+        off = np.abs(depth - at)
+        light = np.where(off < 1, sharp, np.where(off < 2, soft, vague))
+        if spot is not None:
+            light = light * through([(*spot, 8.0, 0.3)])
+        grown = cv2.getRotationMatrix2D((SIZE[1] / 2, SIZE[0] / 2), 0, scale ** (at - count // 2))
+        light = cv2.warpAffine(light, grown, SIZE[::-1], borderMode=cv2.BORDER_REFLECT)
+        noise = np.random.default_rng(at).normal(0.0, 0.004, light.shape)
+        shots.append(light * through(specks) + noise)
+    return shots
+
+
+def planes_of(lights: Sequence[Any]) -> list[LightPlane]:
+    return [
+        LightPlane(np.log(light.mean(axis=2)).astype(np.float32), np.ones(SIZE, bool), 1, SIZE[::-1])
+        for light in lights
+    ]
+
+
+def places_of(specks: Sequence[Speck]) -> list[tuple[float, float]]:
+    return sorted((round(y), round(x)) for x, y in (speck.centre_px for speck in specks))
+
+
+def test_specks_are_found_in_the_frames_with_their_profiles() -> None:
+    planes = planes_of(stack(1.04))
+    found = specks_in_frames(planes, motions_of(planes))
+    assert places_of(found) == [place[:2] for place in FOUND]
+    for speck in found:
+        _, _, diameter, loss = min(FOUND, key=lambda place: abs(place[0] - speck.centre_px[1]))
+        assert speck.diameter_px == pytest.approx(diameter, rel=0.25)
+        assert speck.loss == pytest.approx(loss, rel=0.15)
+
+
+@pytest.mark.parametrize("spot", [(60.0, 90.0), (170.0, 250.0)])
+def test_a_dark_spot_of_the_subject_moves_with_it_and_is_left_alone(spot: tuple[float, float]) -> None:
+    planes = planes_of(stack(1.015, (), spot))  # by little more than its radius
+    assert specks_in_frames(planes, motions_of(planes)) == ()
+
+
+def test_where_nothing_moves_nothing_is_taken_for_dust() -> None:
+    """A spot of the subject and a speck are the same there."""
+    planes = planes_of(stack(1.0))
+    assert specks_in_frames(planes, motions_of(planes)) == ()
+    dust, trouble = dust_of_frames(planes, (), raw=False)
+    assert dust == Dust(SIZE[::-1], False, ())
+    assert trouble is not None
+    assert "hardly moves" in trouble
+
+
+def test_fewer_than_five_frames_tell_nothing() -> None:
+    assert dust_of_frames(planes_of(stack(1.04)[:4]), (), raw=True)[0] is None
+
+
+@pytest.mark.parametrize("raw", [True, False])
+def test_frames_are_mended_of_what_they_show_themselves(tmp_path: Path, raw: bool) -> None:
+    """RAW frames by default, others when asked to."""
+    shots = stack(1.04)
+    if raw:
+        large = [cv2.resize(light, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR) for light in shots]
+        paths = [write_dng(tmp_path / f"{at}.dng", mosaic(light, 20.0, at)) for at, light in enumerate(large)]
+    else:
+        paths = [write_jpeg(tmp_path / f"{at}.jpg", coded(light)) for at, light in enumerate(shots)]
+    reader = FrameReader(Development(mend_dust=None if raw else True))
+    reader.begin(paths, 3)
+    assert reader.recipe is not None
+    assert reader.recipe.dust is not None
+    size = 2 if raw else 1
+    found = [(y // size, x // size) for y, x in places_of(reader.recipe.dust.specks)]
+    assert found == [place[:2] for place in FOUND]
+    row, column = found[0]
+    seen, mended = (
+        FrameReader(Development(mend_dust=False)).read(paths[6]).pixels,
+        reader.read(paths[6]).pixels,
+    )
+    middle = np.s_[size * row - 1 : size * row + 2, size * column - 1 : size * column + 2]
+    assert mended[middle].mean() > 1.1 * seen[middle].mean()
+    off = FrameReader(Development(mend_dust=False if raw else None))
+    off.begin(paths, 3)
+    assert off.recipe is not None
+    assert off.recipe.dust is None
