@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -10,10 +11,33 @@ from hardware_sims.cameras.equipment import Battery, Card, MountedLens
 from hardware_sims.focus_drive import FocusDrive, FocusTravel
 from hardware_sims.optics import SimLens
 
+if TYPE_CHECKING:
+    import pint
+
 __all__ = ["BatteryOrder", "CardOrder", "FocusOrder", "LengthMm", "OrderModel"]
 
 _NEARLY_INFINITY = 0.9
 """Of the extension to infinity: so far the lens can be focused farther, whatever is asked for."""
+
+# pint's own registry takes half a second to load; what stands on a bench is micrometres to metres long.
+_UNITS = (
+    "micro- = 1e-6 = µ- = μ- = u-",
+    "milli- = 1e-3 = m-",
+    "centi- = 1e-2 = c-",
+    "metre = [length] = m = meter",
+    "inch = 0.0254 * metre = in",
+    "micron = 1e-6 * metre",
+    "second = [time] = s",
+)
+
+
+@cache
+def _registry() -> pint.UnitRegistry[float]:
+    import pint
+
+    registry: pint.UnitRegistry[float] = pint.UnitRegistry(None)
+    registry.load_definitions(list(_UNITS))
+    return registry
 
 
 def _length_mm(value: object) -> object:
@@ -23,7 +47,7 @@ def _length_mm(value: object) -> object:
     import pint
 
     try:
-        return float(pint.UnitRegistry()(value).to("mm").magnitude)
+        return float(_registry()(value).to("mm").magnitude)
     except (pint.PintError, AttributeError) as err:
         raise ValueError(f"{value!r} is not a length with a unit, such as '20 um'") from err
 
