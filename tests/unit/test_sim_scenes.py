@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from functools import cache
 
 import cv2
 import numpy as np
@@ -22,7 +23,13 @@ STOP = 5.657
 GRID = Grid(-18.0, -12.0, 0.15, 240, 160)
 
 
-def rasters(name, **options):
+@cache
+def rasters(name):
+    """The scene in the way of most tests, painted once."""
+    return painted(name)
+
+
+def painted(name, **options):
     return [(sheet, sheet.raster(GRID)) for sheet in make_scene(name, **options).sheets]
 
 
@@ -32,7 +39,7 @@ def test_there_are_the_promised_scenes():
 
 @pytest.mark.parametrize("name", SCENES)
 def test_a_scene_is_of_its_seed(name):
-    first, again, other = rasters(name), rasters(name), rasters(name, seed=2)
+    first, again, other = rasters(name), painted(name), painted(name, seed=2)
     for (_, a), (_, b) in zip(first, again, strict=True):
         assert np.array_equal(a.colour, b.colour)
         assert np.array_equal(a.depth_mm, b.depth_mm)
