@@ -11,3 +11,6 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The settings of whoever runs the tests would name their maker in every picture, and open it.
 os.environ["STACKER_CONFIG"] = os.devnull
+
+# Hundreds of commands are started here: each would compile its modules again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
