@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import importlib
+import io
 import json
 import os
 import pty
@@ -15,7 +17,7 @@ import sys
 import termios
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,7 @@ towards_subject = "+"
 driver = "gphoto2"
 model = "{model}"
 sensor_width = "36 mm"
-pixels = [600, 400]
+pixels = {pixels}
 
 [lens]
 magnification = 1.0
@@ -56,7 +58,7 @@ settle = "1 s"
 
 [simulator]
 scene = "{scene}"
-pixels = [600, 400]
+pixels = {pixels}
 time_scale = {time_scale}
 {extra}
 """
@@ -70,10 +72,18 @@ class Workshop:
         self.started: list[subprocess.Popen[str]] = []
 
     def config(
-        self, *, scene: str = "insect", model: str = "ILCE-7RM5", time_scale: float = 20, extra: str = ""
+        self,
+        *,
+        scene: str = "statue",
+        pixels: tuple[int, int] = (300, 200),
+        model: str = "ILCE-7RM5",
+        time_scale: float = 20,
+        extra: str = "",
     ) -> Path:
+        """A rig on the bench. The scene is the one that is painted soonest: most tests do not look at it."""
         path = self.folder / "fast.toml"
-        path.write_text(FAST.format(scene=scene, model=model, time_scale=time_scale, extra=extra))
+        text = FAST.format(scene=scene, pixels=list(pixels), model=model, time_scale=time_scale, extra=extra)
+        path.write_text(text)
         return path
 
     def start(
@@ -117,6 +127,21 @@ class Workshop:
         process = self.start(command, *args, **options)
         out, err = process.communicate(timeout=timeout)
         return Done(process.returncode, out, err)
+
+    def call(self, command: str, *args: object) -> Done:
+        """Run a command that starts nothing and waits for nothing, in this process: that saves its start."""
+        program = importlib.import_module(f"{command}.cli").main
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.chdir(self.folder)
+            patch.setenv("XDG_STATE_HOME", str(self.folder / "state"))
+            patch.setenv("COLUMNS", "200")
+            patch.setattr(sys, "argv", [command, *map(str, args)])
+            with pytest.raises(SystemExit) as ended:
+                program()
+        code = ended.value.code or 0
+        assert isinstance(code, int), code
+        return Done(code, out.getvalue(), err.getvalue())
 
     @contextmanager
     def bench(

@@ -62,7 +62,7 @@ def _assert_refused(done: Any, code: int, *words: str) -> None:
 def test_what_cannot_be_planned(
     workshop: Any, command: tuple[str, ...], arguments: tuple[str, ...], code: int, words: tuple[str, ...]
 ) -> None:
-    _assert_refused(workshop.run("rig", *command, *arguments, "--config", workshop.config()), code, *words)
+    _assert_refused(workshop.call("rig", *command, *arguments, "--config", workshop.config()), code, *words)
     assert not (workshop.folder / "sessions").exists()
 
 
@@ -77,7 +77,7 @@ def test_start_equal_to_end_is_one_frame_and_says_so(workshop: Any) -> None:
 def test_a_config_with_a_typo(workshop: Any) -> None:
     config = workshop.config()
     config.write_text(config.read_text().replace("pitch =", "pich ="))
-    done = workshop.run("rig", "shoot", "--start", "0", "--end", "1mm", "--config", config)
+    done = workshop.call("rig", "shoot", "--start", "0", "--end", "1mm", "--config", config)
     _assert_refused(done, 2, "fast.toml", "rail.pich", "pitch")
 
 
@@ -125,7 +125,7 @@ def test_a_port_that_answers_garbage(workshop: Any) -> None:
 
 def test_camera_not_there(workshop: Any) -> None:
     """The bench plays the rail; the camera's port has nobody behind it."""
-    with workshop.bench() as bench:
+    with workshop.bench(pictures=False) as bench:
         (workshop.folder / "rig.toml").write_text(REAL.format(rail=bench["rail_port"]))
         done = workshop.run("rig", "shoot", "--start", "0", "--end", "5mm", "--yes")
     _assert_refused(done, 3, "ptpip:127.0.0.1:9:9")
@@ -200,14 +200,14 @@ def _pictures(folder: Path, sizes: list[tuple[int, int]]) -> None:
 
 def test_an_empty_folder_to_fuse(workshop: Any) -> None:
     (workshop.folder / "empty").mkdir()
-    _assert_refused(workshop.run("stacker", "fuse", "empty", "-o", "out.tif"), 2, "empty")
+    _assert_refused(workshop.call("stacker", "fuse", "empty", "-o", "out.tif"), 2, "empty")
     assert not (workshop.folder / "out.tif").exists()
 
 
 def test_two_frames_of_different_size(workshop: Any) -> None:
     _pictures(workshop.folder / "mixed", [(300, 200), (320, 200)])
     _assert_refused(
-        workshop.run("stacker", "fuse", "mixed", "-o", "out.tif"), 2, "f0.jpg", "f1.jpg", "300", "320"
+        workshop.call("stacker", "fuse", "mixed", "-o", "out.tif"), 2, "f0.jpg", "f1.jpg", "300", "320"
     )
     assert not (workshop.folder / "out.tif").exists()
 
@@ -216,9 +216,9 @@ def test_a_truncated_jpeg(workshop: Any) -> None:
     _pictures(workshop.folder / "cut", [(300, 200)] * 4)
     frame = workshop.folder / "cut" / "f2.jpg"
     frame.write_bytes(frame.read_bytes()[:-2000])
-    _assert_refused(workshop.run("stacker", "fuse", "cut", "-o", "out.tif"), 4, "f2.jpg")
+    _assert_refused(workshop.call("stacker", "fuse", "cut", "-o", "out.tif"), 4, "f2.jpg")
     assert not (workshop.folder / "out.tif").exists()
-    done = workshop.run("stacker", "fuse", "cut", "-o", "out.tif", "--skip-bad")
+    done = workshop.call("stacker", "fuse", "cut", "-o", "out.tif", "--skip-bad")
     assert done.code == 0, done
     assert "f2.jpg" in done.err + done.out
 
@@ -226,5 +226,5 @@ def test_a_truncated_jpeg(workshop: Any) -> None:
 def test_an_output_path_that_cannot_be_written(workshop: Any) -> None:
     _pictures(workshop.folder / "fine", [(300, 200)] * 2)
     for path in ("no/such/folder/out.tif", "fine", "out.xyz"):
-        done = workshop.run("stacker", "fuse", "fine", "-o", path)
+        done = workshop.call("stacker", "fuse", "fine", "-o", path)
         _assert_refused(done, 2, path)

@@ -15,7 +15,7 @@ from rig.cameras.frame_exif import read_exif
 
 
 def test_a_bracketed_run_killed_within_a_position_goes_on_there(workshop: Any) -> None:
-    config = workshop.config(scene="bracelet", extra="depth = '8 mm'")
+    config = workshop.config(extra="depth = '8 mm'")
     shoot = ["rig", "shoot", "--start", "0", "--end", "4mm", "--frames", "3", "--brackets=-1,0,1"]
     shoot.append("--accept-clipping")
     run = workshop.start(*shoot, "--config", config)
@@ -67,7 +67,7 @@ def fired_of_second_position(workshop: Any) -> None:
 
 def test_a_shutter_that_is_held_open_lets_in_twice_the_light_of_half_the_time(workshop: Any) -> None:
     """20 s the body times by itself, 40 s are held by the rig; the bench is lit for 40 s."""
-    config = workshop.config(scene="statue", time_scale=40)
+    config = workshop.config(time_scale=40)
     words = ["--shutter", "40s", "--brackets=-1,0", "--no-stack", "--accept-clipping"]
     done = workshop.run("rig", "shoot", "--start", "0", "--end", "0", *words, "--config", config)
     assert done.code == 0, done

@@ -143,7 +143,7 @@ def test_a_motor_goes_on_until_the_operator_has_seen_enough(workshop: Any) -> No
 
 def test_the_tilt_of_a_rail(workshop: Any) -> None:
     """A bench whose rail drifts by a known amount: 40 µm right and 10 µm up a mm, at 60 µm a pixel."""
-    config = workshop.config(extra="rail_tilt = [40, -10]")
+    config = workshop.config(pixels=(600, 400), extra="rail_tilt = [40, -10]")
     answer = _answer(workshop, "tilt", "--travel", "4mm", "--config", config)
     assert answer["right_px_per_mm"] == pytest.approx(
         -40 / 60, abs=0.03

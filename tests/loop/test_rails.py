@@ -94,7 +94,7 @@ def test_a_driver_from_an_installed_package(workshop: Any) -> None:
     rehearsed = workshop.run("rig", "shoot", "--simulate", *span, env_extra=env)
     assert rehearsed.code == 2, rehearsed  # a bench can only play what it knows
     assert "rail.driver = 'homemade'" in rehearsed.err
-    with workshop.bench(time_scale=20, pixels=[600, 400], shutter_s=0.125, backlash="0 mm") as bench:
+    with workshop.bench(time_scale=20, shutter_s=0.125, backlash="0 mm") as bench:
         port = bench["camera_port"]
         real = text[: text.index("[simulator]")].replace("[camera]", f'[camera]\nport = "{port}"', 1)
         config.write_text(real.replace("[rail]", f'[rail]\nport = "{bench["rail_pty"]}"', 1))

@@ -16,7 +16,7 @@ SHOOT = ("shoot", "--start", "0", "--end", "4mm", "--frames", "3", "--accept-cli
 
 
 def config(workshop: Any, model: str, lines: str) -> Path:
-    path: Path = workshop.config(scene="bracelet", model=model, extra="depth = '8 mm'")
+    path: Path = workshop.config(model=model, extra="depth = '8 mm'")
     path.write_text(path.read_text().replace("iso = 100\n", f"iso = 100\n{lines}\n"))
     return path
 
