@@ -87,14 +87,15 @@ def chosen_points(level: Level) -> Points | None:
         return None
     sample = strength.ravel()[:: max(1, strength.size // 40_000)]
     enough, strong = np.quantile(sample, (1 - count / strength.size, _STRONG))
-    rows, columns = np.nonzero(strength > max(float(enough), _FAINT * float(strong)))
-    if rows.size < _MIN_POINTS:
+    # Places in the flat picture: NumPy takes a fifth of the time to find and to gather them.
+    places = np.flatnonzero(strength > max(float(enough), _FAINT * float(strong)))
+    if places.size < _MIN_POINTS:
         return None
+    rows, columns = np.divmod(places, width)
     x, y = columns.astype(np.float32), rows.astype(np.float32)
     radius = np.float32(max(width, height) / 2)
     u, v = (x - np.float32((width - 1) / 2)) / radius, (y - np.float32((height - 1) / 2)) / radius
-    picked = rows, columns
-    band = np.stack([part[picked] for part in (level.band, gradient_x, gradient_y)])
+    band = np.stack([part.take(places) for part in (level.band, gradient_x, gradient_y)])
     return Points(x, y, u, v, band)
 
 
@@ -104,11 +105,13 @@ def linearised(points: Points, level: Level, transform: Matrix) -> System | None
     m = transform.astype(np.float32)
     map_x, map_y = _mapped(m, points.x, points.y)
     inside = (map_x >= 1) & (map_x <= width - 2) & (map_y >= 1) & (map_y <= height - 2)
-    if np.count_nonzero(inside) < _MIN_POINTS:
+    count = np.count_nonzero(inside)
+    if count < _MIN_POINTS:
         return None
+    compared = slice(None) if count == inside.size else inside  # a slice makes no copies
     sampled = _sample(level, map_x, map_y)
     values = points.band[0]
-    contrast = np.float32(_contrast(values[inside], sampled[0][inside]))
+    contrast = np.float32(_contrast(values[compared], sampled[0][compared]))
     seen, slope_x, slope_y = (part * contrast for part in sampled)
     # Gradient of the moving picture in the fixed one's frame, averaged with the fixed one's own.
     gx = 0.5 * (points.band[1] + m[0, 0] * slope_x + m[1, 0] * slope_y)
@@ -120,7 +123,7 @@ def linearised(points: Points, level: Level, transform: Matrix) -> System | None
          np.ones_like(gx))
     )  # fmt: skip
     residual = values - seen
-    sample = residual[inside][:: 1 + residual.size // _MEDIAN_POINTS]
+    sample = residual[compared][:: 1 + residual.size // _MEDIAN_POINTS].copy()
     middle = np.median(sample)
     residual -= middle
     spread = max(1.48 * float(np.median(np.abs(sample - middle))), 1e-3)
