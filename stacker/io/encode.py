@@ -21,9 +21,10 @@ from stacker.io.dng import write_dng
 from stacker.io.metadata import tags_of_bigtiff, write_metadata
 from stacker.io.saving import OUTPUT_SUFFIXES, Chroma, Compression, Saving
 from stacker.io.stored import as_stored
-from stacker.io.thumbnail import thumbnail_of
+from stacker.io.thumbnail import Thumbnail, thumbnail_of
 
 __all__ = [
+    "fill_tiff",
     "replace_atomically",
     "require_folder",
     "require_writable",
@@ -31,7 +32,6 @@ __all__ = [
     "sync",
     "umask",
     "with_png_profile",
-    "write_bigtiff",
     "write_image",
     "write_plane",
     "write_text",
@@ -39,6 +39,9 @@ __all__ = [
 
 _QUALITY = 95
 """Of JPEGs: the file is half of what 100 makes, and the difference from it is not seen."""
+
+_REDUCED = 1
+"""NewSubfileType of a smaller version of another picture (TIFF 6.0, section 8)."""
 
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -118,12 +121,11 @@ def write_image(
 
     def fill(temporary: Path) -> None:
         samples, about = stored.samples, stored.metadata
-        if encode is _tiff and needs_bigtiff(samples):
-            write_bigtiff(temporary, samples, about, saving)
+        if encode is _tiff:
+            fill_tiff(temporary, samples, about, saving)
             return
         encode(temporary, samples, about, saving)
-        # In a TIFF a thumbnail would be a second page, which some programs ask about; a DNG has its own.
-        small = None if encode in {_tiff, _dng} else thumbnail_of(samples, about.icc)
+        small = None if encode is _dng else thumbnail_of(samples, about.icc).jpeg  # a DNG has its own
         write_metadata(temporary, about, samples.shape[1], samples.shape[0], small)
 
     replace_atomically(path, fill)
@@ -194,7 +196,7 @@ def _put(path: Path, text: str) -> None:
 
 def write_plane(path: Path, plane: Image) -> None:
     """Write an array of one channel as a TIFF of its own type; not atomic."""
-    _tiff(path, np.ascontiguousarray(plane), FrameMetadata(), Saving())
+    _tiff(path, np.ascontiguousarray(plane), FrameMetadata(), Saving(), None)
 
 
 _TIFF_CODECS: dict[Compression, dict[str, Any]] = {
@@ -208,24 +210,58 @@ _TIFF_CODECS: dict[Compression, dict[str, Any]] = {
 }
 
 
-def write_bigtiff(path: Path, samples: Image, metadata: FrameMetadata, saving: Saving) -> None:
-    """Write a TIFF that may be larger than 4 GB, with what it has of EXIF; not atomic."""
-    tags = tags_of_bigtiff(metadata, samples.shape[1], samples.shape[0])
-    _tiff(path, samples, metadata, saving, bigtiff=True, extratags=tags)
+def fill_tiff(
+    path: Path, samples: Image, about: FrameMetadata, saving: Saving, *, bigtiff: bool | None = None
+) -> None:
+    """Write a TIFF or, over 4 GB, a BigTIFF with what it has of EXIF, and a thumbnail; not atomic.
+
+    In EXIF's own place the thumbnail would be a second page, about which some programs ask. So it is where
+    Photoshop puts it, among the image resources, and in a SubIFD, which exiv2 looks into.
+    """
+    small = thumbnail_of(samples, about.icc)
+    height, width = samples.shape[:2]
+    if needs_bigtiff(samples) if bigtiff is None else bigtiff:
+        tags = tags_of_bigtiff(about, width, height, small.resource)
+        _tiff(path, samples, about, saving, small, bigtiff=True, extratags=tags)
+        return
+    _tiff(path, samples, about, saving, small)
+    write_metadata(path, about, width, height, resources=small.resource)
 
 
-def _tiff(path: Path, samples: Image, about: FrameMetadata, saving: Saving, **more: Any) -> None:
-    tifffile.imwrite(
-        path,
-        samples,
-        photometric="rgb" if samples.ndim == 3 else "minisblack",
-        rowsperstrip=64,
-        iccprofile=about.icc,
-        metadata=None,
-        software=False,
-        **_TIFF_CODECS[saving.compression or Compression.DEFLATE],
-        **more,
-    )
+def _tiff(
+    path: Path,
+    samples: Image,
+    about: FrameMetadata,
+    saving: Saving,
+    small: Thumbnail | None = None,
+    *,
+    bigtiff: bool = False,
+    extratags: Sequence[Any] = (),
+) -> None:
+    with tifffile.TiffWriter(path, bigtiff=bigtiff) as tiff:
+        tiff.write(
+            samples,
+            photometric="rgb" if samples.ndim == 3 else "minisblack",
+            rowsperstrip=64,
+            iccprofile=about.icc,
+            subifds=0 if small is None else 1,
+            metadata=None,
+            software=False,
+            extratags=extratags,
+            **_TIFF_CODECS[saving.compression or Compression.DEFLATE],
+        )
+        if small is not None:
+            tiff.write(
+                iter([small.jpeg]),
+                shape=(small.height, small.width, 3),
+                dtype=np.uint8,
+                photometric="ycbcr",
+                subsampling=(1, 1),
+                compression="jpeg",
+                subfiletype=_REDUCED,
+                metadata=None,
+                software=False,
+            )
 
 
 def _png(path: Path, samples: Image, about: FrameMetadata, saving: Saving) -> None:  # noqa: ARG001

@@ -41,6 +41,9 @@ _MAKER_NOTE = "Exif.Photo.MakerNote"
 where nothing is any more, and with it EXIF often has no room in a JPEG. Lens and serial number, which some
 bodies write nowhere else, move to where EXIF has them."""
 
+_IMAGE_RESOURCES = 34377
+"""Photoshop's tag of a TIFF for what a PSD has as image resources."""
+
 _DNG_TAGS, _DNG_KEPT = range(0xC612, 0xD000), frozenset({0xC62F, 0xC630})
 """Tags of a DNG say how its raw samples are to be developed; a TIFF with them would be taken for a DNG. Kept
 are CameraSerialNumber and LensInfo."""
@@ -120,6 +123,9 @@ _STRUCTURE = frozenset(
 """Tags by which a TIFF describes how its own pixels are stored."""
 
 
+_OF_SMALL_PICTURES = ("Exif.SubImage1.", "Exif.Image.SubIFDs")
+"""What a TIFF of ours says, for exiv2 in EXIF, about its small picture."""
+
 _SPACE_OF_PROFILE: dict[bytes | None, int] = {
     **{space.icc: 1 if space is SRGB else 0xFFFF for space in SPACES.values()},
     **{space.linear.icc: 0xFFFF for space in SPACES.values()},
@@ -174,7 +180,12 @@ def is_result(path: Path) -> bool:
 
 
 def write_metadata(
-    path: Path, metadata: FrameMetadata, width: int, height: int, thumbnail: bytes | None = None
+    path: Path,
+    metadata: FrameMetadata,
+    width: int,
+    height: int,
+    thumbnail: bytes | None = None,
+    resources: bytes | None = None,
 ) -> None:
     """Put EXIF, XMP and IPTC into a finished file; the profile is written with the pixels.
 
@@ -190,6 +201,8 @@ def write_metadata(
         Of the picture, in pixels.
     thumbnail : bytes, optional
         A small JPEG of it. Not for TIFF, where it would be a second page.
+    resources : bytes, optional
+        Photoshop's image resources, for a TIFF.
 
     Raises
     ------
@@ -202,10 +215,18 @@ def write_metadata(
             exif["Exif.Photo.ExifVersion"] = _EXIF_VERSION
         if thumbnail is not None:
             exiv2.ExifThumb(exif).setJpegThumbnail(thumbnail, (72, 1), (72, 1), 2)
+        if resources is not None:
+            block = exiv2.DataValue(exiv2.TypeId.unsignedByte)
+            block.read(resources, exiv2.ByteOrder.bigEndian)
+            exif["Exif.Image.ImageResources"] = block
+            if iptc.count():  # else exiv2 would write it among the resources only
+                exif["Exif.Image.IPTCNAA"] = "0"
         target = exiv2.ImageFactory.open(str(path))
         target.readMetadata()
-        is_dng = told(target.exifData(), "Exif.Image.DNGVersion")
-        target.setExifData(_joined(target.exifData(), exif) if is_dng else exif)
+        own = target.exifData()
+        if not told(own, "Exif.Image.DNGVersion"):
+            _drop(own, lambda datum: not datum.key().startswith(_OF_SMALL_PICTURES))
+        target.setExifData(_joined(own, exif))
         target.setXmpData(xmp)
         target.setIptcData(iptc)
         target.writeMetadata()
@@ -214,11 +235,11 @@ def write_metadata(
 
 
 def tags_of_bigtiff(
-    metadata: FrameMetadata, width: int, height: int
+    metadata: FrameMetadata, width: int, height: int, resources: bytes
 ) -> list[tuple[int, Any, int, Any, bool]]:
     """What `write_metadata` would write, as far as a BigTIFF has it: tags for tifffile."""
     exif, xmp, _ = _of_picture(metadata, width, height)
-    return big_tags(exif, xmp)
+    return [*big_tags(exif, xmp), (_IMAGE_RESOURCES, "B", len(resources), resources, True)]
 
 
 def _of_picture(metadata: FrameMetadata, width: int, height: int) -> tuple[Any, Any, Any]:

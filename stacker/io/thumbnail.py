@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -13,7 +15,7 @@ import PIL.ImageCms
 
 from stacker.frames import Image
 
-__all__ = ["THUMBNAIL_PX", "small_srgb", "thumbnail_of"]
+__all__ = ["THUMBNAIL_PX", "Thumbnail", "small_srgb", "thumbnail_of"]
 
 THUMBNAIL_PX = 160
 """Of the longer side: what Exif 2.32, 4.8.1, asks for."""
@@ -22,7 +24,37 @@ _QUALITY = 85
 """Some 6 kB: a JPEG's whole EXIF has room for 64."""
 
 
-def thumbnail_of(samples: Image, icc: bytes | None) -> bytes:
+_RESOURCE, _AS_JPEG = 1036, 1
+"""Adobe's "Photoshop File Formats Specification" (2019): image resource IDs, thumbnail resource format."""
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A small JPEG in sRGB, of three channels also where the picture has one.
+
+    Attributes
+    ----------
+    jpeg : bytes
+        The file; its colour is not reduced.
+    width, height : int
+        In pixels.
+    """
+
+    jpeg: bytes
+    width: int
+    height: int
+
+    @property
+    def resource(self) -> bytes:
+        """The same as an image resource of Photoshop, for PSD and for tag 34377 of a TIFF."""
+        row = (self.width * 24 + 31) // 32 * 4  # bytes, were it not compressed
+        size = row * self.height
+        head = struct.pack(">6IHH", _AS_JPEG, self.width, self.height, row, size, len(self.jpeg), 24, 1)
+        body = head + self.jpeg
+        return struct.pack(">4sHHI", b"8BIM", _RESOURCE, 0, len(body)) + body + b"\0" * (len(body) % 2)
+
+
+def thumbnail_of(samples: Image, icc: bytes | None) -> Thumbnail:
     """Make a small JPEG of a picture.
 
     Parameters
@@ -32,7 +64,11 @@ def thumbnail_of(samples: Image, icc: bytes | None) -> bytes:
     icc : bytes or None
         Profile of the samples; a thumbnail has none and is sRGB.
     """
-    return bytes(imagecodecs.jpeg8_encode(small_srgb(samples, icc, THUMBNAIL_PX), level=_QUALITY))
+    small = small_srgb(samples, icc, THUMBNAIL_PX)
+    if small.ndim == 2:
+        small = np.repeat(small[..., None], 3, axis=2)
+    data = imagecodecs.jpeg8_encode(np.ascontiguousarray(small), level=_QUALITY, subsampling="444")
+    return Thumbnail(bytes(data), small.shape[1], small.shape[0])
 
 
 def small_srgb(samples: Image, icc: bytes | None, longest_px: int) -> Image:

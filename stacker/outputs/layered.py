@@ -10,6 +10,7 @@ import numpy as np
 
 from stacker.frames import FrameMetadata, Image
 from stacker.fusion.window import Window
+from stacker.io.thumbnail import Thumbnail
 
 __all__ = ["Document", "LayerHead", "LayerSink"]
 
@@ -49,6 +50,8 @@ class Document:
         The bottom one first.
     metadata : FrameMetadata
         Profile, EXIF and XMP.
+    thumbnail : Thumbnail or None
+        The fused picture, for formats whose thumbnail comes before all layers.
     """
 
     width: int
@@ -57,6 +60,7 @@ class Document:
     grey: bool
     layers: tuple[LayerHead, ...]
     metadata: FrameMetadata
+    thumbnail: Thumbnail | None = None
 
     @property
     def channels(self) -> int:

@@ -142,7 +142,7 @@ def _write_header(file: BinaryIO, document: Document, large: bool) -> None:
 
 
 def image_resources(document: Document) -> bytes:
-    """Profile, EXIF and XMP as Photoshop's image resources, without their length.
+    """Thumbnail, profile, EXIF and XMP as Photoshop's image resources, without their length.
 
     exiv2 writes the latter into a small PSD, whose resources are taken.
     """
@@ -156,6 +156,8 @@ def image_resources(document: Document) -> bytes:
         content = carrier.read_bytes()
     (length,) = struct.unpack_from(">I", content, 30)
     found = content[34 : 34 + length]
+    if document.thumbnail is not None:
+        found = document.thumbnail.resource + found
     icc = document.profile
     if icc is None:
         return found

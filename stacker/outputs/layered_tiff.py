@@ -114,7 +114,8 @@ def _begin(path: Path, document: Document) -> tuple[int, int]:
         metadata=None,
         software=False,
     )
-    write_metadata(path, document.metadata, document.width, document.height)
+    resources = None if document.thumbnail is None else document.thumbnail.resource
+    write_metadata(path, document.metadata, document.width, document.height, resources=resources)
     with tifffile.TiffFile(path) as tiff:
         page = tiff.pages.first
         merged_at, size = page.dataoffsets[0], sum(page.databytecounts)

@@ -23,6 +23,7 @@ from stacker.fusion.scratch import Scratch
 from stacker.fusion.window import Window
 from stacker.io.encode import replace_atomically, require_folder
 from stacker.io.stored import in_space
+from stacker.io.thumbnail import thumbnail_of
 from stacker.outputs.layered import Document, LayerHead, LayerSink
 from stacker.outputs.partition import Partition, never_used, partition_of
 from stacker.outputs.registered import RegisteredFrames, picture_window
@@ -196,6 +197,7 @@ def _document(
         stack.metadata.grey,
         tuple(heads),
         stack.metadata,
+        thumbnail_of(stack.image[..., 1] if stack.metadata.grey else stack.image, stack.metadata.icc),
     )
 
 

@@ -277,7 +277,7 @@ def test_a_bigtiff_whose_xmp_is_no_text_is_read_without(tmp_path: Path) -> None:
 
 
 def test_a_bigtiff_keeps_pixels_profile_and_what_matters_of_exif(tmp_path: Path) -> None:
-    from stacker.io.encode import write_bigtiff
+    from stacker.io.encode import fill_tiff
     from stacker.io.metadata import is_result, unpacked
 
     source, path = tmp_path / "f.jpg", tmp_path / "big.tif"
@@ -291,7 +291,7 @@ def test_a_bigtiff_keeps_pixels_profile_and_what_matters_of_exif(tmp_path: Path)
     image.xmpData()["Xmp.dc.source"] = "kept"
     image.writeMetadata()
     metadata = replace(read_frame(source).metadata, icc=DISPLAY_P3.icc)
-    write_bigtiff(path, speckled(), metadata, Saving())
+    fill_tiff(path, speckled(), metadata, Saving(), bigtiff=True)
     frame = read_frame(path)
     np.testing.assert_array_equal(frame.pixels, speckled())
     assert frame.metadata.icc == DISPLAY_P3.icc
@@ -305,6 +305,8 @@ def test_a_bigtiff_keeps_pixels_profile_and_what_matters_of_exif(tmp_path: Path)
     # As every other picture: upright, of its own size and colours, whatever the frame was.
     with tifffile.TiffFile(path) as tiff:
         packet = tiff.pages.first.tags[700].value
+        assert len(tiff.pages) == 1
+        assert bytes(tiff.pages.first.tags[34377].value).startswith(b"8BIM\x04\x0c")
     assert b'tiff:Orientation="1"' in packet
     assert told["Exif.Photo.PixelXDimension"] == str(speckled().shape[1])
     assert told["Exif.Photo.ColorSpace"] == "65535"

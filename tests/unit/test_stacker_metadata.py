@@ -15,6 +15,7 @@ import imagecodecs
 import numpy as np
 import PIL.Image
 import pytest
+import tifffile
 
 from stacker import (
     FrameMetadata,
@@ -171,24 +172,68 @@ def test_a_result_tells_of_its_frames_its_stack_and_its_maker(
     assert "Exif.Photo.MakerNote" not in says
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif"])
-def test_the_thumbnail_is_one_of_the_result(stack: Stack, tmp_path: Path, suffix: str) -> None:
-    wide = np.zeros((100, 400, 3), np.uint16)
-    wide[:, 200:] = 65535
-    path = tmp_path / f"out{suffix}"
-    write_image(path, wide, stack.metadata)
-    image = exiv2.ImageFactory.open(str(path))
-    image.readMetadata()
-    small = bytes(exiv2.ExifThumb(image.exifData()).copy().data())
-    if suffix == ".tif":
-        assert small == b""
-        with PIL.Image.open(path) as tiff:
-            assert getattr(tiff, "n_frames", 1) == 1
-        return
-    pixels = imagecodecs.jpeg8_decode(small)
+def assert_dark_then_light(small: bytes) -> None:
+    """JPEGs of a picture whose left half is dark; grey, so as to see a wrong colour model."""
+    pixels = imagecodecs.jpeg8_decode(small).astype(int)
     assert pixels.shape == (40, 160, 3)
     assert pixels[:, :70].max() < 20
     assert pixels[:, 90:].min() > 235
+
+
+def photoshops(resources: bytes) -> bytes:
+    """The JPEG among image resources."""
+    at = resources.index(b"8BIM\x04\x0c\0\0") + 12
+    return resources[at + 28 : at + 28 + int.from_bytes(resources[at + 20 : at + 24], "big")]
+
+
+def dark_then_light(metadata: FrameMetadata, path: Path) -> None:
+    wide = np.zeros((100, 400, 3), np.uint16)
+    wide[:, 200:] = 65535
+    write_image(path, wide, metadata)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_the_thumbnail_is_one_of_the_result(stack: Stack, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"out{suffix}"
+    dark_then_light(stack.metadata, path)
+    image = exiv2.ImageFactory.open(str(path))
+    image.readMetadata()
+    assert_dark_then_light(bytes(exiv2.ExifThumb(image.exifData()).copy().data()))
+
+
+def test_the_thumbnail_of_a_tiff_is_no_second_page(stack: Stack, tmp_path: Path) -> None:
+    path = tmp_path / "out.tif"
+    dark_then_light(replace(stack.metadata, grey=True), path)
+    with PIL.Image.open(path) as tiff:
+        assert getattr(tiff, "n_frames", 1) == 1
+    with tifffile.TiffFile(path) as tiff:
+        assert len(tiff.pages) == 1
+        (small,) = tiff.pages.first.pages
+        assert small.subfiletype == 1
+        (at,), (size,) = small.dataoffsets, small.databytecounts
+        assert_dark_then_light(path.read_bytes()[at : at + size])
+        assert_dark_then_light(photoshops(bytes(tiff.pages.first.tags[34377].value)))
+    image = exiv2.ImageFactory.open(str(path))
+    image.readMetadata()
+    (preview,) = exiv2.PreviewManager(image).getPreviewProperties()
+    assert (preview.width_, preview.height_) == (160, 40)
+    np.testing.assert_array_equal(read_frame(path).pixels[:, ::399, 0], [[0, 65535]] * 100)
+
+
+@pytest.mark.parametrize("suffix", [".psd", ".psb", ".tif"])
+def test_layered_files_have_photoshops_thumbnail(stack: Stack, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"out{suffix}"
+    write_layers(stack, path)
+    if suffix == ".tif":
+        with tifffile.TiffFile(path) as tiff:
+            assert len(tiff.pages) == 1
+            resources = bytes(tiff.pages.first.tags[34377].value)
+    else:
+        resources = path.read_bytes()[: 1 << 17]
+    pixels = imagecodecs.jpeg8_decode(photoshops(resources))
+    height, width = stack.image.shape[:2]
+    assert pixels.shape == (height, width, 3)  # it is smaller than a thumbnail may be
+    assert np.abs(pixels.astype(int) - stack.image).mean() < 10
 
 
 def test_lens_and_serial_number_are_taken_out_of_the_maker_note(tmp_path: Path) -> None:
