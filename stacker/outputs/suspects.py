@@ -1,4 +1,4 @@
-"""Where a wrong pick is likely: a place like no frame, not as another method has it, or at an unsure edge."""
+"""Where a wrong pick is likely: a place like no frame, or where detail of a frame was lost."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from stacker.frames import Image, full_scale
 from stacker.outputs.crop import common_field
+from stacker.outputs.lost_detail import LostDetail
 from stacker.outputs.partition import CELL_PX, Partition, partition_of
 from stacker.outputs.registered import RegisteredFrames, picture_window
 from stacker.result import Stack
@@ -25,20 +26,27 @@ _METHOD_SHARE = 0.5
 """Of the difference from the frames by depth. The pyramid differs from them where detail lies behind detail,
 and is mostly right; on rendered scenes it tells less than the difference from all frames."""
 
-_EDGE_LEVELS = 2.0
-"""What an edge in depth of three frames or more counts where nothing is sure, in 1/255 of white."""
+_BORNE_OUT_LEVELS = 5.0
+"""So far a place that is like no frame counts by itself, in 1/255 of white: the eye sees that on a smooth
+surface. More has to be borne out by lost detail, or by a tone that no frame has: where two depths are seen at
+once, the picture rightly has the detail of both, which no frame has."""
 
-_EDGE_FRAMES = 3.0
-_EDGE_CELLS = 7
+_TONE_CELLS, _TONE_SIGMA = 4, 1.0
+"""Tone is what is left of differences in windows of so many cells, blurred by that standard deviation: wider
+than the detail of two depths, in which both signs are."""
 
 _LEAST_LEVELS, _LEAST_NOISE = 5.0, 2.0
 """A place is a suspect from here on: in 1/255 of white, and in the frames' noise. The eye sees 5 beside an
 edge."""
 
+_COMMON_SHARE, _STANDS_OUT = 0.1, 3.0
+"""A suspect stands out so many times from what that part of the picture exceeds in being mixed. Where veined
+wings are seen through each other all over, nothing does."""
+
 _RIM_PX = 4
 """At the edge of a frame differences are averaged over what it does not reach."""
 
-_MOST_SHARE = 0.03
+_MOST_SHARE = 0.02
 """Of the picture that is shown as suspect: where all is difficult, the worst of it."""
 
 _FEWEST_CELLS = 6
@@ -105,9 +113,11 @@ def find_suspects(
     """Look for likely wrong picks.
 
     A place where the fused picture differs from every single frame has been mixed from several, which happens
-    beside edges in depth and highlights; where it differs from the frames by the depth index, two methods
-    disagree; and the depth itself may be unsure beside an edge. The three are added up, within the field that
-    all frames reach: what lies around it is filled, and for `stacker.outputs.crop`.
+    beside edges in depth and highlights. That is borne out where detail that is in focus in one frame is not
+    in the picture (`stacker.outputs.lost_detail`), or where the picture has a tone that no frame has. And
+    where it differs from the frames by the depth index and such detail is lost, two methods disagree. What
+    stands out is told, within the field that all frames reach: what lies around it is filled, and for
+    `stacker.outputs.crop`.
 
     Parameters
     ----------
@@ -126,18 +136,18 @@ def find_suspects(
         When a frame is gone or has changed.
     """
     partition = partition_of(stack, keep_unused=True)
-    nearest, by_depth = _differences(stack, partition, progress)
-    floor = np.float32(_NOISE_LEFT * stack.noise_sigma**2)
-    mixed = np.sqrt(np.maximum(nearest - floor, 0))
-    disagreed = np.float32(_METHOD_SHARE) * np.sqrt(np.maximum(by_depth - floor, 0))
-    edges = _unsure_edges(stack)
-    score = mixed + disagreed + edges
+    evidence = _evidence(stack, partition, progress)
+    score = np.maximum(evidence.mixed, evidence.disagreed)
     field = _field(stack, score.shape)
     score[~(partition.reached & field)] = 0
+    common = float(np.quantile(evidence.mixed[field], 1 - _COMMON_SHARE))
     most = float(np.quantile(score[field], 1 - _MOST_SHARE))
-    threshold = max(_LEAST_LEVELS, _LEAST_NOISE * stack.noise_sigma, most)
-    found = _places(stack, (mixed, disagreed, edges), score, threshold)
-    return Suspects(tuple(found[:limit]), score, threshold, max(0, len(found) - limit))
+    threshold = max(_LEAST_LEVELS, _LEAST_NOISE * stack.noise_sigma, _STANDS_OUT * common, most)
+    labels, order, boxes = _places(score, threshold)
+    found = (
+        _suspect(stack, partition, evidence, score, labels, label, boxes[label]) for label in order[:limit]
+    )
+    return Suspects(tuple(found), score, threshold, max(0, len(order) - limit))
 
 
 def _field(stack: Stack, shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -152,34 +162,82 @@ def _field(stack: Stack, shape: tuple[int, ...]) -> np.ndarray[Any, np.dtype[np.
     return field if field.any() else ~field
 
 
-def _differences(
-    stack: Stack, partition: Partition, progress: Callable[[int, int, str], None] | None
-) -> tuple[Image, Image]:
-    """Mean square difference from the frame that is most like the picture, and from the frames by depth.
+@dataclass(frozen=True)
+class _Evidence:
+    """What speaks against each cell, in 1/255 of white; float32, shape (h, w).
 
-    In units of (1/255 of white)², cell by cell.
+    Attributes
+    ----------
+    mixed, disagreed : ndarray
+        By how much it is like no frame, and like those that the depth names, as far as it is borne out.
+    lost : LostDetail
+        What bears it out.
     """
+
+    mixed: Image
+    disagreed: Image
+    lost: LostDetail
+
+
+def _evidence(
+    stack: Stack, partition: Partition, progress: Callable[[int, int, str], None] | None
+) -> _Evidence:
+    """Compare all frames with the picture."""
     canvas = picture_window(stack)
     picture = _cells(np.moveaxis(stack.image, -1, 0))
     nearest = np.full(picture.shape[1:], np.inf, np.float32)
-    mosaic, total = np.zeros_like(picture), np.zeros(nearest.shape, np.float32)
+    by_depth, total = np.zeros_like(nearest), np.zeros_like(nearest)
+    tone = np.full(_coarse(nearest).shape, np.inf, np.float32)
+    lost = LostDetail(picture, stack.noise_sigma, len(partition.places))
     frames = RegisteredFrames(stack, partition.places)
     with closing(frames.laid(canvas)) as laid_frames:
         for number, laid in enumerate(laid_frames):
             planes = _cells(laid.planes)
             inside = frames.inside(laid.place, canvas, CELL_PX)[: nearest.shape[0], : nearest.shape[1]]
-            off = _local(planes - picture)
-            off[~inside] = np.inf
-            np.minimum(nearest, off, out=nearest)
+            square, toned = _differences(planes, picture)
+            toned[_coarse(inside.astype(np.float32)) < 1] = np.inf
+            np.minimum(tone, toned, out=tone)
+            lost.add(planes, square, inside)
             weight = partition.weight(number) * inside
             total += weight
-            mosaic += weight * planes
+            by_depth += weight * square
+            off = _local(square)
+            off[~inside] = np.inf
+            np.minimum(nearest, off, out=nearest)
             if progress is not None:
                 progress(number + 1, len(partition.places), stack.reports[laid.place].name)
-    mosaic /= np.maximum(total, np.float32(1e-6))
-    np.copyto(mosaic, picture, where=total <= 0)  # so that nothing spreads from there
+    lost.finish()
     nearest[~np.isfinite(nearest)] = 0
-    return nearest, _local(mosaic - picture)
+    tone[~np.isfinite(tone)] = 0
+    toned = cv2.resize(np.sqrt(tone), nearest.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    floor = np.float32(_NOISE_LEFT * stack.noise_sigma**2)
+    by_depth = _local(by_depth / np.maximum(total, np.float32(1e-6)))
+    borne_out = np.maximum(lost.level + np.float32(_BORNE_OUT_LEVELS), toned)
+    mixed = np.minimum(_beyond(nearest, floor), borne_out)
+    disagreed = np.minimum(np.float32(_METHOD_SHARE) * _beyond(by_depth, floor), lost.level)
+    return _Evidence(mixed, disagreed, lost)
+
+
+def _differences(planes: Image, picture: Image) -> tuple[Image, Image]:
+    """Mean square difference over the channels: of cells, and of the tone of windows of them."""
+    square = np.zeros(picture.shape[1:], np.float32)
+    tone = np.zeros(_coarse(square).shape, np.float32)
+    for plane, wanted in zip(planes, picture, strict=True):
+        difference = plane - wanted
+        tone += np.square(cv2.GaussianBlur(_coarse(difference), (0, 0), _TONE_SIGMA))
+        square += np.square(difference, out=difference)
+    return square / len(planes), tone / len(planes)
+
+
+def _coarse(cells: Image) -> Image:
+    height, width = cells.shape
+    size = -(-width // _TONE_CELLS), -(-height // _TONE_CELLS)
+    return np.asarray(cv2.resize(cells, size, interpolation=cv2.INTER_AREA))
+
+
+def _beyond(square: Image, floor: np.float32) -> Image:
+    """What is more than noise, as a level."""
+    return np.asarray(np.sqrt(np.maximum(square - floor, 0)))
 
 
 def _cells(planes: Image) -> Image:
@@ -194,65 +252,66 @@ def _cells(planes: Image) -> Image:
     return found
 
 
-def _local(difference: Image) -> Image:
-    """Mean square over the channels and a small window."""
-    return np.asarray(cv2.GaussianBlur(np.square(difference).mean(axis=0), (0, 0), _LOCAL_CELLS))
+def _local(square: Image) -> Image:
+    """Mean over a small window."""
+    return np.asarray(cv2.GaussianBlur(square, (0, 0), _LOCAL_CELLS))
 
 
-def _unsure_edges(stack: Stack) -> Image:
-    """What edges in depth count, in 1/255 of white: nothing where the depth is sure."""
-    assert stack.depth is not None
-    index = np.nan_to_num(np.ascontiguousarray(stack.depth.index[::CELL_PX, ::CELL_PX]))
-    unsure = 1 - cv2.blur(stack.depth.confidence[::CELL_PX, ::CELL_PX], (3, 3))
-    kernel = np.ones((_EDGE_CELLS, _EDGE_CELLS), np.uint8)
-    rise = np.minimum((cv2.dilate(index, kernel) - cv2.erode(index, kernel)) / _EDGE_FRAMES, 1)
-    return np.asarray(_EDGE_LEVELS * rise * unsure, np.float32)
-
-
-def _places(stack: Stack, parts: tuple[Image, Image, Image], score: Image, threshold: float) -> list[Suspect]:
-    """Connected places above the threshold, the worst first."""
+def _places(score: Image, threshold: float) -> tuple[Image, list[int], Image]:
+    """Connected places above the threshold: their labels, which of these are worth telling of, the worst
+    first, and a box for each label.
+    """
     above = (score > threshold).astype(np.uint8)
     joined = cv2.dilate(above, np.ones((_JOINED_CELLS, _JOINED_CELLS), np.uint8))
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(joined)
     labels[above == 0] = 0
     areas = np.bincount(labels.ravel(), minlength=count)
     excess = np.bincount(labels.ravel(), (score - np.float32(threshold)).ravel(), minlength=count)
-    order = [label for label in np.argsort(-excess) if label and areas[label] >= _FEWEST_CELLS]
-    return [_suspect(stack, parts, score, labels, int(label), boxes[label]) for label in order]
+    order = [int(label) for label in np.argsort(-excess) if label and areas[label] >= _FEWEST_CELLS]
+    return labels, order, boxes
 
 
 def _suspect(
-    stack: Stack, parts: tuple[Image, Image, Image], score: Image, labels: Image, label: int, box: Image
+    stack: Stack,
+    partition: Partition,
+    evidence: _Evidence,
+    score: Image,
+    labels: Image,
+    label: int,
+    box: Image,
 ) -> Suspect:
     left, top, columns, rows = (int(value) for value in box[:4])
-    where = slice(top, top + rows), slice(left, left + columns)
-    here = labels[where] == label
+    here = labels[top : top + rows, left : left + columns] == label
     # Without what was added to join neighbours.
     down, across = np.flatnonzero(here.any(axis=1)), np.flatnonzero(here.any(axis=0))
-    top, left, rows, columns = (
-        top + int(down[0]),
-        left + int(across[0]),
-        *(int(found[-1] - found[0]) + 1 for found in (down, across)),
-    )
+    here = here[down[0] : down[-1] + 1, across[0] : across[-1] + 1]
+    top, left, (rows, columns) = top + int(down[0]), left + int(across[0]), here.shape
     where = slice(top, top + rows), slice(left, left + columns)
-    here = labels[where] == label
-    strongest = int(np.argmax([float(part[where][here].sum()) for part in parts]))
     height, width = stack.image.shape[:2]
     x, y = left * CELL_PX, top * CELL_PX
     return Suspect(
         (x, y, min(columns * CELL_PX, width - x), min(rows * CELL_PX, height - y)),
         int(here.sum()) * CELL_PX**2,
         round(float(score[where][here].max()), 1),
-        _REASONS[strongest],
+        _reason(stack, partition, evidence, where, here),
         _meeting(stack, where),
     )
 
 
-_REASONS = (
-    "mixed: like none of the frames",
-    "methods disagree: not what the depth says",
-    "an edge in depth that is not sure",
-)
+def _reason(
+    stack: Stack, partition: Partition, evidence: _Evidence, where: tuple[slice, slice], here: Image
+) -> str:
+    """What speaks against a place the most, and what frame has the detail that is lost there."""
+    mixed, disagreed, lost = (
+        part[where][here] for part in (evidence.mixed, evidence.disagreed, evidence.lost.level)
+    )
+    if disagreed.sum() <= mixed.sum() and lost.mean() < _BORNE_OUT_LEVELS:
+        return "mixed: like none of the frames"
+    number = int(np.bincount(evidence.lost.frame[where][here], lost).argmax())
+    name = stack.reports[partition.places[number]].name
+    if disagreed.sum() > mixed.sum():
+        return f"methods disagree: {name} is sharp here"
+    return f"lost: {name} has detail that the picture has not"
 
 
 def _meeting(stack: Stack, where: tuple[slice, slice]) -> tuple[str, ...]:

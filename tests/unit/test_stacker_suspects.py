@@ -66,9 +66,27 @@ def test_a_place_from_the_wrong_frame_is_where_methods_disagree(stack: Stack) ->
     image[y + 60 : y + 90, x + 30 : x + 60] = blurred[60:90, 30:60]
     found = find_suspects(dataclasses.replace(stack, image=image))
     worst = found.places[0]
-    assert "methods disagree" in worst.reason
+    assert worst.reason == "methods disagree: f1.tif is sharp here"
     assert abs(worst.box[0] - 30) <= 8
     assert abs(worst.box[1] - 60) <= 8
+
+
+def test_where_detail_was_lost_the_frame_that_has_it_is_named(stack: Stack) -> None:
+    image, blurred = stack.image.copy(), fuse_files([stack.sources[1].path]).stack.image
+    y, x = (-value for value in stack.origin_px[::-1])
+    like_none = np.clip(blurred[60:90, 30:60].astype(int) + 20, 0, 255)
+    image[y + 60 : y + 90, x + 30 : x + 60] = like_none
+    worst = find_suspects(dataclasses.replace(stack, image=image)).places[0]
+    assert worst.reason == "lost: f1.tif has detail that the picture has not"
+    assert worst.score == pytest.approx(20, abs=6)
+
+
+def test_what_is_like_no_frame_nearly_everywhere_stands_out_nowhere(stack: Stack) -> None:
+    wrong = stack
+    for x in range(0, 240, 40):
+        for y in range(0, 160, 40):
+            wrong = spoilt(wrong, slice(y + 4, y + 34), slice(x + 4, x + 34))
+    assert not find_suspects(wrong).places
 
 
 def test_the_rim_and_what_is_right_are_no_suspects(stack: Stack) -> None:
