@@ -125,6 +125,7 @@ class Bench:
             seed=sim.seed,
             focus=drive,
             farthest_mm=travel.far_mm if sim.focus else 0.0,
+            dust=sim.dust,
         )
         self._order = order
         self._open = ExitStack()

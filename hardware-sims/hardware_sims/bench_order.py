@@ -121,6 +121,8 @@ class Simulator(OrderModel):
         The body's card.
     light_kelvin : float
         Colour temperature of the light.
+    dust : int
+        Grains of dust on the glass of the sensor, at places that the seed decides.
     live_fps : float
         Frames of live view that the body offers in a real second.
     faults : Misbehaviour
@@ -151,6 +153,7 @@ class Simulator(OrderModel):
     battery: BatteryOrder = BatteryOrder()
     card: CardOrder = CardOrder()
     light_kelvin: float = Field(DAYLIGHT_K, ge=2000, le=15000)
+    dust: int = Field(0, ge=0, le=10_000)
     live_fps: float = Field(20.0, gt=0, le=120)
     faults: Misbehaviour = Misbehaviour()
     firmware: Literal["grbl", "grblhal"] = "grbl"

@@ -15,6 +15,7 @@ import numpy as np
 from hardware_sims.clock import SimClock
 from hardware_sims.colour import DAYLIGHT_K, cast
 from hardware_sims.dng import dng
+from hardware_sims.dust import dust_shade
 from hardware_sims.exif import ExposureRecord, with_exif
 from hardware_sims.light import Light
 from hardware_sims.live import LiveRenderer, Sight
@@ -155,6 +156,8 @@ class World:
         Drives the lens; it stays as it is when not given.
     farthest_mm : float
         The extension, 0 or below, down to which the scene is sampled to the edges of the frame.
+    dust : int
+        Grains that lie on the sensor's glass; pictures show them, the small live view does not.
 
     Notes
     -----
@@ -173,6 +176,7 @@ class World:
         workers: int | None = None,
         focus: FocusLike | None = None,
         farthest_mm: float = 0.0,
+        dust: int = 0,
     ) -> None:
         self.scene = scene
         self.lens = lens
@@ -181,6 +185,7 @@ class World:
         self.carriage = carriage
         self.clock = clock
         self.seed = seed
+        self.dust = dust
         frame = Frame(sensor.width_px, sensor.height_px, sensor.pitch_mm)
         widest = lens.focused(farthest_mm) if farthest_mm < 0 else None
         self.renderer = Renderer(scene, lens, frame, workers, widest)
@@ -241,7 +246,7 @@ class World:
             index = next(self._count)
         motion = self._motion(start_s, shutter_s, f_number, iso, flash)
         motion = motion.shaken(start_s, shake_um).lit(light_share)
-        light = self._light(motion, f_number)
+        light = self._dusty(self._light(motion, f_number), f_number)
         seed = (self.seed, index)
         seen = _tinted(light, cast(self.light.kelvin, DAYLIGHT_K))
         mosaic = self.sensor.mosaic(seen, iso, seed, self.renderer.run) if raw else None
@@ -334,6 +339,21 @@ class World:
         assert total is not None
         kernel = self._smear(motion)
         return total if kernel is None else np.asarray(cv2.filter2D(total, -1, kernel))
+
+    def _dusty(self, light: Array, f_number: float) -> Array:
+        """Light behind the grains on the sensor's glass."""
+        if not self.dust:
+            return light
+        sensor, lens = self.sensor, self.lens.stopped_to(f_number)
+        shade = dust_shade(
+            sensor.width_px,
+            sensor.height_px,
+            sensor.pitch_mm,
+            lens.effective_f_number,
+            self.dust,
+            self.seed,
+        )
+        return np.asarray(light * shade[..., None])
 
     def _stations(self, motion: _Motion, f_number: float) -> list[tuple[float, float]]:
         """Weights and positions to render: one when the carriage stood still."""

@@ -13,11 +13,12 @@ from stacker.io.dust_light import LightPlane
 
 __all__ = ["Blob", "dark_blobs", "dip"]
 
-_SIGMAS = (0.8, 1.13)
-"""Deviations of the narrower of two Gaussians, at every size; sizes differ by a factor of two."""
-
 _WIDER = 1.6
-"""Deviation of the wider one over that of the narrower: their difference is near a Laplacian of Gaussian."""
+"""Deviation of the wider of two Gaussians over that of the narrower: their difference is near a Laplacian."""
+
+_SIGMAS = (0.8, 0.8 * _WIDER)
+"""Of the narrower, at every size; sizes differ by a factor of two. The wider one of the first is that of the
+second."""
 
 _RADIUS = 1.8
 """Radius of the disc, in deviations, that the difference answers to most."""
@@ -28,6 +29,9 @@ larger is more likely of the subject."""
 
 _CLUTTER = 6.0
 """How far around a place one looks for what else answers there, in deviations."""
+
+_COARSE = 4
+"""What is around a place is seen in cells of that many."""
 
 _SHALLOWEST = 0.004
 """Of the answer, which is about four tenths of a disc's depth."""
@@ -60,9 +64,12 @@ class _Sums:
         self.weight, self.first, self.second = (np.zeros(shape, np.float32) for _ in range(3))
 
     def add(self, answer: Image, usable: Image, sigma: float) -> None:
-        side = 2 * round(_CLUTTER * sigma) + 1
-        clutter = cv2.boxFilter(answer * answer, -1, (side, side))
-        weight = np.where(usable, 1 / np.maximum(clutter, 1e-9), np.float32(0)).astype(np.float32)
+        height, width = answer.shape
+        size = max(1, width // _COARSE), max(1, height // _COARSE)
+        side = 2 * round(_CLUTTER * sigma / _COARSE) + 1
+        clutter = cv2.blur(cv2.resize(answer * answer, size, interpolation=cv2.INTER_AREA), (side, side))
+        weight = cv2.resize(1 / np.maximum(clutter, 1e-9), (width, height), interpolation=cv2.INTER_LINEAR)
+        weight *= usable
         self.weight += weight
         weight *= answer
         self.first += weight
@@ -89,21 +96,34 @@ def dark_blobs(planes: Sequence[LightPlane]) -> list[Blob]:
     list of Blob
         The deepest first.
     """
-    sums: dict[tuple[int, float], _Sums] = {}
-    for plane in planes:
-        log: Image = plane.log
-        usable: Image = plane.usable.astype(np.uint8)
-        for factor in _factors(plane):
-            if factor > 1:
-                size = log.shape[1] // 2, log.shape[0] // 2
-                log = cv2.resize(log[: 2 * size[1], : 2 * size[0]], size, interpolation=cv2.INTER_AREA)
-                usable = cv2.erode(usable, np.ones((2, 2), np.uint8))[: 2 * size[1] : 2, : 2 * size[0] : 2]
-            clear = cv2.erode(usable, np.ones((5, 5), np.uint8), borderValue=0) > 0
-            for sigma in _SIGMAS:
-                known = sums.setdefault((factor, sigma), _Sums(log.shape))
-                known.add(dip(log, sigma), clear, sigma)
-    found = [blob for (factor, sigma), known in sums.items() for blob in _peaks(known, factor, sigma)]
+    found: list[Blob] = []
+    logs = [plane.log for plane in planes]
+    usable = [plane.usable.astype(np.uint8) for plane in planes]
+    for factor in _factors(planes[0]):
+        if factor > 1:
+            logs, usable = [_halved(log) for log in logs], [_all_of_four(part) for part in usable]
+        sums = [_Sums(logs[0].shape) for _ in _SIGMAS]
+        for log, part in zip(logs, usable, strict=True):
+            clear = cv2.erode(part, np.ones((5, 5), np.uint8), borderValue=0)
+            narrow = cv2.GaussianBlur(log, (0, 0), _SIGMAS[0])
+            for sigma, known in zip(_SIGMAS, sums, strict=True):
+                wide = cv2.GaussianBlur(log, (0, 0), _WIDER * sigma)
+                known.add(wide - narrow, clear, sigma)
+                narrow = wide
+        for sigma, known in zip(_SIGMAS, sums, strict=True):
+            found += _peaks(known, factor, sigma)
     return _apart(sorted(found, key=lambda blob: -blob.answer))[:_MOST]
+
+
+def _halved(log: Image) -> Image:
+    size = log.shape[1] // 2, log.shape[0] // 2
+    return np.asarray(cv2.resize(log[: 2 * size[1], : 2 * size[0]], size, interpolation=cv2.INTER_AREA))
+
+
+def _all_of_four(usable: Image) -> Image:
+    height, width = (side // 2 * 2 for side in usable.shape)
+    rows = usable[0:height:2] & usable[1:height:2]
+    return np.asarray(rows[:, 0:width:2] & rows[:, 1:width:2])
 
 
 def _factors(plane: LightPlane) -> list[int]:

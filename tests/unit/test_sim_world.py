@@ -39,8 +39,9 @@ def dot_scene():
     return grey_scene(lambda x, y: 0.02 + 0.9 * (np.hypot(x - 0.4, y + 0.3) < 0.12))
 
 
-def world(scene, carriage=None, *, sensor=SENSOR, seed=1, light=LIGHT):
-    return World(scene, LENS, sensor, light, carriage or FixedCarriage(10.0), SimClock(), seed, workers=2)
+def world(scene, carriage=None, *, sensor=SENSOR, seed=1, light=LIGHT, dust=0):
+    at = carriage or FixedCarriage(10.0)
+    return World(scene, LENS, sensor, light, at, SimClock(), seed, workers=2, dust=dust)
 
 
 def decoded(photo):
@@ -246,3 +247,22 @@ def test_a_real_pictures_maker_note_is_not_read_as_truth():
     assert done
     with pytest.raises(ValueError, match="not a simulated picture"):
         read_truth(jpeg.tobytes())
+
+
+# ---- dust ----
+
+
+def test_dust_lies_at_the_same_place_of_all_pictures_and_is_harder_at_a_smaller_aperture():
+    dusty, clean = world(grey_scene(0.3), dust=30), world(grey_scene(0.3))
+    shots = [(0.125, 5.657), (0.125, 5.657), (1.0, 16.0)]
+    first, again, small = (
+        cv2.blur(linear(dusty.expose(0.0, s, f, 100)) / linear(clean.expose(0.0, s, f, 100)), (3, 3)).min(
+            axis=2
+        )
+        for s, f in shots
+    )
+    assert first.min() < 0.8
+    place = np.unravel_index(first.argmin(), first.shape)
+    assert again[place] == pytest.approx(first[place], abs=0.05)
+    assert small.min() < first.min() - 0.05
+    assert 0.002 < (first < 0.97).mean() < 0.3
