@@ -24,6 +24,10 @@ __all__ = ["by_loops", "over_rows", "run_rows"]
 _FEWEST_ROWS = 16
 """Below that, handing work over costs more than it saves."""
 
+_FEWEST_CELLS = 100_000
+"""Numbers of the largest array that make a range worth it: a tenth of a millisecond, twice what it takes to
+hand a range over. The coarse bands of a picture are small, and there are many of them."""
+
 _ours = threading.local()
 _log = logging.getLogger(__name__)
 
@@ -67,6 +71,8 @@ def run_rows(
         Ranges are multiples of that.
     """
     bound = loop.bound(*arguments)
+    largest = max(argument.size for argument in arguments if isinstance(argument, np.ndarray))
+    rows_together = max(rows_together, _FEWEST_CELLS * rows // max(1, largest))
 
     def run(first: int, behind: int) -> None:
         bound(_room(room), first, behind)
