@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from stacker.cli.crop_options import CropOptions
 from stacker.cli.exits import interruptible
 from stacker.cli.option_groups import flattened
 from stacker.cli.saving_options import SavingOptions
@@ -38,17 +39,8 @@ def _frames(
     ],
     stored: SavingOptions,
     kind: Annotated[_Kind, typer.Option("--as", help="What to write.")] = _Kind.TIFF,
-    crop: Annotated[
-        str,
-        typer.Option(
-            metavar="auto | geometry | none | X,Y,W,H",
-            help="Which part of the picture. geometry: what all frames reach, so that nothing is mirrored.",
-        ),
-    ] = "none",
-    aspect: Annotated[
-        str | None, typer.Option(metavar="W:H | frame", help="Narrow the crop to an aspect.")
-    ] = None,
     *,
+    crop: CropOptions,
     moved: FramesFolderOptions,
     json_report: JsonOption = False,
     quiet: QuietOption = False,
@@ -63,23 +55,25 @@ def _frames(
     Exit codes: 0 done; 2 wrong use; 4 a frame that is gone or has changed, or a full disk; 130 interrupted.
     """
     with interruptible():
-        from stacker.outputs.crop import cropped, parse_crop
+        from stacker.outputs.crop import cropped
         from stacker.outputs.frames import write_frames
 
         talk = not (quiet or json_report)
         notes: list[str] = []
         with shown_progress(talk and on_terminal(), "frames") as progress:
             written = write_frames(
-                cropped(moved.load(stack), parse_crop(crop, aspect)),
+                cropped(moved.load(stack), crop.part()),
                 output,
                 suffix=f".{kind.value}",
                 saving=stored.saving(),
                 progress=progress,
                 tell=notes.append,
             )
+    if json_report:
+        about = {"output": str(output), "frames": [str(path) for path in written], "notes": notes}
+        typer.echo(json.dumps(about))
+        return
     for note in notes:
         typer.echo(f"stacker: {note}", err=True)
-    if json_report:
-        typer.echo(json.dumps({"output": str(output), "frames": [str(path) for path in written]}))
-    elif talk:
+    if talk:
         typer.echo(f"{output}: {len(written)} registered frames, {written[0].name} to {written[-1].name}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stacker.cli.credit_options import CreditOptions
+from stacker.cli.crop_options import CropOptions
 from stacker.cli.development_options import DevelopmentOptions
 from stacker.cli.exits import interruptible
 from stacker.cli.opening_options import OpeningOptions, open_result
@@ -112,23 +113,6 @@ def _fuse(
             rich_help_panel="Fusion",
         ),
     ] = _Border.FILL,
-    crop: Annotated[
-        str,
-        typer.Option(
-            metavar="auto | geometry | none | X,Y,W,H",
-            help="Which part of the picture to keep. auto: without the border that is unsharp because the "
-            "frames that are sharp there do not reach it. geometry: what all frames reach.",
-            rich_help_panel="Fusion",
-        ),
-    ] = "none",
-    aspect: Annotated[
-        str | None,
-        typer.Option(
-            metavar="W:H | frame",
-            help='Narrow the crop to an aspect such as "3:2", or to that of the frames.',
-            rich_help_panel="Fusion",
-        ),
-    ] = None,
     slab: Annotated[
         int | None,
         typer.Option(
@@ -144,6 +128,7 @@ def _fuse(
         ),
     ] = 0,
     *,
+    crop: CropOptions,
     registration: RegistrationOptions,
     credit: CreditOptions,
     development: DevelopmentOptions,
@@ -203,7 +188,7 @@ def _fuse(
     with interruptible():
         started = time.perf_counter()
         from stacker.handover import name_beside
-        from stacker.outputs.crop import cropped, parse_crop
+        from stacker.outputs.crop import cropped
 
         templates, opener = credit.templates(), opening.opener()
         paths, told = _frames(frames, output, development)
@@ -221,7 +206,7 @@ def _fuse(
             report_page,
         )
         wanted.check()
-        part = parse_crop(crop, aspect)
+        part = crop.part()
         wanted.check_frames(paths)
         start = registration.reference_index(len(paths))
         where = registration.found_positions(paths)

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from stacker.cli.crop_options import CropOptions
 from stacker.cli.exits import interruptible
 from stacker.cli.opening_options import OpeningOptions, open_result
 from stacker.cli.option_groups import flattened
@@ -60,16 +61,6 @@ def _layers(
             "--retouches/--no-retouches", help="Whether the fused picture has what stacker retouch has kept."
         ),
     ] = True,
-    crop: Annotated[
-        str,
-        typer.Option(
-            metavar="auto | geometry | none | X,Y,W,H",
-            help="Which part of the picture; as in stacker fuse.",
-        ),
-    ] = "none",
-    aspect: Annotated[
-        str | None, typer.Option(metavar="W:H | frame", help="Narrow the crop to an aspect.")
-    ] = None,
     keep_unused: Annotated[
         bool,
         typer.Option("--keep-unused", help="Write frames that are used nowhere too, with a black mask."),
@@ -79,6 +70,7 @@ def _layers(
     ] = None,
     colour_space: ColourSpaceOption = "keep",
     *,
+    crop: CropOptions,
     moved: FramesFolderOptions,
     opening: OpeningOptions,
     json_report: JsonOption = False,
@@ -95,7 +87,7 @@ def _layers(
     """
     with interruptible():
         started = time.perf_counter()
-        from stacker.outputs.crop import cropped, parse_crop
+        from stacker.outputs.crop import cropped
         from stacker.outputs.layers import FusedLayer, write_layers
         from stacker.retouch.applied import retouched
 
@@ -107,7 +99,7 @@ def _layers(
                 loaded, count = retouched(loaded, stack)
             top = fused or (_Fused.SHOWN if count else _Fused.HIDDEN)
             done = write_layers(
-                cropped(loaded, parse_crop(crop, aspect)),
+                cropped(loaded, crop.part()),
                 output,
                 colour_space=colour_space_of(colour_space),
                 bit_depth=int(bit_depth.value) if bit_depth else None,

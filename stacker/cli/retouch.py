@@ -89,10 +89,7 @@ def _retouch(
         from stacker.retouch.wishes import region_of, source_of
 
         adding = any((frame, fused, method, region, stroke, mask))
-        if [adding, undo, redo].count(True) > 1:
-            raise UserError("One thing at a time: add a retouch, --undo, or --redo")
-        if not (adding or undo or redo or list_them or output):
-            raise UserError("Say what to do: a region and what to take, --list, --undo, --redo, or -o")
+        _require_sense((adding, undo, redo), list_them, output, opening.open_with)
         saving, opener = stored.saving(), opening.opener() if output is not None else None
         notes: tuple[str, ...] = ()
         if output is not None:
@@ -131,6 +128,18 @@ def _retouch(
         typer.echo(f"stacker: {told}", err=True)
     if not quiet:
         _tell(book, path, output, list_them)
+
+
+def _require_sense(
+    changes: tuple[bool, bool, bool], list_them: bool, output: Path | None, open_with: str | None
+) -> None:
+    """Refuse what contradicts itself, and what asks for nothing."""
+    if changes.count(True) > 1:
+        raise UserError("One thing at a time: add a retouch, --undo, or --redo")
+    if not (any(changes) or list_them or output):
+        raise UserError("Say what to do: a region and what to take, --list, --undo, --redo, or -o")
+    if open_with and output is None:
+        raise UserError("--open-with opens the picture that -o writes: give -o FILE as well")
 
 
 def _check(stack: Stack, wanted: Retouch, path: Path) -> None:

@@ -20,6 +20,7 @@ import tifffile
 from stacker.colour.profiles import trouble_with
 from stacker.errors import DataError, UserError
 from stacker.frames import Frame, FrameMetadata, FrameSource, Image, as_frame
+from stacker.io.cmyk import cmyk_as_rgb
 from stacker.io.development import Development, Recipe
 from stacker.io.dust_mending import mend_dust
 from stacker.io.grey import balanced
@@ -171,7 +172,7 @@ def decode(data: bytes, name: str, orientation: int | None = None, pages: Pages 
 
 
 def _frame_of_tiff(file: BinaryIO, source: bytes | Path, name: str, orientation: int | None) -> Frame:
-    return _frame(lambda: (_decode_tiff(file, name), None), source, name, orientation)
+    return _frame(lambda: _decode_tiff(file, name), source, name, orientation)
 
 
 def _frame_of_raw(source: bytes | Path, name: str, orientation: int | None, recipe: Recipe | None) -> Frame:
@@ -257,24 +258,25 @@ def _require_whole_png(data: bytes, name: str) -> None:
     raise DataError(f"{name} is cut off or damaged: a PNG chunk at byte {at} is incomplete")
 
 
-def _decode_tiff(file: BinaryIO, name: str) -> Image:
-    """First page only: later pages of camera files are thumbnails."""
+def _decode_tiff(file: BinaryIO, name: str) -> tuple[Image, str | None]:
+    """First page only: later pages of camera files are thumbnails. And how it became RGB, if it was not."""
     file.seek(0)
     with tifffile.TiffFile(file) as tiff:
         page: Any = tiff.pages[0]
         pixels = np.asarray(page.asarray(buffersize=_READ_BYTES))
         if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
-            return _apply_palette(pixels, np.asarray(page.colormap))
+            return _apply_palette(pixels, np.asarray(page.colormap)), None
         if page.photometric == tifffile.PHOTOMETRIC.SEPARATED:
-            raise DataError(f"{name} is a CMYK TIFF; convert it to RGB first")
+            apart = page.planarconfig == tifffile.PLANARCONFIG.SEPARATE
+            return cmyk_as_rgb(np.moveaxis(pixels, 0, -1) if apart else pixels, page.iccprofile, name)
         white = _white_of_tiff(tiff, page)
         if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE and pixels.dtype.kind == "u":
             pixels = pixels.dtype.type(white or np.iinfo(pixels.dtype).max) - pixels
         if pixels.ndim == 3 and page.planarconfig == tifffile.PLANARCONFIG.SEPARATE:
             pixels = np.moveaxis(pixels, 0, -1)
     if white and pixels.dtype.kind == "u" and pixels.dtype.itemsize == 2 and pixels.max() <= white:
-        return _stretched(pixels, white)
-    return pixels
+        return _stretched(pixels, white), None
+    return pixels, None
 
 
 def _white_of_tiff(tiff: Any, page: Any) -> int:

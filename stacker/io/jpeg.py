@@ -16,11 +16,10 @@ from dataclasses import dataclass, replace
 import imagecodecs
 import numpy as np
 import PIL.Image
-import PIL.ImageCms
 
-from stacker.colour.spaces import SRGB
 from stacker.errors import DataError
 from stacker.frames import Image
+from stacker.io.cmyk import as_rgb
 from stacker.io.pages import Pages
 
 __all__ = ["decode_jpeg"]
@@ -93,29 +92,10 @@ def decode_jpeg(data: bytes, name: str, pages: Pages | None = None) -> tuple[Ima
         # Not of every file: Pillow warns of pictures of more than 89 megapixels, and refuses twice that.
         with PIL.Image.open(io.BytesIO(data)) as opened:
             if opened.mode not in {"RGB", "L"}:
-                return _as_rgb(opened)
+                return as_rgb(opened)
     if header is None or header.width < 3 * header.unit_width:
         return np.asarray(imagecodecs.jpeg8_decode(data)), None  # too small to be told
     return _decode_checked(data, header, name, pages), None
-
-
-def _as_rgb(opened: PIL.Image.Image) -> tuple[Image, str]:
-    """CMYK as sRGB, through its profile if it has one that can be used."""
-    profile = opened.info.get("icc_profile")
-    if profile:
-        try:
-            converted = PIL.ImageCms.profileToProfile(
-                opened,
-                io.BytesIO(profile),
-                io.BytesIO(SRGB.icc),
-                PIL.ImageCms.Intent.RELATIVE_COLORIMETRIC,
-                outputMode="RGB",
-            )
-        except PIL.ImageCms.PyCMSError:
-            pass
-        else:
-            return np.asarray(converted), f"is {opened.mode}, converted to sRGB through its profile"
-    return np.asarray(opened.convert("RGB")), f"is {opened.mode} without a profile: its colours are a guess"
 
 
 def _walk(data: bytes, name: str) -> _Header | None:

@@ -262,6 +262,20 @@ def test_a_cmyk_jpeg_is_converted_and_says_how() -> None:
     assert decode(buffer.getvalue(), "f").notes == ("is CMYK without a profile: its colours are a guess",)
 
 
+def test_a_cmyk_tiff_is_converted_and_says_how(tmp_path: Path) -> None:
+    inks = np.asarray(PIL.Image.fromarray(speckled()).convert("CMYK"))
+    tifffile.imwrite(tmp_path / "a.tif", inks, photometric="separated")
+    planar = np.moveaxis(inks, -1, 0).copy()
+    tifffile.imwrite(tmp_path / "b.tif", planar, photometric="separated", planarconfig="separate")
+    for name in ("a.tif", "b.tif"):
+        frame = read_frame(tmp_path / name)
+        assert frame.notes == ("is CMYK without a profile: its colours are a guess",)
+        np.testing.assert_array_equal(frame.pixels, speckled())
+    tifffile.imwrite(tmp_path / "deep.tif", inks.astype(np.uint16) * 257, photometric="separated")
+    with pytest.raises(DataError, match="is a TIFF of 4 inks with 16 bits"):
+        read_frame(tmp_path / "deep.tif")
+
+
 def test_a_tiff_over_four_gigabytes_is_a_bigtiff() -> None:
     from stacker.io.bigtiff import needs_bigtiff
 

@@ -334,6 +334,9 @@ def test_the_command_adds_lists_undoes_and_keeps_retouches_when_the_stack_is_mad
     assert refused.returncode == 2
     assert "There is no frame 7" in refused.stderr
     assert len(RetouchBook.load(tmp_path / "out.retouch.json").undone) == 1
+    refused = run("retouch", tmp_path / "out.stack", "--list", "--open-with", "true {}")
+    assert refused.returncode == 2
+    assert "give -o FILE as well" in refused.stderr
 
 
 @pytest.mark.alone
