@@ -16,12 +16,12 @@ import numpy as np
 
 from stacker.frames import Image
 from stacker.fusion.base import Fused
-from stacker.fusion.blending import Blocks, blend, compare, preference, sharpen
+from stacker.fusion.blending import blend, compare, preference, sharpen
 from stacker.fusion.depth import Surface
 from stacker.fusion.depth_picture import depth_picture
+from stacker.fusion.margins import of_blocks, wisps
 from stacker.fusion.pyramid import PyramidFusion
 from stacker.fusion.store import FrameStore
-from stacker.fusion.tiles import CELL_PX
 from stacker.fusion.window import Window
 
 __all__ = ["AutoFusion"]
@@ -103,18 +103,12 @@ class AutoFusion:
             unseen = cv2.resize(unseen, size, interpolation=cv2.INTER_NEAREST)[extent.slices_in(canvas)]
             cv2.copyTo(image, unseen, other)
         blocks = compare(image, other)
-        share = preference(blocks, _of_blocks(surface.confidence, canvas, extent, blocks), self._noise)
+        confidence = of_blocks(surface.confidence, canvas, extent, blocks)
+        share = preference(blocks, confidence, self._noise)
+        outlines = self._pyramid.outlines
+        share = np.maximum(share, wisps(blocks, surface, outlines, canvas, extent, self._noise))
         blend(image, other, share, blocks.side_px)
         return float(share.mean())
-
-
-def _of_blocks(cells: Image, canvas: Window, extent: Window, blocks: Blocks) -> Image:
-    """Mean over blocks of what is given for the cells of a canvas."""
-    rows, columns = blocks.luma.shape
-    top, left = (extent.y - canvas.y) // CELL_PX, (extent.x - canvas.x) // CELL_PX
-    side = blocks.side_px // CELL_PX
-    part = cells[top : top + rows * side, left : left + columns * side]
-    return np.asarray(cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA))
 
 
 def _told(share: float) -> tuple[str, str]:

@@ -21,7 +21,7 @@ from stacker.fusion.scratch import Scratch, uniform
 from stacker.fusion.softening import Softening
 from stacker.fusion.stages import MeanCode, SourceCode, Stages, choose_stages
 from stacker.fusion.store import FrameStore
-from stacker.fusion.window import Spans, Window, window_of
+from stacker.fusion.window import Outline, Spans, Window, corners_in_reference, window_of
 from stacker.registration.exposure import Levels
 from stacker.registration.similarity import Matrix
 
@@ -115,6 +115,7 @@ class PyramidFusion:
         self._bounds: _Bounds | None = None
         self._reach = self._room = Window(0, 0, 0, 0)
         self._scratch = Scratch()
+        self.outlines: list[Outline] = []
 
     @property
     def depth(self) -> DepthTracker:
@@ -133,6 +134,7 @@ class PyramidFusion:
     def add(self, pixels: Image, transform: Matrix, levels: Levels, index: int) -> None:
         """Fold a frame in; see `stacker.fusion.base.Fusion`."""
         frame = window_of(transform, self._size)
+        self.outlines.append(corners_in_reference(transform, self._size))
         window = level_windows(frame, self._levels)[0]
         bounds = self._cover(frame)
         planes = self._scratch.array("planes", 3, window.height, window.width, dtype=self._source.dtype)

@@ -8,7 +8,10 @@ import numpy as np
 
 from stacker.registration.similarity import Matrix
 
-__all__ = ["Spans", "Window", "corners_in_reference", "window_of"]
+__all__ = ["Outline", "Spans", "Window", "corners_in_reference", "window_of"]
+
+Outline = np.ndarray[tuple[int, int], np.dtype[np.float64]]
+"""Centres of a frame's corner pixels in the reference view, clockwise from the top left; shape (4, 2)."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +69,8 @@ class Window:
         return slice(top, top + self.height // shrink), slice(left, left + self.width // shrink)
 
 
-def corners_in_reference(
-    transform: Matrix, size: tuple[int, int]
-) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """Centres of a frame's corner pixels in the reference view, clockwise from the top left; shape (4, 2).
+def corners_in_reference(transform: Matrix, size: tuple[int, int]) -> Outline:
+    """Where the corners of a frame are.
 
     Parameters
     ----------
