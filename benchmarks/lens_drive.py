@@ -1,8 +1,9 @@
 """What live view tells of a lens drive: ``python -m benchmarks.lens_drive``.
 
 The bench's live view is looked at before and after steps of known size, and while nothing moves. Printed is
-the evidence (`rig.focus_change.FocusChange`) that a watch judges by: the lowest tenth and the median over
-steps, the median and the highest over still pictures, and how often each was judged rightly with 32 frames.
+the evidence (`rig.lens_drive.focus_change.FocusChange`) that a watch judges by: the lowest tenth and the
+median over steps, the median and the highest over still pictures, and how often each was judged rightly with
+32 frames.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ import numpy as np
 from hardware_sims.bench import Bench, Order
 from hardware_sims.live import LiveRenderer, Sight
 
-from rig.focus_change import Look, focus_change, grey_frame
+from rig.lens_drive.focus_change import Look, focus_change, grey_frame
 
-_SURE = 24.0  # what rig.focus_watch calls certain
+_SURE = 24.0  # what rig.lens_drive.focus_watch calls certain
 _BEFORE = 16
 _POOL = 160
 

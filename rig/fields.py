@@ -9,8 +9,9 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from rig import shots, sizes, units
+from rig import sizes, units
 from rig.errors import UserError
+from rig.planning import shots
 
 __all__ = [
     "Acceleration",

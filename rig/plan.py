@@ -1,6 +1,6 @@
 """Near, far and step → a frozen plan: every position, and why. Pure: no device, no file, no clock.
 
-Positions are in mm and grow towards the subject; `rig.positions` spreads them.
+Positions are in mm and grow towards the subject; `rig.planning.positions` spreads them.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from rig.errors import UserError
 from rig.optics.framing import field_of_last_frame, framing_growth
 from rig.optics.setup import OpticalSetup
 from rig.optics.stops import stop_mark
-from rig.positions import RailGeometry, check_limits, place
-from rig.shots import ShotSeries
-from rig.spacing import Spacing, StepSource
-from rig.timing import StackTiming, critical_path_s
+from rig.planning.positions import RailGeometry, check_limits, place
+from rig.planning.shots import ShotSeries
+from rig.planning.spacing import Spacing, StepSource
+from rig.planning.timing import StackTiming, critical_path_s
 from rig.units import format_length
 
 __all__ = ["Picture", "RailGeometry", "Spacing", "StackPlan", "View", "optics_fields", "plan_stack"]

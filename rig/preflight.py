@@ -10,7 +10,7 @@ from rig.axes.base import AxisLimits
 from rig.cameras.base import Camera, LockReport, LockRequest
 from rig.errors import CameraError, DataError, UserError
 from rig.inspect import FrameLevels
-from rig.limits import Room
+from rig.planning.limits import Room
 from rig.sizes import format_bytes
 
 __all__ = [

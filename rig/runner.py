@@ -24,10 +24,10 @@ from rig.cameras.base import Camera, CapturedFile, Shot
 from rig.clock import Clock
 from rig.errors import CameraError, Interrupted, MotionError, OperatorNeededError
 from rig.events import EventBus, FrameRejected, FrameSaved, Moved, Note
+from rig.frames.stacked_file import StackedFile, file_to_stack
+from rig.planning.shots import ShotSeries
+from rig.runs.supplies import SupplyWatch
 from rig.session import Session
-from rig.shots import ShotSeries
-from rig.stacked_file import StackedFile, file_to_stack
-from rig.supplies import SupplyWatch
 
 __all__ = ["RunSettings", "Runner"]
 

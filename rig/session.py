@@ -16,9 +16,9 @@ from typing import Any
 
 from rig.atomic import publish_file, storage_error
 from rig.errors import DataError, UserError
+from rig.frames.sidecar import write_sidecar
 from rig.journal import Entry, Journal, read_journal
-from rig.shots import ShotSeries
-from rig.sidecar import write_sidecar
+from rig.planning.shots import ShotSeries
 
 __all__ = ["DEFAULT_TEMPLATE", "FrameFile", "FrameRecord", "RunState", "Session", "check_template"]
 

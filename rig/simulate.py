@@ -20,9 +20,9 @@ from typing import Any
 
 from rig.config import LoadedConfig, RigConfig
 from rig.errors import HardwareError, UserError
-from rig.lens_plan import LensPlan
 from rig.plan import StackPlan
-from rig.planning import PlanRequest, plan_for
+from rig.planning.lens_plan import LensPlan
+from rig.planning.rail import PlanRequest, plan_for
 
 __all__ = ["Bench", "bench_order", "one_frame"]
 

@@ -20,7 +20,7 @@ from rig.config import LoadedConfig, RigConfig, load_config, rehearse
 from rig.errors import CameraError, DataError, OperatorNeededError, UserError
 from rig.grey import GreyBalance, GreyStore, measure_balance, with_grey
 from rig.inspect import FrameLevels, frame_levels
-from rig.shots import shot_series
+from rig.planning.shots import shot_series
 from rig.simulate import Bench, bench_order, one_frame
 
 __all__ = [

@@ -22,18 +22,18 @@ from rig.cameras.base import LockRequest
 from rig.cameras.lens_drive import open_lens_drive
 from rig.clock import Clock, ScaledClock
 from rig.config import LoadedConfig
-from rig.connection import Connection
-from rig.equipment import equipped
+from rig.config.equipment import equipped
 from rig.errors import CameraError, Interrupted, MotionError, RigError, UserError
 from rig.events import EventBus, FrameRejected, FrameSaved, Moved, Note, RunFinished, RunStarted, Subscriber
-from rig.focus_watch import LiveWatch
 from rig.inspect import frame_levels
-from rig.operator import Operator
+from rig.lens_drive.focus_watch import LiveWatch
 from rig.plan import StackPlan
 from rig.preflight import check_frame_size, check_levels, check_room, check_travel
+from rig.runs.connection import Connection
+from rig.runs.operator import Operator
+from rig.runs.stopping import Stopper
 from rig.session import Session
 from rig.simulate import bench_order
-from rig.stopping import Stopper
 
 __all__ = ["Capture", "CaptureRequest", "Focus"]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from rig.errors import UserError
+from rig.frames.stacked_file import file_to_stack
 from rig.journal import read_journal
-from rig.stacked_file import file_to_stack
 
 __all__ = ["TakenFrame", "readable_file", "session_frames"]
 

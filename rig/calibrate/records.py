@@ -184,8 +184,8 @@ class SettleRecord(_Measured):
 class LensRecord(_Measured):
     """What a unit of the lens's focus drive does, driven one way from its unit 0.
 
-    ``drive`` and ``defocus_mm`` are the rows of a `rig.focus_calibration.FocusCalibration`; ``play_units`` is
-    what the drive turns after a reversal before the focus follows.
+    ``drive`` and ``defocus_mm`` are the rows of a `rig.planning.focus_calibration.FocusCalibration`;
+    ``play_units`` is what the drive turns after a reversal before the focus follows.
     """
 
     title = "the focus drive"

@@ -22,16 +22,16 @@ from rig.calibrate.records import (
 )
 from rig.calibrate.sweep import Region
 from rig.config import LoadedConfig, RigConfig
+from rig.config.equipment import equipped
 from rig.config.rail import NO_RAIL_ADVICE
-from rig.ends import here_of
-from rig.equipment import equipped
 from rig.errors import DataError, LimitError, UserError
 from rig.events import Subscriber
-from rig.operator import Operator
 from rig.plan import StackPlan
-from rig.planning import PlanRequest, build_plan, optical_setup, setup_of
+from rig.planning.ends import here_of
+from rig.planning.rail import PlanRequest, build_plan, optical_setup, setup_of
+from rig.runs.operator import Operator
+from rig.runs.stopping import Stopper
 from rig.session import Session
-from rig.stopping import Stopper
 
 __all__ = ["Shooting", "Task", "frames_of"]
 

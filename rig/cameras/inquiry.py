@@ -200,7 +200,7 @@ def _release_verdict(states: dict[str, SettingState], profile: BodyProfile) -> S
 
 
 def _battery(health: CameraHealth) -> SettingReport:
-    """As `rig.supplies.SupplyWatch` judges it during a run."""
+    """As `rig.runs.supplies.SupplyWatch` judges it during a run."""
     percent, told, message = health.battery_percent, health.battery, ""
     if told is None:
         message = "cannot be read: is it charged?"

@@ -60,7 +60,7 @@ def scale(
 ) -> None:
     """Magnification, from one frame of a ruler (or a checkerboard) that lies in the plane of focus."""
     from rig.calibrate.stills import calibrate_scale
-    from rig.request import parse_positive_length
+    from rig.planning.request import parse_positive_length
 
     if graduation is None and checker is None:
         graduation = "1mm"

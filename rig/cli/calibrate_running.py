@@ -43,7 +43,7 @@ def measure_sweep(
     job: Callable[..., Calibrated], common: CommonOptions, sweep: SweepOptions, region: str | None = None
 ) -> None:
     """Do a job that drives through focus."""
-    from rig.request import parse_positive_length
+    from rig.planning.request import parse_positive_length
 
     through = partial(
         job,
@@ -59,9 +59,9 @@ def _task(common: CommonOptions, sweep: SweepOptions | None, region: str | None)
     from rig.calibrate.sweep import Region
     from rig.calibrate.task import Task, frames_of
     from rig.config import load_config
-    from rig.planning import PlanRequest
-    from rig.rail_state import with_kept_limits
-    from rig.request import parse_positive_length
+    from rig.planning.rail import PlanRequest
+    from rig.planning.request import parse_positive_length
+    from rig.rails.state import with_kept_limits
 
     loaded = with_kept_limits(
         load_config(common.config, simulate=common.simulate, time_scale=common.time_scale)

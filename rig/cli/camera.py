@@ -102,7 +102,7 @@ class ExposureOptions:
     def request(self, white_balance: str | None = None, image_format: str | None = None) -> LockRequest:
         """Read what was asked for; a UserError says what cannot be."""
         from rig.cameras.base import LockRequest
-        from rig.request import parse_positive_time
+        from rig.planning.request import parse_positive_time
         from rig.units import parse_f_number
 
         shutter_s = parse_positive_time(self.shutter, "--shutter", "1/8s")

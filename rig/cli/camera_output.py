@@ -192,7 +192,7 @@ def _frame(frame: FiledFrame) -> dict[str, Any]:
 
 def show_shot(report: LockReport, frames: Iterable[FiledFrame], *, exif: bool, as_json: bool) -> None:
     """Print a frame's files, how they are exposed, and on request their EXIF."""
-    from rig.exif import exif_facts
+    from rig.frames.exif import exif_facts
 
     told = []
     for frame in frames:

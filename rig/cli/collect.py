@@ -73,7 +73,7 @@ def watch(
     """
     from rig.cli.stopping import stopping
     from rig.cli.watch import watcher
-    from rig.collect import Grouping, collect
+    from rig.frames.collect import Grouping, collect
     from rig.units import parse_time_s
 
     grouping = Grouping(
@@ -110,7 +110,7 @@ def match(
     """
     from dataclasses import asdict
 
-    from rig.matching import match_frames
+    from rig.frames.matching import match_frames
 
     matched = match_frames(session, folder, 2 if pairs else 1, subfolders=subfolders)
     if as_json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rig.axes.base import AxisLimits, JogReport, PositionTrust
-from rig.jogging import Jogger
+from rig.rails.jogging import Jogger
 from rig.units import format_length
 
 __all__ = ["HELP", "handle", "status"]

@@ -36,7 +36,7 @@ from rig.errors import Interrupted, RigError
 
 if TYPE_CHECKING:
     from rig.cli.keyboard import Keyboard, StatusLine
-    from rig.set_up import SetUp
+    from rig.runs.set_up import SetUp
 
 __all__ = ["register"]
 
@@ -78,9 +78,9 @@ def live(
     from rig.cli.output import note_simulated
     from rig.cli.terminal import Terminal
     from rig.cli.watch import watcher
-    from rig.jogging import parse_steps
-    from rig.set_up import set_up
-    from rig.shoot import ShootOptions
+    from rig.rails.jogging import parse_steps
+    from rig.runs.set_up import set_up
+    from rig.runs.shoot import ShootOptions
 
     asked, as_json = asked_for(picture, stepped), rail.as_json
     steps_mm = parse_steps(steps)

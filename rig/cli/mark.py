@@ -39,7 +39,7 @@ def mark(
 
     from rig.cli.stopping import stopping
     from rig.config import load_config
-    from rig.marking import mark as put_mark
+    from rig.lens_drive.marking import mark as put_mark
 
     with stopping() as stopper:
         marked = put_mark(load_config(config), cast(Literal["near", "far"], which), move, stopper)

@@ -104,8 +104,8 @@ class MotionOptions:
     settle: SettleOption = None
 
     def applied(self, loaded: LoadedConfig, axis: str = "rail") -> LoadedConfig:
-        """Return the configuration with them; errors as of `rig.motion_asked.with_motion`."""
-        from rig.motion_asked import with_motion
+        """Return the configuration with them; errors as of `rig.planning.motion_asked.with_motion`."""
+        from rig.planning.motion_asked import with_motion
 
         return with_motion(
             loaded,
@@ -127,14 +127,14 @@ class RailOptions:
     as_json: JsonOption = False
 
     def find(self) -> LoadedConfig:
-        """Read the configuration of this rail; errors as of `rig.rail.find_rig`."""
-        from rig.rail import find_rig
+        """Read the configuration of this rail; errors as of `rig.rails.alone.find_rig`."""
+        from rig.rails.alone import find_rig
 
         return find_rig(self.config, self.port, simulate=self.simulate, time_scale=self.time_scale)
 
 
 def asked_for(*groups: PlaceOptions | PictureOptions | StackOptions) -> dict[str, Any]:
-    """Return what was typed of a plan, as `rig.axis_planning.plan_asked_for` takes it."""
+    """Return what was typed of a plan, as `rig.planning.axis.plan_asked_for` takes it."""
     return {field.name: getattr(group, field.name) for group in groups for field in fields(group)}
 
 

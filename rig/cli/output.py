@@ -10,8 +10,8 @@ from rich.console import Console
 
 from rig.cli.table import show_rows
 from rig.config import LoadedConfig
-from rig.lens_plan import LensPlan
 from rig.plan import StackPlan
+from rig.planning.lens_plan import LensPlan
 from rig.sizes import format_bytes
 from rig.turns import format_turns
 from rig.units import format_duration, format_length, format_shutter

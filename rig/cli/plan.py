@@ -34,14 +34,14 @@ def plan(
     as_json: JsonOption = False,
 ) -> None:
     """Show the stack that would be shot: step, positions, depth of field, duration. Nothing moves."""
-    from rig.axis_planning import plan_asked_for  # imports of commands wait until they run
     from rig.cli.output import show_plan
     from rig.config import load_config
-    from rig.equipment import equipped
+    from rig.config.equipment import equipped
+    from rig.planning.axis import plan_asked_for  # imports of commands wait until they run
     from rig.plots.canvas import check_plot_path
     from rig.plots.plan import plot_plan
     from rig.preflight import free_room
-    from rig.rail_state import with_kept_limits
+    from rig.rails.state import with_kept_limits
 
     if plot is not None:
         check_plot_path(plot)

@@ -25,7 +25,7 @@ from rig.errors import HardwareError, PositionUnknownError, UserError
 
 if TYPE_CHECKING:
     from rig.config import LoadedConfig
-    from rig.held_rail import HeldRail
+    from rig.rails.held import HeldRail
 
 __all__ = ["register"]
 
@@ -54,9 +54,9 @@ def list_ports(
     as_json: JsonOption = False,
 ) -> None:
     """Serial ports with what their USB side says of itself, and the configured one; exit code 3 for none."""
-    from rig import rail as rails
     from rig.axes.ports import list_serial_ports
     from rig.cli import rail_output as output
+    from rig.rails import alone as rails
 
     loaded = rails.find_rig(config, None, simulate=simulate, time_scale=time_scale)
     found = list_serial_ports()
@@ -116,7 +116,7 @@ def jog(
     from rig.cli import rail_output as output
     from rig.cli.jog_keys import HELP, handle, status
     from rig.cli.keyboard import Keyboard, StatusLine
-    from rig.jogging import parse_steps
+    from rig.rails.jogging import parse_steps
 
     steps_mm = parse_steps(steps)
     keyboard, line = Keyboard("rig rail move is for scripts"), StatusLine()
@@ -191,7 +191,7 @@ def limits(
     end away from the subject, far the one towards it.
     """
     from rig.cli import rail_output as output
-    from rig.rail_limits import LimitsOrder
+    from rig.rails.limits import LimitsOrder
 
     order = LimitsOrder.from_words(words or [])
     loaded = which.find()
@@ -210,8 +210,8 @@ def stop(config: ConfigOption = None, port: PortOption = None, as_json: JsonOpti
     """
     from rig.cli import rail_output as output
     from rig.cli.terminal import Terminal
-    from rig.rail import find_rig
-    from rig.rail_stop import stop_rail
+    from rig.rails.alone import find_rig
+    from rig.rails.stop import stop_rail
 
     with stopping() as stopper:
         stopped = stop_rail(find_rig(config, port), Terminal(yes=False), stopper)
@@ -236,7 +236,7 @@ def setup(
     """
     from rig.cli import rail_output as output
     from rig.cli.terminal import Terminal
-    from rig.rail_setup import propose, write
+    from rig.rails.setup import propose, write
 
     with _connect("setup", which.find(), to_set_up=True) as rail:
         proposal = propose(rail, soft_limits=soft_limits)
@@ -265,7 +265,7 @@ def _connect(
 ) -> Iterator[HeldRail]:
     from rig.cli.output import note_simulated
     from rig.cli.terminal import Terminal
-    from rig.rail import connected
+    from rig.rails.alone import connected
 
     here_mm = length_mm(here_is, "--here-is")
     note_simulated(loaded)

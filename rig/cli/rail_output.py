@@ -17,10 +17,10 @@ from rig.axes.grbl_settings import NAMES
 from rig.axes.ports import SerialPort
 from rig.cli.table import show_rows
 from rig.config import LoadedConfig
-from rig.held_rail import RailFacts, Reached, Zeroed
-from rig.rail_limits import LimitsFound
-from rig.rail_setup import Proposal
-from rig.rail_stop import Stopped
+from rig.rails.held import RailFacts, Reached, Zeroed
+from rig.rails.limits import LimitsFound
+from rig.rails.setup import Proposal
+from rig.rails.stop import Stopped
 from rig.units import format_duration, format_length
 
 __all__ = [

@@ -58,9 +58,9 @@ def tilt(
     from rig.cli.output import note_simulated
     from rig.cli.terminal import Terminal
     from rig.cli.watch import RunDisplay
-    from rig.planning import PlanRequest
-    from rig.rail_state import with_kept_limits
-    from rig.request import parse_positive_length
+    from rig.planning.rail import PlanRequest
+    from rig.planning.request import parse_positive_length
+    from rig.rails.state import with_kept_limits
 
     loaded = with_kept_limits(which.find())
     request = PlanRequest.from_text(start="0", end="0", magnification=magnification, shutter=shutter)

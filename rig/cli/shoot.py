@@ -34,7 +34,7 @@ from rig.errors import DataError
 
 if TYPE_CHECKING:
     from rig.config import RigConfig
-    from rig.shoot import Outcome
+    from rig.runs.shoot import Outcome
 
 __all__ = ["register"]
 
@@ -88,11 +88,11 @@ def shoot(
 
     Positions grow towards the subject. Stopped with Ctrl-C, or by a fault, it says how to go on.
     """
-    from rig.axis_planning import plan_asked_for
     from rig.config import load_config
-    from rig.ends import counts_from_here, here_of
+    from rig.planning.axis import plan_asked_for
+    from rig.planning.ends import counts_from_here, here_of
     from rig.preflight import free_room
-    from rig.rail_state import with_kept_limits
+    from rig.rails.state import with_kept_limits
 
     loaded = with_kept_limits(load_config(config, simulate=simulate, time_scale=time_scale))
     loaded = motion.applied(loaded, axis)
@@ -109,10 +109,10 @@ def shoot(
 
         show_plan(plan, loaded, as_json=as_json)
         return
-    from rig import shoot as runs
     from rig.cli.output import note_simulated
     from rig.cli.terminal import Terminal
     from rig.cli.watch import watcher
+    from rig.runs import shoot as runs
 
     note_simulated(loaded)
     options = runs.ShootOptions(
@@ -144,9 +144,9 @@ def resume(
     as_json: JsonOption = False,
 ) -> None:
     """Go on with a session that was stopped, crashed or lost power: shoot what is missing."""
-    from rig import shoot as runs
     from rig.cli.terminal import Terminal
     from rig.cli.watch import watcher
+    from rig.runs import shoot as runs
 
     options = runs.ShootOptions(
         here_is_mm=None if here_is == "last" else length_mm(here_is, "--here-is"),
@@ -162,7 +162,7 @@ def resume(
 def _last_or_mm(config: RigConfig, text: str | None) -> float | None:
     if text != "last":
         return length_mm(text, "--here-is")
-    from rig.shoot import last_counted_mm
+    from rig.runs.shoot import last_counted_mm
 
     return last_counted_mm(config)
 

@@ -9,7 +9,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rig.stopping import Stopper
+    from rig.runs.stopping import Stopper
 
 __all__ = ["stopping"]
 
@@ -17,7 +17,7 @@ __all__ = ["stopping"]
 @contextmanager
 def stopping() -> Iterator[Stopper]:
     """Ctrl-C, a closed terminal and a polite kill all stop the run: axis held, frame kept, devices let go."""
-    from rig.stopping import Stopper
+    from rig.runs.stopping import Stopper
 
     stopper = Stopper()
 

@@ -50,7 +50,7 @@ def _asking() -> Iterator[None]:
 
 
 class Terminal:
-    """The operator (`rig.operator.Operator`), asked on the terminal.
+    """The operator (`rig.runs.operator.Operator`), asked on the terminal.
 
     Parameters
     ----------

@@ -30,13 +30,13 @@ from rig.fields import (
     Time,
     UserPath,
 )
-from rig.focus_calibration import FocusCalibration
+from rig.frames.stacked_file import StackedFile
 from rig.optics.stops import true_stop
 from rig.optics.tables.rows import Tables
+from rig.planning.focus_calibration import FocusCalibration
+from rig.planning.shots import MOST_SHOTS
+from rig.planning.spacing import MAX_FRAMES
 from rig.session import DEFAULT_TEMPLATE, check_template
-from rig.shots import MOST_SHOTS
-from rig.spacing import MAX_FRAMES
-from rig.stacked_file import StackedFile
 from rig.units import DEFAULT_COC
 from stacker import Credits
 

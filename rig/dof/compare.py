@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from rig.config.equipment import lens_row
 from rig.dof.report import DofReport, describe
 from rig.dof.resolve import SetUp
-from rig.equipment import lens_row
 from rig.errors import UserError
 from rig.optics.depth_of_field import step_for_overlap
 from rig.optics.seams import seam_contrast_loss

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rig.config.equipment import lens_magnification, lens_row, pupil_distance
 from rig.config.models import LensConfig
 from rig.dof.request import DofRequest
 from rig.dof.sensors import Sensor
-from rig.equipment import lens_magnification, lens_row, pupil_distance
 from rig.errors import UserError
 from rig.optics.limits import entrance_pupil_distance
 from rig.optics.magnification import magnification_from_focus, magnification_from_frame

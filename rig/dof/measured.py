@@ -7,7 +7,7 @@ from rig.calibrate.records import read_calibration
 from rig.config import LoadedConfig, RigConfig
 from rig.dof.request import DofRequest
 from rig.errors import UserError
-from rig.planning import PlanRequest, setup_of, with_request
+from rig.planning.rail import PlanRequest, setup_of, with_request
 
 __all__ = ["measured_config"]
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from rig.config.equipment import lens_row
 from rig.dof.compare import at_apertures
 from rig.dof.report import DofReport, describe
 from rig.dof.resolve import SetUp
-from rig.equipment import lens_row
 from rig.errors import UserError
 from rig.optics.stops import true_stop
 from rig.plots.canvas import ACCENT, GUIDE, INK, SECOND, WARN, sheet

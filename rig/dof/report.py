@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
+from rig.config.equipment import lens_row
 from rig.dof.resolve import SetUp
-from rig.equipment import lens_row
 from rig.errors import UserError
 from rig.optics import aperture, diffraction, limits
 from rig.optics import depth_of_field as dof

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rig import units
 from rig.errors import UserError
-from rig.request import parse_overlap, parse_positive_length
+from rig.planning.request import parse_overlap, parse_positive_length
 from rig.sizes import parse_pixels
 from rig.units import CircleOfConfusion
 

@@ -6,11 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rig.config import RigConfig
-from rig.config.models import CameraConfig, LensConfig
-from rig.dof.focus import focus_of
-from rig.dof.request import DofRequest
-from rig.dof.sensors import Sensor, sensor_of
-from rig.equipment import (
+from rig.config.equipment import (
     check_aperture,
     equipped,
     equipped_camera,
@@ -20,13 +16,17 @@ from rig.equipment import (
     lens_row,
     pupil_distance,
 )
+from rig.config.models import CameraConfig, LensConfig
+from rig.dof.focus import focus_of
+from rig.dof.request import DofRequest
+from rig.dof.sensors import Sensor, sensor_of
 from rig.errors import UserError
 from rig.optics.aperture import ApertureKnowledge
 from rig.optics.depth_of_field import WAVELENGTH_MM
 from rig.optics.magnification import pixel_pitch
 from rig.optics.stops import true_stop
 from rig.optics.tables import Tables
-from rig.spacing import default_overlap
+from rig.planning.spacing import default_overlap
 from rig.units import DEFAULT_COC
 
 __all__ = ["SetUp", "resolve"]

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rig import rail_stop
 from rig.axes.base import CanJog, CanRezero, HasController, KeepsCount, PositionTrust
 from rig.errors import LimitError, MotionError, PositionUnknownError
+from rig.rails import stop as rail_stop
 
 STEP_MM = 1 / 3200
 Make = Callable[..., Any]

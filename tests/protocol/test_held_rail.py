@@ -11,8 +11,8 @@ import pytest
 from rig.axes.base import PositionTrust
 from rig.config import LoadedConfig, config_from_table
 from rig.errors import HardwareError, LimitError, PositionUnknownError
-from rig.rail import connected
-from rig.stopping import Stopper
+from rig.rails.alone import connected
+from rig.runs.stopping import Stopper
 
 Make = Callable[..., Any]
 

@@ -16,9 +16,9 @@ from rig.axes.registry import RailSettings, open_for_setup
 from rig.clock import ScaledClock
 from rig.config import load_config
 from rig.errors import UserError
-from rig.held_rail import HeldRail
-from rig.rail_setup import propose, write
-from rig.stopping import Stopper
+from rig.rails.held import HeldRail
+from rig.rails.setup import propose, write
+from rig.runs.stopping import Stopper
 
 Make = Callable[..., Any]
 RAIL = RailSettings("grbl", "", 3200.0, 2.0, 50.0, 0.0, 32.0, "+")

@@ -24,8 +24,8 @@ from rig.calibrate.records import (
 )
 from rig.config import load_config
 from rig.errors import DataError, UserError
-from rig.lens_planning import LensRequest, lens_plan_for
-from rig.planning import PlanRequest, plan_for, setup_of
+from rig.planning.lens import LensRequest, lens_plan_for
+from rig.planning.rail import PlanRequest, plan_for, setup_of
 
 CONFIG = """\
 [rail]

@@ -20,7 +20,7 @@ from rig.cameras.sequence import ShotFiles, TakenTimes
 from rig.cameras.verify import BrokenImageError, check_image
 from rig.errors import CameraError, OperatorNeededError
 from rig.events import Event, EventBus, Note
-from rig.supplies import SupplyWatch
+from rig.runs.supplies import SupplyWatch
 
 LOCKED = LockReport((), shutter_s=0.125, aperture=5.6, iso=100, white_balance="Daylight")
 NOON = datetime(2026, 11, 22, 12, tzinfo=None)  # noqa: DTZ001  (bodies name no zone)

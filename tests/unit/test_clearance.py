@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rig.clearance import check_clearance, clearance_mm, least_clearance_mm
 from rig.config import config_from_table
 from rig.errors import UserError
-from rig.planning import build_plan
-from rig.request import PlanRequest
-from rig.subject import LensMemory
-from rig.timing import StackTiming
+from rig.planning.clearance import check_clearance, clearance_mm, least_clearance_mm
+from rig.planning.rail import build_plan
+from rig.planning.request import PlanRequest
+from rig.planning.timing import StackTiming
+from rig.runs.subject import LensMemory
 
 RAIL = {"driver": "grbl", "pitch": "1 mm", "limits": ["-10 mm", "100 mm"], "backlash": "1 mm"}
 

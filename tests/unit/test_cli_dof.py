@@ -13,7 +13,7 @@ import typer
 from rig import cli
 from rig.calibrate.records import ApertureRecord, FrameHash, store
 from rig.config import config_folder, load_config
-from rig.planning import PlanRequest, setup_of
+from rig.planning.rail import PlanRequest, setup_of
 
 
 @pytest.fixture(autouse=True)

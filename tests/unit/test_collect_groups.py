@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from rig.collect import Grouping, collect
 from rig.errors import UserError
 from rig.events import Event, Note
+from rig.frames.collect import Grouping, collect
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from dropping import jpeg

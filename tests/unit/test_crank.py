@@ -20,8 +20,8 @@ from rig.cli.terminal import Terminal
 from rig.clock import ScaledClock
 from rig.config import config_from_table
 from rig.errors import Interrupted, LimitError, PositionUnknownError, UserError
-from rig.planning import PlanRequest, build_plan
-from rig.shoot import last_counted_mm
+from rig.planning.rail import PlanRequest, build_plan
+from rig.runs.shoot import last_counted_mm
 from rig.state import NoCount, PositionCount
 from rig.turns import format_turns, parse_turns
 

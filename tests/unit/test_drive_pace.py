@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rig.drive_pace import DrivePace, short_drives
 from rig.events import FrameStacked
+from rig.lens_drive.pace import DrivePace, short_drives
 
 
 def sizes(

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from rig.axis_planning import plan_asked_for
 from rig.config import LoadedConfig, config_from_table
-from rig.ends import Here, counts_from_here, here_of
 from rig.errors import LimitError, UserError
-from rig.rail_state import RailMemory, RailState, Reference
+from rig.planning.axis import plan_asked_for
+from rig.planning.ends import Here, counts_from_here, here_of
+from rig.rails.state import RailMemory, RailState, Reference
 
 RAIL = {"driver": "grbl", "port": "/dev/ttyUSB0", "pitch": "1 mm", "limits": ["-2 mm", "60 mm"]}
 

@@ -8,7 +8,7 @@ import pytest
 
 from rig.config import config_from_table
 from rig.errors import UserError
-from rig.planning import PlanRequest, build_plan
+from rig.planning.rail import PlanRequest, build_plan
 
 RAIL = {
     "driver": "grbl",

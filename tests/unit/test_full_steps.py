@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rig.grid import Grid
-from rig.positions import RailGeometry, place
-from rig.spacing import Spacing
+from rig.planning.grid import Grid
+from rig.planning.positions import RailGeometry, place
+from rig.planning.spacing import Spacing
 
 RAIL = RailGeometry(3200.0, -100.0, 100.0, 0.2, microsteps=16)
 FULL_MM = 16 / 3200

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rig.axes.base import AxisLimits, AxisPosition, CanJog, FocusAxis, JogReport, PositionTrust
 from rig.errors import LimitError, MotionError, PositionUnknownError, UserError
-from rig.jogging import Jogger, SteppedJog, parse_steps
+from rig.rails.jogging import Jogger, SteppedJog, parse_steps
 
 
 class Sent:

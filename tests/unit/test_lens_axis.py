@@ -19,9 +19,9 @@ from rig.axes.motion import Approach, Approached
 from rig.cameras.base import CameraInfo
 from rig.cameras.bodies import recognise
 from rig.errors import MotionError, PositionUnknownError, UserError
-from rig.focus_change import Look, end_of_motion, focus_change, grey_frame
-from rig.focus_watch import LiveWatch
-from rig.lens_state import LensState
+from rig.lens_drive.focus_change import Look, end_of_motion, focus_change, grey_frame
+from rig.lens_drive.focus_watch import LiveWatch
+from rig.lens_drive.state import LensState
 
 
 @dataclass

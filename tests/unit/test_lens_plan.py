@@ -15,15 +15,15 @@ from matplotlib.text import Text
 
 from rig.config import config_folder, load_config
 from rig.errors import DataError, UserError
-from rig.focus_calibration import FocusCalibration
-from rig.lens_plan import DriveSpacing, LensPlan, plan_lens_stack
-from rig.lens_planning import LensRequest, lens_plan_for
-from rig.limits import Room
 from rig.optics.aperture import ApertureKnowledge
 from rig.optics.lens_focus import evenly_in_image_space
 from rig.optics.setup import OpticalSetup, describe_setup
+from rig.planning.focus_calibration import FocusCalibration
+from rig.planning.lens import LensRequest, lens_plan_for
+from rig.planning.lens_plan import DriveSpacing, LensPlan, plan_lens_stack
+from rig.planning.limits import Room
+from rig.planning.timing import StackTiming
 from rig.plots.plan import draw_lens_plan
-from rig.timing import StackTiming
 
 TIMING = StackTiming(shutter_s=0.125, settle_s=1.0, speed_mm_s=2.0, acceleration_mm_s2=50.0)
 CURVED = FocusCalibration(

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast
 
-from rig.axis_planning import plan_asked_for
 from rig.config.loading import load_config
-from rig.lens_plan import LensPlan
-from rig.lens_run import LensRun, how_to_go_on
-from rig.operator import Operator
-from rig.run import ShootOptions
+from rig.frames.stacked_file import StackedFile
+from rig.lens_drive.run import LensRun, how_to_go_on
+from rig.planning.axis import plan_asked_for
+from rig.planning.lens_plan import LensPlan
+from rig.runs.operator import Operator
+from rig.runs.run import ShootOptions
+from rig.runs.stopping import Stopper
 from rig.session import Session
-from rig.stacked_file import StackedFile
-from rig.stopping import Stopper
 
 
 def test_a_stack_with_frames_names_one_to_focus_on_and_the_unit_to_say(tmp_path: Path) -> None:

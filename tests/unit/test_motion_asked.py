@@ -8,7 +8,7 @@ import pytest
 
 from rig.config import LoadedConfig, config_folder, config_from_table, load_config
 from rig.errors import UserError
-from rig.motion_asked import with_motion
+from rig.planning.motion_asked import with_motion
 
 
 @pytest.fixture

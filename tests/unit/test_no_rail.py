@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from rig.axis_planning import plan_asked_for
 from rig.calibrate.task import Task
 from rig.config import LoadedConfig, config_from_table
 from rig.config.loading import load_config
 from rig.errors import UserError
-from rig.planning import PlanRequest
+from rig.planning.axis import plan_asked_for
+from rig.planning.rail import PlanRequest
 from rig.simulate import bench_order
 
 TABLE = """\

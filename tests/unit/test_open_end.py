@@ -11,9 +11,9 @@ from rig.axes.base import AxisPosition, PositionTrust
 from rig.axes.hand import EndOfStack
 from rig.errors import Interrupted
 from rig.events import Event, EventBus, Note
-from rig.open_end import OpenEnd
-from rig.operator import Operator
-from rig.stopping import Stopper
+from rig.runs.open_end import OpenEnd
+from rig.runs.operator import Operator
+from rig.runs.stopping import Stopper
 
 
 class Stack:

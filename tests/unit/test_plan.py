@@ -16,7 +16,7 @@ from rig.kinematics import move_time_s
 from rig.optics.aperture import ApertureKnowledge
 from rig.optics.setup import OpticalSetup, describe_setup
 from rig.plan import RailGeometry, Spacing, StackPlan, View, plan_stack
-from rig.timing import StackTiming, critical_path_s
+from rig.planning.timing import StackTiming, critical_path_s
 
 RAIL = RailGeometry(steps_per_mm=3200, low_mm=-2, high_mm=60, run_up_mm=0.5)
 TIMING = StackTiming(

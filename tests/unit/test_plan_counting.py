@@ -14,8 +14,8 @@ from rig.errors import LimitError, UserError
 from rig.optics.aperture import ApertureKnowledge
 from rig.optics.setup import OpticalSetup, describe_setup
 from rig.plan import RailGeometry, Spacing, StackPlan, plan_stack
-from rig.planning import PlanRequest, build_plan
-from rig.timing import StackTiming
+from rig.planning.rail import PlanRequest, build_plan
+from rig.planning.timing import StackTiming
 
 TIMING = StackTiming(shutter_s=0.125, settle_s=1.0, speed_mm_s=2.0, acceleration_mm_s2=50.0)
 LOW, HIGH, RUN_UP = -2.0, 60.0, 0.5
@@ -58,7 +58,7 @@ def test_every_plan_keeps_its_promises(start, end, per_mm, spacing, ne):
         assert any(word in str(refusal) for word in words)
         return
     microstep = 1 / per_mm
-    rounding = 1.5e-6 * microstep + 1e-9  # a position that near to the grid is on it (rig.grid)
+    rounding = 1.5e-6 * microstep + 1e-9  # a position that near to the grid is on it (rig.planning.grid)
     assert p.frames == len(p.positions_mm)
     assert all(abs(x * per_mm - round(x * per_mm)) < 1e-6 for x in p.positions_mm), "on the grid"
     low, high = p.envelope_mm

@@ -9,9 +9,9 @@ import pytest
 
 from rig.config import RigConfig, config_folder, config_from_table, load_config
 from rig.errors import DataError, UserError
-from rig.limits import Room, estimated_frame_bytes
 from rig.plan import StackPlan
-from rig.planning import PlanRequest, build_plan
+from rig.planning.limits import Room, estimated_frame_bytes
+from rig.planning.rail import PlanRequest, build_plan
 from rig.preflight import check_frame_size, check_room, free_room
 from rig.sizes import format_bytes, parse_bytes, parse_pixels
 

@@ -14,10 +14,10 @@ from matplotlib.text import Text
 from rig.optics.aperture import ApertureKnowledge
 from rig.optics.setup import describe_setup
 from rig.plan import RailGeometry, Spacing, StackPlan, View, plan_stack
+from rig.planning.timing import StackTiming
 from rig.plots.canvas import SECOND, WARN
 from rig.plots.plan import draw_plan, plot_plan
 from rig.plots.track import Track, window_frames
-from rig.timing import StackTiming
 
 RAIL = RailGeometry(3200, -1, 60, 0.2)
 TIMING = StackTiming(shutter_s=0.125, settle_s=1.0, speed_mm_s=2.0, acceleration_mm_s2=50.0)

@@ -9,8 +9,8 @@ import pytest
 
 from rig.axes.ports import SerialPort
 from rig.config.rail import RailConfig
-from rig.rail_port import find_port
-from rig.rail_state import RailState
+from rig.rails.port import find_port
+from rig.rails.state import RailState
 
 ARDUINO, OTHER = ("2341:0043", "7543"), ("2341:0043", "9999")
 

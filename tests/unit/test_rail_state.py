@@ -12,9 +12,9 @@ from rig.axes.base import AxisLimits, AxisPosition, PositionTrust
 from rig.config import LoadedConfig, config_from_table, load_config
 from rig.config.rail import RailConfig
 from rig.errors import DataError, UserError
-from rig.rail_limits import LimitsOrder
-from rig.rail_state import RailMemory, RailState, Reference, with_limits
-from rig.shoot import _counted_anew
+from rig.rails.limits import LimitsOrder
+from rig.rails.state import RailMemory, RailState, Reference, with_limits
+from rig.runs.shoot import _counted_anew
 
 RAIL_TABLE = {"driver": "grbl", "port": "/dev/ttyUSB0", "pitch": "1 mm", "limits": ["-2 mm", "60 mm"]}
 RAIL = RailConfig.model_validate(RAIL_TABLE)

@@ -18,12 +18,12 @@ from rig.clock import ScaledClock
 from rig.config import config_folder, config_from_table, load_config
 from rig.errors import UserError
 from rig.events import EventBus
-from rig.matching import match_frames
-from rig.planning import PlanRequest, build_plan
+from rig.frames.matching import match_frames
+from rig.planning.rail import PlanRequest, build_plan
+from rig.planning.shots import ShotSeries, parse_brackets, shot_series
+from rig.planning.timing import StackTiming, critical_path_s
 from rig.runner import Runner, RunSettings
 from rig.session import Session
-from rig.shots import ShotSeries, parse_brackets, shot_series
-from rig.timing import StackTiming, critical_path_s
 
 
 def config(**tables: dict[str, Any]) -> Any:

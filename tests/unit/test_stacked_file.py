@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rig.stacked_file import StackedFile, file_to_stack
+from rig.frames.stacked_file import StackedFile, file_to_stack
 
 
 @pytest.mark.parametrize(

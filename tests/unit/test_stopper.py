@@ -8,7 +8,7 @@ import time
 import pytest
 
 from rig.errors import Interrupted
-from rig.shoot import Stopper
+from rig.runs.shoot import Stopper
 
 
 class _Axis:

@@ -14,8 +14,8 @@ from rig.config import LoadedConfig, config_from_table
 from rig.errors import OperatorNeededError
 from rig.events import Event, FrameSaved
 from rig.journal import read_journal
-from rig.planning import PlanRequest, plan_for
-from rig.shoot import ShootOptions, Stopper, resume, shoot
+from rig.planning.rail import PlanRequest, plan_for
+from rig.runs.shoot import ShootOptions, Stopper, resume, shoot
 
 
 @pytest.mark.timeout(300)

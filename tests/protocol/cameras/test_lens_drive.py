@@ -23,7 +23,7 @@ from rig.cameras.lens_drive import LensDrive, open_lens_drive
 from rig.cameras.settings import CameraSettings
 from rig.clock import ScaledClock
 from rig.errors import MotionError, UserError
-from rig.focus_watch import LiveWatch
+from rig.lens_drive.focus_watch import LiveWatch
 
 SCALE = 20.0
 LOCK = LockRequest(shutter_s=1 / 8, aperture=5.6, iso=100, white_balance="Daylight")

@@ -1,0 +1,1 @@
+"""A rail without camera and session: found, connected, jogged, limited, stopped, remembered."""

@@ -1,0 +1,1 @@
+"""A run from connecting to teardown: devices, person, test frame, and what stops it."""
