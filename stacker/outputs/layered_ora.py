@@ -6,8 +6,10 @@ mask of it again with Layer > Mask > Add Layer Mask > Transfer layer's alpha cha
 
 from __future__ import annotations
 
+import tempfile
 import zipfile
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -19,6 +21,7 @@ import numpy as np
 from stacker.colour.convert import convert_depth
 from stacker.frames import Image, full_scale
 from stacker.io.encode import with_png_profile
+from stacker.io.metadata import write_metadata
 from stacker.outputs.layered import Document
 
 __all__ = ["OraSink"]
@@ -58,11 +61,11 @@ class OraSink:
         self._put(f"data/layer{self._count:03d}.png", cv2.merge([*planes, alpha]))
         self._count += 1
 
-    def _put(self, name: str, pixels: Image) -> None:
+    def _put(self, name: str, pixels: Image, encode: Callable[[Image], bytes] | None = None) -> None:
         """Have a picture encoded; write the one before it when enough are under way."""
         while len(self._encoding) >= _AT_ONCE:
             self._write_oldest()
-        self._encoding.append((name, self._pool.submit(self._encoded, pixels)))
+        self._encoding.append((name, self._pool.submit(encode or self._encoded, pixels)))
 
     def _write_oldest(self) -> None:
         name, encoded = self._encoding.popleft()
@@ -79,11 +82,20 @@ class OraSink:
         )
         return with_png_profile(bytes(data), icc) if icc else bytes(data)
 
+    def _with_metadata(self, pixels: Image) -> bytes:
+        """The merged picture with EXIF, XMP and IPTC: the format itself has no place for them."""
+        height, width = pixels.shape[:2]
+        with tempfile.TemporaryDirectory(dir=self.path.parent, prefix=".stacker-") as folder:
+            carrier = Path(folder) / "merged.png"
+            carrier.write_bytes(self._encoded(pixels))
+            write_metadata(carrier, self._document.metadata, width, height)
+            return carrier.read_bytes()
+
     def finish(self, merged: Image) -> None:
         """Write the merged picture, what the layers are, and close the file."""
         picture = np.squeeze(np.ascontiguousarray(np.moveaxis(merged, 0, -1)))
         picture = picture.reshape(self._document.height, self._document.width, -1)
-        self._put("mergedimage.png", picture)
+        self._put("mergedimage.png", picture, self._with_metadata)
         shrink = min(1.0, _THUMBNAIL_PX / max(picture.shape[:2]))
         size = [max(1, round(side * shrink)) for side in (self._document.width, self._document.height)]
         small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)

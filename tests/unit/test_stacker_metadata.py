@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 import subprocess
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -234,6 +235,18 @@ def test_layered_files_have_photoshops_thumbnail(stack: Stack, tmp_path: Path, s
     height, width = stack.image.shape[:2]
     assert pixels.shape == (height, width, 3)  # it is smaller than a thumbnail may be
     assert np.abs(pixels.astype(int) - stack.image).mean() < 10
+
+
+def test_the_merged_picture_of_an_ora_tells_of_the_frames(stack: Stack, tmp_path: Path) -> None:
+    write_layers(described(stack, SetUp("hoverfly", 5.0), CREDITS)[0], tmp_path / "out.ora")
+    with zipfile.ZipFile(tmp_path / "out.ora") as archive:
+        archive.extract("mergedimage.png", tmp_path)
+        assert archive.namelist()[0] == "mimetype"
+    says = said(tmp_path / "mergedimage.png")
+    assert says["Exif.Image.Make"] == "NIKON CORPORATION"
+    assert says["Xmp.focusrig.FrameCount"] == "3"
+    assert says["Iptc.Application2.Byline"] == "Jane Döe"
+    assert {path.name for path in tmp_path.iterdir()} == {"out.ora", "mergedimage.png"}
 
 
 def test_lens_and_serial_number_are_taken_out_of_the_maker_note(tmp_path: Path) -> None:
