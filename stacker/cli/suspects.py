@@ -71,4 +71,5 @@ def _suspects(
             )
         more = f" and {found.more} more" if found.more else ""
         count = len(found.places)
-        typer.echo(f"{stack}: {count}{more} place{'s' if count != 1 else ''} to look at")
+        told = f"{count}{more} place{'s' if count != 1 else ''} to look at" if count else "nothing stands out"
+        typer.echo(f"{stack}: {told}")

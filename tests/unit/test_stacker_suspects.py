@@ -11,8 +11,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from stacker import DataError, Method, Options, Stack, UserError, find_suspects, fuse_files, write_image
+from stacker.cli.app import build_app
 from stacker.outputs.suspects import overlay
 
 COMMAND = [sys.executable, "-c", "from stacker.cli import main; main()"]
@@ -81,12 +83,15 @@ def test_where_detail_was_lost_the_frame_that_has_it_is_named(stack: Stack) -> N
     assert worst.score == pytest.approx(20, abs=6)
 
 
-def test_what_is_like_no_frame_nearly_everywhere_stands_out_nowhere(stack: Stack) -> None:
+def test_what_is_like_no_frame_nearly_everywhere_stands_out_nowhere(stack: Stack, tmp_path: Path) -> None:
     wrong = stack
     for x in range(0, 240, 40):
         for y in range(0, 160, 40):
             wrong = spoilt(wrong, slice(y + 4, y + 34), slice(x + 4, x + 34))
     assert not find_suspects(wrong).places
+    wrong.save_folder(tmp_path / "wrong.stack")
+    done = CliRunner().invoke(build_app(), ["suspects", str(tmp_path / "wrong.stack")])
+    assert done.stdout.strip().endswith("wrong.stack: nothing stands out")
 
 
 def test_the_rim_and_what_is_right_are_no_suspects(stack: Stack) -> None:
