@@ -25,11 +25,13 @@ from hardware_sims.dng import dng
 from hardware_sims.sensor import BLACK_LEVEL, NEUTRAL, WHITE_LEVEL, Sensor
 
 from benchmarks.stacks import RECIPES, Array, RenderedStack, load, mosaics
-from stacker import Development, Options
-from stacker.batch.files import fuse_files
+from stacker import Border, Development, Options, Stacker
+from stacker.batch.files import fuse_files, outward_order
 from stacker.frames import Image
+from stacker.io.decode import read_frame
 from stacker.io.development import Recipe, SensorLevels
 from stacker.io.dust import dust_of_frames
+from stacker.io.dust_flat import specks_in_flat
 from stacker.io.dust_light import light_of_counts, light_of_file
 from stacker.io.hot_pixels import LOOKED_AT
 from stacker.io.listing import natural_order
@@ -142,22 +144,26 @@ def _found(names: Sequence[str], width_px: int) -> None:
     shade = shadows(size, specks)
     heads = [f"{d} px" for d in _DIAMETERS_PX] + [f"{loss:.0%}" for loss in _LOSSES]
     print("| scene | moves | " + " | ".join(heads) + " | depth off | false | false, no dust | CPU, s |")
+    colours = np.tile(_COLOURS, (size[1] // 2, size[0] // 2))
+    told = specks_in_flat(light_of_counts(_flat(shade), colours, _levels(size)), "the flat frame")
+    print(f"| a flat frame | - | {_row(specks, *_matching(specks, told))} | - | - |", flush=True)
     for name in names:
         for moves in (True, False):
             frames = _counted(name, width_px, moves=moves)
             clean, seconds = _looked_at(frames)
             dusty, _ = _looked_at([_shaded(counts, shade) for counts in frames])
             hits, false = _matching(specks, () if dusty is None else dusty.specks)
-            by_size = [_share(hits, [s.diameter_px == d for s in specks]) for d in _DIAMETERS_PX]
-            by_loss = [_share(hits, [s.loss == loss for s in specks]) for loss in _LOSSES]
-            off = [abs(h.loss / s.loss - 1) for h, s in zip(hits, specks, strict=True) if h is not None]
-            told = f"{100 * np.median(off):.0f} %" if off else "-"
             alone = 0 if clean is None else len(clean.specks)
-            print(
-                f"| {name} | {'yes' if moves else 'no'} | " + " | ".join([*by_size, *by_loss]),
-                f"| {told} | {false} | {alone} | {seconds:.1f} |",
-                flush=True,
-            )
+            row = _row(specks, hits, false)
+            print(f"| {name} | {'yes' if moves else 'no'} | {row} | {alone} | {seconds:.1f} |", flush=True)
+
+
+def _row(specks: Sequence[Planted], hits: Sequence[Speck | None], false: int) -> str:
+    by_size = [_share(hits, [s.diameter_px == d for s in specks]) for d in _DIAMETERS_PX]
+    by_loss = [_share(hits, [s.loss == loss for s in specks]) for loss in _LOSSES]
+    off = [abs(h.loss / s.loss - 1) for h, s in zip(hits, specks, strict=True) if h is not None]
+    told = f"{100 * np.median(off):.0f} %" if off else "-"
+    return " | ".join([*by_size, *by_loss, told, str(false)])
 
 
 def _share(hits: Sequence[Speck | None], wanted: Sequence[bool]) -> str:
@@ -192,7 +198,7 @@ def _pictures(
         beside.write_bytes(dng(flat, preview))
         for wanted in developments:
             asked = replace(wanted, flat=None if wanted.flat is None else beside)
-            result = fuse_files(paths, Options(development=asked))
+            result = fuse_files(paths, Options(border=Border.REFERENCE, development=asked))
             yield result.stack.image, result.recipe
 
 
@@ -259,7 +265,7 @@ def _harm(names: Sequence[str], width_px: int) -> None:
             wrong = tuple(_as_found(speck, shade) for speck in specks)
             dust = Dust(stack.size_px, False, wrong)
             pictures = [
-                fuse_files(stack.paths, Options(development=Development(mend_dust=False))).stack.image,
+                _fused_with(stack, None),
                 _fused_with(stack, dust),
             ]
             where = _trails(stack, shade)
@@ -277,13 +283,9 @@ def _as_found(speck: Planted, shade: Array) -> Speck:
     return speck_of_map(1 - shade[y : y + 2 * reach + 1, x : x + 2 * reach + 1], x, y, 1)
 
 
-def _fused_with(stack: RenderedStack, dust: Dust) -> Image:
+def _fused_with(stack: RenderedStack, dust: Dust | None) -> Image:
     """Of frames from which shadows are taken off that are not there."""
-    from stacker import Stacker
-    from stacker.batch.files import outward_order
-    from stacker.io.decode import read_frame
-
-    stacker, start = Stacker(), len(stack.paths) // 2
+    stacker, start = Stacker(Options(border=Border.REFERENCE)), len(stack.paths) // 2
     for index in outward_order(len(stack.paths), start):
         if index == start - 1:
             stacker.rewind()
