@@ -4,8 +4,8 @@ Renders the scenes of `benchmarks.stacks` behind specks of known place, size and
 of them are found in the frames themselves, by size and by depth, with a camera that moves and with a subject
 that does not move at all, and what is taken for dust in frames without any. ``false`` looks for dust in
 folders of frames (``--folders``), where all that is found has to be looked at. ``picture`` fuses the frames
-as RAW files and prints the PSNR against the truth: never dusty, dusty, mended by the frames and by a flat
-frame. ``harm`` takes sound places for specks, and prints what that costs.
+as RAW files and prints the PSNR against the truth where shadows fall: never dusty, dusty, mended by the
+frames and by a flat frame. ``harm`` takes sound places for specks, and prints what that costs.
 """
 
 from __future__ import annotations
@@ -225,9 +225,7 @@ def _psnr(picture: Image, truth: Array, where: Array | None = None) -> str:
 
 
 def _picture(names: Sequence[str], width_px: int, crops: Path | None) -> None:
-    print(
-        "| PSNR, dB, whole / in the trails | specks found | never dusty | dusty | by the frames | by a flat |"
-    )
+    print("| PSNR in the trails, dB | specks found | never dusty | dusty | by the frames | by a flat |")
     for name in names:
         stack = load(name, _SEED, 8, width_px)
         specks = planted(stack.size_px, _PICTURE, _SEED)
@@ -241,8 +239,7 @@ def _picture(names: Sequence[str], width_px: int, crops: Path | None) -> None:
         rows, columns = stack.common()
         part = np.s_[rows, columns]
         cells = [
-            f"{_psnr(image[part], truth[part])} / {_psnr(image[part], truth[part], where[part])}"
-            for image in [never, *(image for image, _ in fused)]
+            _psnr(image[part], truth[part], where[part]) for image in [never, *(image for image, _ in fused)]
         ]
         dust = None if fused[1][1] is None else fused[1][1].dust
         count = 0 if dust is None else len(dust.specks)
