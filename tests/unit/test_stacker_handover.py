@@ -305,6 +305,15 @@ def test_a_frame_that_has_changed_is_named_with_exit_code_4(kept: Path, tmp_path
     assert refused.returncode == 2
 
 
+def test_what_becomes_of_colours_is_in_the_report_of_frames(kept: Path, tmp_path: Path) -> None:
+    asked = ("frames", kept / "s.stack", "-o", tmp_path / "registered", "--colour-space", "p3")
+    done = call(*asked, "--json")
+    assert done.returncode == 0, done.stderr
+    (note,) = json.loads(done.stdout)["notes"]
+    assert "sRGB" in note  # the frames have no profile
+    assert done.stderr == ""
+
+
 def test_layers_show_the_retouched_picture(kept: Path, tmp_path: Path) -> None:
     import psd_tools
 
