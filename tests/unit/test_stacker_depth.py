@@ -185,8 +185,31 @@ def test_ground_that_has_the_index_of_what_stands_before_it_is_not_believed() ->
     of_one_colour = told(index, index, detail, np.full_like(picture, 100))[1]
     beside, ground = (slice(8, -8), slice(41, 45)), (slice(8, -8), slice(46, 49))
     assert (1 - confidence[beside]).mean() > 1.3 * (1 - of_one_colour[beside]).mean()
-    assert confidence[ground].mean() > of_one_colour[ground].mean() + 0.05
-    assert confidence[8:-8, 56:90].min() > 0.99
+    assert (1 - confidence[ground]).mean() < 0.95 * (1 - of_one_colour[ground]).mean()
+    assert confidence[8:-8, 56:90].min() > 0.98
+
+
+def test_what_is_steep_is_doubted_more_where_all_around_is_level() -> None:
+    # A ramp between two levels, and the same where the ground goes on rising 30 cells beside it.
+    columns = np.tile(np.arange(256, dtype=np.float32), (96, 1))
+    ramp = np.float32(0.5) * np.clip(columns - 128, -4, 4)
+    relief = ramp + np.sign(columns - 128) * np.clip(np.abs(columns - 128) - 30, 0, 40) / 2
+    detail, picture = np.full_like(ramp, 30), np.full((*ramp.shape, 3), 100, np.float32)
+    place = (slice(8, -8), slice(127, 130))
+    level, hilly = (1 - told(plane, plane, detail, picture)[1][place].mean() for plane in (ramp, relief))
+    assert level > 1.1 * hilly
+
+
+def test_noise_is_smoothed_more_than_a_step_of_depth() -> None:
+    noise = cv2.GaussianBlur(np.random.default_rng(8).normal(0, 1, (96, 128)).astype(np.float32), (0, 0), 1.0)
+    level = noise * np.float32(0.1 / noise.std())
+    step = np.zeros_like(level)
+    step[:, 64:] = 8
+    detail, picture = np.full_like(level, 30), np.full((*level.shape, 3), 100, np.float32)
+    inner, unsure = (slice(12, -12), slice(12, -12)), np.zeros_like(level)
+    smooth, edge = (reported(Evidence(of, of, unsure, detail, picture, 1.0))[0] for of in (level, step))
+    assert smooth[inner].std() < 0.75 * cv2.GaussianBlur(level, (0, 0), 1.0)[inner].std()
+    assert np.abs(edge - cv2.GaussianBlur(step, (0, 0), 1.0))[inner].max() < 0.3
 
 
 def test_luma_and_colours_explain_a_step_of_depth_where_they_have_one() -> None:
