@@ -238,7 +238,8 @@ def test_what_is_made_later_covers_what_the_picture_does() -> None:
     inner = (slice(8, -8), slice(8, -8))
     assert np.sqrt(np.square(later.index - slope_truth())[inner].mean()) < 0.2
     around = cv2.copyMakeBorder(picture, 4, 8, 8, 8, cv2.BORDER_REPLICATE)
-    np.testing.assert_array_equal(later.confidence, tracker.finish(around).confidence[4:-8, 8:-8])
+    # OpenCV rounds the last bit by where an array happens to begin in memory.
+    np.testing.assert_allclose(later.confidence, tracker.finish(around).confidence[4:-8, 8:-8], atol=1e-6)
 
 
 def test_a_defocused_highlight_does_not_draw_the_texture_beside_it() -> None:
