@@ -19,8 +19,8 @@ from stacker.fusion.base import Fused
 from stacker.fusion.blending import blend, compare, preference, sharpen
 from stacker.fusion.depth import Surface
 from stacker.fusion.depth_picture import depth_picture
-from stacker.fusion.margins import of_blocks, wisps
 from stacker.fusion.pyramid import PyramidFusion
+from stacker.fusion.smooth_faults import Signs, holes, of_blocks, wisps
 from stacker.fusion.store import FrameStore
 from stacker.fusion.window import Window
 
@@ -104,9 +104,9 @@ class AutoFusion:
             cv2.copyTo(image, unseen, other)
         blocks = compare(image, other)
         confidence = of_blocks(surface.confidence, canvas, extent, blocks)
-        share = preference(blocks, confidence, self._noise)
-        outlines = self._pyramid.outlines
-        share = np.maximum(share, wisps(blocks, surface, outlines, canvas, extent, self._noise))
+        signs = Signs.of(surface, canvas, extent, blocks)
+        share = preference(blocks, confidence, self._noise) * (1 - holes(blocks, signs, self._noise))
+        share = np.maximum(share, wisps(blocks, signs, self._pyramid.outlines, extent, self._noise))
         blend(image, other, share, blocks.side_px)
         return float(share.mean())
 

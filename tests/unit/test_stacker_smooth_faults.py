@@ -1,4 +1,4 @@
-"""Blurred rims of what only other frames have sharp are known from detail where some frame does not reach."""
+"""Which of two pictures is wrong where they differ by something smooth: wisps and holes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stacker.fusion.blending import compare
+from stacker.fusion.blending import Blocks, compare
 from stacker.fusion.depth import Surface
-from stacker.fusion.margins import wisps
+from stacker.fusion.smooth_faults import Signs, holes, wisps
 from stacker.fusion.window import Window
 
 CANVAS = Window(0, 0, 160, 120)
@@ -23,11 +23,18 @@ def surface(peak: float = 1.0) -> Surface:
     return Surface(ramp, np.ones(CELLS, np.float32), np.full(CELLS, peak, np.float32), 1.0)
 
 
+def jumping(depth: Surface) -> Surface:
+    """The same with an index that means nothing."""
+    index = depth.index.copy()
+    index[::3, ::3] += 4
+    return replace(depth, index=index)
+
+
 def found(bands: np.ndarray, depth: Surface, outlines: list[np.ndarray]) -> tuple[float, float]:
     """Mean share above and below the edge of the frame that is missing above."""
     dark = np.full((120, 160, 3), 30, np.uint8)
     blocks = compare(bands, dark)
-    share = wisps(blocks, depth, outlines, CANVAS, CANVAS, 1.5)
+    share = wisps(blocks, Signs.of(depth, CANVAS, CANVAS, blocks), outlines, CANVAS, 1.5)
     rows = 40 // blocks.side_px
     return float(share[2 : rows - 5].mean()), float(share[rows + 5 :].mean())
 
@@ -49,7 +56,25 @@ def test_detail_in_the_margin_is_none() -> None:
 def test_what_may_be_right_stays(why: str) -> None:
     known = surface(8.0) if why == "a frame has detail there" else surface()
     if why == "the depth jumps about":
-        jumps = known.index.copy()
-        jumps[::3, ::3] += 4
-        known = replace(known, index=jumps)
+        known = jumping(known)
     assert found(np.full((120, 160, 3), 60, np.uint8), known, [INNER, WHOLE]) == (0, 0)
+
+
+def test_a_dull_hole_in_white_print_is_one_and_only_where_the_depth_jumps_about() -> None:
+    white, dull = np.full((120, 160, 3), 230, np.uint8), np.full((120, 160, 3), 230, np.uint8)
+    dull[40:80, 40:120] = 170
+    blocks = compare(white, dull)
+    inner = (
+        slice(48 // blocks.side_px, 72 // blocks.side_px),
+        slice(56 // blocks.side_px, 104 // blocks.side_px),
+    )
+
+    def share(depth: Surface, these: Blocks = blocks) -> np.ndarray:
+        return holes(these, Signs.of(depth, CANVAS, CANVAS, these), 1.5)
+
+    hole = share(jumping(surface()))
+    assert hole[inner].min() > 0.9
+    assert hole[: 24 // blocks.side_px].max() < 0.01
+    assert share(surface()).max() == 0
+    assert share(jumping(surface(8.0))).max() == 0, "detail is sharp there"
+    assert share(jumping(surface()), compare(dull, white)).max() == 0, "a disc's light is the pyramid's fault"
