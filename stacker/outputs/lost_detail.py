@@ -64,7 +64,6 @@ class LostDetail:
     """
 
     def __init__(self, picture: Image, noise_sigma: float, frames: int) -> None:
-        self._picture = picture
         self._detail = np.stack([_detail(plane) for plane in picture])
         self._noise = np.float32(len(picture) * _CELL_NOISE * noise_sigma**2)
         self._apart = min(max(frames // _APART_SHARE, _LEAST_APART), _MOST_APART)
