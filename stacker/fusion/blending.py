@@ -13,7 +13,20 @@ from stacker.frames import Image
 from stacker.fusion.stages import SourceCode
 from stacker.fusion.workers import by_loops, over_rows, run_rows
 
-__all__ = ["Blocks", "blend", "compare", "glow", "preference", "sharpen"]
+__all__ = [
+    "DEPTHS",
+    "FINEST_PX",
+    "FINEST_SIGMA",
+    "Blocks",
+    "blend",
+    "compare",
+    "glow",
+    "preference",
+    "sharpen",
+]
+
+DEPTHS = {"B": cv2.CV_8U, "H": cv2.CV_16U, "f": cv2.CV_32F}
+"""OpenCV's names of the frames' types; it rounds and saturates."""
 
 _BLOCKS_ALONG = 375
 """Blocks along the long side of a picture at least, and less than twice as many: what speaks for either
@@ -53,7 +66,7 @@ _GLOW_FROM, _GLOW_FULL = 0.4, 0.7
 """Share of a difference that is smooth, from which it counts as glow, and from which it is nothing else. 0.1
 more or less changes margins by up to 0.2 dB."""
 
-_FINEST_SIGMA, _FINEST_PX = 1.41, 3
+FINEST_SIGMA, FINEST_PX = 1.41, 3
 """Of the blur that leaves the finest band behind, and how far it reaches: the 5 x 5 kernel of the pyramid
 (sigma 1) once down and once up."""
 
@@ -103,28 +116,28 @@ def sharpen(picture: Image, share: float, compiled: bool | None = None) -> None:
         return
     # Rows beside strips are looked at from both sides, and one side may be done before the other.
     tops = np.arange(0, len(picture), _STRIP_PX)
-    around = np.arange(-_FINEST_PX, 0)
+    around = np.arange(-FINEST_PX, 0)
     bottoms = np.minimum(tops + _STRIP_PX, len(picture))
-    beside = np.concatenate([tops[:, None] + around, bottoms[:, None] + around + _FINEST_PX], axis=1)
+    beside = np.concatenate([tops[:, None] + around, bottoms[:, None] + around + FINEST_PX], axis=1)
     edges = picture[_mirrored(beside, len(picture))]
     if by_loops(compiled):
         from stacker.fusion.compiled_blend import sharpen_strips
 
-        kernel = cv2.getGaussianKernel(2 * _FINEST_PX + 1, _FINEST_SIGMA, cv2.CV_32F)[_FINEST_PX:, 0].copy()
+        kernel = cv2.getGaussianKernel(2 * FINEST_PX + 1, FINEST_SIGMA, cv2.CV_32F)[FINEST_PX:, 0].copy()
         limits = SourceCode.of(picture.dtype).vector()
-        room = 12 * picture.shape[1] + 2 * _FINEST_PX
+        room = 12 * picture.shape[1] + 2 * FINEST_PX
         settings = _STRIP_PX, np.float32(share), kernel, limits
         flat = _samples(picture), edges.reshape(*edges.shape[:2], -1)
         run_rows(sharpen_strips, len(tops), *flat, *settings, room=room, rows_together=1)
         return
-    rows = slice(_FINEST_PX, -_FINEST_PX)
+    rows = slice(FINEST_PX, -FINEST_PX)
     for strip, (top, bottom) in enumerate(zip(tops, bottoms, strict=True)):
-        seen = np.concatenate([edges[strip, :_FINEST_PX], picture[top:bottom], edges[strip, _FINEST_PX:]])
+        seen = np.concatenate([edges[strip, :FINEST_PX], picture[top:bottom], edges[strip, FINEST_PX:]])
         luma = cv2.transform(seen.astype(np.float32), LUMA)
-        blurred = cv2.GaussianBlur(luma, (2 * _FINEST_PX + 1,) * 2, _FINEST_SIGMA)
+        blurred = cv2.GaussianBlur(luma, (2 * FINEST_PX + 1,) * 2, FINEST_SIGMA)
         added = cv2.addWeighted(luma[rows], share, blurred[rows], -share, 0.0)
         picture[top:bottom] = cv2.add(
-            picture[top:bottom], cv2.merge([added] * 3), dtype=_DEPTHS[picture.dtype.char]
+            picture[top:bottom], cv2.merge([added] * 3), dtype=DEPTHS[picture.dtype.char]
         )
 
 
@@ -259,8 +272,4 @@ def blend(picture: Image, other: Image, share: Image, side_px: int, compiled: bo
         mine = picture[first:behind]
         off = cv2.subtract(other[first:behind], mine, dtype=cv2.CV_32F)
         cv2.multiply(off, cv2.merge([weight] * 3), off)
-        mine[...] = cv2.add(mine, off, dtype=_DEPTHS[picture.dtype.char])
-
-
-_DEPTHS = {"B": cv2.CV_8U, "H": cv2.CV_16U, "f": cv2.CV_32F}
-"""OpenCV's names of the frames' types; it rounds and saturates."""
+        mine[...] = cv2.add(mine, off, dtype=DEPTHS[picture.dtype.char])

@@ -7,13 +7,11 @@ import numpy as np
 
 from stacker.focus.measure import LUMA
 from stacker.frames import Image
+from stacker.fusion.blending import FINEST_PX, FINEST_SIGMA
 from stacker.fusion.window import Window
 from stacker.registration.similarity import Matrix
 
-__all__ = ["BLUR_PX", "BLUR_SIGMA", "ColourBlocks", "finest_colour"]
-
-BLUR_SIGMA, BLUR_PX = 1.41, 3
-"""Of the blur that leaves the finest band behind, and its reach: see `stacker.fusion.blending.sharpen`."""
+__all__ = ["ColourBlocks", "finest_colour"]
 
 _BLOCK_PX = 16
 """256 pixels tell the variance of noise to 10 %."""
@@ -27,7 +25,7 @@ _RIM_PX = 2
 
 def finest_colour(picture: Image) -> Image:
     """Each channel less luma, and less what a blur leaves of that; float32 RGB, shape (h, w, 3)."""
-    kernel = cv2.getGaussianKernel(2 * BLUR_PX + 1, BLUR_SIGMA, cv2.CV_32F)
+    kernel = cv2.getGaussianKernel(2 * FINEST_PX + 1, FINEST_SIGMA, cv2.CV_32F)
     colour = cv2.subtract(picture, cv2.merge([cv2.transform(picture, LUMA)] * 3))
     blurred = cv2.sepFilter2D(colour, cv2.CV_32F, kernel, kernel, borderType=cv2.BORDER_REPLICATE)
     return np.asarray(cv2.subtract(colour, blurred))
@@ -76,7 +74,7 @@ class ColourBlocks:
         columns = np.clip(self._columns - window.x, 0, planes.shape[2] - 1).ravel()
         sample = planes[:, rows[:, None], columns].transpose(1, 2, 0).astype(np.float32)
         band = finest_colour(np.ascontiguousarray(sample))
-        side, inner = _BLOCK_PX + 2 * BLUR_PX, slice(BLUR_PX, -BLUR_PX)
+        side, inner = _BLOCK_PX + 2 * FINEST_PX, slice(FINEST_PX, -FINEST_PX)
         blocks = band.reshape(len(self._rows), side, len(self._columns), side, 3)[:, inner, :, inner]
         energy = np.square(blocks).mean(axis=(1, 3, 4)) * np.float32(to_levels) ** 2
         np.minimum(self._least, energy, out=self._least, where=reached)
@@ -104,7 +102,7 @@ class ColourBlocks:
 
 def _places(start: int, length: int, most: int) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
     """Rows or columns of blocks with their surroundings, evenly spread; shape (n, side)."""
-    side = _BLOCK_PX + 2 * BLUR_PX
+    side = _BLOCK_PX + 2 * FINEST_PX
     count = min(most, length // side)
     first = start + ((np.arange(count) + 0.5) * length / max(1, count)).astype(np.int64) - side // 2
     return np.asarray(first[:, None] + np.arange(side), np.int64)

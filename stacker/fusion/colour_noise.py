@@ -17,7 +17,8 @@ import numpy as np
 
 from stacker.frames import Image, full_scale
 from stacker.fusion.base import Fused
-from stacker.fusion.colour_blocks import BLUR_PX, BLUR_SIGMA, ColourBlocks, finest_colour
+from stacker.fusion.blending import DEPTHS, FINEST_PX, FINEST_SIGMA
+from stacker.fusion.colour_blocks import ColourBlocks, finest_colour
 from stacker.fusion.stages import SourceCode
 from stacker.fusion.window import Window
 from stacker.fusion.workers import by_loops, over_rows, run_rows
@@ -40,14 +41,11 @@ green and blue of what luma, (R + 2 G + B) / 4, leaves."""
 _WINDOW_PX = 3
 """Reach of the window in which the band's energy is averaged: 49 pixels tell noise from colour."""
 
-REACH_PX = BLUR_PX + _WINDOW_PX
+_REACH_PX = FINEST_PX + _WINDOW_PX
 """Rows that are looked at above and below those that are changed."""
 
 _STRIP_PX = 256
 """Rows that a thread works on together: of those beside it a copy is kept."""
-
-_COLOURS = {"B": cv2.CV_8U, "H": cv2.CV_16U, "f": cv2.CV_32F}
-"""OpenCV's names of the frames' types; it rounds and saturates."""
 
 
 @dataclass(frozen=True)
@@ -137,20 +135,20 @@ def quieten_colour(
     held = Held.nowhere(picture.dtype) if held is None else held
     noise = np.float32(_LEFT * variance * (full_scale(picture.dtype) / 255) ** 2)
     tops = np.arange(0, len(picture), _STRIP_PX)
-    around = np.arange(-REACH_PX, 0)
+    around = np.arange(-_REACH_PX, 0)
     bottoms = np.minimum(tops + _STRIP_PX, len(picture))
-    beside = np.concatenate([tops[:, None] + around, bottoms[:, None] + around + REACH_PX], axis=1)
+    beside = np.concatenate([tops[:, None] + around, bottoms[:, None] + around + _REACH_PX], axis=1)
     # Rows beside strips are looked at from both sides, and one side may be done before the other.
     edges = picture[np.clip(beside, 0, len(picture) - 1)]
     if by_loops(compiled):
         from stacker.fusion.compiled_colour import quieten_strips
 
         assert picture.flags.c_contiguous, "a copy would be changed in its place"
-        kernel = cv2.getGaussianKernel(2 * BLUR_PX + 1, BLUR_SIGMA, cv2.CV_32F)
+        kernel = cv2.getGaussianKernel(2 * FINEST_PX + 1, FINEST_SIGMA, cv2.CV_32F)
         flat = picture.reshape(len(picture), -1), edges.reshape(*edges.shape[:2], -1)
-        side = np.ascontiguousarray(kernel[BLUR_PX:, 0])
+        side = np.ascontiguousarray(kernel[FINEST_PX:, 0])
         settings = _STRIP_PX, noise, side, SourceCode.of(picture.dtype).vector()
-        room = 40 * (picture.shape[1] + 2 * REACH_PX)
+        room = 40 * (picture.shape[1] + 2 * _REACH_PX)
         bounds = held.low, held.high, held.top, held.left
         run_rows(quieten_strips, len(tops), *flat, *settings, *bounds, room=room, rows_together=1)
         return
@@ -158,18 +156,18 @@ def quieten_colour(
     def strips(first: int, behind: int) -> None:
         for strip in range(first, behind):
             rows = picture[tops[strip] : bottoms[strip]]
-            seen = np.concatenate([edges[strip, :REACH_PX], rows, edges[strip, REACH_PX:]])
+            seen = np.concatenate([edges[strip, :_REACH_PX], rows, edges[strip, _REACH_PX:]])
             lost = _noise_of(seen.astype(np.float32), noise)
-            rows[...] = cv2.subtract(rows, lost, dtype=_COLOURS[picture.dtype.char])
+            rows[...] = cv2.subtract(rows, lost, dtype=DEPTHS[picture.dtype.char])
             held.hold(rows, int(tops[strip]))
 
     over_rows(strips, len(tops), rows_together=1)
 
 
 def _noise_of(seen: Image, noise: np.float32) -> Image:
-    """What to take from all rows but the outermost `REACH_PX`."""
+    """What to take from all rows but the outermost `_REACH_PX`."""
     band = finest_colour(seen)
     window = (2 * _WINDOW_PX + 1,) * 2
     mean = cv2.transform(band * band, np.full((1, 3), 1 / 3, np.float32))
     share = noise / np.maximum(cv2.blur(mean, window, borderType=cv2.BORDER_REPLICATE), noise)
-    return np.asarray((band * (share * share)[..., None])[REACH_PX:-REACH_PX])
+    return np.asarray((band * (share * share)[..., None])[_REACH_PX:-_REACH_PX])
