@@ -11,7 +11,7 @@ import numpy as np
 
 from stacker.errors import StackerError, UserError
 from stacker.frames import Image
-from stacker.io.decode import is_raw_file, read_frame
+from stacker.io.decode import check_image, is_raw_file, read_frame
 from stacker.io.development import SensorLevels
 from stacker.io.dust_flat import specks_in_flat
 from stacker.io.dust_light import LightPlane, light_of_counts, light_of_file
@@ -122,6 +122,7 @@ def _light_of_raw(flat: Path, levels: SensorLevels) -> LightPlane:
 
 
 def _light_of_developed(flat: Path, frames: Sequence[Path]) -> LightPlane:
+    check_image(flat)  # luma alone is decoded of damaged JPEGs, too, with grey bars that look like dust
     plane = light_of_file(flat)
     size = next(filter(None, map(_stored_size, frames)), plane.size_px)
     if plane.size_px == size:

@@ -25,6 +25,9 @@ _ORDER = 4
 _COARSE = 8
 """Cells in one of the places that the slow things are told by."""
 
+_FEWEST_CELLS = 2 * _COARSE * (_ORDER + 1)
+"""Along a side: twice as many places as the polynomial has terms in one direction."""
+
 _ROUNDS, _ODD = 4, 4.7
 """Specks are left out of what they are compared with, which takes some rounds to settle; places that are off
 by some deviations count for less (Tukey's biweight: 4.7 keeps 95 % of what Gaussian noise tells)."""
@@ -68,12 +71,19 @@ def specks_in_flat(plane: LightPlane, name: str) -> tuple[Speck, ...]:
     Raises
     ------
     UserError
-        When it is too dark, too bright, or not plain.
+        When it is too small, too dark, too bright, or not plain.
     """
+    if min(plane.log.shape) < _FEWEST_CELLS:
+        raise UserError(
+            f"{name} is too small for a flat frame: {plane.size_px[0]} × {plane.size_px[1]} px, where "
+            f"{_FEWEST_CELLS * plane.step_px} at least tell slow darkening from dust"
+        )
     middle = float(np.exp(np.median(plane.log)))
     clipped = 1 - float(plane.usable.mean())
-    if not _DARKEST <= middle <= _BRIGHTEST or clipped > _CLIPPED_SHARE:
-        what, do = ("too dark", "longer") if middle < _DARKEST else ("too bright", "shorter")
+    in_range = _DARKEST <= middle <= _BRIGHTEST
+    if not in_range or clipped > _CLIPPED_SHARE:
+        dark = np.exp(np.median(plane.log[~plane.usable])) < middle if in_range else middle < _DARKEST
+        what, do = ("too dark", "longer") if dark else ("too bright", "shorter")
         raise UserError(
             f"{name} is {what} for a flat frame: its middle brightness is {100 * middle:.1f} % of white and "
             f"{100 * clipped:.1f} % of it is black or clipped; expose it {do}, to about half of white"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,8 +134,11 @@ def _drafted(path: Path, most_px: int | None) -> LightPlane | None:
     """The luma of a JPEG, decoded without its colours, and smaller on the way; None for other files."""
     try:
         data = path.read_bytes()
-        with PIL.Image.open(io.BytesIO(data)) as opened:
-            size, mode, kind = opened.size, opened.mode, opened.format
+        with warnings.catch_warnings():
+            # Pillow is wary of more than 89 megapixels, which are a photographer's own here.
+            warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
+            with PIL.Image.open(io.BytesIO(data)) as opened:
+                size, mode, kind = opened.size, opened.mode, opened.format
     except (OSError, PIL.Image.DecompressionBombError):
         return None
     step = _step(size, most_px)

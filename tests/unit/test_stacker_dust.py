@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from stacker import Development, UserError, load_stack, read_frame
+from stacker import DataError, Development, UserError, load_stack, read_frame
 from stacker.cli.app import build_app
 from stacker.frames import FrameMetadata
 from stacker.io.decode import upright
 from stacker.io.development import Recipe
 from stacker.io.dust import dust_of_frames
-from stacker.io.dust_light import LightPlane
+from stacker.io.dust_flat import specks_in_flat
+from stacker.io.dust_light import LightPlane, light_of_file
 from stacker.io.dust_mending import mend_dust
 from stacker.io.dust_motion import motions_of
 from stacker.io.dust_search import specks_in_frames
@@ -153,6 +154,7 @@ def test_a_flat_jpeg_mends_a_stack_of_jpegs_in_all_that_reads_it(tmp_path: Path)
             subject() + 0.2 * (np.random.default_rng(0).random((*SIZE, 1)) - 0.5),
             "is no flat frame",
         ),
+        ("shaded.jpg", flat() * (np.arange(SIZE[1])[:, None] > 30), "too dark for a flat frame"),
         ("small.jpg", flat()[:-8], "has 360 × 232 px and the frames 360 × 240 px"),
         ("turned.jpg", np.swapaxes(flat(), 0, 1), "it was turned when it was saved"),
         ("flat.dng", flat(), "the flat frame .* is one: bodies crop"),
@@ -166,6 +168,27 @@ def test_what_is_no_flat_frame_is_refused(tmp_path: Path, name: str, light: Any,
         write_jpeg(tmp_path / name, coded(light))
     with pytest.raises(UserError, match=why):
         FrameReader(Development(flat=tmp_path / name)).begin([frame], 0)
+
+
+def test_a_damaged_flat_jpeg_is_told_as_such(tmp_path: Path) -> None:
+    frame = write_jpeg(tmp_path / "frame.jpg", coded(subject()))
+    whole = write_jpeg(tmp_path / "flat.jpg", coded(flat())).read_bytes()
+    half = len(whole) // 2
+    (tmp_path / "flat.jpg").write_bytes(whole[:half] + b"\0" * 400 + whole[half + 400 :])
+    with pytest.raises(DataError, match="is damaged"):
+        FrameReader(Development(flat=tmp_path / "flat.jpg")).begin([frame], 0)
+
+
+def test_a_flat_of_a_few_pixels_is_refused() -> None:
+    plain = LightPlane(np.full((20, 30), np.log(0.5), np.float32), np.ones((20, 30), bool), 1, (30, 20))
+    with pytest.raises(UserError, match="30 × 20 px, where 80 at least"):
+        specks_in_flat(plain, "flat.png")
+
+
+def test_more_pixels_than_pillow_likes_are_no_warning(tmp_path: Path) -> None:
+    path = tmp_path / "large.jpg"
+    path.write_bytes(bytes(imagecodecs.jpeg8_encode(np.full((8000, 11200), 128, np.uint8), level=50)))
+    assert light_of_file(path, 4000).log.shape == (2000, 2800)
 
 
 def test_a_raw_flat_of_another_body_is_refused(tmp_path: Path) -> None:
