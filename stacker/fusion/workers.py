@@ -72,7 +72,8 @@ def run_rows(
     """
     bound = loop.bound(*arguments)
     largest = max(argument.size for argument in arguments if isinstance(argument, np.ndarray))
-    rows_together = max(rows_together, _FEWEST_CELLS * rows // max(1, largest))
+    worth_it = _FEWEST_CELLS * rows // max(1, largest)
+    rows_together *= max(1, math.ceil(worth_it / rows_together))
 
     def run(first: int, behind: int) -> None:
         bound(_room(room), first, behind)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
-from stacker.fusion.workers import over_rows
+from stacker.fusion.workers import over_rows, run_rows
 
 
 @pytest.fixture(autouse=True)
@@ -46,3 +47,23 @@ def test_the_others_are_done_before_a_failure_is_told() -> None:
         over_rows(loop, 40, rows_together=1)
     assert done[-1]
     assert (done[np.flatnonzero(done)[0] :]).all()
+
+
+class Told:
+    """In place of a compiled loop: tells which ranges it was given."""
+
+    def __init__(self) -> None:
+        self.ranges: list[tuple[int, int]] = []
+
+    def bound(self, *_: Any) -> Callable[[np.ndarray, int, int], None]:
+        return lambda _, first, behind: self.ranges.append((first, behind))
+
+
+def test_ranges_that_are_worth_it_are_multiples_of_what_was_asked() -> None:
+    told = Told()
+    run_rows(told, 1000, np.zeros((1000, 3400)), rows_together=4)  # a tenth of a million numbers is 29 rows
+    ranges = sorted(told.ranges)
+    assert len(ranges) > 1
+    assert [first for first, _ in ranges] == [0, *(behind for _, behind in ranges[:-1])]
+    assert all(behind % 4 == 0 and behind - first >= 29 for first, behind in ranges[:-1])
+    assert ranges[-1][1] == 1000
