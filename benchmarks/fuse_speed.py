@@ -80,7 +80,9 @@ class Case:
     def line(self) -> str:
         """A row of the table."""
         ours = self.ours
-        row = f"{self.megapixels:6.2f} {self.frames:6d} {ours.cpu_s:8.2f} {ours.wall_s:8.2f}"
+        row = (
+            f"{self.megapixels:6.2f} {self.frames:6d} {ours.cpu_s:8.2f} {ours.user_s:8.2f} {ours.wall_s:8.2f}"
+        )
         row += f" {self.floor_cpu_s:8.2f} {ours.cpu_s / self.floor_cpu_s:7.2f}"
         row += f" {ours.peak_mb:8.0f} {self.bytes_a_pixel:7.1f}"
         if self.peer is not None:
@@ -90,7 +92,8 @@ class Case:
 
 
 _HEADER = (
-    "    MP frames    CPU s   wall s  floor s  /floor  peak MB    B/px    peer s   /peer  peer MB  /peer"
+    "    MP frames    CPU s   user s   wall s  floor s  /floor  peak MB    B/px    peer s   /peer"
+    "  peer MB  /peer"
 )
 
 
@@ -181,13 +184,12 @@ def _cpu_s(cost: Cost) -> float:
     return cost.cpu_s
 
 
-def fit(cases: Sequence[Case]) -> str:
-    """Fit the times by least relative squares, without and with what a picture costs once, and faster growth.
+def fit(cases: Sequence[Case], seconds: np.ndarray) -> str:
+    """Fit times by least relative squares, without and with what a picture costs once, and faster growth.
 
     The second formula has a term in MP alone: the first frame's touch of fresh memory, finish() and writing
     the result do not depend on the number of frames, and weigh much with six of them.
     """
-    seconds = np.array([case.ours.cpu_s for case in cases])
     frames = np.array([case.frames for case in cases], float)
     mp = np.array([case.megapixels for case in cases], float)
     terms = {"": np.ones_like(frames), " x frames": frames, " x frames x MP": frames * mp}
@@ -268,7 +270,11 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.repeats > 1:
         print(f"the cheapest of {arguments.repeats}:", _HEADER, *(case.line() for case in cases), sep="\n")
     if len(cases) > 3:
-        print(fit(cases))
+        for kind, times in (
+            ("", [case.ours.cpu_s for case in cases]),
+            ("user ", [case.ours.user_s for case in cases]),
+        ):
+            print(f"{kind}processor time:", fit(cases, np.array(times)), sep="\n")
 
 
 def warm_up(places: Places) -> None:

@@ -25,6 +25,7 @@ if pid == 0:
         os._exit(127)
 _, status, used = os.wait4(pid, 0)
 cost = {"cpu_s": used.ru_utime + used.ru_stime, "wall_s": time.perf_counter() - began}
+cost["user_s"] = used.ru_utime
 cost["peak_mb"] = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
 with open(sys.argv[1], "w") as file:
     json.dump(cost, file)
@@ -48,15 +49,24 @@ class Cost:
         From start to end; means little on a machine that does other things.
     peak_mb : float
         Resident memory of the largest process, in 10⁶ bytes.
+    user_s : float
+        What of the processor time is user time: the system's share depends on what the machine has to do for
+        memory that is touched for the first time.
     """
 
     cpu_s: float = 0.0
     wall_s: float = 0.0
     peak_mb: float = 0.0
+    user_s: float = 0.0
 
     def then(self, other: Cost) -> Cost:
         """The cost of this and after it the other."""
-        return Cost(self.cpu_s + other.cpu_s, self.wall_s + other.wall_s, max(self.peak_mb, other.peak_mb))
+        return Cost(
+            self.cpu_s + other.cpu_s,
+            self.wall_s + other.wall_s,
+            max(self.peak_mb, other.peak_mb),
+            self.user_s + other.user_s,
+        )
 
     def as_json(self) -> dict[str, float]:
         """The figures by name."""
