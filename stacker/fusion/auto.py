@@ -104,9 +104,9 @@ class AutoFusion:
             cv2.copyTo(image, unseen, other)
         blocks = compare(image, other)
         confidence = of_blocks(surface.confidence, canvas, extent, blocks)
-        signs = Signs.of(surface, canvas, extent, blocks)
-        share = preference(blocks, confidence, self._noise) * (1 - holes(blocks, signs, self._noise))
-        share = np.maximum(share, wisps(blocks, signs, self._pyramid.outlines, extent, self._noise))
+        signs = Signs.of(blocks, self._noise, surface, canvas, extent)
+        share = preference(blocks, confidence, self._noise) * (1 - holes(blocks, signs))
+        share = np.maximum(share, wisps(blocks, signs, self._pyramid.outlines, extent))
         blend(image, other, share, blocks.side_px)
         return float(share.mean())
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from stacker.fusion.compiled_math import blurred_across, blurred_down
 from stacker.fusion.jit import compiled, inner
 
 __all__ = ["blend_rows", "sharpen_strips"]
@@ -26,30 +27,19 @@ def _luma(row: Any, out: Any) -> Any:
 
 
 @inner
-def _down(ring: Any, n: Any, first: Any, kernel: Any, out: Any) -> Any:
-    """Blur seven rows down, of which the first is in that place of the ring."""
-    a = ring[first % 7 * n : first % 7 * n + n]
-    b = ring[(first + 1) % 7 * n : (first + 1) % 7 * n + n]
-    c = ring[(first + 2) % 7 * n : (first + 2) % 7 * n + n]
-    d = ring[(first + 3) % 7 * n : (first + 3) % 7 * n + n]
-    e = ring[(first + 4) % 7 * n : (first + 4) % 7 * n + n]
-    f = ring[(first + 5) % 7 * n : (first + 5) % 7 * n + n]
-    g = ring[(first + 6) % 7 * n : (first + 6) % 7 * n + n]
-    for x in range(n):
-        near = kernel[1] * (c[x] + e[x]) + kernel[2] * (b[x] + f[x])
-        out[x + 3] = kernel[0] * d[x] + near + kernel[3] * (a[x] + g[x])
+def _mirror(line: Any) -> Any:
+    """Three more at both ends."""
+    n = line.size - 6
     for x in range(1, 4):
-        out[3 - x] = out[3 + min(x, n - 1)]
-        out[n + 2 + x] = out[n + 2 - min(x, n - 1)]
+        line[3 - x] = line[3 + min(x, n - 1)]
+        line[n + 2 + x] = line[n + 2 - min(x, n - 1)]
 
 
 @inner
 def _detail(luma: Any, column: Any, kernel: Any, share: Any, out: Any) -> Any:
     """A share of what the blur takes away; ``column`` is blurred down and has three more at both ends."""
     for x in range(out.size):
-        near = kernel[1] * (column[x + 2] + column[x + 4]) + kernel[2] * (column[x + 1] + column[x + 5])
-        blurred = kernel[0] * column[x + 3] + near + kernel[3] * (column[x] + column[x + 6])
-        out[x] = share * (luma[x] - blurred)
+        out[x] = share * (luma[x] - blurred_across(column, kernel, x))
 
 
 @inner
@@ -114,7 +104,8 @@ def sharpen_strips(
                 _luma(edges[s, at - rows], ring[slot * n : slot * n + n])
             if at >= 2 * _REACH:
                 first = at - 2 * _REACH
-                _down(ring, n, first, kernel, column)
+                blurred_down(ring, n, first, kernel, column)
+                _mirror(column)
                 middle = (first + _REACH) % _RING
                 _detail(ring[middle * n : middle * n + n], column, kernel, share, detail)
                 _thrice(detail, more)

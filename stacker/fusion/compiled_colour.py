@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from stacker.fusion.compiled_math import blurred_across, blurred_down
 from stacker.fusion.jit import compiled, inner
 
 __all__ = ["quieten_strips"]
@@ -38,26 +39,9 @@ def _continue(line: Any) -> Any:
 
 
 @inner
-def _down(ring: Any, n: Any, first: Any, kernel: Any, out: Any) -> Any:
-    """Blur seven rows down, of which the first is in that place of the ring."""
-    a = ring[first % 7 * n : first % 7 * n + n]
-    b = ring[(first + 1) % 7 * n : (first + 1) % 7 * n + n]
-    c = ring[(first + 2) % 7 * n : (first + 2) % 7 * n + n]
-    d = ring[(first + 3) % 7 * n : (first + 3) % 7 * n + n]
-    e = ring[(first + 4) % 7 * n : (first + 4) % 7 * n + n]
-    f = ring[(first + 5) % 7 * n : (first + 5) % 7 * n + n]
-    g = ring[(first + 6) % 7 * n : (first + 6) % 7 * n + n]
-    for x in range(n):
-        near = kernel[1] * (c[x] + e[x]) + kernel[2] * (b[x] + f[x])
-        out[x + 3] = kernel[0] * d[x] + near + kernel[3] * (a[x] + g[x])
-    _continue(out)
-
-
-@inner
 def _band(colour: Any, column: Any, kernel: Any, out: Any) -> Any:
     for x in range(out.size):
-        near = kernel[1] * (column[x + 2] + column[x + 4]) + kernel[2] * (column[x + 1] + column[x + 5])
-        out[x] = colour[x] - (kernel[0] * column[x + 3] + near + kernel[3] * (column[x] + column[x + 6]))
+        out[x] = colour[x] - blurred_across(column, kernel, x)
 
 
 @inner
@@ -164,7 +148,8 @@ def quieten_strips(
                 continue
             middle, kept = (at - 3) % _RING * n, (at - 6) % _RING * n
             for colour, band in ((red, red_band), (blue, blue_band)):
-                _down(colour, n, at - 6, kernel, column)
+                blurred_down(colour, n, at - 6, kernel, column)
+                _continue(column)
                 _band(colour[middle : middle + n], column, kernel, band[kept : kept + n])
             _energy(red_band[kept : kept + n], blue_band[kept : kept + n], column)
             _across(column, energies[kept : kept + n])

@@ -8,7 +8,7 @@ import numpy as np
 
 from stacker.fusion.jit import inner
 
-__all__ = ["copied", "expand_down", "exponential", "logarithm"]
+__all__ = ["blurred_across", "blurred_down", "copied", "expand_down", "exponential", "logarithm"]
 
 _F = np.float32
 
@@ -52,3 +52,25 @@ def expand_down(before: Any, here: Any, behind: Any, even: Any, odd: Any) -> Any
     for x in range(n):
         odd[x + 1] = (here[x] + behind[x]) * _F(0.5)
     even[0], even[n + 1], odd[0], odd[n + 1] = even[2], even[n], odd[2], odd[n]
+
+
+@inner
+def blurred_down(ring: Any, n: Any, first: Any, kernel: Any, out: Any) -> Any:
+    """Blur seven rows down, the first in that place of the ring; the three more at both ends are left."""
+    a = ring[first % 7 * n : first % 7 * n + n]
+    b = ring[(first + 1) % 7 * n : (first + 1) % 7 * n + n]
+    c = ring[(first + 2) % 7 * n : (first + 2) % 7 * n + n]
+    d = ring[(first + 3) % 7 * n : (first + 3) % 7 * n + n]
+    e = ring[(first + 4) % 7 * n : (first + 4) % 7 * n + n]
+    f = ring[(first + 5) % 7 * n : (first + 5) % 7 * n + n]
+    g = ring[(first + 6) % 7 * n : (first + 6) % 7 * n + n]
+    for x in range(n):
+        near = kernel[1] * (c[x] + e[x]) + kernel[2] * (b[x] + f[x])
+        out[x + 3] = kernel[0] * d[x] + near + kernel[3] * (a[x] + g[x])
+
+
+@inner
+def blurred_across(column: Any, kernel: Any, x: Any) -> Any:
+    """The blur of seven numbers of a line that has three more at both ends."""
+    near = kernel[1] * (column[x + 2] + column[x + 4]) + kernel[2] * (column[x + 1] + column[x + 5])
+    return kernel[0] * column[x + 3] + near + kernel[3] * (column[x] + column[x + 6])

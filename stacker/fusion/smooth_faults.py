@@ -59,30 +59,46 @@ _FRACTION_BITS = 4
 
 @dataclass(frozen=True)
 class Signs:
-    """What is known of the depth, block by block.
+    """What tells which of the two pictures is wrong, block by block.
 
     Attributes
     ----------
+    glow : ndarray of float32, shape (h, w)
+        How far they differ by something smooth; see `stacker.fusion.blending.glow`.
     peak : ndarray of float32, shape (h, w)
         Logarithm of energy over noise in the sharpest frame.
     smooth : ndarray of float32, shape (h, w)
         How far the depth index is smooth around, 0 to 1.
     """
 
+    glow: Image
     peak: Image
     smooth: Image
 
     @classmethod
-    def of(cls, surface: Surface, canvas: Window, extent: Window, blocks: Blocks) -> Signs:
-        """Of the surface over the canvas, for the pictures of the extent, both in the reference view."""
+    def of(cls, blocks: Blocks, noise: float, surface: Surface, canvas: Window, extent: Window) -> Signs:
+        """Find them.
+
+        Parameters
+        ----------
+        blocks : Blocks
+            Of the pyramid's picture beside the depth map's.
+        noise : float
+            Standard deviation of the frames' noise, in units of 1/255 of white.
+        surface : Surface
+            The depth index over the canvas.
+        canvas, extent : Window
+            Of the surface, and of the pictures, in the reference view.
+        """
         peak = of_blocks(surface.peak, canvas, extent, blocks)
         widths = of_blocks(roughness(surface.index), canvas, extent, blocks) / np.float32(surface.focus_width)
         around = cv2.dilate(widths, np.ones((_ROUGH_BLOCKS, _ROUGH_BLOCKS), np.uint8))
         rough = cv2.blur(around, (_ROUGH_SOFT_BLOCKS, _ROUGH_SOFT_BLOCKS))
-        return cls(peak, np.asarray(np.clip((_ROUGH - rough) / (_ROUGH - _SMOOTH), 0, 1)))
+        smooth = np.asarray(np.clip((_ROUGH - rough) / (_ROUGH - _SMOOTH), 0, 1))
+        return cls(glow(blocks, noise), peak, smooth)
 
 
-def holes(blocks: Blocks, signs: Signs, noise: float) -> Image:
+def holes(blocks: Blocks, signs: Signs) -> Image:
     """How far the depth map's picture has a dull hole in something plain and bright, block by block.
 
     That is where it is darker than the pyramid's by something smooth, no frame shows crisp detail, and the
@@ -94,8 +110,6 @@ def holes(blocks: Blocks, signs: Signs, noise: float) -> Image:
         Of the pyramid's picture beside the depth map's.
     signs : Signs
         For the same blocks.
-    noise : float
-        Standard deviation of the frames' noise, in units of 1/255 of white.
 
     Returns
     -------
@@ -105,12 +119,12 @@ def holes(blocks: Blocks, signs: Signs, noise: float) -> Image:
     off = cv2.GaussianBlur(blocks.off, (0, 0), _SOFT_BLOCKS)
     duller = np.clip((off - _DULLER_FROM) / (_DULLER_FULL - _DULLER_FROM), 0, 1)
     dull = np.clip((_CRISP - signs.peak) / (_CRISP - _DULL), 0, 1)
-    found = (glow(blocks, noise) * (1 - signs.smooth) * duller * dull).astype(np.float32)
+    found = (signs.glow * (1 - signs.smooth) * duller * dull).astype(np.float32)
     widened = cv2.dilate(found, np.ones((_RIM_BLOCKS, _RIM_BLOCKS), np.uint8))
     return np.asarray(cv2.GaussianBlur(widened, (0, 0), _SOFT_BLOCKS))
 
 
-def wisps(blocks: Blocks, signs: Signs, outlines: Sequence[Outline], extent: Window, noise: float) -> Image:
+def wisps(blocks: Blocks, signs: Signs, outlines: Sequence[Outline], extent: Window) -> Image:
     """How far the pyramid's picture is the blurred rim of something beyond a frame's edge, block by block.
 
     That is where some frame does not reach, the pyramid differs from the depth map by something smooth, no
@@ -126,8 +140,6 @@ def wisps(blocks: Blocks, signs: Signs, outlines: Sequence[Outline], extent: Win
         What each frame reaches.
     extent : Window
         Of the pictures, in the reference view.
-    noise : float
-        Standard deviation of the frames' noise, in units of 1/255 of white.
 
     Returns
     -------
@@ -138,7 +150,7 @@ def wisps(blocks: Blocks, signs: Signs, outlines: Sequence[Outline], extent: Win
     if not margin.any():
         return margin
     faint = np.clip((_PLAIN - signs.peak) / (_PLAIN - _FAINT), 0, 1)
-    share = (glow(blocks, noise) * margin * faint * signs.smooth).astype(np.float32)
+    share = (signs.glow * margin * faint * signs.smooth).astype(np.float32)
     return np.asarray(cv2.GaussianBlur(share, (0, 0), _SOFT_BLOCKS))
 
 

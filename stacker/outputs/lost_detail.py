@@ -10,7 +10,7 @@ import numpy as np
 
 from stacker.frames import Image
 
-__all__ = ["LostDetail"]
+__all__ = ["LostDetail", "coarse"]
 
 _BAND_CELLS = 1.0
 """What is finer than this, the standard deviation of a blur, is detail."""
@@ -98,7 +98,7 @@ class LostDetail:
         off *= np.clip(1 - shared / energy, 0, 1)
         off *= np.clip(1 - np.float32(_ABOVE_NOISE) * self._noise / energy, 0, 1)
         off[~inside] = 0
-        self._focus[self._added] = _coarse(energy)
+        self._focus[self._added] = coarse(energy, _COARSE)
         self._waiting.append((self._added, off.astype(np.float16)))
         self._added += 1
         if len(self._waiting) > self._apart:
@@ -129,7 +129,9 @@ def _around(cells: Image) -> Image:
     return np.asarray(cv2.GaussianBlur(cells, (0, 0), _AROUND_CELLS))
 
 
-def _coarse(energy: Image) -> Image:
-    height, width = energy.shape
-    size = -(-width // _COARSE), -(-height // _COARSE)
-    return np.asarray(cv2.resize(energy, size, interpolation=cv2.INTER_AREA))
+def coarse(cells: Image, side: int) -> Image:
+    """Means of squares of cells; the last ones may have fewer."""
+    height, width = cells.shape
+    return np.asarray(
+        cv2.resize(cells, (-(-width // side), -(-height // side)), interpolation=cv2.INTER_AREA)
+    )

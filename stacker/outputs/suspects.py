@@ -12,7 +12,7 @@ import numpy as np
 
 from stacker.frames import Image, full_scale
 from stacker.outputs.crop import common_field
-from stacker.outputs.lost_detail import LostDetail
+from stacker.outputs.lost_detail import LostDetail, coarse
 from stacker.outputs.partition import CELL_PX, Partition, partition_of
 from stacker.outputs.registered import RegisteredFrames, picture_window
 from stacker.result import Stack
@@ -187,7 +187,7 @@ def _evidence(
     picture = _cells(np.moveaxis(stack.image, -1, 0))
     nearest = np.full(picture.shape[1:], np.inf, np.float32)
     by_depth, total = np.zeros_like(nearest), np.zeros_like(nearest)
-    tone = np.full(_coarse(nearest).shape, np.inf, np.float32)
+    tone = np.full(coarse(nearest, _TONE_CELLS).shape, np.inf, np.float32)
     lost = LostDetail(picture, stack.noise_sigma, len(partition.places))
     frames = RegisteredFrames(stack, partition.places)
     with closing(frames.laid(canvas)) as laid_frames:
@@ -195,7 +195,7 @@ def _evidence(
             planes = _cells(laid.planes)
             inside = frames.inside(laid.place, canvas, CELL_PX)[: nearest.shape[0], : nearest.shape[1]]
             square, toned = _differences(planes, picture)
-            toned[_coarse(inside.astype(np.float32)) < 1] = np.inf
+            toned[coarse(inside.astype(np.float32), _TONE_CELLS) < 1] = np.inf
             np.minimum(tone, toned, out=tone)
             lost.add(planes, square, inside)
             weight = partition.weight(number) * inside
@@ -221,18 +221,12 @@ def _evidence(
 def _differences(planes: Image, picture: Image) -> tuple[Image, Image]:
     """Mean square difference over the channels: of cells, and of the tone of windows of them."""
     square = np.zeros(picture.shape[1:], np.float32)
-    tone = np.zeros(_coarse(square).shape, np.float32)
+    tone = np.zeros(coarse(square, _TONE_CELLS).shape, np.float32)
     for plane, wanted in zip(planes, picture, strict=True):
         difference = plane - wanted
-        tone += np.square(cv2.GaussianBlur(_coarse(difference), (0, 0), _TONE_SIGMA))
+        tone += np.square(cv2.GaussianBlur(coarse(difference, _TONE_CELLS), (0, 0), _TONE_SIGMA))
         square += np.square(difference, out=difference)
     return square / len(planes), tone / len(planes)
-
-
-def _coarse(cells: Image) -> Image:
-    height, width = cells.shape
-    size = -(-width // _TONE_CELLS), -(-height // _TONE_CELLS)
-    return np.asarray(cv2.resize(cells, size, interpolation=cv2.INTER_AREA))
 
 
 def _beyond(square: Image, floor: np.float32) -> Image:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from stacker.frames import Image
+from stacker.fusion.blending import DEPTHS
 
 __all__ = ["Box", "Layer", "mix", "paint", "tiled"]
 
@@ -141,7 +142,6 @@ def mix(image: Image, source: Image, share: Image) -> None:
     share : ndarray of float32, shape (h, w)
         0 to 1.
     """
-    depth = cv2.CV_32F if image.dtype.kind == "f" else {1: cv2.CV_8U, 2: cv2.CV_16U}[image.dtype.itemsize]
     for top in range(0, len(image), _MIXED_ROWS):
         rows = slice(top, top + _MIXED_ROWS)
         if share[rows].min() >= 1:
@@ -149,4 +149,4 @@ def mix(image: Image, source: Image, share: Image) -> None:
             continue
         step = cv2.subtract(source[rows], image[rows], dtype=cv2.CV_32F)
         cv2.multiply(step, cv2.merge([share[rows]] * 3), step)
-        image[rows] = cv2.add(image[rows], step, dtype=depth)
+        image[rows] = cv2.add(image[rows], step, dtype=DEPTHS[image.dtype.char])

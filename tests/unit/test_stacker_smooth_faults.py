@@ -34,7 +34,7 @@ def found(bands: np.ndarray, depth: Surface, outlines: list[np.ndarray]) -> tupl
     """Mean share above and below the edge of the frame that is missing above."""
     dark = np.full((120, 160, 3), 30, np.uint8)
     blocks = compare(bands, dark)
-    share = wisps(blocks, Signs.of(depth, CANVAS, CANVAS, blocks), outlines, CANVAS, 1.5)
+    share = wisps(blocks, Signs.of(blocks, 1.5, depth, CANVAS, CANVAS), outlines, CANVAS)
     rows = 40 // blocks.side_px
     return float(share[2 : rows - 5].mean()), float(share[rows + 5 :].mean())
 
@@ -70,7 +70,7 @@ def test_a_dull_hole_in_white_print_is_one_and_only_where_the_depth_jumps_about(
     )
 
     def share(depth: Surface, these: Blocks = blocks) -> np.ndarray:
-        return holes(these, Signs.of(depth, CANVAS, CANVAS, these), 1.5)
+        return holes(these, Signs.of(these, 1.5, depth, CANVAS, CANVAS))
 
     hole = share(jumping(surface()))
     assert hole[inner].min() > 0.9
