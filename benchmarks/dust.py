@@ -30,12 +30,12 @@ from stacker.batch.files import fuse_files, outward_order
 from stacker.frames import Image
 from stacker.io.decode import read_frame
 from stacker.io.development import Recipe, SensorLevels
-from stacker.io.dust import dust_of_frames
-from stacker.io.dust_flat import specks_in_flat
-from stacker.io.dust_light import light_of_counts, light_of_file
-from stacker.io.hot_pixels import LOOKED_AT
 from stacker.io.listing import natural_order
-from stacker.io.specks import Dust, Speck, speck_of_map, told_of_dust
+from stacker.io.sensor.dust import dust_of_frames
+from stacker.io.sensor.dust_flat import specks_in_flat
+from stacker.io.sensor.dust_light import light_of_counts, light_of_file
+from stacker.io.sensor.hot_pixels import LOOKED_AT
+from stacker.io.sensor.specks import Dust, Speck, speck_of_map, told_of_dust
 
 __all__ = ["Planted", "main", "planted", "shadows"]
 

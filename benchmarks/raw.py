@@ -24,8 +24,8 @@ from benchmarks.stacks import RECIPES, Array, RenderedStack, load, mosaics
 from stacker import Options, Stacker
 from stacker.batch.files import outward_order
 from stacker.io.development import SensorLevels
-from stacker.io.hot_pixels import LOOKED_AT, wrong_pixels
-from stacker.io.raw_mosaic import MARGIN_PX
+from stacker.io.sensor.hot_pixels import LOOKED_AT, wrong_pixels
+from stacker.io.sensor.mosaic import MARGIN_PX
 
 __all__ = ["main", "negatives"]
 

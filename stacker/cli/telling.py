@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stacker.batch.files import FilesResult, Progress
     from stacker.io.development import Recipe, SensorLevels
     from stacker.io.positions import Positions
-    from stacker.io.specks import Speck
+    from stacker.io.sensor.specks import Speck
     from stacker.result import FrameReport
 
 __all__ = [
@@ -67,7 +67,7 @@ def warnings_of(result: FilesResult) -> Iterator[str]:
 def summary(result: FilesResult, output: Path, seconds: float, where: Positions | None = None) -> str:
     """One line."""
     from stacker.batch.notes import few
-    from stacker.io.specks import told_of_dust
+    from stacker.io.sensor.specks import told_of_dust
 
     stack = result.stack
     height, width = stack.image.shape[:2]

@@ -22,12 +22,12 @@ from stacker.errors import DataError, UserError
 from stacker.frames import Frame, FrameMetadata, FrameSource, Image, as_frame
 from stacker.io.cmyk import cmyk_as_rgb
 from stacker.io.development import Development, Recipe
-from stacker.io.dust_mending import mend_dust
 from stacker.io.grey import balanced
 from stacker.io.jpeg import decode_jpeg
 from stacker.io.metadata import read_metadata
 from stacker.io.pages import Pages
 from stacker.io.raw_files import holds_raw
+from stacker.io.sensor.dust_mending import mend_dust
 from stacker.io.sidecars import with_sidecar
 
 __all__ = ["check_image", "decode", "fingerprint", "is_raw_file", "read_again", "read_frame", "upright"]

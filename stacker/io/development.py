@@ -13,7 +13,7 @@ from enum import Enum
 from pathlib import Path
 
 from stacker.errors import UserError
-from stacker.io.specks import Dust
+from stacker.io.sensor.specks import Dust
 
 __all__ = [
     "KELVIN",

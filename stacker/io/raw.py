@@ -15,10 +15,10 @@ from stacker.colour.spaces import SRGB, find_space
 from stacker.errors import DataError
 from stacker.frames import Image
 from stacker.io.development import Development, Highlights, Recipe, SensorLevels, WhiteBalance
-from stacker.io.dust_mending import mend_dust_in_counts
 from stacker.io.illuminant import planckian_xyz
 from stacker.io.raw_files import require_whole
-from stacker.io.raw_mosaic import mend
+from stacker.io.sensor.dust_mending import mend_dust_in_counts
+from stacker.io.sensor.mosaic import mend
 
 if TYPE_CHECKING:
     import rawpy

@@ -11,9 +11,9 @@ from stacker.errors import DataError, StackerError, UserError
 from stacker.frames import Frame
 from stacker.io.decode import is_raw_file, read_frame, upright
 from stacker.io.development import Development, GreyPatch, Recipe, SensorLevels
-from stacker.io.faults import faults_in_frames, faults_told
 from stacker.io.grey import factors_of_grey, gains_of_grey
 from stacker.io.pages import Pages
+from stacker.io.sensor.faults import faults_in_frames, faults_told
 
 __all__ = ["FrameReader"]
 

@@ -16,8 +16,8 @@ from stacker.errors import StackerError
 from stacker.frames import FrameSource, Image
 from stacker.fusion.window import Spans, Window
 from stacker.io.decode import read_again
-from stacker.io.dust_mending import mend_dust
 from stacker.io.grey import balanced
+from stacker.io.sensor.dust_mending import mend_dust
 from stacker.io.thumbnail import small_srgb
 from stacker.outputs.registered import picture_window
 from stacker.report.page import Bar, Picture

@@ -17,8 +17,8 @@ from stacker.about import known_of
 from stacker.batch.notes import few, notes_on, unregistered
 from stacker.io.encode import write_text
 from stacker.io.metadata import told, unpacked
+from stacker.io.sensor.specks import told_of_dust
 from stacker.io.session_facts import SetUp, find_set_up
-from stacker.io.specks import told_of_dust
 from stacker.options import Options
 from stacker.outputs.suspects import Suspects, find_suspects, overlay
 from stacker.report import pictures, plots

@@ -19,15 +19,15 @@ from stacker.cli.app import build_app
 from stacker.frames import FrameMetadata
 from stacker.io.decode import upright
 from stacker.io.development import Recipe
-from stacker.io.dust import dust_of_frames
-from stacker.io.dust_flat import specks_in_flat
-from stacker.io.dust_light import LightPlane, light_of_file
-from stacker.io.dust_mending import mend_dust
-from stacker.io.dust_motion import motions_of
-from stacker.io.dust_search import specks_in_frames
 from stacker.io.encode import write_image
 from stacker.io.reader import FrameReader
-from stacker.io.specks import Dust, Speck, speck_of_map
+from stacker.io.sensor.dust import dust_of_frames
+from stacker.io.sensor.dust_flat import specks_in_flat
+from stacker.io.sensor.dust_light import LightPlane, light_of_file
+from stacker.io.sensor.dust_mending import mend_dust
+from stacker.io.sensor.dust_motion import motions_of
+from stacker.io.sensor.dust_search import specks_in_frames
+from stacker.io.sensor.specks import Dust, Speck, speck_of_map
 from tests.negatives import mosaic, write_dng
 
 SIZE = 240, 360

@@ -12,9 +12,9 @@ import pytest
 
 from stacker import Development, UserError, read_frame
 from stacker.io.development import SensorLevels
-from stacker.io.hot_pixels import hot_in_dark, wrong_pixels
-from stacker.io.raw_mosaic import Mosaic, mend
 from stacker.io.reader import FrameReader
+from stacker.io.sensor.hot_pixels import hot_in_dark, wrong_pixels
+from stacker.io.sensor.mosaic import Mosaic, mend
 from tests.negatives import BLACK, NEUTRAL, WHITE, mosaic, write_dng
 
 SIZE = 160, 240

@@ -10,10 +10,10 @@ from stacker.frames import Image
 from stacker.io.decode import is_raw_file
 from stacker.io.development import SensorLevels
 
-__all__ = ["mosaics"]
+__all__ = ["counted"]
 
 
-def mosaics(
+def counted(
     paths: Sequence[Path], levels: SensorLevels, strict: bool = False
 ) -> Iterator[tuple[Image, Image]]:
     """What the sensor counted and the colours of its pixels, of the frames that are of that body.

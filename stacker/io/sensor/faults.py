@@ -13,10 +13,10 @@ from stacker.errors import StackerError, UserError
 from stacker.frames import Image
 from stacker.io.decode import is_raw_file
 from stacker.io.development import Development, Recipe, SensorLevels
-from stacker.io.dust import dust_of_flat, dust_of_frames
-from stacker.io.dust_light import LightPlane, light_of_counts, light_of_file
-from stacker.io.hot_pixels import LOOKED_AT, hot_in_dark, wrong_pixels
-from stacker.io.mosaics import mosaics
+from stacker.io.sensor.counts import counted
+from stacker.io.sensor.dust import dust_of_flat, dust_of_frames
+from stacker.io.sensor.dust_light import LightPlane, light_of_counts, light_of_file
+from stacker.io.sensor.hot_pixels import LOOKED_AT, hot_in_dark, wrong_pixels
 
 __all__ = ["faults_in_frames", "faults_told"]
 
@@ -79,7 +79,7 @@ def _counted(
 ) -> Iterator[tuple[Image, Image]]:
     """What the sensor counted in some frames; their light goes to the planes on the way."""
     for at in order:
-        for counts, colours in mosaics([paths[at]], levels):
+        for counts, colours in counted([paths[at]], levels):
             if planes is not None:
                 planes[at] = light_of_counts(counts, colours, levels)
             yield counts, colours
@@ -98,7 +98,7 @@ def _dark_pixels(dark: Path, levels: SensorLevels) -> tuple[int, ...]:
         raise UserError(f"There is no dark frame {dark}")
     if not is_raw_file(dark):
         raise UserError(f"{dark} is no RAW file: a dark frame has to be as the sensor counted it")
-    for counts, _ in mosaics([dark], levels, strict=True):
+    for counts, _ in counted([dark], levels, strict=True):
         return hot_in_dark(counts, levels, str(dark))
     raise UserError(
         f"{dark} is not of the body that took the frames: {levels.camera}, "

@@ -15,7 +15,7 @@ import numpy as np
 from stacker.errors import UserError
 from stacker.frames import Image
 from stacker.io.development import SensorLevels
-from stacker.io.raw_mosaic import MARGIN_PX, Mosaic
+from stacker.io.sensor.mosaic import MARGIN_PX, Mosaic
 
 __all__ = ["FEWEST_FRAMES", "LOOKED_AT", "hot_in_dark", "wrong_pixels"]
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from stacker.frames import Image
-from stacker.io.dust_light import LightPlane
 from stacker.io.grey import encoded_light
+from stacker.io.sensor.dust_light import LightPlane
 from stacker.registration.chain import Chain
 
 __all__ = ["motions_of"]

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 
 from stacker.frames import Image
-from stacker.io.dust_blobs import Blob, dark_blobs, dip
-from stacker.io.dust_light import LightPlane
-from stacker.io.specks import Speck, speck_of_map
+from stacker.io.sensor.dust_blobs import Blob, dark_blobs, dip
+from stacker.io.sensor.dust_light import LightPlane
+from stacker.io.sensor.specks import Speck, speck_of_map
 
 __all__ = ["FEWEST_FRAMES", "specks_in_frames"]
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from stacker.frames import Image
-from stacker.io.dust_light import LightPlane
+from stacker.io.sensor.dust_light import LightPlane
 
 __all__ = ["Blob", "dark_blobs", "dip"]
 

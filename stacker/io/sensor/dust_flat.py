@@ -11,8 +11,8 @@ import numpy as np
 
 from stacker.errors import UserError
 from stacker.frames import Image
-from stacker.io.dust_light import LightPlane
-from stacker.io.specks import Speck, speck_of_map
+from stacker.io.sensor.dust_light import LightPlane
+from stacker.io.sensor.specks import Speck, speck_of_map
 
 __all__ = ["specks_in_flat"]
 

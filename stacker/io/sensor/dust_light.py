@@ -15,7 +15,7 @@ from stacker.frames import Image, full_scale
 from stacker.io.decode import read_frame
 from stacker.io.development import SensorLevels
 from stacker.io.grey import decoded_light
-from stacker.io.raw_mosaic import Mosaic
+from stacker.io.sensor.mosaic import Mosaic
 
 __all__ = ["LightPlane", "light_of_counts", "light_of_file"]
 

@@ -12,8 +12,8 @@ import numpy as np
 from stacker.frames import Image, full_scale
 from stacker.io.development import Recipe, SensorLevels
 from stacker.io.grey import decoded_light, encoded_light
-from stacker.io.raw_mosaic import Mosaic
-from stacker.io.specks import Dust, Speck
+from stacker.io.sensor.mosaic import Mosaic
+from stacker.io.sensor.specks import Dust, Speck
 
 __all__ = ["as_stored", "mend_dust", "mend_dust_in_counts"]
 

@@ -13,12 +13,12 @@ from stacker.errors import StackerError, UserError
 from stacker.frames import Image
 from stacker.io.decode import check_image, is_raw_file, read_frame
 from stacker.io.development import SensorLevels
-from stacker.io.dust_flat import specks_in_flat
-from stacker.io.dust_light import LightPlane, light_of_counts, light_of_file
-from stacker.io.dust_motion import motions_of
-from stacker.io.dust_search import FEWEST_FRAMES, specks_in_frames
-from stacker.io.mosaics import mosaics
-from stacker.io.specks import Dust
+from stacker.io.sensor.counts import counted
+from stacker.io.sensor.dust_flat import specks_in_flat
+from stacker.io.sensor.dust_light import LightPlane, light_of_counts, light_of_file
+from stacker.io.sensor.dust_motion import motions_of
+from stacker.io.sensor.dust_search import FEWEST_FRAMES, specks_in_frames
+from stacker.io.sensor.specks import Dust
 
 __all__ = ["dust_of_flat", "dust_of_frames"]
 
@@ -113,7 +113,7 @@ def dust_of_flat(flat: Path, frames: Sequence[Path], levels: SensorLevels | None
 
 
 def _light_of_raw(flat: Path, levels: SensorLevels) -> LightPlane:
-    for counts, colours in mosaics([flat], levels, strict=True):
+    for counts, colours in counted([flat], levels, strict=True):
         return light_of_counts(counts, colours, levels)
     raise UserError(
         f"{flat} is not of the body that took the frames: {levels.camera}, "
