@@ -17,12 +17,14 @@ __all__ = [
     "DEPTHS",
     "FINEST_PX",
     "FINEST_SIGMA",
+    "STRIP_PX",
     "Blocks",
     "blend",
     "compare",
     "glow",
     "preference",
     "sharpen",
+    "strips_of",
 ]
 
 DEPTHS = {"B": cv2.CV_8U, "H": cv2.CV_16U, "f": cv2.CV_32F}
@@ -70,7 +72,7 @@ FINEST_SIGMA, FINEST_PX = 1.41, 3
 """Of the blur that leaves the finest band behind, and how far it reaches: the 5 x 5 kernel of the pyramid
 (sigma 1) once down and once up."""
 
-_STRIP_PX = 256
+STRIP_PX = 256
 """Rows that are sharpened or blended together."""
 
 _COMPARED_PX = 64
@@ -114,11 +116,7 @@ def sharpen(picture: Image, share: float, compiled: bool | None = None) -> None:
     """
     if share <= 0:
         return
-    # Rows beside strips are looked at from both sides, and one side may be done before the other.
-    tops = np.arange(0, len(picture), _STRIP_PX)
-    around = np.arange(-FINEST_PX, 0)
-    bottoms = np.minimum(tops + _STRIP_PX, len(picture))
-    beside = np.concatenate([tops[:, None] + around, bottoms[:, None] + around + FINEST_PX], axis=1)
+    tops, bottoms, beside = strips_of(len(picture), FINEST_PX)
     edges = picture[_mirrored(beside, len(picture))]
     if by_loops(compiled):
         from stacker.fusion.compiled_blend import sharpen_strips
@@ -126,7 +124,7 @@ def sharpen(picture: Image, share: float, compiled: bool | None = None) -> None:
         kernel = cv2.getGaussianKernel(2 * FINEST_PX + 1, FINEST_SIGMA, cv2.CV_32F)[FINEST_PX:, 0].copy()
         limits = SourceCode.of(picture.dtype).vector()
         room = 12 * picture.shape[1] + 2 * FINEST_PX
-        settings = _STRIP_PX, np.float32(share), kernel, limits
+        settings = STRIP_PX, np.float32(share), kernel, limits
         flat = _samples(picture), edges.reshape(*edges.shape[:2], -1)
         run_rows(sharpen_strips, len(tops), *flat, *settings, room=room, rows_together=1)
         return
@@ -139,6 +137,32 @@ def sharpen(picture: Image, share: float, compiled: bool | None = None) -> None:
         picture[top:bottom] = cv2.add(
             picture[top:bottom], cv2.merge([added] * 3), dtype=DEPTHS[picture.dtype.char]
         )
+
+
+def strips_of(height: int, reach: int) -> tuple[Rows, Rows, Rows]:
+    """Cut a picture into strips of `STRIP_PX` rows that are changed in place, side by side.
+
+    Rows beside strips are looked at from both sides, and one side may be done before the other, so a copy of
+    them is to be kept.
+
+    Parameters
+    ----------
+    height : int
+        Of the picture.
+    reach : int
+        Rows that are looked at above and below a strip.
+
+    Returns
+    -------
+    tops, bottoms : ndarray of int, shape (n,)
+        First row of each strip, and the one behind its last.
+    beside : ndarray of int, shape (n, 2 * reach)
+        The rows above and below each; some are beyond the picture.
+    """
+    tops = np.arange(0, height, STRIP_PX)
+    bottoms = np.minimum(tops + STRIP_PX, height)
+    around = np.arange(-reach, 0)
+    return tops, bottoms, np.concatenate([tops[:, None] + around, bottoms[:, None] + around + reach], axis=1)
 
 
 def _mirrored(rows: Rows, height: int) -> Rows:
@@ -262,7 +286,7 @@ def blend(picture: Image, other: Image, share: Image, side_px: int, compiled: bo
         run_rows(blend_rows, height, *flat, framed, side_px, limits, room=room)
         return
     rows = len(share)
-    together = max(1, _STRIP_PX // side_px)
+    together = max(1, STRIP_PX // side_px)
     for top in range(0, -(-height // side_px), together):
         part = framed[min(top, rows) : min(top + together, rows + 1) + 2]
         wide = cv2.resize(part, None, fx=side_px, fy=side_px, interpolation=cv2.INTER_LINEAR)

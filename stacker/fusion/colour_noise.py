@@ -17,7 +17,7 @@ import numpy as np
 
 from stacker.frames import Image, full_scale
 from stacker.fusion.base import Fused
-from stacker.fusion.blending import DEPTHS, FINEST_PX, FINEST_SIGMA
+from stacker.fusion.blending import DEPTHS, FINEST_PX, FINEST_SIGMA, STRIP_PX, strips_of
 from stacker.fusion.colour_blocks import ColourBlocks, finest_colour
 from stacker.fusion.stages import SourceCode
 from stacker.fusion.window import Window
@@ -43,9 +43,6 @@ _WINDOW_PX = 3
 
 _REACH_PX = FINEST_PX + _WINDOW_PX
 """Rows that are looked at above and below those that are changed."""
-
-_STRIP_PX = 256
-"""Rows that a thread works on together: of those beside it a copy is kept."""
 
 
 @dataclass(frozen=True)
@@ -134,11 +131,7 @@ def quieten_colour(
         return
     held = Held.nowhere(picture.dtype) if held is None else held
     noise = np.float32(_LEFT * variance * (full_scale(picture.dtype) / 255) ** 2)
-    tops = np.arange(0, len(picture), _STRIP_PX)
-    around = np.arange(-_REACH_PX, 0)
-    bottoms = np.minimum(tops + _STRIP_PX, len(picture))
-    beside = np.concatenate([tops[:, None] + around, bottoms[:, None] + around + _REACH_PX], axis=1)
-    # Rows beside strips are looked at from both sides, and one side may be done before the other.
+    tops, bottoms, beside = strips_of(len(picture), _REACH_PX)
     edges = picture[np.clip(beside, 0, len(picture) - 1)]
     if by_loops(compiled):
         from stacker.fusion.compiled_colour import quieten_strips
@@ -147,7 +140,7 @@ def quieten_colour(
         kernel = cv2.getGaussianKernel(2 * FINEST_PX + 1, FINEST_SIGMA, cv2.CV_32F)
         flat = picture.reshape(len(picture), -1), edges.reshape(*edges.shape[:2], -1)
         side = np.ascontiguousarray(kernel[FINEST_PX:, 0])
-        settings = _STRIP_PX, noise, side, SourceCode.of(picture.dtype).vector()
+        settings = STRIP_PX, noise, side, SourceCode.of(picture.dtype).vector()
         room = 40 * (picture.shape[1] + 2 * _REACH_PX)
         bounds = held.low, held.high, held.top, held.left
         run_rows(quieten_strips, len(tops), *flat, *settings, *bounds, room=room, rows_together=1)

@@ -130,7 +130,7 @@ def _around(cells: Image) -> Image:
 
 
 def coarse(cells: Image, side: int) -> Image:
-    """Means of squares of cells; the last ones may have fewer."""
+    """Means over windows of so many cells a side; the last ones may have fewer."""
     height, width = cells.shape
     return np.asarray(
         cv2.resize(cells, (-(-width // side), -(-height // side)), interpolation=cv2.INTER_AREA)
