@@ -7,11 +7,12 @@ with lengths of 0, which are filled in when the pixels have been written.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import imagecodecs
 import numpy as np
 import psdtags
+from isal import isal_zlib
 
 from stacker.frames import Image
 from stacker.fusion.scratch import Scratch
@@ -20,14 +21,11 @@ from stacker.outputs.layered import Document, LayerHead
 __all__ = ["LayerBlock"]
 
 _DEFLATE_LEVEL = 1
-"""0.16 s for 24 megapixels of 8 bits, as long as PackBits takes in one call a row, and a third to a half of
-the size, where PackBits saves a tenth; the next level takes twice as long and saves another hundredth."""
+"""0.05 s for 24 megapixels of 8 bits by Intel's ISA-L, where PackBits takes 0.16 in one call a row, and a
+third to a half of the size, where PackBits saves a tenth; the next levels take longer and save nothing."""
 
 _ALPHA = psdtags.PsdChannelId.TRANSPARENCY_MASK
 """Opaque all over; without it ImageMagick forgets the mask."""
-
-_deflate: Any = imagecodecs.deflate_encode
-"""Takes arrays and gives them, which it does not declare."""
 
 _USER_MASK = psdtags.PsdChannelId.USER_LAYER_MASK
 
@@ -78,7 +76,7 @@ class LayerBlock:
         white = self._white(planes.shape[1:])
         pixels = [*planes] if mask is None else [*planes, mask]
         deflated = list(pool.map(self._deflated, range(len(pixels)), pixels))
-        channels: list[Any] = [white, *(data.data for data in deflated), white][: len(planes) + 2]
+        channels = [white, *deflated, white][: len(planes) + 2]
         for length_at, data in zip(self._lengths[self._at], channels, strict=True):
             self._psd.write(self._file, "H", psdtags.PsdCompressionType.ZIP_PREDICTED)
             self._file.write(data)
@@ -92,18 +90,16 @@ class LayerBlock:
         """A channel that is white all over; most layers have one size."""
         if shape not in self._opaque:
             white = np.full(shape, np.iinfo(self._document.dtype).max, self._document.dtype)
-            self._opaque[shape] = self._deflated(0, white).tobytes()
+            self._opaque[shape] = self._deflated(0, white)
         return self._opaque[shape]
 
-    def _deflated(self, number: int, plane: Image) -> Image:
-        """A channel's data, each sample less the one before it, in memory that the next layer's will take."""
-        scratch = self._scratches[number]
-        differences = scratch.array("differences", *plane.shape, dtype=plane.dtype)
+    def _deflated(self, number: int, plane: Image) -> bytes:
+        """A channel's data, each sample less the one before it."""
+        differences = self._scratches[number].array("differences", *plane.shape, dtype=plane.dtype)
         imagecodecs.delta_encode(np.ascontiguousarray(plane), out=differences)
         if differences.dtype != differences.dtype.newbyteorder(self._psd.byteorder):
             differences.byteswap(inplace=True)
-        room = scratch.array("deflated", plane.nbytes + plane.nbytes // 64 + 1024, dtype=np.dtype(np.uint8))
-        return np.asarray(_deflate(differences, level=_DEFLATE_LEVEL, out=room))
+        return isal_zlib.compress(differences, _DEFLATE_LEVEL)
 
 
 class _Channel(psdtags.PsdChannel):
