@@ -183,9 +183,11 @@ class Wanted:
         write_text(sidecar_path(self.output), sidecar_text(result.stack.metadata))
 
     def _retouches(self) -> str | None:
+        if not self.keep:
+            return None
         from stacker.retouch.book import book_path
 
-        if not (self.keep and book_path(self.folder).is_file()):
+        if not book_path(self.folder).is_file():
             return None
         return (
             f"{book_path(self.folder).name} holds retouches from before: stacker retouch {self.folder.name} "

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 import numpy as np
-import PIL.Image
-import PIL.ImageCms
 
 from stacker.colour.spaces import SRGB
 from stacker.errors import DataError
 from stacker.frames import Image
+
+if TYPE_CHECKING:
+    import PIL.Image
 
 __all__ = ["as_rgb", "cmyk_as_rgb"]
 
@@ -45,6 +47,8 @@ def cmyk_as_rgb(pixels: Image, icc: bytes | None, name: str) -> tuple[Image, str
         raise DataError(
             f"{name} is a TIFF of {inks} inks with {bits} bits; four with 8 are read: convert it to RGB"
         )
+    import PIL.Image
+
     height, width = pixels.shape[:2]
     picture = PIL.Image.frombytes("CMYK", (width, height), np.ascontiguousarray(pixels).tobytes())
     if icc:
@@ -54,6 +58,8 @@ def cmyk_as_rgb(pixels: Image, icc: bytes | None, name: str) -> tuple[Image, str
 
 def as_rgb(opened: PIL.Image.Image) -> tuple[Image, str]:
     """CMYK as sRGB, through its profile if it has one that can be used; and what was done."""
+    import PIL.ImageCms
+
     profile = opened.info.get("icc_profile")
     if profile:
         try:

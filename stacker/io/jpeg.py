@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 
 import imagecodecs
 import numpy as np
-import PIL.Image
 
 from stacker.errors import DataError
 from stacker.frames import Image
@@ -89,6 +88,8 @@ def decode_jpeg(data: bytes, name: str, pages: Pages | None = None) -> tuple[Ima
     """
     header = _walk(data, name)
     if header is None or header.components not in {1, 3}:
+        import PIL.Image
+
         # Not of every file: Pillow warns of pictures of more than 89 megapixels, and refuses twice that.
         with PIL.Image.open(io.BytesIO(data)) as opened:
             if opened.mode not in {"RGB", "L"}:

@@ -10,8 +10,6 @@ from typing import Any
 import cv2
 import imagecodecs
 import numpy as np
-import PIL.Image
-import PIL.ImageCms
 
 from stacker.frames import Image
 
@@ -105,6 +103,9 @@ def small_srgb(samples: Image, icc: bytes | None, longest_px: int) -> Image:
 def _as_srgb(pixels: Image, icc: bytes | None) -> Image:
     if icc is None or pixels.ndim == 2:
         return pixels
+    import PIL.Image
+    import PIL.ImageCms
+
     try:
         profile = PIL.ImageCms.ImageCmsProfile(io.BytesIO(icc))
         small = PIL.Image.fromarray(pixels)

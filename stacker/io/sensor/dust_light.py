@@ -9,7 +9,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import PIL.Image
 
 from stacker.frames import Image, full_scale
 from stacker.io.decode import read_frame
@@ -132,6 +131,8 @@ def _step(size_px: tuple[int, int], most_px: int | None) -> int:
 
 def _drafted(path: Path, most_px: int | None) -> LightPlane | None:
     """The luma of a JPEG, decoded without its colours, and smaller on the way; None for other files."""
+    import PIL.Image
+
     try:
         data = path.read_bytes()
         with warnings.catch_warnings():
