@@ -22,6 +22,7 @@ __all__ = [
     "blend",
     "compare",
     "glow",
+    "in_samples",
     "preference",
     "sharpen",
     "strips_of",
@@ -125,7 +126,7 @@ def sharpen(picture: Image, share: float, compiled: bool | None = None) -> None:
         limits = SourceCode.of(picture.dtype).vector()
         room = 12 * picture.shape[1] + 2 * FINEST_PX
         settings = STRIP_PX, np.float32(share), kernel, limits
-        flat = _samples(picture), edges.reshape(*edges.shape[:2], -1)
+        flat = in_samples(picture), edges.reshape(*edges.shape[:2], -1)
         run_rows(sharpen_strips, len(tops), *flat, *settings, room=room, rows_together=1)
         return
     rows = slice(FINEST_PX, -FINEST_PX)
@@ -171,19 +172,21 @@ def _mirrored(rows: Rows, height: int) -> Rows:
     return np.asarray(np.clip(inward, 0, height - 1))
 
 
-def _samples(picture: Image) -> Image:
-    """The same memory as rows of samples."""
+def in_samples(picture: Image) -> Image:
+    """A picture (H, W, 3) as rows of samples (H, 3 W), which are the same memory."""
     assert picture.flags.c_contiguous, "a copy would be changed in its place"
     return picture.reshape(len(picture), -1)
 
 
-def compare(picture: Image, other: Image) -> Blocks:
+def compare(picture: Image, other: Image, compiled: bool | None = None) -> Blocks:
     """Look at two pictures of one size; the last rows and columns that make no block are left out.
 
     Parameters
     ----------
     picture, other : ndarray, shape (H, W, 3)
         RGB of one type.
+    compiled : bool, optional
+        Whether to use the compiled loop; where numba is installed by default.
     """
     height, width = picture.shape[:2]
     side = 2
@@ -191,6 +194,16 @@ def compare(picture: Image, other: Image) -> Blocks:
         side *= 2
     rows, columns = height // side, width // side
     luma, brightest, mean_off, difference = (np.empty((rows, columns), np.float32) for _ in range(4))
+    blocks = Blocks(side, luma, brightest, mean_off, difference)
+    if by_loops(compiled):
+        from stacker.fusion.compiled_blend import compare_rows
+
+        code = SourceCode.of(picture.dtype)
+        flat, numbers = (in_samples(picture), in_samples(other)), (code.to_levels, code.rounding)
+        found = luma, brightest, mean_off, difference
+        room = 3 * side * columns
+        run_rows(compare_rows, rows, *flat, side, np.array(numbers, np.float32), *found, room=room)
+        return blocks
 
     def look(first: int, behind: int) -> None:
         for top in range(first, behind, together):
@@ -206,7 +219,7 @@ def compare(picture: Image, other: Image) -> Blocks:
 
     together = max(1, _COMPARED_PX // side)
     over_rows(look, rows, rows_together=together)
-    return Blocks(side, luma, brightest, mean_off, difference)
+    return blocks
 
 
 def preference(blocks: Blocks, confidence: Image, noise_sigma: float) -> Image:
@@ -282,7 +295,7 @@ def blend(picture: Image, other: Image, share: Image, side_px: int, compiled: bo
 
         limits = SourceCode.of(picture.dtype).vector()
         room = framed.shape[1] * (side_px + 1) + 3 * width
-        flat = _samples(picture), _samples(other)
+        flat = in_samples(picture), in_samples(other)
         run_rows(blend_rows, height, *flat, framed, side_px, limits, room=room)
         return
     rows = len(share)

@@ -17,7 +17,7 @@ import numpy as np
 
 from stacker.frames import Image, full_scale
 from stacker.fusion.base import Fused
-from stacker.fusion.blending import DEPTHS, FINEST_PX, FINEST_SIGMA, STRIP_PX, strips_of
+from stacker.fusion.blending import DEPTHS, FINEST_PX, FINEST_SIGMA, STRIP_PX, in_samples, strips_of
 from stacker.fusion.colour_blocks import ColourBlocks, finest_colour
 from stacker.fusion.stages import SourceCode
 from stacker.fusion.window import Window
@@ -136,9 +136,8 @@ def quieten_colour(
     if by_loops(compiled):
         from stacker.fusion.compiled_colour import quieten_strips
 
-        assert picture.flags.c_contiguous, "a copy would be changed in its place"
         kernel = cv2.getGaussianKernel(2 * FINEST_PX + 1, FINEST_SIGMA, cv2.CV_32F)
-        flat = picture.reshape(len(picture), -1), edges.reshape(*edges.shape[:2], -1)
+        flat = in_samples(picture), edges.reshape(*edges.shape[:2], -1)
         side = np.ascontiguousarray(kernel[FINEST_PX:, 0])
         settings = STRIP_PX, noise, side, SourceCode.of(picture.dtype).vector()
         room = 40 * (picture.shape[1] + 2 * _REACH_PX)

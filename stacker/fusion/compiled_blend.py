@@ -9,7 +9,7 @@ import numpy as np
 from stacker.fusion.compiled_math import blurred_across, blurred_down
 from stacker.fusion.jit import compiled, inner
 
-__all__ = ["blend_rows", "sharpen_strips"]
+__all__ = ["blend_rows", "compare_rows", "sharpen_strips"]
 
 _F = np.float32
 
@@ -162,3 +162,102 @@ def blend_rows(
         _spread(row, side, wide)
         _thrice(wide[half : half + n // 3], weight)
         _move(other[y], weight, limits, picture[y])
+
+
+@inner
+def _half_luma(upper: Any, lower: Any, numbers: Any, out: Any) -> Any:
+    """Luma of two rows at half their size, rounded before as OpenCV does it if samples are whole."""
+    scale, rounding = numbers[0], numbers[1]
+    whole = rounding > _F(0)
+    for x in range(out.size):
+        red = _F(0.25) * (_F(upper[6 * x]) + _F(upper[6 * x + 3]) + (_F(lower[6 * x]) + _F(lower[6 * x + 3])))
+        green = _F(upper[6 * x + 1]) + _F(upper[6 * x + 4]) + (_F(lower[6 * x + 1]) + _F(lower[6 * x + 4]))
+        blue = _F(upper[6 * x + 2]) + _F(upper[6 * x + 5]) + (_F(lower[6 * x + 2]) + _F(lower[6 * x + 5]))
+        green, blue = _F(0.25) * green, _F(0.25) * blue
+        red = np.floor(red + rounding) if whole else red
+        green = np.floor(green + rounding) if whole else green
+        blue = np.floor(blue + rounding) if whole else blue
+        out[x] = scale * (_F(0.25) * (red + blue) + _F(0.5) * green)
+
+
+@inner
+def _gather(own: Any, sums: Any, most: Any) -> Any:
+    for x in range(own.size):
+        sums[x] += own[x]
+        most[x] = max(most[x], own[x])
+
+
+@inner
+def _gather_off(own: Any, other: Any, sums: Any, squares: Any) -> Any:
+    for x in range(own.size):
+        off = own[x] - other[x]
+        sums[x] += off
+        squares[x] += off * off
+
+
+@inner
+def _means(line: Any, cells: Any, out: Any) -> Any:
+    share = _F(1) / _F(cells * cells)
+    for block in range(out.size):
+        total = _F(0)
+        for x in range(block * cells, block * cells + cells):
+            total += line[x]
+        out[block] = total * share
+
+
+@inner
+def _highest(line: Any, cells: Any, out: Any) -> Any:
+    for block in range(out.size):
+        most = line[block * cells]
+        for x in range(block * cells, block * cells + cells):
+            most = max(most, line[x])
+        out[block] = most
+
+
+@compiled
+def compare_rows(
+    picture: Any,
+    other: Any,
+    side: Any,
+    numbers: Any,
+    luma: Any,
+    brightest: Any,
+    off: Any,
+    difference: Any,
+    room: Any,
+    y0: Any,
+    y1: Any,
+) -> Any:
+    """Look at two pictures block by block; see `stacker.fusion.blending.Blocks`. Rows are those of blocks.
+
+    Parameters
+    ----------
+    picture, other : (H, 3 W)
+        RGB, pixel by pixel.
+    side : int
+        Of a block, even.
+    numbers : (2,)
+        Factor from samples to levels, and what is added before a fraction is cut off; 0 where none is.
+    luma, brightest, off, difference : (h, w)
+        Are filled.
+    room
+        3 side w numbers.
+    """
+    cells, n = side // 2, luma.shape[1] * side // 2
+    own, others = room[:n], room[n : 2 * n]
+    sums, most = room[2 * n : 3 * n], room[3 * n : 4 * n]
+    sums_off, squares = room[4 * n : 5 * n], room[5 * n : 6 * n]
+    for y in range(y0, y1):
+        sums[:] = _F(0)
+        most[:] = _F(0)
+        sums_off[:] = _F(0)
+        squares[:] = _F(0)
+        for row in range(y * side, y * side + side, 2):
+            _half_luma(picture[row], picture[row + 1], numbers, own)
+            _half_luma(other[row], other[row + 1], numbers, others)
+            _gather(own, sums, most)
+            _gather_off(own, others, sums_off, squares)
+        _means(sums, cells, luma[y])
+        _highest(most, cells, brightest[y])
+        _means(sums_off, cells, off[y])
+        _means(squares, cells, difference[y])

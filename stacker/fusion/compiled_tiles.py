@@ -69,11 +69,27 @@ def _between(here: Any, other: Any, out: Any) -> Any:
 
 
 @inner
-def _add(pixels: Any, column: Any, out: Any) -> Any:
+def _widened(column: Any, out: Any) -> Any:
+    """Weights of pixels: a quarter of the way to the neighbouring column."""
     for x in range(out.size // 2):
         near = column[x + 1] * _F(0.75)
-        out[2 * x] += (near + column[x] * _F(0.25)) * _F(pixels[2 * x])
-        out[2 * x + 1] += (near + column[x + 2] * _F(0.25)) * _F(pixels[2 * x + 1])
+        out[2 * x] = near + column[x] * _F(0.25)
+        out[2 * x + 1] = near + column[x + 2] * _F(0.25)
+
+
+@inner
+def _add(pixels: Any, weight: Any, out: Any) -> Any:
+    for x in range(out.size):
+        out[x] += weight[x] * _F(pixels[x])
+
+
+@inner
+def _stored(red: Any, green: Any, blue: Any, limits: Any, out: Any) -> Any:
+    """A row of the picture, pixel by pixel."""
+    for x in range(red.size):
+        out[3 * x] = min(max(red[x] + limits[0], limits[1]), limits[2])
+        out[3 * x + 1] = min(max(green[x] + limits[0], limits[1]), limits[2])
+        out[3 * x + 2] = min(max(blue[x] + limits[0], limits[1]), limits[2])
 
 
 @compiled
@@ -122,10 +138,10 @@ def mix_tiles(
         What to add before a fraction is cut off, least and greatest value.
     top, left : int
         Row and column of the band in ``out``; some of it may lie beyond.
-    out : (H, W, 3)
-        The picture.
+    out : (H, 3 W)
+        The picture, pixel by pixel.
     room
-        C * C numbers for each record of a tile, 3 T + 3 C more.
+        C * C numbers for each record of a tile, 4 T + 3 C more.
     """
     side, cells = pixels.shape[2], codes.shape[2]
     for tile in range(t0, t1):
@@ -133,7 +149,8 @@ def mix_tiles(
         rest = n * cells * cells
         most, total = room[rest : rest + cells], room[rest + cells : rest + 2 * cells]
         column = room[rest + 2 * cells : rest + 3 * cells]
-        values = room[rest + 3 * cells : rest + 3 * cells + 3 * side]
+        wide = room[rest + 3 * cells : rest + 3 * cells + side]
+        values = room[rest + 3 * cells + side : rest + 3 * cells + 4 * side]
         a = columns[tile] * (side // 2)
         b = a + cells
         for y in range(cells):
@@ -151,7 +168,7 @@ def mix_tiles(
             for k in range(n):
                 _shares(room[(k * cells + y) * cells : (k * cells + y + 1) * cells], total)
         x0 = left + columns[tile] * side
-        start, behind = max(0, -x0), min(side, out.shape[1] - x0)
+        start, behind = max(0, -x0), min(side, out.shape[1] // 3 - x0)
         for y in range(max(0, -top), min(side, out.shape[0] - top)):
             here = y // 2 + 1
             other = here - 1 if y % 2 == 0 else here + 1
@@ -164,12 +181,12 @@ def mix_tiles(
                     column,
                 )
                 if largest > _F(0):
+                    _widened(column, wide)
                     for c in range(3):
-                        _add(pixels[record + k, c, y], column, values[c * side : (c + 1) * side])
-            for c in range(3):
-                for x in range(start, behind):
-                    value = values[c * side + x] + limits[0]
-                    out[top + y, x0 + x, c] = min(max(value, limits[1]), limits[2])
+                        _add(pixels[record + k, c, y], wide, values[c * side : (c + 1) * side])
+            red, green, blue = values[:side], values[side : 2 * side], values[2 * side :]
+            row = out[top + y, 3 * (x0 + start) : 3 * (x0 + behind)]
+            _stored(red[start:behind], green[start:behind], blue[start:behind], limits, row)
 
 
 @inner

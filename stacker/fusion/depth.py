@@ -177,8 +177,7 @@ class DepthTracker:
         unseen = ~self._history.seen
         measured = confidence_of(mean, variance, peak)
         measured[unseen] = 0
-        index = filled(mean, measured, guide)
-        np.clip(index, min(self._indexes), max(self._indexes), out=index)
+        index = filled(mean, measured, guide, (min(self._indexes), max(self._indexes)))
         confidence = confidence_of(index, variance, peak, regularised=True)
         confidence[unseen] = 0
         return Surface(index, confidence, peak, focus_length(peak, variance, _CLEAR))

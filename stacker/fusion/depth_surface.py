@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from stacker.frames import Image
-from stacker.fusion.workers import over_rows
+from stacker.fusion.workers import by_loops, over_rows, run_rows
 
 __all__ = ["LOCAL", "by_strips", "confidence_of", "filled", "focus_length", "roughness"]
 
@@ -63,11 +63,25 @@ def focus_length(peak: Image, variance: Image, least_peak: float = 0.0) -> float
         spreads over all slices.
     """
     some, spread = peak[::_SAMPLE, ::_SAMPLE], variance[::_SAMPLE, ::_SAMPLE]
-    seen = spread[some >= max(float(np.median(some)), least_peak)]
-    return float(np.sqrt(np.median(seen))) if seen.size else 1.0
+    seen = spread[some >= max(_median(some), least_peak)]
+    return float(np.sqrt(_median(seen))) if seen.size else 1.0
 
 
-def confidence_of(index: Image, variance: Image, peak: Image, *, regularised: bool = False) -> Image:
+def _median(values: Image) -> float:
+    """As `numpy.median`, which takes ten times as long: it looks for NaN and for two places at once."""
+    half = values.size // 2
+    parted = np.partition(values, half, axis=None)
+    return float(parted[half] if values.size % 2 else (parted[:half].max() + parted[half]) / np.float32(2))
+
+
+def confidence_of(
+    index: Image,
+    variance: Image,
+    peak: Image,
+    *,
+    regularised: bool = False,
+    compiled: bool | None = None,
+) -> Image:
     """Probability that the index is within one slice (or focus width) of the truth.
 
     Detail must stand out of the noise, in one short run of frames, at an index that the cells around share:
@@ -80,6 +94,8 @@ def confidence_of(index: Image, variance: Image, peak: Image, *, regularised: bo
         What `stacker.fusion.depth.DepthTracker` measures.
     regularised : bool
         The index is that of the surface: `filled`.
+    compiled : bool, optional
+        Whether to use the compiled loop; where numba is installed by default.
 
     Returns
     -------
@@ -87,7 +103,16 @@ def confidence_of(index: Image, variance: Image, peak: Image, *, regularised: bo
         0 to 1.
     """
     per_width = 1 / max(1.0, focus_length(peak, variance))
-    at_peak, at_spread, at_roughness, at_nothing = _REGULARISED if regularised else _MEASURED
+    coefficients = at_peak, at_spread, at_roughness, at_nothing = _REGULARISED if regularised else _MEASURED
+    if by_loops(compiled):
+        from stacker.fusion.compiled_surface import confidence_rows
+
+        numbers = per_width, *coefficients, _CLEAR, _SPREAD_FLOOR, _ROUGHNESS_FLOOR
+        planes = [np.ascontiguousarray(plane) for plane in (index, variance, peak)]
+        found = np.empty(index.shape, np.float32)
+        room = _room(index)
+        run_rows(confidence_rows, len(index), *planes, np.array(numbers, np.float32), found, room=room)
+        return found
 
     def strip(index: Image, variance: Image, peak: Image) -> Image:
         odds = np.minimum(peak, np.float32(_CLEAR))
@@ -95,7 +120,7 @@ def confidence_of(index: Image, variance: Image, peak: Image, *, regularised: bo
         odds += np.float32(at_nothing)
         for coefficient, floor, slices in (
             (at_spread, _SPREAD_FLOOR, cv2.sqrt(variance)),
-            (at_roughness, _ROUGHNESS_FLOOR, roughness(index)),
+            (at_roughness, _ROUGHNESS_FLOOR, roughness(index, compiled=False)),
         ):
             widths = cv2.addWeighted(slices, per_width, slices, 0.0, floor, slices)
             cv2.scaleAdd(cv2.log(widths, widths), coefficient, odds, odds)
@@ -108,7 +133,13 @@ def confidence_of(index: Image, variance: Image, peak: Image, *, regularised: bo
     return by_strips(strip, LOCAL, index, variance, peak)
 
 
-def filled(index: Image, confidence: Image, guide: Image | None) -> Image:
+def filled(
+    index: Image,
+    confidence: Image,
+    guide: Image | None,
+    limits: tuple[float, float],
+    compiled: bool | None = None,
+) -> Image:
     """Smooth confident cells over their surface, and fill the others from them.
 
     Parameters
@@ -117,16 +148,26 @@ def filled(index: Image, confidence: Image, guide: Image | None) -> Image:
         What was measured, and how far to believe it.
     guide : ndarray of float32, shape (h, w), optional
         Luma of the fused picture, white at 255: where it has edges, what is filled may jump.
+    limits : tuple of float
+        The least and the greatest index that there is.
+    compiled : bool, optional
+        Whether to use the compiled loops; where numba is installed by default.
     """
-    smooth = by_strips(_on_surface, LOCAL, index, confidence)
     height, width = index.shape
-    size = (max(1, width // _COARSE), max(1, height // _COARSE))
-    trust = cv2.resize(confidence * confidence, size, interpolation=cv2.INTER_AREA)
-    level = cv2.resize(smooth * (confidence * confidence), size, interpolation=cv2.INTER_AREA)
+    # Blocks of cells have to go up in the plane for the loops; the canvas of a pyramid is so.
+    loops = by_loops(compiled) and not height % _COARSE and not width % _COARSE
+    smooth, level, trust = (_smooth_by_loop if loops else _smooth_plainly)(index, confidence)
     level /= np.maximum(trust, np.float32(1e-9))
-    far = cv2.resize(_from_afar(level, trust), (width, height), interpolation=cv2.INTER_LINEAR)
+    coarse = _from_afar(level, trust)
+    if loops and guide is None:
+        from stacker.fusion.compiled_surface import settle_rows
+
+        believed, bounds = np.ascontiguousarray(confidence), np.array(limits, np.float32)
+        run_rows(settle_rows, height, coarse, believed, bounds, smooth, room=_room(index))
+        return smooth
+    far = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
     if guide is not None:
-        small = cv2.resize(guide, size, interpolation=cv2.INTER_AREA)
+        small = cv2.resize(guide, level.shape[::-1], interpolation=cv2.INTER_AREA)
         fitted = cv2.resize(_fit(level, trust, small), (width, height), interpolation=cv2.INTER_LINEAR)
         slope, offset, support = cv2.split(fitted)
         near = cv2.add(cv2.multiply(slope, guide), offset)
@@ -134,7 +175,34 @@ def filled(index: Image, confidence: Image, guide: Image | None) -> Image:
     smooth -= far
     smooth *= confidence
     smooth += far
-    return smooth
+    return np.asarray(np.clip(smooth, *limits, out=smooth))
+
+
+def _smooth_by_loop(index: Image, confidence: Image) -> tuple[Image, Image, Image]:
+    """The index smoothed over its surface; in blocks its sum by the squares of confidence, and their sum."""
+    from stacker.fusion.compiled_surface import smooth_rows
+
+    planes = np.ascontiguousarray(index), np.ascontiguousarray(confidence)
+    height, width = index.shape[0] // _COARSE, index.shape[1] // _COARSE
+    smooth = np.empty(index.shape, np.float32)
+    level, trust = np.empty((height, width), np.float32), np.empty((height, width), np.float32)
+    variance = np.float32(_SURFACE_VARIANCE)
+    run_rows(smooth_rows, height, *planes, variance, smooth, trust, level, room=_room(index))
+    return smooth, level, trust
+
+
+def _smooth_plainly(index: Image, confidence: Image) -> tuple[Image, Image, Image]:
+    smooth = by_strips(_on_surface, LOCAL, index, confidence)
+    size = max(1, index.shape[1] // _COARSE), max(1, index.shape[0] // _COARSE)
+    squared = confidence * confidence
+    trust = cv2.resize(squared, size, interpolation=cv2.INTER_AREA)
+    level = cv2.resize(smooth * squared, size, interpolation=cv2.INTER_AREA)
+    return smooth, level, trust
+
+
+def _room(index: Image) -> int:
+    """Numbers that a compiled loop needs room for: four lines with their surroundings, and one more."""
+    return 5 * int(index.shape[1]) + 16
 
 
 def by_strips(function: Callable[..., Image], halo: int, *planes: Image) -> Image:
@@ -158,8 +226,14 @@ def _box(picture: Image, size: int) -> Image:
     return np.asarray(cv2.blur(picture, (size, size)))
 
 
-def roughness(index: Image) -> Image:
+def roughness(index: Image, compiled: bool | None = None) -> Image:
     """Standard deviation of the index around a plane, in slices."""
+    if by_loops(compiled):
+        from stacker.fusion.compiled_surface import roughness_rows
+
+        found = np.empty(index.shape, np.float32)
+        run_rows(roughness_rows, len(index), np.ascontiguousarray(index), found, room=_room(index))
+        return found
     mean = _box(index, LOCAL)
     variance = _box(index * index, LOCAL) - mean * mean
     half = LOCAL // 2

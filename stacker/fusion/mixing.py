@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from stacker.frames import Image
+from stacker.fusion.blending import in_samples
 from stacker.fusion.depth_choice import NEGLIGIBLE, POWER, RIM_LOG, Choice
 from stacker.fusion.stages import SourceCode
 from stacker.fusion.tiles import CELL_PX, HALO_CELLS, OUTSIDE, RIM, TILE_PX, code_to_score
@@ -94,8 +95,8 @@ def mix_by_loop(tiles: Tiles, choice: Choice, corner: tuple[int, int], out: Imag
         np.float32(NEGLIGIBLE),
         SourceCode.of(out.dtype).vector(),
         *corner,
-        out,
-        room=int(np.diff(tiles.first).max()) * cells * cells + 3 * TILE_PX + 3 * cells,
+        in_samples(out),
+        room=int(np.diff(tiles.first).max()) * cells * cells + 4 * TILE_PX + 3 * cells,
         rows_together=1,
     )
 

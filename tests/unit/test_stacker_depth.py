@@ -14,6 +14,7 @@ from stacker.fusion.base import DepthIndex
 from stacker.fusion.depth import DepthTracker
 from stacker.fusion.depth_guide import explained
 from stacker.fusion.depth_report import Evidence, reported
+from stacker.fusion.depth_surface import confidence_of, filled, roughness
 from stacker.fusion.stages import choose_stages
 from stacker.fusion.window import Window
 
@@ -301,3 +302,23 @@ def test_compiled_and_plain_follow_alike(size: tuple[int, int]) -> None:
     np.testing.assert_allclose(*scores, rtol=1e-4, atol=1e-3)
     for compiled, plain in zip(*(tracker.planes for tracker in trackers), strict=True):
         np.testing.assert_allclose(compiled, plain, rtol=1e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize("size", [(130, 94), (131, 93), (6, 4)])
+def test_compiled_and_plain_surfaces_agree(size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(3)
+    index = cv2.GaussianBlur(rng.uniform(0, 40, size[::-1]).astype(np.float32), (0, 0), 2.0)
+    index[: size[1] // 2] += 9
+    variance, peak = rng.uniform(0, 3, (2, *index.shape)).astype(np.float32)
+    np.testing.assert_allclose(roughness(index, True), roughness(index, False), atol=0.05)
+    for regularised in (False, True):
+        by_loop, plainly = (
+            confidence_of(index, variance, 4 * peak, regularised=regularised, compiled=compiled)
+            for compiled in (True, False)
+        )
+        np.testing.assert_allclose(by_loop, plainly, atol=0.02)
+    trust = np.clip(plainly * 3, 0, 1)
+    trust[:, size[0] // 2 :] = 0
+    by_loop, plainly = (filled(index, trust, None, (0, 40), compiled) for compiled in (True, False))
+    np.testing.assert_allclose(by_loop, plainly, atol=0.01)
+    assert plainly.max() <= 40

@@ -144,6 +144,18 @@ def test_a_narrow_strip_is_compared_in_small_blocks() -> None:
     assert len(blocks.luma) >= 8
 
 
+@pytest.mark.parametrize("dtype", ["u1", "u2", "f4"])
+@pytest.mark.parametrize("size", [(261, 1535), (40, 33)])
+def test_compiled_and_plain_comparing_agree(dtype: str, size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    white = 1.0 if dtype == "f4" else float(np.iinfo(dtype).max)
+    one, other = (rng.random((2, *size, 3)) * white).astype(dtype)
+    by_loop, plainly = (compare(one, other, compiled) for compiled in (True, False))
+    assert by_loop.side_px == plainly.side_px
+    for name in ("luma", "brightest", "off", "difference"):
+        np.testing.assert_allclose(getattr(by_loop, name), getattr(plainly, name), rtol=1e-5, atol=1e-4)
+
+
 def test_blending_by_a_share_of_blocks() -> None:
     rng = np.random.default_rng(0)
     one, other = rng.integers(0, 256, (2, 301, 85, 3), np.uint8)
