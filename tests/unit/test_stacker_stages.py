@@ -77,17 +77,35 @@ def test_without_a_warp_the_two_differ_by_rounding_alone() -> None:
 
 
 @pytest.mark.parametrize("size", [(4, 4), (16, 20), (200, 304)])
-def test_both_measure_the_same(size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("dtype", "reduced"), [("u1", "u2"), ("u1", "f4"), ("u2", "f4"), ("f4", "f4")])
+def test_both_measure_the_same(size: tuple[int, int], dtype: str, reduced: str) -> None:
     height, width = size
-    planes = np.random.default_rng(0).integers(0, 255, (3, height, width), np.uint8)
+    planes = (np.random.default_rng(0).random((3, height, width)) * WHITE[dtype]).astype(dtype)
     weights, found = np.array([0.5, 1.0, 0.5], np.float32), []
     for compiled in (True, False):
-        half = np.empty((3, height // 2, width // 2), np.float32)
+        half = np.empty((3, height // 2, width // 2), reduced)
         energy, luma = np.empty(half.shape[1:], np.float32), np.empty(half.shape[1:], np.float32)
-        choose_stages(compiled).measure(planes, 1.0, weights, half, energy, luma)
+        choose_stages(compiled).measure(planes, 255 / WHITE[dtype], weights, half, energy, luma)
         found.append((half, energy, luma))
     for fast, plain in zip(*found, strict=True):
         np.testing.assert_allclose(fast, plain, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize(("dtype", "reduced"), [("u1", "u2"), ("u2", "f4"), ("f4", "f4")])
+def test_both_fold_the_same(dtype: str, reduced: str) -> None:
+    rng = np.random.default_rng(0)
+    planes = (rng.random((3, 60, 400)) * WHITE[dtype]).astype(dtype)
+    share, to_levels = rng.random((30, 200)).astype(np.float32), 255 / WHITE[dtype]
+    share[5:20, 20:] = 0  # a frame that counts for nothing over several stretches of a row
+    code, found = MeanCode.for_frames(np.dtype(dtype)), []
+    for compiled in (True, False):
+        stages, half = choose_stages(compiled), np.empty((3, 30, 200), reduced)
+        energy, weights = np.empty((30, 200), np.float32), np.ones(3, np.float32)
+        stages.measure(planes, to_levels, weights, half, energy, None)
+        mean = np.full((3, 70, 420), code.bias, code.dtype)
+        stages.fold(planes, to_levels, half, share, code, mean, (4, 6))
+        found.append(code.values(mean))
+    np.testing.assert_allclose(*found, atol=1.01 / code.unit if code.dtype.kind == "u" else 1e-4)
 
 
 @pytest.mark.parametrize("by_cells", [True, False])
