@@ -324,6 +324,14 @@ def _add(values: Any, out: Any) -> Any:
         out[x] += values[x]
 
 
+@inner
+def _interleave(red: Any, green: Any, blue: Any, out: Any) -> Any:
+    for x in range(red.size):
+        out[3 * x] = red[x]
+        out[3 * x + 1] = green[x]
+        out[3 * x + 2] = blue[x]
+
+
 @compiled
 def finish_rows(
     half: Any,
@@ -343,23 +351,27 @@ def finish_rows(
 ) -> Any:
     """The full picture, pixel by pixel RGB, in the frames' type, from its half size and the finest band.
 
-    Rows are those of ``out``, whose first pixel is at row ``top`` and column ``left`` of the rest. ``crisp``
-    is the part of the finest band's luma that is added to every channel once more.
+    Rows are those of ``out`` (H, 3 W), whose first pixel is at row ``top`` and column ``left`` of the rest.
+    ``crisp`` is the part of the finest band's luma that is added to every channel once more.
     """
     n = half.shape[2]
     red, green, blue = room[: 2 * n], room[2 * n : 4 * n], room[4 * n : 6 * n]
-    values = room[6 * n : 8 * n]
-    even, odd = room[8 * n : 9 * n + 2], room[9 * n + 2 : 10 * n + 4]
-    detail = room[10 * n + 4 : 12 * n + 4]
+    values, detail = room[6 * n : 8 * n], room[8 * n : 10 * n]
+    m = n + 2
+    columns = room[10 * n : 10 * n + 6 * m]
+    known = -1
     for y in range(y0, y1):
         at = top + y
+        if at // 2 != known:
+            known = at // 2
+            for c in range(3):
+                even, odd = columns[2 * c * m : (2 * c + 1) * m], columns[(2 * c + 1) * m : (2 * c + 2) * m]
+                _expanded(half[c], known, even, odd)
         _luma_of_band(mean[0, at], mean[1, at], mean[2, at], code, crisp, detail)
         for c in range(3):
-            _expanded(half[c], at // 2, even, odd)
-            _expand_across(odd if at % 2 else even, mean[c, at], code, values)
+            first = (2 * c + at % 2) * m
+            _expand_across(columns[first : first + m], mean[c, at], code, values)
             _add(detail, values)
             _hold(values, scale, low[c, at], high[c, at], limits, room[c * 2 * n : (c + 1) * 2 * n])
-        for x in range(out.shape[1]):
-            out[y, x, 0] = red[left + x]
-            out[y, x, 1] = green[left + x]
-            out[y, x, 2] = blue[left + x]
+        across = slice(left, left + out.shape[1] // 3)
+        _interleave(red[across], green[across], blue[across], out[y])

@@ -8,6 +8,7 @@ from stacker.focus.measure import BLOCK, FocusMeasure
 from stacker.frames import Image
 from stacker.fusion import compiled as loops
 from stacker.fusion import compiled_depth as depth
+from stacker.fusion.blending import in_samples
 from stacker.fusion.compiled_measure import measure_rows
 from stacker.fusion.compiled_warp import MOST_SLOPE, WARP_ROOM, warp_rows
 from stacker.fusion.history import POWER, UNREACHED, History
@@ -226,6 +227,6 @@ class FastStages:
             source.vector(),
             np.float32(crisp),
             *corner,
-            out,
-            room=12 * half.shape[2] + 4,
+            in_samples(out),
+            room=16 * half.shape[2] + 12,
         )
