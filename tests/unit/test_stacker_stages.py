@@ -171,6 +171,17 @@ def test_frames_are_warped_like_opencv_does(to_frame: np.ndarray) -> None:
     assert difference.max() < 6
 
 
+@pytest.mark.parametrize(("scale", "down"), [(1.001, 59.936), (0.9893, 67.6848)])
+def test_a_line_that_falls_on_one_of_the_frame_is_made_of_the_frame(scale: float, down: float) -> None:
+    stages, one, zero = choose_stages(True), np.ones(3, np.float32), np.zeros(3, np.float32)
+    out = np.empty((3, SIZE[1], SIZE[0]), np.uint8)
+    stages.warp(texture(3, "u1"), np.eye(3), one, zero, out)  # what is left in memory is of another frame
+    # Line 64, where a tile begins, falls on a whole line of the frame but for the last digit of a float.
+    to_frame = similarity(scale, 0.0, (1.0, down))
+    stages.warp(np.full((SIZE[1], SIZE[0], 3), 100, np.uint8), to_frame, one, zero, out)
+    assert (out == 100).all()
+
+
 def test_an_untouched_frame_stays_what_it_is_and_gain_and_offset_are_applied() -> None:
     frame = texture(5, "u1")
     out = np.empty((3, SIZE[1], SIZE[0]), np.uint8)
