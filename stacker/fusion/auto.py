@@ -20,7 +20,8 @@ from stacker.fusion.blending import blend, compare, preference, sharpen
 from stacker.fusion.depth import Surface
 from stacker.fusion.depth_picture import depth_picture
 from stacker.fusion.pyramid import PyramidFusion
-from stacker.fusion.smooth_faults import Signs, holes, of_blocks, wisps
+from stacker.fusion.smooth_faults import Signs, holes, jumble, of_blocks, wisps
+from stacker.fusion.softening import veiled
 from stacker.fusion.store import FrameStore
 from stacker.fusion.window import Window
 
@@ -67,11 +68,12 @@ class AutoFusion:
         return self._pyramid.colour_noise.taken_from(self._fused(), self._pyramid.held())
 
     def _fused(self) -> Fused:
-        fused = self._pyramid.fused()
-        self._store.release()
         tracker = self._pyramid.depth
         canvas = tracker.extent
         assert canvas is not None, "add() comes first"
+        surface = tracker.surface()
+        fused = self._pyramid.fused(veiled(jumble(surface)))
+        self._store.release()
         if self._store.failure:
             self.method, self.reason = (
                 "pyramid",
@@ -84,7 +86,6 @@ class AutoFusion:
         if min(fused.image.shape[:2]) < _SMALL_PX:
             self.method, self.reason = "pyramid", "the picture is too small to tell what is where"
             return fused
-        surface = tracker.surface()
         try:
             share = self._improve(fused.image, surface, canvas, fused.extent)
         except OSError as error:
@@ -105,7 +106,8 @@ class AutoFusion:
         blocks = compare(image, other)
         confidence = of_blocks(surface.confidence, canvas, extent, blocks)
         signs = Signs.of(blocks, self._noise, surface, canvas, extent)
-        share = preference(blocks, confidence, self._noise) * (1 - holes(blocks, signs))
+        share = preference(blocks, confidence, signs.peak, signs.smooth, self._noise)
+        share *= 1 - holes(blocks, signs)
         share = np.maximum(share, wisps(blocks, signs, self._pyramid.outlines, extent))
         blend(image, other, share, blocks.side_px)
         return float(share.mean())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ from stacker.focus.measure import LUMA, FocusMeasure, half_luma_of_samples, half
 from stacker.frames import Image
 from stacker.fusion.base import DepthIndex
 from stacker.fusion.depth_report import Evidence, reported
-from stacker.fusion.depth_surface import confidence_of, filled, focus_length
+from stacker.fusion.depth_surface import confidence_of, filled, focus_length, roughness
 from stacker.fusion.history import History
 from stacker.fusion.stages import Stages, choose_stages
 from stacker.fusion.window import Window
@@ -52,6 +53,11 @@ class Surface:
     def focus_width(self) -> float:
         """How many slices share a focus; 1 or more, since there is nothing between two slices."""
         return max(1.0, self.focus_length)
+
+    @cached_property
+    def roughness(self) -> Image:
+        """How far the index is from a plane around each cell, in focus widths; float32, shape (h, w)."""
+        return np.asarray(roughness(self.index) / np.float32(self.focus_width))
 
 
 class DepthTracker:

@@ -184,10 +184,11 @@ class PyramidFusion:
         """The picture of all frames so far; see `stacker.fusion.base.Fusion`."""
         return self.colour_noise.taken_from(self.fused(), self.held())
 
-    def fused(self) -> Fused:
-        """The same with the noise that averaging leaves in it."""
+    def fused(self, veiled: float = 0.0) -> Fused:
+        """The same with the noise that averaging leaves in it; ``veiled`` is a share of the finest luma that
+        is added besides `crisp`."""
         self._release()
-        image = self._picture()
+        image = self._picture(veiled)
         depth = self._depth.later(image, self._reach)
         return Fused(image, self._reached(self._reach, 1), self._reach, self._depth.shares(), depth)
 
@@ -197,7 +198,7 @@ class PyramidFusion:
         rows, columns = self._reach.slices_in(level_windows(self._room, self._levels)[0])
         return Held(bounds.low, bounds.high, rows.start, columns.start)
 
-    def _picture(self) -> Image:
+    def _picture(self, veiled: float) -> Image:
         """The picture of all frames so far, over what they reach."""
         bounds = self._require_frames()
         rows, columns = self._reach.slices_in(level_windows(self._room, self._levels)[0])
@@ -206,7 +207,7 @@ class PyramidFusion:
         sides = bounds.low, bounds.high
         corner = rows.start, columns.start
         self._stages.finish(
-            half, self._bands.finest, self._code, sides, self._source, self.crisp, corner, image
+            half, self._bands.finest, self._code, sides, self._source, self.crisp + veiled, corner, image
         )
         return image
 

@@ -20,11 +20,10 @@ import numpy as np
 from stacker.frames import Image
 from stacker.fusion.blending import Blocks, glow
 from stacker.fusion.depth import Surface
-from stacker.fusion.depth_surface import roughness
 from stacker.fusion.tiles import CELL_PX
 from stacker.fusion.window import Outline, Window
 
-__all__ = ["Signs", "holes", "of_blocks", "wisps"]
+__all__ = ["Signs", "holes", "jumble", "of_blocks", "wisps"]
 
 _FAINT, _PLAIN = 3.5, 4.5
 """Logarithm of energy over noise up to which what frames show is taken for a blurred rim, and from which for
@@ -42,6 +41,9 @@ which not at all: on flat white print the index jumps, and its picture has holes
 _ROUGH_BLOCKS, _ROUGH_SOFT_BLOCKS = 15, 5
 """How far around a place its index has to be smooth, and over how many blocks that is averaged. What is
 wrong in such a hole is smooth inside."""
+
+_JUMBLE_CELLS = 375
+"""Along the long side, in which the whole picture is looked at: as many as blocks at least."""
 
 _DULLER_FROM, _DULLER_FULL = 3.0, 9.0
 """By how much the depth map's picture is darker than the pyramid's over some blocks, of 255, from which it
@@ -91,11 +93,24 @@ class Signs:
             Of the surface, and of the pictures, in the reference view.
         """
         peak = of_blocks(surface.peak, canvas, extent, blocks)
-        widths = of_blocks(roughness(surface.index), canvas, extent, blocks) / np.float32(surface.focus_width)
-        around = cv2.dilate(widths, np.ones((_ROUGH_BLOCKS, _ROUGH_BLOCKS), np.uint8))
-        rough = cv2.blur(around, (_ROUGH_SOFT_BLOCKS, _ROUGH_SOFT_BLOCKS))
-        smooth = np.asarray(np.clip((_ROUGH - rough) / (_ROUGH - _SMOOTH), 0, 1))
+        smooth = _smooth_around(of_blocks(surface.roughness, canvas, extent, blocks))
         return cls(glow(blocks, noise), peak, smooth)
+
+
+def jumble(surface: Surface) -> float:
+    """In how much of the picture the depth index jumps about, 0 to 1."""
+    height, width = surface.roughness.shape
+    scale = min(1.0, _JUMBLE_CELLS / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    widths = cv2.resize(surface.roughness, size, interpolation=cv2.INTER_AREA)
+    return 1 - float(_smooth_around(np.asarray(widths)).mean())
+
+
+def _smooth_around(widths: Image) -> Image:
+    """How far the index is smooth around, 0 to 1, by its roughness in focus widths, block by block."""
+    around = cv2.dilate(widths, np.ones((_ROUGH_BLOCKS, _ROUGH_BLOCKS), np.uint8))
+    rough = cv2.blur(around, (_ROUGH_SOFT_BLOCKS, _ROUGH_SOFT_BLOCKS))
+    return np.asarray(np.clip((_ROUGH - rough) / (_ROUGH - _SMOOTH), 0, 1))
 
 
 def holes(blocks: Blocks, signs: Signs) -> Image:

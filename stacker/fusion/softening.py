@@ -6,10 +6,28 @@ import numpy as np
 
 from stacker.registration.similarity import Matrix
 
-__all__ = ["Softening"]
+__all__ = ["Softening", "veiled"]
 
 _POINTS = 256
 """Pixels whose positions are looked at."""
+
+_VEIL_FROM, _VEIL_FULL, _VEIL = 0.25, 0.65, 0.36
+"""Share of the picture in which the depth index jumps about, from which detail is veiled, and from which all
+of the share of the finest band is added that is worth it."""
+
+
+def veiled(jumble: float) -> float:
+    """What share of the finest luma to add, because it is veiled by what lies before and behind it.
+
+    Where thin things cross at many depths every frame has the blur of the others over them, and the mean of
+    bands has less contrast than any one of them had alone. The bounds of the frames hold what is added.
+
+    Parameters
+    ----------
+    jumble : float
+        In how much of the picture the depth index jumps about; see `stacker.fusion.smooth_faults.jumble`.
+    """
+    return _VEIL * min(1.0, max(0.0, (jumble - _VEIL_FROM) / (_VEIL_FULL - _VEIL_FROM)))
 
 
 class Softening:

@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stacker.fusion.blending import Blocks, compare
+from stacker.fusion.blending import Blocks, compare, preference
 from stacker.fusion.depth import Surface
-from stacker.fusion.smooth_faults import Signs, holes, wisps
+from stacker.fusion.smooth_faults import Signs, holes, jumble, wisps
+from stacker.fusion.softening import veiled
 from stacker.fusion.window import Window
 
 CANVAS = Window(0, 0, 160, 120)
@@ -78,3 +79,23 @@ def test_a_dull_hole_in_white_print_is_one_and_only_where_the_depth_jumps_about(
     assert share(surface()).max() == 0
     assert share(jumping(surface(8.0))).max() == 0, "detail is sharp there"
     assert share(jumping(surface()), compare(dull, white)).max() == 0, "a disc's light is the pyramid's fault"
+
+
+def test_bright_needles_at_many_depths_are_the_pyramids_and_a_lamp_on_a_slope_the_depth_maps() -> None:
+    def share(bright: int, depth: Surface) -> float:
+        picture = np.full((120, 160, 3), 30, np.uint8)
+        picture[::12] = picture[:, ::12] = bright
+        blocks = compare(picture, picture)
+        signs = Signs.of(blocks, 1.5, depth, CANVAS, CANVAS)
+        confidence = np.full(blocks.luma.shape, 0.9, np.float32)
+        return float(preference(blocks, confidence, signs.peak, signs.smooth, 1.5).mean())
+
+    assert share(110, jumping(surface(7.0))) < 0.3
+    assert share(250, surface(7.0)) > 0.9
+
+
+def test_detail_is_veiled_where_the_index_jumps_about_and_nowhere_else() -> None:
+    assert jumble(surface()) < 0.05
+    assert veiled(jumble(surface())) == 0
+    assert jumble(jumping(surface())) > 0.9
+    assert veiled(jumble(jumping(surface()))) == veiled(1.0) > 0.3
