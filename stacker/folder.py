@@ -20,7 +20,8 @@ from stacker.frames import Frame, FrameMetadata, FrameSource, Image
 from stacker.fusion.base import DepthIndex
 from stacker.io.decode import read_frame
 from stacker.io.development import Recipe
-from stacker.io.encode import storage_error, sync, umask, write_image, write_plane
+from stacker.io.encode import storage_error, sync, umask, write_image
+from stacker.io.tiff import write_plane
 from stacker.options import Options
 from stacker.registration.chain import Verdict
 from stacker.registration.rail import PupilFit

@@ -119,15 +119,20 @@ class FocusMeasure:
         Parameters
         ----------
         energy, light : ndarray of float32, shape (h, w)
-            Means over blocks of cells: of the squared detail, and of the luma.
+            Means over blocks of cells: of the squared detail, and of the luma. Both are overwritten.
 
         Returns
         -------
         tuple of ndarray of float32, shape (h, w)
-            The energy in the units of ``energy``, and the logarithm of the spilled light.
+            The energy in the units of ``energy``, and the logarithm of the spilled light, in place of
+            ``light``.
         """
-        bright = np.log(np.maximum(cv2.blur(light, (3, 3)), 0) + np.float32(_DARK)) * np.float32(_SPILL)
-        return self._wide(energy), bright
+        cv2.blur(light, (3, 3), light)
+        np.maximum(light, 0, out=light)
+        light += np.float32(_DARK)
+        cv2.log(light, light)
+        light *= np.float32(_SPILL)
+        return self._wide(energy), light
 
     def raw(self, luma: Image) -> Image:
         """Energy over that of noise, cell by cell, averaged over no window; float32, of the shape of
@@ -147,7 +152,8 @@ class FocusMeasure:
         size = (max(1, width // block), max(1, height // block))
         wider = cv2.GaussianBlur(cv2.resize(energy, size, interpolation=cv2.INTER_AREA), (3, 3), 0.8)
         wider = cv2.resize(wider, (width, height), interpolation=cv2.INTER_LINEAR)
-        return np.asarray(cv2.addWeighted(cv2.GaussianBlur(energy, (3, 3), 0.8), share, wider, other, 0.0))
+        cv2.GaussianBlur(energy, (3, 3), 0.8, energy)
+        return np.asarray(cv2.addWeighted(energy, share, wider, other, 0.0, wider))
 
     @staticmethod
     def _energy(luma: Image, detail: Image) -> Image:

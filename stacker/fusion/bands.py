@@ -36,7 +36,7 @@ from stacker.fusion.scoring import (
     merge,
 )
 from stacker.fusion.scratch import Scratch, blank, uniform
-from stacker.fusion.stages import MeanCode, Stages
+from stacker.fusion.stages import MeanCode, Stages, half_to_levels
 from stacker.fusion.window import Spans, Window
 
 __all__ = ["Bands", "Gate", "level_windows", "pyramid_levels"]
@@ -210,14 +210,15 @@ class Bands:
         half, energy = self._measure(picture, to_levels, 0, luma)
         near: Image | None = None
         # The second band has a say in the weights of the first, so it is measured before.
-        second = self._measure(half, 1.0, 1) if self.levels > 1 else (half, energy[::2, ::2])
+        reduced = half_to_levels(half, to_levels)
+        second = self._measure(half, reduced, 1) if self.levels > 1 else (half, energy[::2, ::2])
         other, score = self._finest_score(second[1], luma, gate, windows[0], lead)
         for level in range(self.levels):
             activity = self._scratch.array(f"activity {level % 2}", *energy.shape)
             self._weigh(level, energy, other, score, gate, windows[level].halved(1), activity, near)
             corner = self._corner(windows[level], level)
             self._stages.fold(picture, to_levels, half, energy, self._code, self._means[level], corner)
-            picture, to_levels = half, 1.0
+            picture, to_levels = half, half_to_levels(half, to_levels)
             if level + 1 == self.levels:
                 break
             if level + 1 == fine:
@@ -229,7 +230,7 @@ class Bands:
             half, energy = second if level == 0 else self._measure(picture, to_levels, level + 1)
             near = self._near_highlights(windows[level + 1].halved(1), level + 1)
             score = self._coarser_score(lead)
-        self._add_coarsest(picture, activity, gate, windows[-1])
+        self._add_coarsest(picture * np.float32(to_levels), activity, gate, windows[-1])
 
     def collapse(self, down_to: int) -> Image:
         """Put the bands together.
@@ -281,7 +282,10 @@ class Bands:
         """The picture at half size, and the energy of what that lacks, in units of the noise."""
         height, width = picture.shape[1] // 2, picture.shape[2] // 2
         # Two halves alternate, as one level's half is the next one's picture.
-        half = self._scratch.array(f"half {level % 2}", 3, height, width)
+        if picture.dtype == np.uint8:  # sums of 8 bits fit, and need half the memory
+            half = self._scratch.array("half of bytes", 3, height, width, dtype=np.dtype(np.uint16))
+        else:
+            half = self._scratch.array(f"half {level % 2}", 3, height, width)
         energy = self._scratch.array(f"energy {level % 2}", height, width)
         noise = 4 * self._parameters.softness * self._variances[level]  # of 4 pixels
         weights = np.array(LUMA, np.float32) / np.float32(noise)

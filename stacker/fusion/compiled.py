@@ -12,7 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from stacker.fusion.compiled_math import copied, expand_down, exponential, logarithm
+from stacker.fusion.compiled_math import (
+    TOGETHER,
+    adds_to,
+    any_above,
+    copied,
+    expand_down,
+    expand_eighths,
+    exponential,
+    logarithm,
+)
 from stacker.fusion.jit import compiled, inner
 
 __all__ = [
@@ -25,9 +34,6 @@ __all__ = [
 ]
 
 _F = np.float32
-
-_SKIPPED_TOGETHER = 128
-"""Half-size pixels that are skipped when the frame counts for nothing in any of them."""
 
 
 @inner
@@ -63,36 +69,35 @@ def _expanded(half: Any, y: Any, even: Any, odd: Any) -> Any:
 
 @inner
 def _mix(here: Any, other: Any, out: Any) -> Any:
-    """A quarter of the way to the neighbouring row, padded by a pixel at both ends."""
+    """A quarter of what is a quarter of the way to the neighbouring row, padded by a pixel at both ends."""
     n = here.size
     for x in range(n):
-        out[x + 1] = here[x] * _F(0.75) + other[x] * _F(0.25)
+        out[x + 1] = here[x] * _F(0.75 / 4) + other[x] * _F(0.25 / 4)
     out[0], out[n + 1] = out[1], out[n]
 
 
 @inner
-def _fold_row(row: Any, scale: Any, column: Any, share: Any, code: Any, mean: Any, x0: Any, x1: Any) -> Any:
-    """Move the mean towards the band by the frame's share, on half-size pixels x0 to x1."""
-    unit, bias, rounding, least, most = code[0], code[1], code[2], code[3], code[4]
+def _fold_row(
+    row: Any, scale: Any, column: Any, share: Any, rounding: Any, mean: Any, x0: Any, x1: Any
+) -> Any:
+    """Move the mean towards the band by the frame's share, on half-size pixels x0 to x1.
+
+    What is stored lies between what was and the band, which is in range: nothing has to be clipped.
+    """
     p, m = row[2 * x0 : 2 * x1], mean[2 * x0 : 2 * x1]
     v, r = column[x0 : x1 + 2], share[x0 : x1 + 2]
     for x in range(x1 - x0):
-        even = scale * _F(p[2 * x]) - ((v[x] + v[x + 2]) * _F(0.125) + v[x + 1] * _F(0.75))
-        odd = scale * _F(p[2 * x + 1]) - (v[x + 1] + v[x + 2]) * _F(0.5)
-        near = r[x + 1] * _F(0.75)
+        even = scale * _F(p[2 * x]) - (v[x] + v[x + 2] + v[x + 1] * _F(6))
+        odd = scale * _F(p[2 * x + 1]) - (v[x + 1] + v[x + 2]) * _F(4)
+        near = r[x + 1] * _F(3)
         was, then = _F(m[2 * x]), _F(m[2 * x + 1])
-        was += (near + r[x] * _F(0.25)) * (even * unit + bias - was)
-        then += (near + r[x + 2] * _F(0.25)) * (odd * unit + bias - then)
-        m[2 * x] = min(max(was + rounding, least), most)
-        m[2 * x + 1] = min(max(then + rounding, least), most)
+        m[2 * x] = was + (near + r[x]) * (even - was) + rounding
+        m[2 * x + 1] = then + (near + r[x + 2]) * (odd - then) + rounding
 
 
 @inner
-def _largest(values: Any) -> Any:
-    most = values[0]
-    for x in range(values.size):
-        most = max(most, values[x])
-    return most
+def _counts(above: Any, below: Any, x0: Any, x1: Any, least: Any) -> Any:
+    return any_above(above[x0 : x1 + 2], least) or any_above(below[x0 : x1 + 2], least)
 
 
 @compiled
@@ -100,6 +105,7 @@ def fold_rows(
     planes: Any,
     scale: Any,
     half: Any,
+    half_scale: Any,
     share: Any,
     negligible: Any,
     code: Any,
@@ -115,25 +121,31 @@ def fold_rows(
     m = n + 2
     above, below = room[6 * m : 7 * m], room[7 * m : 8 * m]
     last = share.shape[0] - 1
+    unit, offset, rounding = code[0], code[1] * _F(-1 / 8), code[2]
+    least = negligible * _F(1 / 4)  # of shares as they are mixed
     for y in range(y0, y1):
         _mix(share[y], share[max(y - 1, 0)], above)
         _mix(share[y], share[min(y + 1, last)], below)
         expanded = False
-        for x0 in range(0, n, _SKIPPED_TOGETHER):
-            x1 = min(n, x0 + _SKIPPED_TOGETHER)
-            if max(_largest(above[x0 : x1 + 2]), _largest(below[x0 : x1 + 2])) < negligible:
+        x1 = 0
+        while x1 < n:
+            x0, x1 = x1, min(n, x1 + TOGETHER)
+            if not _counts(above, below, x0, x1, least):
                 continue
+            while x1 < n and _counts(above, below, x1, min(n, x1 + TOGETHER), least):
+                x1 = min(n, x1 + TOGETHER)
             if not expanded:
                 for c in range(3):
                     even = room[2 * c * m : (2 * c + 1) * m]
                     odd = room[(2 * c + 1) * m : (2 * c + 2) * m]
-                    _expanded(half[c], y, even, odd)
+                    before, behind = half[c, y - 1 if y > 0 else min(1, last)], half[c, min(y + 1, last)]
+                    expand_eighths(before, half[c, y], behind, unit * half_scale, offset, even, odd)
                 expanded = True
             for c in range(3):
                 for k in range(2):
                     column, near = room[(2 * c + k) * m : (2 * c + k + 1) * m], above if k == 0 else below
                     target = mean[c, top + 2 * y + k, left : left + 2 * n]
-                    _fold_row(planes[c, 2 * y + k], scale, column, near, code, target, x0, x1)
+                    _fold_row(planes[c, 2 * y + k], unit * scale, column, near, rounding, target, x0, x1)
 
 
 @inner
@@ -170,10 +182,13 @@ def _between_cells(cells: Any, y: Any, small: Any, out: Any) -> Any:
 
 @inner
 def _score(activity: Any, gate: Any, reach: Any, exponent: Any, score: Any) -> Any:
+    """The logarithmic weight."""
+    held = False
     for x in range(score.size):
         score[x] = exponent * activity[x]
-    for x in range(score.size):
-        if gate[x] != 255:
+        held |= gate[x] != 255
+    if held:
+        for x in range(score.size):
             score[x] += reach[gate[x]]
 
 
@@ -217,8 +232,14 @@ def weigh_rows(
             _activate_near(energy[y], line, near[y], shares, activity[y])
         else:
             _activate(energy[y], line, shares, activity[y])
-        _score(activity[y], gate[y], reach, exponent, score)
-        _merge(score, strength[top + y, left : left + n], energy[y])
+        for x0 in range(0, n, TOGETHER):
+            x1 = min(n, x0 + TOGETHER)
+            _score(activity[y, x0:x1], gate[y, x0:x1], reach, exponent, score[x0:x1])
+            sums = strength[top + y, left + x0 : left + x1]
+            if adds_to(score[x0:x1], sums):
+                _merge(score[x0:x1], sums, energy[y, x0:x1])
+            else:
+                energy[y, x0:x1] = _F(0)
 
 
 @inner
@@ -303,6 +324,14 @@ def _add(values: Any, out: Any) -> Any:
         out[x] += values[x]
 
 
+@inner
+def _interleave(red: Any, green: Any, blue: Any, out: Any) -> Any:
+    for x in range(red.size):
+        out[3 * x] = red[x]
+        out[3 * x + 1] = green[x]
+        out[3 * x + 2] = blue[x]
+
+
 @compiled
 def finish_rows(
     half: Any,
@@ -322,23 +351,27 @@ def finish_rows(
 ) -> Any:
     """The full picture, pixel by pixel RGB, in the frames' type, from its half size and the finest band.
 
-    Rows are those of ``out``, whose first pixel is at row ``top`` and column ``left`` of the rest. ``crisp``
-    is the part of the finest band's luma that is added to every channel once more.
+    Rows are those of ``out`` (H, 3 W), whose first pixel is at row ``top`` and column ``left`` of the rest.
+    ``crisp`` is the part of the finest band's luma that is added to every channel once more.
     """
     n = half.shape[2]
     red, green, blue = room[: 2 * n], room[2 * n : 4 * n], room[4 * n : 6 * n]
-    values = room[6 * n : 8 * n]
-    even, odd = room[8 * n : 9 * n + 2], room[9 * n + 2 : 10 * n + 4]
-    detail = room[10 * n + 4 : 12 * n + 4]
+    values, detail = room[6 * n : 8 * n], room[8 * n : 10 * n]
+    m = n + 2
+    columns = room[10 * n : 10 * n + 6 * m]
+    known = -1
     for y in range(y0, y1):
         at = top + y
+        if at // 2 != known:
+            known = at // 2
+            for c in range(3):
+                even, odd = columns[2 * c * m : (2 * c + 1) * m], columns[(2 * c + 1) * m : (2 * c + 2) * m]
+                _expanded(half[c], known, even, odd)
         _luma_of_band(mean[0, at], mean[1, at], mean[2, at], code, crisp, detail)
         for c in range(3):
-            _expanded(half[c], at // 2, even, odd)
-            _expand_across(odd if at % 2 else even, mean[c, at], code, values)
+            first = (2 * c + at % 2) * m
+            _expand_across(columns[first : first + m], mean[c, at], code, values)
             _add(detail, values)
             _hold(values, scale, low[c, at], high[c, at], limits, room[c * 2 * n : (c + 1) * 2 * n])
-        for x in range(out.shape[1]):
-            out[y, x, 0] = red[left + x]
-            out[y, x, 1] = green[left + x]
-            out[y, x, 2] = blue[left + x]
+        across = slice(left, left + out.shape[1] // 3)
+        _interleave(red[across], green[across], blue[across], out[y])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from stacker.focus.measure import BLOCK
-from stacker.fusion.compiled_math import exponential, logarithm
+from stacker.fusion.compiled_math import TOGETHER, adds_to, exponential, logarithm
 from stacker.fusion.jit import compiled, inner
 
 __all__ = ["blocks_rows", "follow_rows"]
@@ -140,6 +140,14 @@ def _divide(weight: Any, power: Any, score: Any) -> Any:
 
 
 @inner
+def _rises(energy: Any, peak: Any) -> Any:
+    found = False
+    for x in range(energy.size):
+        found |= energy[x] > peak[x]
+    return found
+
+
+@inner
 def _highest(energy: Any, peak: Any) -> Any:
     for x in range(energy.size):
         peak[x] = max(peak[x], energy[x])
@@ -215,7 +223,11 @@ def follow_rows(
             _leave_out(gate[y], numbers[2], around, weight)
         if score.shape[0]:
             _divide(weight, numbers[1], score[y])
-        _highest(around[:n], peak[top + y, left : left + n])
-        sums = total[top + y, left : left + n]
-        _merge(weight, sums, spilled)
-        _move(spilled[:n], numbers[3], mean[top + y, left : left + n], variance[top + y, left : left + n])
+        for x0 in range(0, n, TOGETHER):
+            x1 = min(n, x0 + TOGETHER)
+            a, b = left + x0, left + x1
+            if _rises(around[x0:x1], peak[top + y, a:b]):
+                _highest(around[x0:x1], peak[top + y, a:b])
+            if adds_to(weight[x0:x1], total[top + y, a:b]):
+                _merge(weight[x0:x1], total[top + y, a:b], spilled)
+                _move(spilled[: x1 - x0], numbers[3], mean[top + y, a:b], variance[top + y, a:b])

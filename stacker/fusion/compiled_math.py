@@ -8,9 +8,23 @@ import numpy as np
 
 from stacker.fusion.jit import inner
 
-__all__ = ["blurred_across", "blurred_down", "copied", "expand_down", "exponential", "logarithm"]
+__all__ = [
+    "TOGETHER",
+    "adds_to",
+    "any_above",
+    "blurred_across",
+    "blurred_down",
+    "copied",
+    "expand_down",
+    "expand_eighths",
+    "exponential",
+    "logarithm",
+]
 
 _F = np.float32
+
+TOGETHER = 128
+"""Numbers that are passed over when a frame counts for nothing in any of them."""
 
 
 @inner
@@ -52,6 +66,39 @@ def expand_down(before: Any, here: Any, behind: Any, even: Any, odd: Any) -> Any
     for x in range(n):
         odd[x + 1] = (here[x] + behind[x]) * _F(0.5)
     even[0], even[n + 1], odd[0], odd[n + 1] = even[2], even[n], odd[2], odd[n]
+
+
+@inner
+def expand_eighths(before: Any, here: Any, behind: Any, share: Any, offset: Any, even: Any, odd: Any) -> Any:
+    """The same of which pyrUp is eight times as much: c[x] + c[x + 2] + 6 c[x + 1], 4 (c[x + 1] + c[x + 2]).
+
+    Lines are multiplied by a share; an eighth of what is to be added to them is the offset.
+    """
+    n = here.size
+    outer, middle, half = share * _F(1 / 64), share * _F(6 / 64), share * _F(4 / 64)
+    for x in range(n):
+        own, last = _F(here[x]), _F(behind[x])
+        even[x + 1] = (_F(before[x]) + last) * outer + (own * middle + offset)
+        odd[x + 1] = (own + last) * half + offset
+    even[0], even[n + 1], odd[0], odd[n + 1] = even[2], even[n], odd[2], odd[n]
+
+
+@inner
+def any_above(values: Any, limit: Any) -> Any:
+    """Whether any is: the largest of a line takes thirty times as long, as it is not vectorised."""
+    found = False
+    for x in range(values.size):
+        found |= values[x] > limit
+    return found
+
+
+@inner
+def adds_to(weight: Any, total: Any) -> Any:
+    """Whether a logarithmic weight anywhere changes the logarithm of a sum that is kept in float32."""
+    found = False
+    for x in range(weight.size):
+        found |= weight[x] - total[x] > _F(-17)
+    return found
 
 
 @inner

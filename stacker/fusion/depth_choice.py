@@ -95,12 +95,17 @@ class Choice:
         near = far = np.ascontiguousarray(index[inner])
         edge = np.zeros_like(near)
         if steps.any():
-            edge = np.ascontiguousarray(cv2.dilate(steps, reach)[inner]).astype(np.float32)
-            near = np.where(edge > 0, cv2.erode(index, reach)[inner], near)
-            far = np.where(edge > 0, cv2.dilate(index, reach)[inner], far)
-        noise = np.minimum(np.exp(-_part(surface.peak, rows, columns, 0)) * np.float32(_QUIET), np.float32(1))
-        wider = np.float32(_WIDER * surface.focus_length)
-        per_width = 1 / (noise * wider + np.float32(_WIDTH * surface.focus_width))
+            beside = cv2.dilate(steps, reach)[inner]
+            edge, far = beside.astype(np.float32), near.copy()
+            cv2.copyTo(cv2.erode(index, reach)[inner], beside, near)
+            cv2.copyTo(cv2.dilate(index, reach)[inner], beside, far)
+        noise = _part(surface.peak, rows, columns, 0)
+        cv2.exp(np.negative(noise, out=noise), noise)
+        noise *= np.float32(_QUIET)
+        np.minimum(noise, np.float32(1), out=noise)
+        noise *= np.float32(_WIDER * surface.focus_length)
+        noise += np.float32(_WIDTH * surface.focus_width)
+        per_width = np.divide(np.float32(1), noise, out=noise)
         glare = _part(glitter, rows, columns, 0) * np.float32(_GLARE / 255)
         return cls(near, far, edge, per_width, glare)
 
@@ -128,8 +133,9 @@ class Choice:
 
     def reach(self) -> tuple[Image, Image]:
         """The smallest and the largest index that counts, cell by cell."""
-        logarithm = np.where(self.glare > 0, np.float32(NEGLIGIBLE + _GLARE_REACH), np.float32(NEGLIGIBLE))
-        off = np.sqrt(2 * logarithm) / self.per_width
+        usual, wider = (np.float32(np.sqrt(2 * log)) for log in (NEGLIGIBLE, NEGLIGIBLE + _GLARE_REACH))
+        off = np.where(self.glare > 0, wider, usual)
+        off /= self.per_width
         return self.near - off, self.far + off
 
 

@@ -87,14 +87,18 @@ def depth_picture(
 def _needed(frames: Image, kept: Image, whole: Image, choice: Choice) -> _Wanted:
     """For each tile of a band its place and the frames that count anywhere in it."""
     least, most = choice.reach()
-    wanted = []
-    for at in np.flatnonzero(kept.any(axis=0)):
-        cells = slice(at * _CELLS, (at + 1) * _CELLS + 2 * HALO_CELLS)
-        some = kept[:, at] & (least[:, cells].min() <= frames) & (frames <= most[:, cells].max())
-        # Where the frames around the index do not reach, those that do count.
-        enough = some.any() and whole[some, at].all()
-        wanted.append((int(at), np.flatnonzero(some if enough else kept[:, at])))
-    return wanted
+    first, last = _of_tiles(least.min(axis=0)).min(axis=1), _of_tiles(most.max(axis=0)).max(axis=1)
+    some = kept & (first <= frames[:, None]) & (frames[:, None] <= last)
+    # Where the frames around the index do not reach, those that do count.
+    enough = some.any(axis=0) & ~(some & ~whole).any(axis=0)
+    counting = np.where(enough, some, kept)
+    return [(int(at), np.flatnonzero(counting[:, at])) for at in np.flatnonzero(kept.any(axis=0))]
+
+
+def _of_tiles(line: Image) -> Image:
+    """What a line of cells has in each tile and its halo, shape (tiles, cells)."""
+    windows = np.lib.stride_tricks.sliding_window_view(line, _CELLS + 2 * HALO_CELLS)
+    return np.asarray(windows[::_CELLS])
 
 
 def _portions(wanted: _Wanted) -> list[_Wanted]:

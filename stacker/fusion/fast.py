@@ -8,6 +8,7 @@ from stacker.focus.measure import BLOCK, FocusMeasure
 from stacker.frames import Image
 from stacker.fusion import compiled as loops
 from stacker.fusion import compiled_depth as depth
+from stacker.fusion.blending import in_samples
 from stacker.fusion.compiled_measure import measure_rows
 from stacker.fusion.compiled_warp import MOST_SLOPE, WARP_ROOM, warp_rows
 from stacker.fusion.history import POWER, UNREACHED, History
@@ -17,12 +18,11 @@ from stacker.fusion.scoring import (
     GLARE_IGNORED,
     GLARE_SURE,
     LOG_REACH,
-    LUMA,
     FusionParameters,
     Score,
     smoothing,
 )
-from stacker.fusion.stages import MeanCode, SourceCode
+from stacker.fusion.stages import MeanCode, SourceCode, half_to_levels
 from stacker.fusion.window import Spans
 from stacker.fusion.workers import run_rows
 from stacker.registration.similarity import Matrix
@@ -31,6 +31,9 @@ __all__ = ["FastStages"]
 
 _FEWEST_MEASURED = 32
 """Rows: four more are made at the ends of every range."""
+
+_SUMS = {"B": np.uint16, "H": np.int32, "f": np.float32}
+"""What 256 samples add up to in, by their type: whole numbers of 16 bits are twice as fast as floats."""
 
 _NONE: Image = np.zeros((0, 0), np.float32)
 """Stands for an array that is not wanted."""
@@ -67,18 +70,20 @@ class FastStages:
         self, planes: Image, to_levels: float, weights: Image, half: Image, energy: Image, luma: Image | None
     ) -> None:
         """Halve a picture, and look at what that takes away."""
+        unit = 1 if half.dtype == np.uint16 else to_levels / 256
         run_rows(
             measure_rows,
             energy.shape[0],
             planes,
-            np.float32(to_levels),
-            weights,
+            weights * np.float32(to_levels**2),
             smoothing(),
-            np.array(LUMA, np.float32) * np.float32(to_levels / 4),
+            np.float32(to_levels / 16),
+            np.empty(0, _SUMS[planes.dtype.char]),
+            np.array([unit], half.dtype),
             half,
             energy,
             _NONE if luma is None else luma,
-            room=2 * planes.shape[2] + 15 * half.shape[2] + 8,
+            room=19 * half.shape[2] + 8,
             rows_together=_FEWEST_MEASURED,
         )
 
@@ -184,6 +189,7 @@ class FastStages:
             planes,
             np.float32(to_levels),
             half,
+            np.float32(half_to_levels(half, to_levels)),
             share,
             np.float32(code.negligible),
             code.vector(),
@@ -221,6 +227,6 @@ class FastStages:
             source.vector(),
             np.float32(crisp),
             *corner,
-            out,
-            room=12 * half.shape[2] + 4,
+            in_samples(out),
+            room=16 * half.shape[2] + 12,
         )

@@ -18,7 +18,7 @@ from stacker.fusion.scoring import (
     merge,
     smoothing,
 )
-from stacker.fusion.stages import MeanCode, SourceCode
+from stacker.fusion.stages import MeanCode, SourceCode, half_to_levels
 from stacker.fusion.window import Spans
 from stacker.fusion.workers import over_rows
 from stacker.registration.similarity import Matrix
@@ -52,8 +52,9 @@ class PlainStages:
         total = np.zeros(planes.shape[1:], np.float32)
         for plane, small, weight in zip(planes, half, weights, strict=True):
             picture = _levels(plane, to_levels)
-            cv2.pyrDown(picture, small)
-            band = cv2.subtract(picture, cv2.pyrUp(small))
+            reduced = cv2.pyrDown(picture)
+            np.multiply(reduced, np.float32(1 / half_to_levels(half, to_levels)), out=small, casting="unsafe")
+            band = cv2.subtract(picture, cv2.pyrUp(reduced))
             total += cv2.multiply(band, band, scale=float(weight))
         cv2.resize(total, energy.shape[::-1], energy, interpolation=cv2.INTER_AREA)
         energy *= np.float32(4)
@@ -146,7 +147,8 @@ class PlainStages:
         where = slice(corner[0], corner[0] + height), slice(corner[1], corner[1] + width)
         full = cv2.resize(share, (width, height), interpolation=cv2.INTER_LINEAR)
         for plane, small, means in zip(planes, half, mean, strict=True):
-            band = cv2.subtract(_levels(plane, to_levels), cv2.pyrUp(small))
+            reduced = _levels(small, half_to_levels(half, to_levels))
+            band = cv2.subtract(_levels(plane, to_levels), cv2.pyrUp(reduced))
             before = code.values(means[where])
             means[where] = code.stored(before + full * (band - before))
 

@@ -19,7 +19,7 @@ from stacker.fusion.window import Spans
 from stacker.fusion.workers import by_loops
 from stacker.registration.similarity import Matrix
 
-__all__ = ["MeanCode", "SourceCode", "Stages", "choose_stages"]
+__all__ = ["MeanCode", "SourceCode", "Stages", "choose_stages", "half_to_levels"]
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,11 @@ class SourceCode:
         return np.array([self.rounding, self.least, self.most], np.float32)
 
 
+def half_to_levels(half: Image, to_levels: float) -> float:
+    """Factor from a picture at half size to levels, by that of the picture it is of; see `Stages.measure`."""
+    return to_levels / 256 if half.dtype == np.uint16 else 1.0
+
+
 class Stages(Protocol):
     """What is done with pictures; all of them planar, shape (3, h, w), the half-size ones (3, h/2, w/2).
 
@@ -157,8 +162,9 @@ class Stages(Protocol):
             Factor from samples to levels.
         weights : ndarray of float32, shape (3,)
             Of the channels in the energy.
-        half : ndarray of float32, shape (3, h/2, w/2)
-            Is filled with the picture at half size, in levels.
+        half : ndarray of float32 or uint16, shape (3, h/2, w/2)
+            Is filled with the picture at half size: in levels, or in 256ths of a sample of 8 bits, which is
+            what they add up to.
         energy : ndarray of float32, shape (h/2, w/2)
             Is filled with the sum over 2 x 2 pixels of the squared band, each channel with its weight,
             averaged over a small window; see `stacker.fusion.scoring.smoothing`.

@@ -6,27 +6,22 @@ import errno
 import os
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import imagecodecs
-import numpy as np
-import tifffile
-from isal import isal_zlib
 
 from stacker.errors import DataError, StackerError, UserError
 from stacker.frames import FrameMetadata, Image
-from stacker.io.bigtiff import needs_bigtiff
 from stacker.io.dng import write_dng
-from stacker.io.metadata import tags_of_bigtiff, write_metadata
-from stacker.io.saving import OUTPUT_SUFFIXES, Chroma, Compression, Saving
+from stacker.io.metadata import write_metadata
+from stacker.io.saving import OUTPUT_SUFFIXES, Chroma, Saving
 from stacker.io.stored import as_stored
-from stacker.io.thumbnail import Thumbnail, thumbnail_of
+from stacker.io.thumbnail import thumbnail_of
+from stacker.io.tiff import fill_tiff
 
 __all__ = [
-    "fill_tiff",
     "replace_atomically",
     "require_folder",
     "require_writable",
@@ -35,21 +30,11 @@ __all__ = [
     "umask",
     "with_png_profile",
     "write_image",
-    "write_plane",
     "write_text",
 ]
 
 _QUALITY = 95
 """Of JPEGs: the file is half of what 100 makes, and the difference from it is not seen."""
-
-_STRIP_ROWS, _THREADS, _STRIPS_AHEAD = 64, 2, 16
-"""Of a TIFF; strips ahead of the one that is being written are in memory, deflated."""
-
-_DEFLATE_LEVEL = 1
-"""ISA-L's next one takes a third longer and saves nothing."""
-
-_REDUCED = 1
-"""NewSubfileType of a smaller version of another picture (TIFF 6.0, section 8)."""
 
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -125,11 +110,11 @@ def write_image(
     require_writable(path)
     saving.check(path)
     stored = as_stored(pixels, metadata or FrameMetadata(), path, saving)
-    encode = {".png": _png, ".jpg": _jpeg, ".jpeg": _jpeg, ".dng": _dng}.get(path.suffix.lower(), _tiff)
+    encode = {".png": _png, ".jpg": _jpeg, ".jpeg": _jpeg, ".dng": _dng}.get(path.suffix.lower())
 
     def fill(temporary: Path) -> None:
         samples, about = stored.samples, stored.metadata
-        if encode is _tiff:
+        if encode is None:
             fill_tiff(temporary, samples, about, saving)
             return
         encode(temporary, samples, about, saving)
@@ -200,100 +185,6 @@ def write_text(path: Path, text: str) -> None:
 
 def _put(path: Path, text: str) -> None:
     path.write_text(text, "utf-8")
-
-
-def write_plane(path: Path, plane: Image) -> None:
-    """Write an array of one channel as a TIFF of its own type; not atomic."""
-    _tiff(path, np.ascontiguousarray(plane), FrameMetadata(), Saving(), None)
-
-
-_TIFF_CODECS: dict[Compression, dict[str, Any]] = {
-    Compression.NONE: {},
-    Compression.LZW: {"compression": "lzw", "predictor": True},
-    # Code 8, Adobe's: 32946, which others call deflate, is obsolete since the TIFF notes of 2002.
-    Compression.DEFLATE: {"compression": "adobe_deflate", "predictor": True},
-    Compression.ZSTD: {"compression": "zstd", "compressionargs": {"level": 3}, "predictor": True},
-}
-
-
-def fill_tiff(
-    path: Path, samples: Image, about: FrameMetadata, saving: Saving, *, bigtiff: bool | None = None
-) -> None:
-    """Write a TIFF or, over 4 GB, a BigTIFF with what it has of EXIF, and a thumbnail; not atomic.
-
-    In EXIF's own place the thumbnail would be a second page, about which some programs ask. So it is where
-    Photoshop puts it, among the image resources, and in a SubIFD, which exiv2 looks into.
-    """
-    small = thumbnail_of(samples, about.icc)
-    height, width = samples.shape[:2]
-    if needs_bigtiff(samples) if bigtiff is None else bigtiff:
-        tags = tags_of_bigtiff(about, width, height, small.resource)
-        _tiff(path, samples, about, saving, small, bigtiff=True, extratags=tags)
-        return
-    _tiff(path, samples, about, saving, small)
-    write_metadata(path, about, width, height, resources=small.resource)
-
-
-def _tiff(
-    path: Path,
-    samples: Image,
-    about: FrameMetadata,
-    saving: Saving,
-    small: Thumbnail | None = None,
-    *,
-    bigtiff: bool = False,
-    extratags: Sequence[Any] = (),
-) -> None:
-    compression = saving.compression or Compression.DEFLATE
-    with tifffile.TiffWriter(path, bigtiff=bigtiff) as tiff, ThreadPoolExecutor(_THREADS) as pool:
-        tiff.write(
-            _strips(samples, pool) if compression is Compression.DEFLATE else samples,
-            shape=samples.shape,
-            dtype=samples.dtype,
-            photometric="rgb" if samples.ndim == 3 else "minisblack",
-            rowsperstrip=_STRIP_ROWS,
-            iccprofile=about.icc,
-            subifds=0 if small is None else 1,
-            metadata=None,
-            software=False,
-            extratags=extratags,
-            **_TIFF_CODECS[compression],
-        )
-        if small is not None:
-            tiff.write(
-                iter([small.jpeg]),
-                shape=(small.height, small.width, 3),
-                dtype=np.uint8,
-                photometric="ycbcr",
-                subsampling=(1, 1),
-                compression="jpeg",
-                subfiletype=_REDUCED,
-                metadata=None,
-                software=False,
-            )
-
-
-def _strips(samples: Image, pool: ThreadPoolExecutor) -> Iterator[bytes]:
-    """A picture as tifffile takes it when it is deflated already; by itself it uses a slower library."""
-    tops = range(0, samples.shape[0], _STRIP_ROWS)
-    for first in range(0, len(tops), _STRIPS_AHEAD):
-        some = tops[first : first + _STRIPS_AHEAD]
-        yield from pool.map(_deflated, (samples[top : top + _STRIP_ROWS] for top in some))
-
-
-def _deflated(strip: Image) -> bytes:
-    """Rows with predictor 2, or 3 of floats (Adobe's TIFF notes 1 and 3), by Intel's ISA-L.
-
-    24 megapixels of 8 bits take 0.09 s on one thread, and a quarter of what libdeflate and zlib-ng, which are
-    in imagecodecs, take at their quickest levels, which save as much.
-    """
-    pixels = strip.reshape(*strip.shape[:2], -1)
-    if strip.dtype.kind == "f":
-        apart: Any = imagecodecs.floatpred_encode(pixels, axis=1)
-    else:
-        apart = pixels.copy()
-        np.subtract(pixels[:, 1:], pixels[:, :-1], out=apart[:, 1:])
-    return isal_zlib.compress(apart, _DEFLATE_LEVEL)
 
 
 def _png(path: Path, samples: Image, about: FrameMetadata, saving: Saving) -> None:  # noqa: ARG001

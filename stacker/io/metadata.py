@@ -12,16 +12,17 @@ import exiv2
 from stacker.colour.spaces import ADOBE_RGB, SPACES, SRGB
 from stacker.errors import DataError
 from stacker.frames import FrameMetadata
-from stacker.io.bigtiff import big_parts, big_tags, is_bigtiff
+from stacker.io.bigtiff import as_tiff, is_bigtiff
+from stacker.io.directories import Entry, Layout, pack_tiff, read_tiff
 from stacker.io.stack_xmp import says_simulated, xmp_packet
+from stacker.io.stale import STALE_XMP, is_stale
 
 __all__ = [
-    "STALE_XMP",
     "changed",
+    "directory_of",
     "is_result",
     "make_room",
     "read_metadata",
-    "tags_of_bigtiff",
     "told",
     "unpacked",
     "write_metadata",
@@ -33,41 +34,8 @@ exiv2.LogMsg.setLevel(exiv2.LogMsg.Level.mute)
 _SOFTWARE = "focusrig stacker"
 """Is in the EXIF of all that is written, by which results are told from photographs."""
 
-_GROUPS = ("Exif.Image.", "Exif.Photo.", "Exif.GPSInfo.")
-"""What is about the photograph. The others are about other pictures in the frame's file, or of its maker."""
-
-_MAKER_NOTE = "Exif.Photo.MakerNote"
-"""Is left out: it is about the frame and not the picture (focus points, previews), its offsets may point to
-where nothing is any more, and with it EXIF often has no room in a JPEG. Lens and serial number, which some
-bodies write nowhere else, move to where EXIF has them."""
-
-_IMAGE_RESOURCES = 34377
-"""Photoshop's tag of a TIFF for what a PSD has as image resources."""
-
-_DNG_TAGS, _DNG_KEPT = range(0xC612, 0xD000), frozenset({0xC62F, 0xC630})
-"""Tags of a DNG say how its raw samples are to be developed; a TIFF with them would be taken for a DNG. Kept
-are CameraSerialNumber and LensInfo."""
-
-STALE_XMP = (
-    "Xmp.crs.",  # how Camera Raw is to develop it: has been done
-    "Xmp.xmpMM.",  # which document it is: another one now
-    "Xmp.xmpNote.",
-    "Xmp.xmpGImg.",
-    "Xmp.xmp.Thumbnails",
-    "Xmp.photoshop.SidecarForExtension",
-    "Xmp.photoshop.EmbeddedXMPDigest",
-    "Xmp.photoshop.DocumentAncestors",
-    "Xmp.dc.format",
-    "Xmp.tiff.Orientation",
-    "Xmp.tiff.ImageWidth",
-    "Xmp.tiff.ImageLength",
-    "Xmp.tiff.BitsPerSample",
-    "Xmp.tiff.Compression",
-    "Xmp.tiff.PhotometricInterpretation",
-    "Xmp.exif.PixelXDimension",
-    "Xmp.exif.PixelYDimension",
-)
-"""What XMP says of the frame's file and is not so of ours."""
+_NOTHING_YET = Entry(256, 3, 1, b"\0\0")
+"""exiv2 takes no TIFF without any tag: this one, its width, it leaves alone."""
 
 _MOST_BYTES, _LONG_BYTES = 40_000, 4_000
 """What the frames may bring along of EXIF and of XMP: a JPEG has 64 kB for each, and ours is added. A value
@@ -75,56 +43,6 @@ that is longer than a page is no caption, but some program's own data."""
 
 _EXIF_VERSION = "48 50 51 50"
 """0232, when the frames have no EXIF at all: readers want one."""
-
-_STRUCTURE = frozenset(
-    f"Exif.Image.{tag}"
-    for tag in (
-        "NewSubfileType",
-        "SubfileType",
-        "ImageWidth",
-        "ImageLength",
-        "BitsPerSample",
-        "Compression",
-        "PhotometricInterpretation",
-        "FillOrder",
-        "StripOffsets",
-        "SamplesPerPixel",
-        "RowsPerStrip",
-        "StripByteCounts",
-        "PlanarConfiguration",
-        "Predictor",
-        "ColorMap",
-        "TileWidth",
-        "TileLength",
-        "TileOffsets",
-        "TileByteCounts",
-        "SubIFDs",
-        "ExtraSamples",
-        "SampleFormat",
-        "SMinSampleValue",
-        "SMaxSampleValue",
-        "JPEGTables",
-        "JPEGProc",
-        "JPEGInterchangeFormat",
-        "JPEGInterchangeFormatLength",
-        "YCbCrCoefficients",
-        "YCbCrSubSampling",
-        "ReferenceBlackWhite",
-        "XMLPacket",
-        "InterColorProfile",
-        "IPTCNAA",
-        "ImageResources",
-        "ImageSourceData",
-        "CFARepeatPatternDim",
-        "CFAPattern",
-        "TIFFEPStandardID",
-    )
-)
-"""Tags by which a TIFF describes how its own pixels are stored."""
-
-
-_OF_SMALL_PICTURES = ("Exif.SubImage1.", "Exif.Image.SubIFDs")
-"""What a TIFF of ours says, for exiv2 in EXIF, about its small picture."""
 
 _SPACE_OF_PROFILE: dict[bytes | None, int] = {
     **{space.icc: 1 if space is SRGB else 0xFFFF for space in SPACES.values()},
@@ -164,7 +82,7 @@ def read_metadata(source: bytes | Path, name: str) -> FrameMetadata:
 def _parts(source: bytes | Path) -> tuple[Any, Any, Any, bytes | None]:
     """EXIF, XMP and IPTC of exiv2, and the ICC profile."""
     if is_bigtiff(source):
-        return big_parts(source)
+        source = as_tiff(source)
     image = exiv2.ImageFactory.open(source if isinstance(source, bytes) else str(source))
     image.readMetadata()
     icc = bytes(image.iccProfile().data()) if image.iccProfileDefined() else None
@@ -185,24 +103,23 @@ def write_metadata(
     width: int,
     height: int,
     thumbnail: bytes | None = None,
-    resources: bytes | None = None,
 ) -> None:
     """Put EXIF, XMP and IPTC into a finished file; the profile is written with the pixels.
+
+    Other TIFFs than DNGs get them as they are written, of `directory_of`.
 
     Orientation becomes upright (the pixels have been turned) and the size becomes the result's.
 
     Parameters
     ----------
     path : Path
-        A JPEG, PNG, TIFF, DNG or PSD.
+        A JPEG, PNG, DNG or PSD.
     metadata : FrameMetadata
         What is known of the frames.
     width, height : int
         Of the picture, in pixels.
     thumbnail : bytes, optional
-        A small JPEG of it. Not for TIFF, where it would be a second page.
-    resources : bytes, optional
-        Photoshop's image resources, for a TIFF.
+        A small JPEG of it. Not for DNG, where it would be a second page.
 
     Raises
     ------
@@ -211,22 +128,11 @@ def write_metadata(
     """
     try:
         exif, xmp, iptc = _of_picture(metadata, width, height)
-        if not told(exif, "Exif.Photo.ExifVersion"):
-            exif["Exif.Photo.ExifVersion"] = _EXIF_VERSION
         if thumbnail is not None:
             exiv2.ExifThumb(exif).setJpegThumbnail(thumbnail, (72, 1), (72, 1), 2)
-        if resources is not None:
-            block = exiv2.DataValue(exiv2.TypeId.unsignedByte)
-            block.read(resources, exiv2.ByteOrder.bigEndian)
-            exif["Exif.Image.ImageResources"] = block
-            if iptc.count():  # else exiv2 would write it among the resources only
-                exif["Exif.Image.IPTCNAA"] = "0"
         target = exiv2.ImageFactory.open(str(path))
         target.readMetadata()
-        own = target.exifData()
-        if not told(own, "Exif.Image.DNGVersion"):
-            _drop(own, lambda datum: not datum.key().startswith(_OF_SMALL_PICTURES))
-        target.setExifData(_joined(own, exif))
+        target.setExifData(_joined(target.exifData(), exif))
         target.setXmpData(xmp)
         target.setIptcData(iptc)
         target.writeMetadata()
@@ -234,12 +140,53 @@ def write_metadata(
         raise DataError(f"EXIF could not be written: {error}") from error
 
 
-def tags_of_bigtiff(
-    metadata: FrameMetadata, width: int, height: int, resources: bytes
-) -> list[tuple[int, Any, int, Any, bool]]:
-    """What `write_metadata` would write, as far as a BigTIFF has it: tags for tifffile."""
-    exif, xmp, _ = _of_picture(metadata, width, height)
-    return [*big_tags(exif, xmp), (_IMAGE_RESOURCES, "B", len(resources), resources, True)]
+def directory_of(
+    metadata: FrameMetadata, width: int, height: int, layout: Layout, resources: bytes | None = None
+) -> tuple[Entry, ...]:
+    """EXIF, XMP and IPTC as a TIFF has them, upright and of its size like `write_metadata`.
+
+    Parameters
+    ----------
+    metadata : FrameMetadata
+        What is known of the frames.
+    width, height : int
+        Of the picture, in pixels.
+    layout : Layout
+        Of the TIFF.
+    resources : bytes, optional
+        Photoshop's image resources, to which IPTC is added.
+
+    Raises
+    ------
+    DataError
+        When exiv2 does not take them.
+    """
+    try:
+        exif, xmp, iptc = _of_picture(metadata, width, height)
+        if layout.big:
+            xmp = _with_exif(xmp, exif)
+        if resources is not None:
+            block = exiv2.DataValue(exiv2.TypeId.unsignedByte)
+            block.read(resources, exiv2.ByteOrder.bigEndian)
+            exif["Exif.Image.ImageResources"] = block
+            if iptc.count():  # else exiv2 would write it among the resources only
+                exif["Exif.Image.IPTCNAA"] = "0"
+        carrier = exiv2.ImageFactory.open(pack_tiff([_NOTHING_YET], layout.order))
+        carrier.readMetadata()
+        carrier.setExifData(exif)
+        found = read_tiff(_written(carrier, xmp, iptc))[1]
+    except exiv2.Exiv2Error as error:
+        raise DataError(f"EXIF could not be written: {error}") from error
+    return tuple(entry for entry in found if entry.tag != _NOTHING_YET.tag)
+
+
+def _with_exif(xmp: Any, exif: Any) -> Any:
+    """XMP that tells EXIF as well, like a sidecar: in BigTIFFs exiftool 12.57 mistakes GPS."""
+    sidecar = exiv2.ImageFactory.create(exiv2.ImageType.xmp)
+    sidecar.setExifData(exif)
+    sidecar.setXmpData(xmp)
+    sidecar.writeMetadata()
+    return sidecar.xmpData()
 
 
 def _of_picture(metadata: FrameMetadata, width: int, height: int) -> tuple[Any, Any, Any]:
@@ -249,6 +196,8 @@ def _of_picture(metadata: FrameMetadata, width: int, height: int) -> tuple[Any, 
     exif["Exif.Photo.PixelXDimension"] = exiv2.ULongValue(width)
     exif["Exif.Photo.PixelYDimension"] = exiv2.ULongValue(height)
     exif["Exif.Image.ProcessingSoftware"] = _SOFTWARE
+    if not told(exif, "Exif.Photo.ExifVersion"):
+        exif["Exif.Photo.ExifVersion"] = _EXIF_VERSION
     if metadata.icc in _SPACE_OF_PROFILE:
         exif["Exif.Photo.ColorSpace"] = exiv2.UShortValue(_SPACE_OF_PROFILE[metadata.icc])
     return exif, xmp, iptc
@@ -304,7 +253,7 @@ def _pack(exif: Any, xmp: Any, iptc: Any) -> bytes:
         found = find(exif)  # None when there is none, unlike other iterators of exiv2
         if found is not None and not told(exif, key):
             exif[key] = found.print(exif)
-    _drop(exif, _is_stale)
+    _drop(exif, is_stale)
     _drop(xmp, lambda datum: datum.key().startswith(STALE_XMP))
     make_room(exif, xmp)
     return _exv(exif, xmp, iptc)
@@ -324,16 +273,14 @@ def _is_long(datum: Any) -> bool:
     return len(datum.toString()) > _LONG_BYTES
 
 
-def _is_stale(datum: Any) -> bool:
-    key = datum.key()
-    if key in _STRUCTURE or key == _MAKER_NOTE or not key.startswith(_GROUPS):
-        return True
-    return key.startswith("Exif.Image.") and datum.tag() in _DNG_TAGS and datum.tag() not in _DNG_KEPT
-
-
 def _exv(exif: Any, xmp: Any, iptc: Any) -> bytes:
     carrier = exiv2.ImageFactory.create(exiv2.ImageType.exv)
     carrier.setExifData(exif)
+    return _written(carrier, xmp, iptc)
+
+
+def _written(carrier: Any, xmp: Any, iptc: Any) -> bytes:
+    """The file of an image of exiv2 that is in memory."""
     carrier.setXmpData(xmp)
     carrier.setIptcData(iptc)
     carrier.writeMetadata()

@@ -8,9 +8,10 @@ from typing import Any
 import exiv2
 
 from stacker.frames import FrameMetadata
-from stacker.io.metadata import STALE_XMP, changed, make_room
+from stacker.io.metadata import changed, make_room
 from stacker.io.raw_names import RAW_SUFFIXES
 from stacker.io.stack_xmp import PREFIX, SIDECAR_SUFFIX
+from stacker.io.stale import STALE_XMP
 
 __all__ = ["with_sidecar"]
 

@@ -79,7 +79,7 @@ def as_stored(pixels: Image, metadata: FrameMetadata, path: Path, saving: Saving
     else:
         stored = in_space(chosen, metadata, saving.colour_space, depth)
     if FORMATS[suffix] == "TIFF" and needs_bigtiff(stored.samples):
-        note = f"{path.name} may need more than 4 GB: written as BigTIFF, which has EXIF in XMP only"
+        note = f"{path.name} may need more than 4 GB: written as BigTIFF, which not all programs read"
         return replace(stored, notes=(*stored.notes, note))
     return stored
 

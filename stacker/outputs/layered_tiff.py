@@ -13,7 +13,7 @@ import tifffile
 
 from stacker.errors import DataError
 from stacker.frames import Image
-from stacker.io.metadata import write_metadata
+from stacker.io.tiff import first_tags
 from stacker.outputs.layer_block import LayerBlock
 from stacker.outputs.layered import Document
 
@@ -104,21 +104,17 @@ class TiffSink:
 def _begin(path: Path, document: Document) -> tuple[int, int]:
     """Write a TIFF with room for the picture; where that is, and where its directory is."""
     shape = (document.height, document.width) + (() if document.grey else (3,))
-    tifffile.imwrite(
-        path,
-        shape=shape,
-        dtype=document.dtype.newbyteorder(">"),
-        byteorder=">",
-        photometric="minisblack" if document.grey else "rgb",
-        iccprofile=document.profile,
-        metadata=None,
-        software=False,
-    )
     resources = None if document.thumbnail is None else document.thumbnail.resource
-    write_metadata(path, document.metadata, document.width, document.height, resources=resources)
+    with tifffile.TiffWriter(path, byteorder=">") as begun:
+        begun.write(
+            shape=shape,
+            dtype=document.dtype.newbyteorder(">"),
+            photometric="minisblack" if document.grey else "rgb",
+            iccprofile=document.profile,
+            metadata=None,
+            software=False,
+            extratags=first_tags(begun, document.metadata, document.width, document.height, resources),
+        )
     with tifffile.TiffFile(path) as tiff:
         page = tiff.pages.first
-        merged_at, size = page.dataoffsets[0], sum(page.databytecounts)
-        if not page.is_contiguous or size != np.prod(shape) * document.dtype.itemsize:
-            raise DataError("the picture did not stay in one piece when its EXIF was written")
-        return int(merged_at), int(page.offset)
+        return int(page.dataoffsets[0]), int(page.offset)

@@ -77,17 +77,35 @@ def test_without_a_warp_the_two_differ_by_rounding_alone() -> None:
 
 
 @pytest.mark.parametrize("size", [(4, 4), (16, 20), (200, 304)])
-def test_both_measure_the_same(size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("dtype", "reduced"), [("u1", "u2"), ("u1", "f4"), ("u2", "f4"), ("f4", "f4")])
+def test_both_measure_the_same(size: tuple[int, int], dtype: str, reduced: str) -> None:
     height, width = size
-    planes = np.random.default_rng(0).integers(0, 255, (3, height, width), np.uint8)
+    planes = (np.random.default_rng(0).random((3, height, width)) * WHITE[dtype]).astype(dtype)
     weights, found = np.array([0.5, 1.0, 0.5], np.float32), []
     for compiled in (True, False):
-        half = np.empty((3, height // 2, width // 2), np.float32)
+        half = np.empty((3, height // 2, width // 2), reduced)
         energy, luma = np.empty(half.shape[1:], np.float32), np.empty(half.shape[1:], np.float32)
-        choose_stages(compiled).measure(planes, 1.0, weights, half, energy, luma)
+        choose_stages(compiled).measure(planes, 255 / WHITE[dtype], weights, half, energy, luma)
         found.append((half, energy, luma))
     for fast, plain in zip(*found, strict=True):
         np.testing.assert_allclose(fast, plain, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize(("dtype", "reduced"), [("u1", "u2"), ("u2", "f4"), ("f4", "f4")])
+def test_both_fold_the_same(dtype: str, reduced: str) -> None:
+    rng = np.random.default_rng(0)
+    planes = (rng.random((3, 60, 400)) * WHITE[dtype]).astype(dtype)
+    share, to_levels = rng.random((30, 200)).astype(np.float32), 255 / WHITE[dtype]
+    share[5:20, 20:] = 0  # a frame that counts for nothing over several stretches of a row
+    code, found = MeanCode.for_frames(np.dtype(dtype)), []
+    for compiled in (True, False):
+        stages, half = choose_stages(compiled), np.empty((3, 30, 200), reduced)
+        energy, weights = np.empty((30, 200), np.float32), np.ones(3, np.float32)
+        stages.measure(planes, to_levels, weights, half, energy, None)
+        mean = np.full((3, 70, 420), code.bias, code.dtype)
+        stages.fold(planes, to_levels, half, share, code, mean, (4, 6))
+        found.append(code.values(mean))
+    np.testing.assert_allclose(*found, atol=1.01 / code.unit if code.dtype.kind == "u" else 1e-4)
 
 
 @pytest.mark.parametrize("by_cells", [True, False])
@@ -151,6 +169,17 @@ def test_frames_are_warped_like_opencv_does(to_frame: np.ndarray) -> None:
     difference = np.abs(out.transpose(1, 2, 0) - np.clip(expected, 0, 255))
     assert np.sqrt((difference**2).mean()) < 0.9
     assert difference.max() < 6
+
+
+@pytest.mark.parametrize(("scale", "down"), [(1.001, 59.936), (0.9893, 67.6848)])
+def test_a_line_that_falls_on_one_of_the_frame_is_made_of_the_frame(scale: float, down: float) -> None:
+    stages, one, zero = choose_stages(True), np.ones(3, np.float32), np.zeros(3, np.float32)
+    out = np.empty((3, SIZE[1], SIZE[0]), np.uint8)
+    stages.warp(texture(3, "u1"), np.eye(3), one, zero, out)  # what is left in memory is of another frame
+    # Line 64, where a tile begins, falls on a whole line of the frame but for the last digit of a float.
+    to_frame = similarity(scale, 0.0, (1.0, down))
+    stages.warp(np.full((SIZE[1], SIZE[0], 3), 100, np.uint8), to_frame, one, zero, out)
+    assert (out == 100).all()
 
 
 def test_an_untouched_frame_stays_what_it_is_and_gain_and_offset_are_applied() -> None:
