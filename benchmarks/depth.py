@@ -33,7 +33,7 @@ from stacker.fusion.base import DepthIndex
 from stacker.fusion.depth import DepthTracker
 from stacker.fusion.window import Window
 
-__all__ = ["DepthScore", "judge", "main"]
+__all__ = ["DepthScore", "Followed", "area_under_curve", "follow", "judge", "main", "places"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -55,12 +55,34 @@ class DepthScore:
     finish_ms_per_mp: float
 
 
-def judge(stack: RenderedStack) -> DepthScore:
-    """Follow the depth of a rendered stack and hold it against the truth."""
+@dataclass(frozen=True)
+class Followed:
+    """What was seen of a stack.
+
+    Attributes
+    ----------
+    tracker : DepthTracker
+        Has all frames.
+    picture : ndarray of float32, shape (h, w, 3)
+        The sharpest frame at each place, 0 to 1: the guide.
+    sigma : float
+        Noise of the frames, of 255.
+    cpu_s : float
+        Spent on following the depth.
+    """
+
+    tracker: DepthTracker
+    picture: Array
+    sigma: float
+    cpu_s: float
+
+
+def follow(stack: RenderedStack) -> Followed:
+    """Follow the depth of a rendered stack by its true transforms."""
     frames = list(stack.frames())
     height, width = (side // 2 * 2 for side in frames[0].shape[:2])
     sigma = estimate_noise(frames[stack.reference])
-    tracker, window, truth = DepthTracker(sigma), Window(0, 0, width, height), stack.truth("middle") * 255
+    tracker, window = DepthTracker(sigma), Window(0, 0, width, height)
     tracker.cover(window)
     picture, best = np.zeros((height, width, 3), np.float32), np.full((height, width), -1e9, np.float32)
     score = np.empty((height // 2, width // 2), np.float32)
@@ -74,13 +96,20 @@ def judge(stack: RenderedStack) -> DepthScore:
         sharp = score.repeat(2, axis=0).repeat(2, axis=1)
         picture[sharp > best] = laid[sharp > best]
         np.maximum(best, sharp, out=best)
+    return Followed(tracker, picture / np.float32(255), sigma, spent)
+
+
+def judge(stack: RenderedStack) -> DepthScore:
+    """Follow the depth of a rendered stack and hold it against the truth."""
+    seen = follow(stack)
     started = time.process_time()
-    found = tracker.finish(picture / np.float32(255))
+    found = seen.tracker.finish(seen.picture)
     ending = time.process_time() - started
+    height, width = seen.picture.shape[:2]
     pixels = width * height
     return DepthScore(
-        *_errors(stack, found, truth[:height, :width], sigma),
-        spent / len(frames) / pixels * 1e9,
+        *_errors(stack, found, stack.truth("middle")[:height, :width] * 255, seen.sigma),
+        seen.cpu_s / len(stack.paths) / pixels * 1e9,
         ending / pixels * 1e9,
     )
 
@@ -92,28 +121,30 @@ def _laid(frame: Array, transform: Array, size: tuple[int, int]) -> tuple[Array,
     return laid, cv2.warpAffine(inside, transform[:2], size, flags=cv2.INTER_NEAREST)[::2, ::2]
 
 
+def places(stack: RenderedStack, shape: tuple[int, ...]) -> tuple[Array, Array]:
+    """True index, and where all frames reach and one index is right; of the upper left part of the view."""
+    true = stack.depth_index("middle")[: shape[0], : shape[1]]
+    common = np.zeros(true.shape, bool)
+    common[stack.common("middle")] = True
+    return true, common & ~stack.translucent("middle")[: shape[0], : shape[1]]
+
+
 def _errors(
     stack: RenderedStack, found: DepthIndex, truth: Array, sigma: float
 ) -> tuple[float, float, float, float, float, float]:
-    shape = found.index.shape
-    true = stack.depth_index("middle")[: shape[0], : shape[1]]
+    true, common = places(stack, found.index.shape)
     count = len(stack.positions_mm)
-    clear = ~stack.translucent("middle")[: shape[0], : shape[1]]
-    common = np.zeros(shape, bool)
-    common[stack.common("middle")] = True
-    common &= clear
     reachable = common & (true > -0.5) & (true < count - 0.5)
     nearest = np.clip(true, 0, count - 1)
     textured = reachable & _textured(truth, sigma, nearest)
     error = np.abs(found.index - nearest)
-    right = error[common] <= 1
     return (
         float(textured.mean()),
         float(np.sqrt(np.square(error[textured]).mean())),
         float((error[textured] > 1).mean()),
         float(np.sqrt(np.square(error[reachable]).mean())),
         float((error[reachable] > 1).mean()),
-        _auc(found.confidence[common], right),
+        area_under_curve(found.confidence[common], error[common] <= 1),
     )
 
 
@@ -136,7 +167,7 @@ def _textured(truth: Array, sigma: float, index: Array) -> Array:
     return np.asarray((away > 0) & (energy > max(3 * noise, _LEAST_CONTRAST) ** 2))
 
 
-def _auc(score: Array, right: Array) -> float:
+def area_under_curve(score: Array, right: Array) -> float:
     """Probability that a right one has a higher score than a wrong one (Mann and Whitney)."""
     _, place, counts = np.unique(score, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[place.ravel()]
@@ -150,7 +181,7 @@ def _auc(score: Array, right: Array) -> float:
 def main(say: Callable[[str], object] = print) -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("names", nargs="*", default=list(RECIPES))
+    parser.add_argument("names", nargs="*", default=list(RECIPES), help="also of HELD_OUT")
     parser.add_argument("--width", type=int, default=750)
     parser.add_argument("--bits", type=int, default=8)
     parser.add_argument("--seeds", type=int, nargs="*", default=[1])

@@ -69,6 +69,13 @@ def half_of_samples(picture: Image) -> Image:
     return np.multiply(small, np.float32(255.0 / full_scale(picture.dtype)), dtype=np.float32)
 
 
+_CALM_CELLS, _CALM_PERCENTILE, _ENOUGH_CELLS = 8, 5.0, 1e4
+"""Blocks whose energy is compared, how many of them have nothing but noise in them, and how many cells are
+looked at: as `stacker.focus.noise` does."""
+
+_NOT_BLACK, _NOT_CLIPPED, _INSIDE, _ENOUGH_BLOCKS = 4.0, 250.0, 0.999, 16
+
+
 class FocusMeasure:
     """Local energy of fine detail, relative to noise.
 
@@ -140,6 +147,34 @@ class FocusMeasure:
         energy = self._energy(luma, np.empty_like(luma))
         energy *= np.float32(self.norm * (1.0 + sum(share for _, share in _WIDE)))
         return energy
+
+    def calm(self, luma: Image, reached: Image | None = None) -> float:
+        """Energy over that of noise where a frame is calmest; below 1 where there is less noise than was
+        assumed.
+
+        Parameters
+        ----------
+        luma : ndarray of float32, shape (h, w)
+            From `half_luma`.
+        reached : ndarray of uint8, shape (h, w), optional
+            0 where the frame does not reach.
+        """
+        height, width = luma.shape
+        apart = _CALM_CELLS * max(1, round(luma.size / _ENOUGH_CELLS))
+        found = []
+        for top in range(0, height - _CALM_CELLS + 1, apart):
+            rows = slice(top, top + _CALM_CELLS)
+            light, size = luma[rows], (max(1, width // _CALM_CELLS), 1)
+            energy, level = (
+                cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in (self.raw(light), light)
+            )
+            usable = (level > _NOT_BLACK) & (level < _NOT_CLIPPED)
+            if reached is not None:
+                inside = (reached[rows] > 0).astype(np.float32)
+                usable &= cv2.resize(inside, size, interpolation=cv2.INTER_AREA) > _INSIDE
+            found.append(energy[usable])
+        some = np.concatenate(found) if found else np.empty(0, np.float32)
+        return float(np.percentile(some, _CALM_PERCENTILE)) if some.size >= _ENOUGH_BLOCKS else 1.0
 
     def release(self) -> None:
         """Give the memory of intermediate pictures back until the next frame."""

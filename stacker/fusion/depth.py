@@ -26,6 +26,11 @@ _SAMPLE = 4
 _CLEAR = 2.0
 """Logarithm of energy over noise above which a cell has detail."""
 
+_QUIETER, _LEAST_CALM = 0.25, 1e-3
+"""Energy of a frame where it is calmest over that of noise, below which the noise was taken for larger than
+it is, as the frame that it was estimated in had texture everywhere (frames out of focus have less); and the
+least that is reckoned with."""
+
 
 @dataclass(frozen=True)
 class Surface:
@@ -86,6 +91,7 @@ class DepthTracker:
         self._measure = FocusMeasure(noise_sigma)
         self._history = History.empty(0, 0)
         self._indexes: list[int] = []
+        self._calm = 1.0  # energy over that of noise where the calmest frame is calmest
         self._lent = False  # to a snapshot, which has to stay as it is
 
     def cover(self, extent: Window) -> None:
@@ -128,6 +134,7 @@ class DepthTracker:
             self._history, self._lent = self._history.copied(), False
         rows, columns = window.slices_in(self.extent, self.step)
         corner = rows.start, columns.start
+        self._calm = min(self._calm, self._measure.calm(luma, reached))
         self._stages.follow(luma, self._measure, reached, self._history, corner, index, score)
         self._indexes = [*self._indexes, index]
 
@@ -232,7 +239,7 @@ class DepthTracker:
         """
         assert self.extent is not None, "add() comes first"
         size = (self.extent.width, self.extent.height)
-        planes = reported(self._evidence(surface, picture))
+        planes = reported(self.evidence(surface, picture))
         np.clip(planes[0], min(self._indexes), max(self._indexes), out=planes[0])
         index, confidence = (cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in planes)
         unseen = self.unseen
@@ -241,13 +248,18 @@ class DepthTracker:
             index[outside], confidence[outside] = np.nan, 0
         return DepthIndex(index, confidence)
 
-    def _evidence(self, surface: Surface, picture: Image | None) -> Evidence:
+    def evidence(self, surface: Surface, picture: Image | None = None) -> Evidence:
+        """What there is to tell the index and its confidence from; see `spread`."""
         _, mean, variance, peak = self._history.planes
+        louder = np.float32(1 / max(self._calm, _LEAST_CALM) if self._calm < _QUIETER else 1)
+        if louder > 1:
+            peak = np.log1p(np.expm1(peak) * louder)
         measured = confidence_of(mean, variance, peak)
         measured[~self._history.seen] = 0
         if picture is None:
             half, detail = np.zeros((*mean.shape, 3), np.float32), np.expm1(peak)
         else:
             half = half_of_samples(picture)
-            detail = self._measure.raw(np.asarray(cv2.transform(half, LUMA)))
-        return Evidence(surface.index, mean, measured, detail, half, surface.focus_width)
+            detail = self._measure.raw(np.asarray(cv2.transform(half, LUMA))) * louder
+        length = focus_length(peak, variance, _CLEAR)
+        return Evidence(surface.index, mean, measured, variance, peak, detail, half, length)

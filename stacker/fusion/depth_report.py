@@ -5,6 +5,7 @@ Made only when somebody looks at a stack's depth: pictures need none of it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,7 +17,9 @@ from stacker.frames import Image
 from stacker.fusion.depth_guide import explained
 from stacker.fusion.depth_surface import LOCAL, by_strips, roughness
 
-__all__ = ["Evidence", "reported"]
+__all__ = ["FITTED", "Evidence", "Weights", "reported", "signs"]
+
+Signs = tuple[Image, ...]
 
 _WINDOW_SIGMA, _WINDOW_CELLS = 1.5, 7
 """Of the window that detail is averaged over: the narrow one of `stacker.focus.measure`."""
@@ -54,29 +57,17 @@ _NEAR_CELLS, _AROUND_CELLS, _WIDE_CELLS, _AROUND_STEP = 8, 16, 24, 4
 """Sigmas of the surroundings in which detail, and what is measured, are averaged, and in which the spread of
 the index is looked at, and the cells of the blocks for that. Twice as large pictures need no others."""
 
-_EVIDENCE, _WITHOUT = (2.4, 3.06, 0.77), -8.27
-"""Coefficients of the detail around, of the confidence around, and of the least detail close by, and the
-constant: is there anything that tells the depth?"""
-
 _FLOORS = (0.05, 2.0, 0.1, 0.1, 0.2)
-_AGREEMENT, _AGREED = (-1.38, -0.71, -0.93, -0.55, -0.96), -0.9
-"""Coefficients of the logarithms of differences in slices, the least of each that says anything, and the
-constant: does what was measured say the same? The differences are those of `_differences`."""
-
 _SIDED_FLOORS = (0.02, 1.0)
-_SIDED, _MEASURED, _SIDE = (-0.77, -0.31), 0.26, 0.66
-_FOUND_FLOOR, _FOUND = 0.1, (-0.52, -0.77, -0.19, 1.17)
-"""Coefficients of the logarithms of the slope, in slices a cell, and of the picture's contrast, of 255,
-of the odds of what was measured, and the constant; then of the logarithms of four more differences in slices:
-of the index from what luma and what colours explain of it, and from its mean in wide surroundings, and its
-standard deviation there. Is the cell on the side of an edge of depth that its index is of? What is steep is
-doubted less where the surroundings have relief.
+_FOUND_FLOOR = 0.1
+_SPREAD_FLOOR = 0.1
+"""The least of each difference that says anything, in slices; of the slope, in slices a cell, and of the
+picture's contrast, of 255; of differences from what surroundings say, in slices; and of the spread of what
+was measured, in focus lengths."""
 
-All were fitted together to pairs of a right and a wrong pixel of the same picture, to put the right one
-first, and, weighing 0.3 of that, to be the probability of right: in ten of ``benchmarks.stacks`` at 750 px
-(all but slope, which has nothing wrong; seeds 1 and 3), four at 1500 px (seed 1), and thirteen at 750 px of
-other seeds with 10 to 60 frames, other apertures and noise, of these scenes and the bench's own three. Each
-scene counts alike, and those that are hardest most. In slices, since right is within a slice."""
+_CLEAR_PEAK, _LEAST_LENGTH = 6.0, 0.2
+"""Logarithm of energy over noise beyond which a peak says no more, and the least focus length that spreads
+are compared with."""
 
 _CONTRAST_SIGMA = 2.0
 """In cells: of the blur that the picture's contrast is the difference from."""
@@ -93,6 +84,44 @@ _LEAST_TRUST = 1e-4
 
 
 @dataclass(frozen=True)
+class Weights:
+    """Coefficients of four logistic functions, whose constants come last.
+
+    Attributes
+    ----------
+    evidence : tuple of float
+        Of the detail around, of the confidence around, and of the least detail close by: is there anything
+        that tells the depth?
+    agreement : tuple of float
+        Of the logarithms of the differences in slices of `_differences`: does what was measured say the same?
+    single : tuple of float
+        Of the logarithm of the spread of what was measured, in focus lengths, and of the peak's height: is
+        there one depth here?
+    side : tuple of float
+        Of the logarithms of the slope and of the picture's contrast, and of the odds of what was measured;
+        then of the logarithms of four more differences in slices: of the index from what luma and what
+        colours explain of it, and from its mean in wide surroundings, and its standard deviation there. Is
+        the cell on the side of an edge of depth that its index is of? What is steep is doubted less where the
+        surroundings have relief.
+    """
+
+    evidence: tuple[float, ...]
+    agreement: tuple[float, ...]
+    single: tuple[float, ...]
+    side: tuple[float, ...]
+
+
+FITTED = Weights(
+    evidence=(-0.34, 6.02, 2.42, -6.34),
+    agreement=(-1.43, -1.85, -1.47, -0.25, -0.47, 1.41),
+    single=(-2.91, 0.55, 5.18),
+    side=(-0.91, -0.12, 0.3, -0.27, -1.21, -0.09, 1.19, 0.34),
+)
+"""As ``python -m benchmarks.depth_confidence`` prints them, which says what they were fitted to. In slices,
+since right is within a slice."""
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What the frames have told, cell by cell; all float32 of shape (h, w).
 
@@ -104,20 +133,29 @@ class Evidence:
         The index as it was measured.
     measured : ndarray
         Confidence in that; see `stacker.fusion.depth_surface.confidence_of`.
+    variance, peak : ndarray
+        Of the index, in slices squared, and the logarithm of 1 + the largest energy of detail over noise.
     detail : ndarray
         Energy over noise in the fused picture; `stacker.focus.measure.FocusMeasure.raw`.
     picture : ndarray of float32, shape (h, w, 3)
         The fused picture, RGB, white at 255; of one colour where it is not known.
-    focus_width : float
-        How many slices share a focus.
+    focus_length : float
+        For how many slices things stay sharp.
     """
 
     index: Image
     mean: Image
     measured: Image
+    variance: Image
+    peak: Image
     detail: Image
     picture: Image
-    focus_width: float
+    focus_length: float
+
+    @property
+    def focus_width(self) -> float:
+        """How many slices share a focus; 1 or more, since there is nothing between two slices."""
+        return max(1.0, self.focus_length)
 
 
 def reported(known: Evidence) -> tuple[Image, Image]:
@@ -127,44 +165,72 @@ def reported(known: Evidence) -> tuple[Image, Image]:
     more detail on one side, that is the depth of another place. The fused picture tells where the detail is,
     so the surface is looked at through the same window, and moved by what that makes of it too much.
 
-    The confidence is the product of three: that there is evidence, that it agrees, and that it is of the
-    right side of edges of depth. A sum of the logarithms of odds would let one make up for another: but what
-    was filled is smooth because nothing is known there, and the rim of a step as smooth as steep ground.
-    Evidence is detail in the fused picture, at the cell and around it, and surroundings that are measured: a
-    smooth wall beside a blurred silhouette has neither, though the silhouette's energy, which reaches it
-    through the wide windows, looks like detail in a short run of frames. Agreement is a smooth surface that
-    fits what was measured: that is noise. Edges are where the surface is steeper than around, and not where
-    the picture changes: beside a nearer thing the ground is veiled by its blur, and has its index, but the
-    ground's colour.
+    The confidence is the product of four: that there is evidence, that it agrees, that it is of one depth,
+    and that it is of the right side of edges of depth. A sum of the logarithms of odds would let one make up
+    for another: but what was filled is smooth because nothing is known there, and the rim of a step as smooth
+    as steep ground. Evidence is detail in the fused picture, at the cell and around it, and surroundings that
+    are measured: a smooth wall beside a blurred silhouette has neither, though the silhouette's energy, which
+    reaches it through the wide windows, looks like detail in a short run of frames. Agreement is a smooth
+    surface that fits what was measured: that is noise. One depth is a short run of frames for a peak of that
+    height, beside how long things stay sharp elsewhere: a plain bar before a wall with much detail gets the
+    wall's index, as that is seen through its blur, but its rims are sharp in other frames. Edges are where
+    the surface is steeper than around, and not where the picture changes: beside a nearer thing the ground is
+    veiled by its blur, and has its index, but the ground's colour.
 
     Returns
     -------
     tuple of ndarray of float32, shape (h, w)
         Index, and confidence from 0 to 1.
     """
-    index = by_strips(
-        partial(_unbiased, width=known.focus_width),
-        _UNBIASED_CELLS,
-        known.index,
-        known.mean,
-        known.measured,
-        known.detail,
+    index = _without_bias(known)
+    own, near, around = _detail_around(known)
+    alone = (
+        by_strips(_odds(_evidence, FITTED.evidence), _LEAST_CELLS, own, near, around),
+        by_strips(_odds(_agreement, FITTED.agreement), _WINDOW_CELLS, index, known.mean, known.detail, own),
+        by_strips(_odds(_single(known.focus_length), FITTED.single), 0, known.variance, known.peak),
+        by_strips(_odds(_alone, _of_cell(FITTED)), _SIDED_CELLS, index, known.measured, _luma(known.picture)),
     )
-    odds = _odds(known, index)
-    trust = by_strips(_trust, 0, *odds)
-    found = *explained(index, trust, known.picture), *_surroundings(index, trust)
-    return index, by_strips(_confidence, 0, *odds, index, *found)
+    found = _found(known, index, by_strips(partial(_trust, weights=FITTED), 0, *alone))
+    return index, by_strips(partial(_confidence, weights=FITTED), 0, *alone, index, *found)
 
 
-def _odds(known: Evidence, index: Image) -> tuple[Image, Image, Image]:
-    """Logarithms of the odds of evidence, of agreement, and of the right side as far as a cell tells."""
+def signs(known: Evidence, weights: Weights = FITTED) -> tuple[Image, tuple[Signs, ...]]:
+    """The index, and what each of the logistic functions is of: a plane for each coefficient but the
+    constants.
+
+    For fitting: ``weights`` say which cells are trusted where surroundings are asked.
+    """
+    index = _without_bias(known)
+    own, near, around = _detail_around(known)
+    *others, alone = (
+        _evidence(own, near, around),
+        _agreement(index, known.mean, known.detail, own),
+        _single(known.focus_length)(known.variance, known.peak),
+        _alone(index, known.measured, _luma(known.picture)),
+    )
+    factors = weights.evidence, weights.agreement, weights.single, _of_cell(weights)
+    odds = (_weighed(*one) for one in zip((*others, alone), factors, strict=True))
+    found = _found(known, index, _trust(*odds, weights=weights))
+    return index, (*others, (*alone, *_around_signs(index, *found)))
+
+
+def _without_bias(known: Evidence) -> Image:
+    planes = known.index, known.mean, known.measured, known.detail
+    return by_strips(partial(_unbiased, width=known.focus_width), _UNBIASED_CELLS, *planes)
+
+
+def _detail_around(known: Evidence) -> tuple[Image, Image, Image]:
+    """Detail in a window, and that and what is measured in wide surroundings."""
     own = by_strips(_average, _WINDOW_CELLS, known.detail)
-    near, around = _around(by_strips(_detail_of, 0, own), _NEAR_CELLS), _around(known.measured, _AROUND_CELLS)
-    return (
-        by_strips(_evidence, _LEAST_CELLS, own, near, around),
-        by_strips(_agreement, _WINDOW_CELLS, index, known.mean, known.detail, own),
-        by_strips(_sided, _SIDED_CELLS, index, known.measured, _luma(known.picture)),
-    )
+    return own, _around(by_strips(_detail_of, 0, own), _NEAR_CELLS), _around(known.measured, _AROUND_CELLS)
+
+
+def _found(known: Evidence, index: Image, trust: Image) -> tuple[Image, ...]:
+    return *explained(index, trust, known.picture), *_surroundings(index, trust)
+
+
+def _odds(planes: Callable[..., Signs], coefficients: tuple[float, ...]) -> Callable[..., Image]:
+    return lambda *known: _weighed(planes(*known), coefficients)
 
 
 def _unbiased(index: Image, mean: Image, measured: Image, detail: Image, *, width: float) -> Image:
@@ -185,21 +251,14 @@ def _unbiased(index: Image, mean: Image, measured: Image, detail: Image, *, widt
     )
 
 
-def _evidence(own: Image, near: Image, around: Image) -> Image:
+def _evidence(own: Image, near: Image, around: Image) -> Signs:
     least = cv2.erode(own, np.ones((_LEAST_CELLS, _LEAST_CELLS), np.uint8))
-    planes = near, around, cv2.log(least + np.float32(1))
-    odds = np.full_like(own, _WITHOUT)
-    for coefficient, plane in zip(_EVIDENCE, planes, strict=True):
-        cv2.scaleAdd(plane, coefficient, odds, odds)
-    return odds
+    return near, around, cv2.log(least + np.float32(1))
 
 
-def _agreement(index: Image, mean: Image, detail: Image, own: Image) -> Image:
-    odds = np.full_like(index, _AGREED)
+def _agreement(index: Image, mean: Image, detail: Image, own: Image) -> Signs:
     differences = _differences(index, mean, detail, own)
-    for coefficient, floor, slices in zip(_AGREEMENT, _FLOORS, differences, strict=True):
-        odds += _weighed(slices, coefficient, floor)
-    return odds
+    return tuple(_logarithm(slices, floor) for slices, floor in zip(differences, _FLOORS, strict=True))
 
 
 def _differences(index: Image, mean: Image, detail: Image, own: Image) -> tuple[Image, ...]:
@@ -216,40 +275,79 @@ def _differences(index: Image, mean: Image, detail: Image, own: Image) -> tuple[
     )
 
 
-def _sided(index: Image, measured: Image, luma: Image) -> Image:
+def _single(focus_length: float) -> Callable[[Image, Image], Signs]:
+    """What tells whether what was measured is the mean of two depths, or one of them while another shows."""
+    per_length = 1 / max(_LEAST_LENGTH, focus_length)
+
+    def planes(variance: Image, peak: Image) -> Signs:
+        spread = cv2.sqrt(variance) * np.float32(per_length)
+        return _logarithm(spread, _SPREAD_FLOOR), np.minimum(peak, np.float32(_CLEAR_PEAK))
+
+    return planes
+
+
+def _alone(index: Image, measured: Image, luma: Image) -> Signs:
+    """What a cell tells of its side without asking its surroundings."""
     across, down = (cv2.Sobel(index, cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1)))
     contrast = cv2.absdiff(luma, cv2.GaussianBlur(luma, (0, 0), _CONTRAST_SIGMA))
+    planes = cv2.magnitude(across, down), contrast
     sure = cv2.log(measured + np.float32(_CERTAIN)) - cv2.log(np.float32(1 + _CERTAIN) - measured)
-    odds = sure * np.float32(_MEASURED) + np.float32(_SIDE)
-    for coefficient, floor, plane in zip(
-        _SIDED, _SIDED_FLOORS, (cv2.magnitude(across, down), contrast), strict=True
-    ):
-        odds += _weighed(plane, coefficient, floor)
-    return np.asarray(odds)
+    return *(_logarithm(plane, floor) for plane, floor in zip(planes, _SIDED_FLOORS, strict=True)), sure
 
 
-def _trust(evidence: Image, agreement: Image, sided: Image) -> Image:
-    """Weight of a cell in what is asked of its surroundings, whose outcome is not known yet."""
-    unknown = np.float32(sum(_FOUND[:2]) * np.log(_DOUBTFUL + _FOUND_FLOOR))
-    return np.asarray(np.square(_all(evidence, agreement, sided + unknown)) + np.float32(_LEAST_TRUST))
-
-
-def _confidence(evidence: Image, agreement: Image, sided: Image, *found: Image) -> Image:
-    """Of the index, when it is known what its surroundings make of it.
-
-    ``found``: the index, what luma, the colours and wide surroundings say instead, and its spread there.
-    """
-    index, *guesses, spread = found
+def _around_signs(index: Image, *found: Image) -> Signs:
+    """``found``: the index, what luma, the colours and wide surroundings say instead, and its spread
+    there."""
+    *guesses, spread = found
     differences = *(cv2.absdiff(guess, index) for guess in guesses), spread
-    for coefficient, slices in zip(_FOUND, differences, strict=True):
-        sided = sided + _weighed(slices, coefficient, _FOUND_FLOOR)
-    return _all(evidence, agreement, sided)
+    return tuple(_logarithm(slices, _FOUND_FLOOR) for slices in differences)
 
 
-def _weighed(slices: Image, coefficient: float, floor: float) -> Image:
-    """Logarithm of a difference in slices, times its coefficient."""
-    apart = slices + np.float32(floor)
-    return np.asarray(cv2.log(apart, apart) * np.float32(coefficient))
+def _trust(evidence: Image, agreement: Image, single: Image, side: Image, *, weights: Weights) -> Image:
+    """Weight of a cell in what is asked of its surroundings, whose outcome is not known yet."""
+    by_luma, by_colour = _of_surroundings(weights)[:2]
+    unknown = np.float32((by_luma + by_colour) * np.log(_DOUBTFUL + _FOUND_FLOOR))
+    return np.asarray(np.square(_all(evidence, agreement, single, side + unknown)) + np.float32(_LEAST_TRUST))
+
+
+def _confidence(
+    evidence: Image,
+    agreement: Image,
+    single: Image,
+    side: Image,
+    index: Image,
+    *found: Image,
+    weights: Weights,
+) -> Image:
+    """Of the index, when it is known what its surroundings make of it."""
+    side = side + _weighed(_around_signs(index, *found), _of_surroundings(weights))
+    return _all(evidence, agreement, single, side)
+
+
+_ALONE = 3
+"""Coefficients of the side for what a cell tells alone; the others are for its surroundings."""
+
+
+def _of_cell(weights: Weights) -> tuple[float, ...]:
+    return *weights.side[:_ALONE], weights.side[-1]
+
+
+def _of_surroundings(weights: Weights) -> tuple[float, ...]:
+    return *weights.side[_ALONE:-1], 0.0
+
+
+def _weighed(planes: Signs, coefficients: tuple[float, ...]) -> Image:
+    """Sum of planes times their coefficients, and the constant."""
+    *factors, constant = coefficients
+    odds = np.full_like(planes[0], constant)
+    for factor, plane in zip(factors, planes, strict=True):
+        cv2.scaleAdd(plane, factor, odds, odds)
+    return odds
+
+
+def _logarithm(plane: Image, floor: float) -> Image:
+    apart = plane + np.float32(floor)
+    return np.asarray(cv2.log(apart, apart))
 
 
 def _all(*odds: Image) -> Image:

@@ -155,8 +155,15 @@ def windowed(index: Image, detail: Image) -> Image:
     return np.asarray(seen, np.float32)
 
 
+def seen(index: Image, detail: Image, picture: Image, measured: Image | None = None) -> Evidence:
+    """Measured at one depth, in a short run of frames, with a clear peak."""
+    sure = np.ones_like(index) if measured is None else measured
+    variance, peak = np.full_like(index, 0.1), np.full_like(index, 5)
+    return Evidence(index, index, sure, variance, peak, detail, picture, 1.0)
+
+
 def told(truth: Image, mean: Image, detail: Image, picture: Image) -> tuple[Image, Image]:
-    return reported(Evidence(mean, mean, np.ones_like(truth), detail, picture, 1.0))
+    return reported(seen(mean, detail, picture))
 
 
 def test_detail_on_one_side_of_a_steep_place_does_not_move_it() -> None:
@@ -201,6 +208,25 @@ def test_what_is_steep_is_doubted_more_where_all_around_is_level() -> None:
     assert level > 1.1 * hilly
 
 
+def test_a_place_with_something_else_in_other_frames_is_doubted() -> None:
+    index = np.full((96, 128), 5, np.float32)
+    known = seen(index, np.full_like(index, 30), np.full((*index.shape, 3), 100, np.float32))
+    known.variance[:, 60:64] = 16  # four slices, where things stay sharp for one
+    doubt = 1 - reported(known)[1]
+    assert doubt[8:-8, 60:64].mean() > 5 * doubt[8:-8, 80:].mean()
+
+
+def test_less_noise_than_was_assumed_is_noticed_where_frames_are_calm() -> None:
+    rng = np.random.default_rng(6)
+    quiet = half_luma(rng.normal(100, 0.5, (256, 256, 3)).astype(np.float32))
+    busy = half_luma(rng.normal(100, 30, (256, 256, 3)).astype(np.float32))
+    measure = FocusMeasure(5.0)
+    assert 0.005 < measure.calm(quiet) < 0.02  # a tenth of the noise
+    assert measure.calm(busy) > 10
+    unreached = np.zeros(quiet.shape, np.uint8)
+    assert measure.calm(quiet, unreached) == 1  # nothing is known
+
+
 def test_noise_is_smoothed_more_than_a_step_of_depth() -> None:
     noise = cv2.GaussianBlur(np.random.default_rng(8).normal(0, 1, (96, 128)).astype(np.float32), (0, 0), 1.0)
     level = noise * np.float32(0.1 / noise.std())
@@ -208,7 +234,7 @@ def test_noise_is_smoothed_more_than_a_step_of_depth() -> None:
     step[:, 64:] = 8
     detail, picture = np.full_like(level, 30), np.full((*level.shape, 3), 100, np.float32)
     inner, unsure = (slice(12, -12), slice(12, -12)), np.zeros_like(level)
-    smooth, edge = (reported(Evidence(of, of, unsure, detail, picture, 1.0))[0] for of in (level, step))
+    smooth, edge = (reported(seen(of, detail, picture, unsure))[0] for of in (level, step))
     assert smooth[inner].std() < 0.75 * cv2.GaussianBlur(level, (0, 0), 1.0)[inner].std()
     assert np.abs(edge - cv2.GaussianBlur(step, (0, 0), 1.0))[inner].max() < 0.3
 
