@@ -16,14 +16,16 @@ import numpy as np
 
 from stacker.frames import Image
 from stacker.fusion.base import Fused
-from stacker.fusion.blending import blend, compare, preference, sharpen
+from stacker.fusion.blending import STRIP_PX, blend, compare, preference, sharpen
 from stacker.fusion.depth import Surface
 from stacker.fusion.depth_picture import depth_picture
 from stacker.fusion.pyramid import PyramidFusion
 from stacker.fusion.smooth_faults import Signs, holes, jumble, of_blocks, wisps
 from stacker.fusion.softening import veiled
 from stacker.fusion.store import FrameStore
+from stacker.fusion.tiles import CELL_PX
 from stacker.fusion.window import Window
+from stacker.fusion.workers import over_rows
 
 __all__ = ["AutoFusion"]
 
@@ -98,11 +100,8 @@ class AutoFusion:
         """Blend the depth map's picture in where it is better; gives the share of it."""
         other = depth_picture(self._store, surface, self._pyramid.glitter(), canvas, extent)
         sharpen(other, self._pyramid.crisp)
-        unseen = self._pyramid.depth.unseen
-        if unseen.any():  # nothing was kept there, or what happened to lie beside a frame
-            size = canvas.width, canvas.height
-            unseen = cv2.resize(unseen, size, interpolation=cv2.INTER_NEAREST)[extent.slices_in(canvas)]
-            cv2.copyTo(image, unseen, other)
+        # Nothing was kept where no frame was seen, or what happened to lie beside one.
+        _copy_cells(image, self._pyramid.depth.unseen, canvas, extent, other)
         blocks = compare(image, other)
         confidence = of_blocks(surface.confidence, canvas, extent, blocks)
         signs = Signs.of(blocks, self._noise, surface, canvas, extent)
@@ -111,6 +110,24 @@ class AutoFusion:
         share = np.maximum(share, wisps(blocks, signs, self._pyramid.outlines, extent))
         blend(image, other, share, blocks.side_px)
         return float(share.mean())
+
+
+def _copy_cells(image: Image, cells: Image, canvas: Window, extent: Window, out: Image) -> None:
+    """Copy the pixels of a picture whose cells of the canvas are above 0."""
+    rows, columns = extent.slices_in(canvas)
+    across = slice(columns.start // CELL_PX, -(-columns.stop // CELL_PX))
+
+    def strips(first: int, behind: int) -> None:
+        for start in range(first, behind, STRIP_PX):
+            strip = slice(start, min(behind, start + STRIP_PX))
+            top, bottom = rows.start + strip.start, rows.start + strip.stop
+            some = cells[top // CELL_PX : -(-bottom // CELL_PX), across]
+            if some.any():
+                wide = some.repeat(CELL_PX, axis=0).repeat(CELL_PX, axis=1)
+                inner = wide[top % CELL_PX :, columns.start % CELL_PX :][: bottom - top, : extent.width]
+                cv2.copyTo(image[strip], np.ascontiguousarray(inner), out[strip])
+
+    over_rows(strips, extent.height, rows_together=STRIP_PX)
 
 
 def _told(share: float) -> tuple[str, str]:

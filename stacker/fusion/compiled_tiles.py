@@ -8,10 +8,15 @@ import numpy as np
 
 from stacker.fusion.compiled_math import copied, exponential
 from stacker.fusion.jit import compiled, inner
+from stacker.fusion.tiles import CELL_PX, HALO_CELLS, TILE_PX
 
 __all__ = ["keep_tiles", "mix_tiles"]
 
 _F = np.float32
+
+_CELLS = TILE_PX // CELL_PX
+_SEEN = _CELLS + 2 * HALO_CELLS
+"""Cells along a side of a tile, and with its halo. Loops that are so short vectorise when that is known."""
 
 
 @inner
@@ -29,7 +34,7 @@ def _weigh(
 ) -> Any:
     """Logarithmic weights of a row of cells of a frame."""
     per_code, first, outside, rim = code_of[0], code_of[1], code_of[2], code_of[3]
-    for x in range(out.size):
+    for x in range(_SEEN):
         off = max(near[x] - index, index - far[x], _F(0)) * per_width[x]
         weight = edge[x] * (_F(code[x]) * per_code + first) - _F(0.5) * off * off
         weight -= glare[x] * _F(bright[x])
@@ -39,13 +44,13 @@ def _weigh(
 
 @inner
 def _highest(weight: Any, out: Any) -> Any:
-    for x in range(out.size):
+    for x in range(_SEEN):
         out[x] = max(out[x], weight[x])
 
 
 @inner
 def _powers(weight: Any, most: Any, negligible: Any, total: Any) -> Any:
-    for x in range(total.size):
+    for x in range(_SEEN):
         less = weight[x] - most[x]
         power = exponential(less)
         weight[x] = power if less > -negligible else _F(0)
@@ -54,24 +59,24 @@ def _powers(weight: Any, most: Any, negligible: Any, total: Any) -> Any:
 
 @inner
 def _shares(weight: Any, total: Any) -> Any:
-    for x in range(total.size):
+    for x in range(_SEEN):
         weight[x] /= total[x]
 
 
 @inner
 def _between(here: Any, other: Any, out: Any) -> Any:
-    """Weights of a row of pixels: a quarter of the way to the neighbouring row; gives the largest."""
-    largest = _F(0)
-    for x in range(out.size):
+    """Weights of a row of pixels: a quarter of the way to the neighbouring row; gives their sum."""
+    total = _F(0)
+    for x in range(_SEEN):
         out[x] = here[x] * _F(0.75) + other[x] * _F(0.25)
-        largest = max(largest, out[x])
-    return largest
+        total += out[x]
+    return total
 
 
 @inner
 def _widened(column: Any, out: Any) -> Any:
     """Weights of pixels: a quarter of the way to the neighbouring column."""
-    for x in range(out.size // 2):
+    for x in range(_CELLS):
         near = column[x + 1] * _F(0.75)
         out[2 * x] = near + column[x] * _F(0.25)
         out[2 * x + 1] = near + column[x + 2] * _F(0.25)
@@ -79,7 +84,7 @@ def _widened(column: Any, out: Any) -> Any:
 
 @inner
 def _add(pixels: Any, weight: Any, out: Any) -> Any:
-    for x in range(out.size):
+    for x in range(TILE_PX):
         out[x] += weight[x] * _F(pixels[x])
 
 
@@ -175,12 +180,12 @@ def mix_tiles(
             values[:] = _F(0)
             for k in range(n):
                 at = k * cells * cells
-                largest = _between(
+                share = _between(
                     room[at + here * cells : at + (here + 1) * cells],
                     room[at + other * cells : at + (other + 1) * cells],
                     column,
                 )
-                if largest > _F(0):
+                if share > _F(0):
                     _widened(column, wide)
                     for c in range(3):
                         _add(pixels[record + k, c, y], wide, values[c * side : (c + 1) * side])
@@ -201,19 +206,15 @@ def _encode(score: Any, gate: Any, code_of: Any, out: Any) -> Any:
 
 
 @inner
-def _least(codes: Any) -> Any:
-    least = _F(255)
-    for x in range(codes.size):
-        least = min(least, _F(codes[x]))
-    return least
-
-
-@inner
-def _most(codes: Any) -> Any:
-    most = _F(0)
-    for x in range(codes.size):
-        most = max(most, _F(codes[x]))
-    return most
+def _reach(codes: Any, found: Any) -> Any:
+    """Count cells of a row that are within the frame, and those that it reaches."""
+    within, reached = np.int32(0), np.int32(0)
+    for x in range(_SEEN):
+        code = np.int32(codes[x])
+        reached = np.int32(reached + np.int32(code != np.int32(0)))
+        within = np.int32(within + np.int32((code != np.int32(0)) & (code != np.int32(255))))
+    found[0] += within
+    found[1] += reached
 
 
 @inner
@@ -225,6 +226,10 @@ def _clear(codes: Any) -> Any:
 @inner
 def _cut(line: Any, x0: Any, inside: Any, out: Any) -> Any:
     """A row of a tile from column x0 of the frame's; 0 beyond the frame."""
+    if inside and 0 <= x0 <= line.size - _SEEN:
+        for x in range(_SEEN):
+            out[x] = line[x0 + x]
+        return
     first, behind = min(out.size, max(0, -x0)), min(out.size, max(0, line.size - x0))
     if first > 0 or behind < out.size or not inside:
         _clear(out)
@@ -235,6 +240,10 @@ def _cut(line: Any, x0: Any, inside: Any, out: Any) -> Any:
 @inner
 def _cut_on(line: Any, x0: Any, out: Any) -> Any:
     """A row of a tile from column x0 of the frame's, which goes on as it ends."""
+    if 0 <= x0 <= line.size - TILE_PX:
+        for x in range(TILE_PX):
+            out[x] = line[x0 + x]
+        return
     first, behind = min(out.size, max(0, -x0)), min(out.size, max(0, line.size - x0))
     for x in range(first):
         out[x] = line[0]
@@ -246,19 +255,38 @@ def _cut_on(line: Any, x0: Any, out: Any) -> Any:
 
 @inner
 def _contend(codes: Any, margin: Any, best: Any, found: Any) -> Any:
-    """Count cells that are as good as the best so far but for a margin, and those reached first."""
+    """Count cells of a row that are as good as the best so far but for a margin, and those reached first."""
     good, new, slack = np.int32(0), np.int32(0), np.int32(margin)
-    for x in range(best.size):
+    for x in range(_CELLS):
         code, before = np.int32(codes[x]), np.int32(best[x])
         scored = (code > np.int32(0)) & (code < np.int32(255))
         good = np.int32(good + np.int32(scored & (np.int32(code + slack) >= before)))
         new = np.int32(new + np.int32((code > np.int32(0)) & (before == np.int32(0))))
-    for x in range(best.size):
+    found[1] += good
+    found[2] += new
+
+
+@inner
+def _raise(codes: Any, best: Any) -> Any:
+    for x in range(_CELLS):
         code, before = np.int32(codes[x]), np.int32(best[x])
         code = np.int32(1) if code == np.int32(255) else code
         best[x] = max(before, code)
-    found[1] += good
-    found[2] += new
+
+
+@inner
+def _judge(codes: Any, margin: Any, best: Any, found: Any) -> Any:
+    """Fill in what is found of a tile, and the best codes: in loops of their own, which vectorise."""
+    found[:] = 0
+    for y in range(_SEEN):
+        _reach(codes[y], found)
+    within, reached = found[0], found[1]
+    found[:] = 0
+    for y in range(_CELLS):
+        _contend(codes[y + HALO_CELLS, HALO_CELLS : _CELLS + HALO_CELLS], margin, best[y], found)
+    for y in range(_CELLS):
+        _raise(codes[y + HALO_CELLS, HALO_CELLS : _CELLS + HALO_CELLS], best[y])
+    found[0] = 2 if within == codes.size else int(reached > 0)
 
 
 @compiled
@@ -301,15 +329,12 @@ def keep_tiles(
         Is filled: reach (0 nothing, 1 some of a tile, 2 all of it and its halo), cells that contend, cells
         that are new.
     room
-        Two numbers for each tile, and one for every four cells of a row of the frame.
+        A number for every four cells of a row of the frame.
     """
     # Along rows of the frame: tile by tile, every line would be another page.
     height, width = score.shape
     side, cells = pixels.shape[2], codes.shape[2]
-    line = room[2 * t1 :].view(np.uint8)[:width]
-    for tile in range(t0, t1):
-        found[tile, :] = 0
-        room[2 * tile], room[2 * tile + 1] = _F(255), _F(0)
+    line = room.view(np.uint8)[:width]
     for j in range(cells):
         y = top // 2 - 1 + j
         inside = 0 <= y < height
@@ -317,16 +342,11 @@ def keep_tiles(
         if inside:
             _encode(score[at], gate[at], code_of, line)
         for tile in range(t0, t1):
-            row, x0 = codes[tile, 0, j], (left + tile * side) // 2 - 1
-            _cut(line, x0, inside, row)
+            x0 = (left + tile * side) // 2 - 1
+            _cut(line, x0, inside, codes[tile, 0, j])
             _cut(bright[at], x0, inside, codes[tile, 1, j])
-            room[2 * tile] = min(room[2 * tile], _least(row))
-            room[2 * tile + 1] = max(room[2 * tile + 1], _most(row))
-            if 0 < j < cells - 1:
-                _contend(row[1 : cells - 1], margin, best[tile, j - 1], found[tile])
     for tile in range(t0, t1):
-        whole = room[2 * tile] > _F(0) and room[2 * tile + 1] < _F(255)
-        found[tile, 0] = 2 if whole else int(room[2 * tile + 1] > _F(0))
+        _judge(codes[tile, 0], margin, best[tile], found[tile])
     for c in range(3):
         for y in range(side):
             at = max(0, min(planes.shape[1] - 1, top + y))

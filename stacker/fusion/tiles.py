@@ -198,7 +198,7 @@ def cut_by_loop(
         pixels,
         codes,
         found,
-        room=2 * len(best) + frame.score.shape[1] // 4 + 1,
+        room=frame.score.shape[1] // 4 + 1,
         rows_together=len(best),  # a band for each thread
     )
     return _worth(found[:, 0], found[:, 1], found[:, 2])
