@@ -8,7 +8,7 @@ fits the weights of its logistic functions. What is fitted is, for each stack,
 - that of a right pixel and a wrong one of the same stack the right one is believed more, and
 - that confidence is the probability of right, weighing 0.3 of that.
 
-The stacks that fare worst count most. Everything takes some minutes, and a quarter of an hour and 12 GB of
+The stacks that fare worst count most. Everything takes some minutes, and a quarter of an hour and 5 GB of
 cache the first time. Printed are the weights as they stand in the code, and the area under the receiver
 operating characteristic of each stack, with the weights that are in the code and with those that were found,
 also of stacks that were held out. What is to be taken is a person's choice: paste them, and run ``python -m

@@ -14,9 +14,11 @@ from stacker.fusion.base import DepthIndex, Fused
 from stacker.fusion.colour_noise import ColourNoise
 from stacker.fusion.depth import DepthTracker
 from stacker.fusion.depth_choice import Choice, glitter_of_cells
+from stacker.fusion.depth_surface import confidence_of
 from stacker.fusion.placing import Placed, place
 from stacker.fusion.scoring import glitter
 from stacker.fusion.scratch import Scratch
+from stacker.fusion.smooth_faults import without_jumps
 from stacker.fusion.softmean import CELL_PX, SoftMean
 from stacker.fusion.tiles import brightness
 from stacker.fusion.weighted import preview_step, reached_cells, reduced, telling_cells
@@ -80,6 +82,8 @@ class DepthMapFusion:
         extent = self._require_frames()
         guide = self._sketch.luma()
         surface = self._depth.surface(guide)
+        mean, variance, peak = self._depth.planes[1:]
+        surface = without_jumps(surface, mean, confidence_of(mean, variance, peak), guide)
         mean = SoftMean()
         mean.cover(extent)
         rows, columns = surface.index.shape

@@ -12,7 +12,7 @@ surroundings' light comes in. The pyramid has none: coarse bands tell which fram
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -20,10 +20,11 @@ import numpy as np
 from stacker.frames import Image
 from stacker.fusion.blending import Blocks, glow
 from stacker.fusion.depth import Surface
+from stacker.fusion.depth_surface import filled
 from stacker.fusion.tiles import CELL_PX
 from stacker.fusion.window import Outline, Window
 
-__all__ = ["Signs", "holes", "jumble", "of_blocks", "wisps"]
+__all__ = ["Signs", "holes", "jumble", "of_blocks", "wisps", "without_jumps"]
 
 _FAINT, _PLAIN = 3.5, 4.5
 """Logarithm of energy over noise up to which what frames show is taken for a blurred rim, and from which for
@@ -48,6 +49,10 @@ _JUMBLE_CELLS = 375
 _DULLER_FROM, _DULLER_FULL = 3.0, 9.0
 """By how much the depth map's picture is darker than the pyramid's over some blocks, of 255, from which it
 may be a hole, and is one. On white print (``pcb-depth`` in docs/quality.md) it is 30 to 80."""
+
+_ROUGH_CELLS, _CRISP_SHARE = 31, 0.05
+"""Around a cell of the index: how far jumps are looked for, and the share of that which has to have crisp
+detail. A slope of it inside print has a roughness of 0.3 to 0.5 focus widths."""
 
 _RIM_BLOCKS = 3
 """Holes are looked for a block beyond what is smooth: their rims are not."""
@@ -137,6 +142,35 @@ def holes(blocks: Blocks, signs: Signs) -> Image:
     found = (signs.glow * (1 - signs.smooth) * duller * dull).astype(np.float32)
     widened = cv2.dilate(found, np.ones((_RIM_BLOCKS, _RIM_BLOCKS), np.uint8))
     return np.asarray(cv2.GaussianBlur(widened, (0, 0), _SOFT_BLOCKS))
+
+
+def without_jumps(surface: Surface, mean: Image, measured: Image, guide: Image) -> Surface:
+    """The depth index, taken from crisp detail around where it jumps about in something plain.
+
+    For the depth map's picture alone, which no pyramid's is beside: the rims of white print are sharp in the
+    frame that its inside is to be taken from, and inside there is nothing but the rims' blur in other frames.
+
+    Parameters
+    ----------
+    surface : Surface
+        As it was measured and filled.
+    mean, measured : ndarray of float32, shape (h, w)
+        The index as it was measured, and how far to believe it.
+    guide : ndarray of float32, shape (h, w)
+        Luma of a fused picture, white at 255.
+    """
+    dull = surface.peak < np.float32(_CRISP)
+    around = np.ones((_ROUGH_CELLS, _ROUGH_CELLS), np.uint8)
+    rough = surface.roughness > np.float32(_SMOOTH)
+    jumping = cv2.dilate(rough.astype(np.uint8), around) > 0
+    crisp = measured * np.clip((surface.peak - _DULL) / (_CRISP - _DULL), 0, 1).astype(np.float32)
+    near = cv2.blur(crisp, (_ROUGH_CELLS, _ROUGH_CELLS)) > _CRISP_SHARE
+    plain = dull & jumping & near
+    if not plain.any():
+        return surface
+    limits = float(surface.index.min()), float(surface.index.max())
+    index = np.where(plain, filled(mean, crisp, guide, limits), surface.index)
+    return replace(surface, index=index)
 
 
 def wisps(blocks: Blocks, signs: Signs, outlines: Sequence[Outline], extent: Window) -> Image:

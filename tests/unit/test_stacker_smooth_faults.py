@@ -9,7 +9,7 @@ import pytest
 
 from stacker.fusion.blending import Blocks, compare, preference
 from stacker.fusion.depth import Surface
-from stacker.fusion.smooth_faults import Signs, holes, jumble, wisps
+from stacker.fusion.smooth_faults import Signs, holes, jumble, wisps, without_jumps
 from stacker.fusion.softening import veiled
 from stacker.fusion.window import Window
 
@@ -99,3 +99,26 @@ def test_detail_is_veiled_where_the_index_jumps_about_and_nowhere_else() -> None
     assert veiled(jumble(surface())) == 0
     assert jumble(jumping(surface())) > 0.9
     assert veiled(jumble(jumping(surface()))) == veiled(1.0) > 0.3
+
+
+def print_with(inside: float, rim: float) -> tuple[Surface, np.ndarray]:
+    """A white bar of 20 cells at index 2, whose rims are sharp there; inside it, blur has the index of 8."""
+    index, peak = np.full(CELLS, 2, np.float32), np.full(CELLS, rim, np.float32)
+    index[:, 32:48], peak[:, 32:48] = 5, inside
+    index[:, 34:46] = 8
+    guide = np.full(CELLS, 60, np.float32)
+    guide[:, 30:50] = 230
+    return Surface(index, np.ones(CELLS, np.float32), peak, 1.0), guide
+
+
+def test_the_inside_of_print_has_the_depth_of_its_rims() -> None:
+    known, guide = print_with(inside=3.5, rim=8.0)
+    mended = without_jumps(known, known.index, np.ones(CELLS, np.float32), guide)
+    assert np.abs(mended.index[5:-5, 36:44] - 2).max() < 0.3
+
+
+@pytest.mark.parametrize(("inside", "rim"), [(7.0, 8.0), (3.5, 3.5)], ids=["detail inside", "no crisp rim"])
+def test_what_has_detail_of_its_own_or_no_rim_keeps_its_depth(inside: float, rim: float) -> None:
+    known, guide = print_with(inside, rim)
+    mended = without_jumps(known, known.index, np.ones(CELLS, np.float32), guide)
+    np.testing.assert_array_equal(mended.index, known.index)
