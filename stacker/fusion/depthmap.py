@@ -82,8 +82,8 @@ class DepthMapFusion:
         extent = self._require_frames()
         guide = self._sketch.luma()
         surface = self._depth.surface(guide)
-        mean, variance, peak = self._depth.planes[1:]
-        surface = without_jumps(surface, mean, confidence_of(mean, variance, peak), guide)
+        _, measured, *spread = self._depth.planes
+        surface = without_jumps(surface, measured, confidence_of(measured, *spread), guide)
         mean = SoftMean()
         mean.cover(extent)
         rows, columns = surface.index.shape
