@@ -20,6 +20,7 @@ from stacker.fusion.compiled_math import (
     expand_down,
     expand_eighths,
     exponential,
+    fetch_part,
     logarithm,
 )
 from stacker.fusion.jit import compiled, inner
@@ -142,10 +143,15 @@ def fold_rows(
                     expand_eighths(before, half[c, y], behind, unit * half_scale, offset, even, odd)
                 expanded = True
             for c in range(3):
-                for k in range(2):
-                    column, near = room[(2 * c + k) * m : (2 * c + k + 1) * m], above if k == 0 else below
-                    target = mean[c, top + 2 * y + k, left : left + 2 * n]
-                    _fold_row(planes[c, 2 * y + k], unit * scale, column, near, rounding, target, x0, x1)
+                for a in range(x0, x1, TOGETHER):
+                    b = min(x1, a + TOGETHER)
+                    for k in range(2):
+                        column, near = room[(2 * c + k) * m : (2 * c + k + 1) * m], above if k == 0 else below
+                        now, then = 2 * y + k, min(2 * y + 2 + k, 2 * last)
+                        fetch_part(planes[c, then], 2 * a, 2 * b)
+                        fetch_part(mean[c, top + then], left + 2 * a, left + 2 * b)
+                        target = mean[c, top + now, left : left + 2 * n]
+                        _fold_row(planes[c, now], unit * scale, column, near, rounding, target, a, b)
 
 
 @inner
@@ -224,6 +230,7 @@ def weigh_rows(
     score, line, small = room[:n], room[n : 2 * n], room[2 * n : 3 * n + 2]
     by_cells = other.shape[0] < energy.shape[0]
     for y in range(y0, y1):
+        then = min(y + 1, energy.shape[0] - 1)
         if by_cells:
             _between_cells(other, y, small, line)
         else:
@@ -234,6 +241,9 @@ def weigh_rows(
             _activate(energy[y], line, shares, activity[y])
         for x0 in range(0, n, TOGETHER):
             x1 = min(n, x0 + TOGETHER)
+            fetch_part(energy[then], x0, x1)
+            fetch_part(strength[top + then], left + x0, left + x1)
+            fetch_part(activity[then], x0, x1)
             _score(activity[y, x0:x1], gate[y, x0:x1], reach, exponent, score[x0:x1])
             sums = strength[top + y, left + x0 : left + x1]
             if adds_to(score[x0:x1], sums):

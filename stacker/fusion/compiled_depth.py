@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from stacker.focus.measure import BLOCK
-from stacker.fusion.compiled_math import TOGETHER, adds_to, exponential, logarithm
+from stacker.fusion.compiled_math import TOGETHER, adds_to, exponential, fetch_part, logarithm
 from stacker.fusion.jit import compiled, inner
 
 __all__ = ["blocks_rows", "follow_rows"]
@@ -82,6 +82,7 @@ def blocks_rows(luma: Any, kernel: Any, energy: Any, light: Any, room: Any, y0: 
         light[y] = _F(0)
         for at in range(BLOCK * y, BLOCK * y + BLOCK):
             inside = min(at, rows - 1)
+            fetch_part(luma[min(at + 4, rows - 1)], 0, n)
             _energy(luma, inside, kernel, column, squared)
             _add_blocks(squared, energy[y])
             _add_blocks(luma[inside], light[y])
@@ -205,6 +206,7 @@ def follow_rows(
     ring = lines[3 * padded :]
     done = max(0, y0 - 3)
     for y in range(y0, y1):
+        then = min(y + 1, rows - 1)
         while done < min(rows, y + 4):
             _energy(luma, done, fine, column, ring[done % _WINDOW * n : (done % _WINDOW + 1) * n])
             done += 1
@@ -226,8 +228,13 @@ def follow_rows(
         for x0 in range(0, n, TOGETHER):
             x1 = min(n, x0 + TOGETHER)
             a, b = left + x0, left + x1
+            fetch_part(luma[min(y + 7, rows - 1)], x0, x1)
+            fetch_part(peak[top + then], a, b)
+            fetch_part(total[top + then], a, b)
             if _rises(around[x0:x1], peak[top + y, a:b]):
                 _highest(around[x0:x1], peak[top + y, a:b])
             if adds_to(weight[x0:x1], total[top + y, a:b]):
+                fetch_part(mean[top + then], a, b)
+                fetch_part(variance[top + then], a, b)
                 _merge(weight[x0:x1], total[top + y, a:b], spilled)
                 _move(spilled[: x1 - x0], numbers[3], mean[top + y, a:b], variance[top + y, a:b])

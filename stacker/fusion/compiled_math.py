@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from stacker.fusion.jit import inner
+from stacker.fusion.jit import fetch, inner
 
 __all__ = [
     "TOGETHER",
@@ -18,6 +18,7 @@ __all__ = [
     "expand_down",
     "expand_eighths",
     "exponential",
+    "fetch_part",
     "logarithm",
 ]
 
@@ -55,6 +56,13 @@ def copied(source: Any, target: Any) -> Any:
     """Fill a line with another one."""
     for x in range(target.size):
         target[x] = source[x]
+
+
+@inner
+def fetch_part(line: Any, first: Any, behind: Any) -> Any:
+    """Have a part of a line in the processor's cache before it is needed, 64 bytes at a time."""
+    for x in range(first, behind, 64 // line.itemsize):
+        fetch(line, x)
 
 
 @inner

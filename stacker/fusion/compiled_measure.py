@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from stacker.fusion.compiled_math import expand_eighths
+from stacker.fusion.compiled_math import expand_eighths, fetch_part
 from stacker.fusion.jit import compiled, inner
 
 __all__ = ["measure_rows"]
@@ -47,7 +47,9 @@ def _halve(planes: Any, y: Any, columns: Any, out: Any) -> Any:
     even, odd = columns[: n + 2], columns[n + 2 : 2 * n + 4]
     for c in range(3):
         p = planes[c]
+        fetch_part(p[min(2 * y + 4, height - 1)], 0, 2 * n)
         _five_down(p[r0], p[r1], p[r2], p[r3], p[r4], even, odd)
+        fetch_part(p[min(2 * y + 5, height - 1)], 0, 2 * n)
         _five_across(even, odd, out[c * n : (c + 1) * n])
 
 
