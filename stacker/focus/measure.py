@@ -69,9 +69,9 @@ def half_of_samples(picture: Image) -> Image:
     return np.multiply(small, np.float32(255.0 / full_scale(picture.dtype)), dtype=np.float32)
 
 
-_CALM_CELLS, _CALM_PERCENTILE, _ENOUGH_CELLS = 8, 5.0, 1e4
-"""Blocks whose energy is compared, how many of them have nothing but noise in them, and how many cells are
-looked at: as `stacker.focus.noise` does."""
+_CALM_CELLS, _CALM_PERCENTILE, _CALM_STRIPS = 8, 5.0, 8
+"""Blocks whose energy is compared and how many of them have nothing but noise in them, as in
+`stacker.focus.noise`, and how many rows of blocks are looked at."""
 
 _NOT_BLACK, _NOT_CLIPPED, _INSIDE, _ENOUGH_BLOCKS = 4.0, 250.0, 0.999, 16
 
@@ -160,9 +160,8 @@ class FocusMeasure:
             0 where the frame does not reach.
         """
         height, width = luma.shape
-        apart = _CALM_CELLS * max(1, round(luma.size / _ENOUGH_CELLS))
         found = []
-        for top in range(0, height - _CALM_CELLS + 1, apart):
+        for top in np.unique(np.linspace(0, max(0, height - _CALM_CELLS), _CALM_STRIPS).astype(int)):
             rows = slice(top, top + _CALM_CELLS)
             light, size = luma[rows], (max(1, width // _CALM_CELLS), 1)
             energy, level = (
@@ -173,7 +172,7 @@ class FocusMeasure:
                 inside = (reached[rows] > 0).astype(np.float32)
                 usable &= cv2.resize(inside, size, interpolation=cv2.INTER_AREA) > _INSIDE
             found.append(energy[usable])
-        some = np.concatenate(found) if found else np.empty(0, np.float32)
+        some = np.concatenate(found)
         return float(np.percentile(some, _CALM_PERCENTILE)) if some.size >= _ENOUGH_BLOCKS else 1.0
 
     def release(self) -> None:
