@@ -262,6 +262,10 @@ class Bands:
         fine = min(_FINE, self.levels)
         return self._windows[level - 1].halved(1) if level == fine else self._windows[level]
 
+    def spare(self, luma: Image) -> Image:
+        """An array like the luma that `add` was given, for use until the next frame; any content."""
+        return self._scratch.array("energy 0", *luma.shape)
+
     def release(self) -> None:
         """Give the memory of intermediate pictures back until the next frame."""
         self._scratch.release()
@@ -322,7 +326,9 @@ class Bands:
             self._glitters = cv2.countNonZero(self._glitter) > 0
         other = self._scratch.array("other", *second.shape)
         memory, corner = (self._first_seen, self._glitter), (where[0].start, where[1].start)
-        self._stages.favour(second, brightness_around(luma), reached, memory, corner, settings, other)
+        # Whose memory has that size and is not in use yet; nor is that of ``other`` beyond the finest band.
+        bright = brightness_around(luma, self._scratch.array("activity 1", *second.shape))
+        self._stages.favour(second, bright, reached, memory, corner, settings, other)
         return other, Score(1 - settings.coarser, 1.0, settings.exponent, lead)
 
     def _coarser_score(self, lead: float) -> Score:
@@ -339,7 +345,9 @@ class Bands:
             return None
         cells, scale = self._windows[0].halved(2), 2.0 ** (level - 1)
         if level == 1:
-            return np.ascontiguousarray(self._glitter[window.slices_in(cells)])
+            near = self._scratch.array("other", window.height, window.width)
+            np.copyto(near, self._glitter[window.slices_in(cells)])
+            return near
         inward = (scale - 1) / 2  # from the middle of a cell of the band to that of its first small one
         placed = np.array(
             [

@@ -158,7 +158,7 @@ class PyramidFusion:
         luma = self._scratch.array("luma", window.height // 2, window.width // 2)
         lead = 0.0 if self._nearness is None else self._foreground * self._nearness(index)
         self._bands.add(planes, self._source.to_levels, luma, gate, frame, lead)
-        score = self._scratch.array("score", *luma.shape) if self._store is not None else None
+        score = self._bands.spare(luma) if self._store is not None else None
         self._depth.add(luma, gate.telling, window, index, score)
         if self._store is not None and score is not None:
             self._store.put(index, planes, score, luma, gate.weight, window)

@@ -145,10 +145,12 @@ def smoothing() -> Image:
     return np.ascontiguousarray(cv2.getGaussianKernel(3, _SIGMA, cv2.CV_32F)[1:, 0])
 
 
-def brightness_around(luma: Image) -> Image:
-    """How bright it is around each cell of half the resolution of ``luma`` (white at 255): 0 to 1."""
-    brightness = _halved(luma)
-    np.clip(brightness * np.float32(1 / 255), 0, 1, out=brightness)
+def brightness_around(luma: Image, brightness: Image) -> Image:
+    """How bright it is around each cell of half the resolution of ``luma`` (white at 255): 0 to 1, put into
+    ``brightness``."""
+    cv2.resize(luma, brightness.shape[::-1], brightness, interpolation=cv2.INTER_AREA)
+    brightness *= np.float32(1 / 255)
+    np.clip(brightness, 0, 1, out=brightness)
     return np.asarray(cv2.blur(brightness, (_GLARE_CELLS, _GLARE_CELLS), brightness))
 
 
