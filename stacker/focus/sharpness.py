@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from stacker.focus.reduction import halved, reduced, whole_tiles
 from stacker.frames import Image, full_scale
 
 __all__ = ["sharpness"]
@@ -32,12 +33,10 @@ def sharpness(pixels: Image) -> float:
     float
         0 (nothing but blur) upwards, typically 1 to 50.
     """
-    width = pixels.shape[1]
-    small = pixels
-    if width > _WIDTH_PX:
-        size = (_WIDTH_PX, max(1, round(pixels.shape[0] * _WIDTH_PX / width)))
-        small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY) if small.ndim == 3 else small
+    height, width = pixels.shape[:2]
+    size = min(width, _WIDTH_PX), max(1, round(height * min(1.0, _WIDTH_PX / width)))
+    large = halved(pixels, size)
+    grey = reduced(cv2.cvtColor(large, cv2.COLOR_RGB2GRAY) if large.ndim == 3 else large, size)
     return sharpness_of_grey(grey.astype(np.float32) * np.float32(255.0 / full_scale(pixels.dtype)))
 
 
@@ -45,8 +44,8 @@ def sharpness_of_grey(grey: Image) -> float:
     """`sharpness` of a reduced grey picture, float32 from 0 to 255."""
     # A slight blur first: a single noisy pixel is not detail.
     laplacian = cv2.Laplacian(cv2.GaussianBlur(grey, (5, 5), 1.0), cv2.CV_32F)
-    tiles = (max(1, grey.shape[1] // _TILE_PX), max(1, grey.shape[0] // _TILE_PX))
-    energy = cv2.resize(cv2.multiply(laplacian, laplacian), tiles, interpolation=cv2.INTER_AREA)
-    brightness = cv2.resize(grey, tiles, interpolation=cv2.INTER_AREA)
+    covered, tiles = whole_tiles(laplacian, _TILE_PX)
+    energy = cv2.resize(cv2.multiply(covered, covered), tiles, interpolation=cv2.INTER_AREA)
+    brightness = cv2.resize(whole_tiles(grey, _TILE_PX)[0], tiles, interpolation=cv2.INTER_AREA)
     relative = np.sqrt(energy) / (brightness + 16.0)  # 16 keeps deep shadows from counting as detail
     return float(np.percentile(relative, _SHARP_PERCENTILE)) * 100.0

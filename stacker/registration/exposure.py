@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from stacker.focus.reduction import halved, reduced
 from stacker.frames import Image, full_scale
 from stacker.registration.similarity import Matrix
 
@@ -139,12 +140,14 @@ def tones(pixels: Image) -> Tones:
     white = full_scale(pixels.dtype)
     ratio = min(1.0, _WIDTH_PX / pixels.shape[1])
     size = (max(1, round(pixels.shape[1] * ratio)), max(1, round(pixels.shape[0] * ratio)))
-    colours = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    clipped = _of_channels(cv2.max, pixels) > _CLIPPED * white
+    while (smaller := halved(pixels, size)) is not pixels:
+        pixels = smaller
+    # 0 or 255, so that shares of a hundredth outlast rounding.
+    clipped = (_of_channels(cv2.max, pixels) > _CLIPPED * white).view(np.uint8) * np.uint8(255)
     share = np.zeros((size[1], size[0]), np.float32)
     if clipped.any():
-        cv2.resize(clipped.astype(np.float32), size, share, interpolation=cv2.INTER_AREA)
-    return Tones(colours * np.float32(255.0 / white), share)
+        share = reduced(clipped, size, 2) * np.float32(1 / 255.0)
+    return Tones(reduced(pixels, size, 2) * np.float32(255.0 / white), share)
 
 
 def relative_levels(fixed: Tones, moving: Tones, transform: Matrix) -> Levels:

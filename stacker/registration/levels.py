@@ -9,9 +9,10 @@ from typing import TypeVar, cast
 import cv2
 import numpy as np
 
+from stacker.focus.reduction import whole_tiles
 from stacker.frames import Image
 
-__all__ = ["Level", "MatchPyramid"]
+__all__ = ["TILE_PX", "Level", "MatchPyramid"]
 
 T = TypeVar("T")
 
@@ -23,7 +24,7 @@ plane of focus that sweeps over the picture looks like a change of scale (0.23 p
 _COARSEST_PX = 120
 """Long side at which the search begins: a shift of 10 % of the frame is then 12 px."""
 
-_TILE_PX = 8
+TILE_PX = 8
 """Focus is judged in tiles of that size: some periods of what distinguishes sharp from blurred."""
 
 _NOISE_PERCENTILE, _NOISE_TIMES = 10.0, 1.6
@@ -122,19 +123,18 @@ class MatchPyramid:
 def _level(smooth: Image, factor: float) -> tuple[Level, Image]:
     """A level, and what is finer than its band."""
     fine = cv2.GaussianBlur(smooth, (0, 0), _FINE_SIGMA_PX)
-    band = cv2.subtract(fine, cv2.GaussianBlur(smooth, (0, 0), _COARSE_SIGMA_PX))
+    coarse = cv2.GaussianBlur(smooth, (0, 0), _COARSE_SIGMA_PX)
+    band = cv2.subtract(fine, coarse, coarse)
     gradient_x = cv2.Scharr(band, cv2.CV_32F, 1, 0, scale=1 / 32)
     gradient_y = cv2.Scharr(band, cv2.CV_32F, 0, 1, scale=1 / 32)
-    return Level(smooth, band, gradient_x, gradient_y, factor), cv2.subtract(smooth, fine)
+    return Level(smooth, band, gradient_x, gradient_y, factor), cv2.subtract(smooth, fine, fine)
 
 
 def _focus(smooth: Image, finest: Image, band: Image) -> tuple[Image, float]:
-    height, width = finest.shape
-    tiles = max(1, width // _TILE_PX), max(1, height // _TILE_PX)
     # In linear light the variance of photon noise grows with the light.
-    light = cv2.resize(smooth, tiles, interpolation=cv2.INTER_AREA) + np.float32(_DARK)
-    above = cv2.divide(_energy(finest, tiles), light)
-    beside = cv2.divide(_energy(band, tiles), light)
+    light = _in_tiles(smooth) + np.float32(_DARK)
+    above = cv2.divide(_energy(finest), light)
+    beside = cv2.divide(_energy(band), light)
     noise = _NOISE_TIMES * float(np.percentile(above, _NOISE_PERCENTILE))
     floor = _NOISE_TIMES * float(np.percentile(beside, _NOISE_PERCENTILE))
     clean = np.maximum(above - np.float32(noise), np.float32(0))
@@ -142,6 +142,11 @@ def _focus(smooth: Image, finest: Image, band: Image) -> tuple[Image, float]:
     return focus, float(np.percentile(focus, 98.5))
 
 
-def _energy(picture: Image, tiles: tuple[int, int]) -> Image:
-    energy = cv2.resize(cv2.multiply(picture, picture), tiles, interpolation=cv2.INTER_AREA)
+def _energy(picture: Image) -> Image:
+    energy = _in_tiles(cv2.multiply(picture, picture))
     return np.asarray(cv2.blur(energy, (3, 3), borderType=cv2.BORDER_REPLICATE))
+
+
+def _in_tiles(picture: Image) -> Image:
+    covered, tiles = whole_tiles(picture, TILE_PX)
+    return np.asarray(cv2.resize(covered, tiles, interpolation=cv2.INTER_AREA))

@@ -367,10 +367,9 @@ def _warp(image: Image, transform: Matrix, size: tuple[int, int], border: float 
 
 def _correlation(fixed: Image, moving: Image, transform: Matrix) -> float:
     """Pearson correlation over the common part."""
-    size = (fixed.shape[1], fixed.shape[0])
-    warped = _warp(moving, transform, size)
-    inside = _warp(np.ones_like(moving), transform, size, 0.0) > 0.999
-    if np.count_nonzero(inside) < _MIN_OVERLAP_PX:
+    warped = _warp(moving, transform, (fixed.shape[1], fixed.shape[0]), math.nan)
+    inside = (~np.isnan(warped)).view(np.uint8)  # what is mixed with the border is no number either
+    if cv2.countNonZero(inside) < _MIN_OVERLAP_PX:
         return -1.0
-    a, b = fixed[inside] - fixed[inside].mean(), warped[inside] - warped[inside].mean()
+    a, b = (cv2.subtract(part, cv2.mean(part, inside), mask=inside).ravel() for part in (fixed, warped))
     return float((a @ b) / max(float(np.sqrt((a @ a) * (b @ b))), 1e-9))

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from stacker.errors import DataError, UserError
@@ -23,9 +22,6 @@ from stacker.registration.similarity import Matrix, inverse, rescaled
 __all__ = ["KnownChain", "SavedTransform", "SavedTransforms", "load_transforms", "transforms_as_json"]
 
 _FORMAT, _VERSION = "focusrig-transforms", 1
-
-_TONES_FROM_PX = 1000
-"""Brightness is compared on pictures reduced to 250 px; reducing in two steps is as good and quicker."""
 
 
 @dataclass(frozen=True)
@@ -206,18 +202,10 @@ class KnownChain:
         known = self._known[index]
         levels = Levels.same()
         if known.verdict is not Verdict.FOREIGN and self._exposure:
-            levels = self._brightness.add(_Link(_tones(pixels), known.matrix, pixels.shape[1]))
+            levels = self._brightness.add(_Link(tones(pixels), known.matrix, pixels.shape[1]))
         return Registration(
             known.matrix, levels.gain, levels.offset, 1.0, 0.0, known.verdict, sharpness(pixels)
         )
-
-
-def _tones(pixels: Image) -> Tones:
-    height, width = pixels.shape[:2]
-    if width <= _TONES_FROM_PX:
-        return tones(pixels)
-    size = _TONES_FROM_PX, max(1, round(height * _TONES_FROM_PX / width))
-    return tones(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
 
 
 def _step(last: _Link, link: _Link) -> Levels:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from stacker.frames import Image
-from stacker.registration.levels import Level, MatchPyramid
+from stacker.registration.levels import TILE_PX, Level, MatchPyramid
 from stacker.registration.similarity import Matrix
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
 Vector = np.ndarray[Any, np.dtype[np.float64]]
 
 _MAX_POINTS = 20_000
+_QUANTILE_POINTS = 10_000
 _MIN_POINTS = 64
 _MEDIAN_POINTS = 5_000
 _STRONG = 0.99
@@ -80,13 +81,14 @@ def chosen_points(level: Level) -> Points | None:
     """The pixels with the strongest gradients: flat ones cost time and say nothing about motion."""
     width, height = level.size
     gradient_x, gradient_y = level.gradient_x, level.gradient_y
-    strength = cv2.add(cv2.multiply(gradient_x, gradient_x), cv2.multiply(gradient_y, gradient_y))
+    strength = cv2.accumulateSquare(gradient_y, cv2.multiply(gradient_x, gradient_x))
     strength[:2], strength[-2:], strength[:, :2], strength[:, -2:] = 0, 0, 0, 0
     count = min(_MAX_POINTS, strength.size // 2)
-    if count < _MIN_POINTS or not strength.any():
+    sample = np.sort(strength.ravel()[:: max(1, strength.size // _QUANTILE_POINTS)])
+    if count < _MIN_POINTS or sample[-1] == 0:
         return None
-    sample = strength.ravel()[:: max(1, strength.size // 40_000)]
-    enough, strong = np.quantile(sample, (1 - count / strength.size, _STRONG))
+    shares = 1 - count / strength.size, _STRONG
+    enough, strong = (sample[int(share * (sample.size - 1))] for share in shares)
     # Places in the flat picture: NumPy takes a fifth of the time to find and to gather them.
     places = np.flatnonzero(strength > max(float(enough), _FAINT * float(strong)))
     if places.size < _MIN_POINTS:
@@ -220,9 +222,10 @@ def in_focus(
 
 def _focus_at(picture: MatchPyramid, points: Points, factor: float) -> Image:
     rows, columns = picture.focus.shape
-    scale_x, scale_y = columns / (picture.width * factor), rows / (picture.height * factor)
-    column = np.clip(((points.x + 0.5) * np.float32(scale_x)).astype(np.int32), 0, columns - 1)
-    row = np.clip(((points.y + 0.5) * np.float32(scale_y)).astype(np.int32), 0, rows - 1)
+    tiles = np.float32(1 / (TILE_PX * factor))
+    # What the tiles leave at the right and at the bottom is taken to be as what is beside it.
+    column = np.minimum(((points.x + 0.5) * tiles).astype(np.int32), columns - 1)
+    row = np.minimum(((points.y + 0.5) * tiles).astype(np.int32), rows - 1)
     return np.asarray(picture.focus[row, column])
 
 
