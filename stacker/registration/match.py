@@ -371,5 +371,7 @@ def _correlation(fixed: Image, moving: Image, transform: Matrix) -> float:
     inside = (~np.isnan(warped)).view(np.uint8)  # what is mixed with the border is no number either
     if cv2.countNonZero(inside) < _MIN_OVERLAP_PX:
         return -1.0
-    a, b = (cv2.subtract(part, cv2.mean(part, inside), mask=inside).ravel() for part in (fixed, warped))
+    a, b = (
+        cv2.subtract(part, np.array(cv2.mean(part, inside)), mask=inside).ravel() for part in (fixed, warped)
+    )
     return float((a @ b) / max(float(np.sqrt((a @ a) * (b @ b))), 1e-9))
