@@ -16,7 +16,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.stacks import RECIPES, RenderedStack, load
+from benchmarks.stacks import FURTHER, RECIPES, RenderedStack, load
 from stacker.focus.noise import estimate_noise
 from stacker.frames import full_scale
 from stacker.fusion.methods import FusionSetup, Method, make_fusion
@@ -92,7 +92,7 @@ def _psnr_db(seen: np.ndarray, truth: np.ndarray) -> float:
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scenes", nargs="*", default=list(RECIPES), choices=list(RECIPES))
+    parser.add_argument("--scenes", nargs="*", default=list(RECIPES), choices=[*RECIPES, *FURTHER])
     parser.add_argument("--width", type=int, default=750)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--bits", type=int, default=8, choices=(8, 16))

@@ -1,6 +1,6 @@
 """Quality of the stacker beside its peers: ``python -m benchmarks.quality [--peers FOLDER] [--out FOLDER]``.
 
-Renders six scenes (see `benchmarks.stacks`), stacks them with the default options of every stacker that is
+Renders nine scenes (see `benchmarks.stacks`), stacks them with the default options of every stacker that is
 installed (see `benchmarks.peers`), and scores each picture against the truth (see `benchmarks.scores`).
 Results of peers are kept beside the stacks and not made again unless asked; ours are made anew each time.
 """
@@ -27,7 +27,7 @@ from benchmarks.geometry import NotLocated
 from benchmarks.measured import CommandFailed, Cost
 from benchmarks.peers import OURS, PEERS, Missing, Peer, Places, run_peer
 from benchmarks.scores import frame_noise, score
-from benchmarks.stacks import RECIPES, Array, RenderedStack, load
+from benchmarks.stacks import FURTHER, RECIPES, Array, RenderedStack, load
 
 __all__ = ["Result", "as_markdown", "main", "measure"]
 
@@ -244,7 +244,8 @@ def _progress(result: Result) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scenes", nargs="*", default=list(RECIPES), choices=list(RECIPES))
+    scenes = [*RECIPES, *FURTHER]
+    parser.add_argument("--scenes", nargs="*", default=scenes, choices=scenes)
     parser.add_argument("--seeds", type=int, nargs="*", default=[1])
     parser.add_argument("--bits", type=int, nargs="*", default=[8], choices=[8, 16])
     parser.add_argument("--width", type=int, default=1500, help="of the frames in px; 3:2")

@@ -1,8 +1,8 @@
 """Rendered stacks with known truth, made once and kept: ``python -m benchmarks.stacks [NAME…]``.
 
-Six scenes, each hard for fusion in one way, seen through the bench's optics: physical defocus, occlusion,
-the change of perspective as the camera moves, diffraction, photon noise, clipping, flicker. `load` renders
-what is not in the cache yet and returns a `RenderedStack`.
+Six scenes and three further ones, each hard for fusion in one way, seen through the bench's optics: physical
+defocus, occlusion, the change of perspective as the camera moves, diffraction, photon noise, clipping,
+flicker. `load` renders what is not in the cache yet and returns a `RenderedStack`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from hardware_sims.sensor import Sensor, srgb_encode
 from benchmarks.depth_scenes import SHEETS, depth_scene
 
 __all__ = [
+    "FURTHER",
     "HELD_OUT",
     "RECIPES",
     "VIEWS",
@@ -105,6 +106,17 @@ RECIPES: dict[str, Recipe] = {
         Recipe("wings", 14, 36.0, 20.0, 1.0, 11.3, 260.0, 200.0, 0.02, 6.0),
     )
 }
+
+FURTHER: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe("needles", 20, 36.0, 22.0, 1.0, 11.3, 200.0, 400.0, 0.02, 8.0),
+        Recipe("medal", 12, 36.0, 10.0, 1.0, 11.3, 200.0, 200.0, 0.02, 8.0),
+        Recipe("petals", 18, 36.0, 22.0, 1.0, 11.3, 210.0, 200.0, 0.02, 8.0),
+    )
+}
+"""Scenes made when the engine had been tuned on the others, to find out what that is worth elsewhere. They are
+of `hardware_sims` too, but the figures of other pages are of `RECIPES` alone."""
 
 HELD_OUT: dict[str, Recipe] = {
     recipe.name: recipe
@@ -241,7 +253,7 @@ def load(
     Parameters
     ----------
     name : str or Recipe
-        One of `RECIPES` or `HELD_OUT`, or how a scene of one of their names is shot otherwise.
+        One of `RECIPES`, `FURTHER` or `HELD_OUT`, or how a scene of one of their names is shot otherwise.
     seed : int
         Of the scene, its noise, flicker and drift.
     bits : int
@@ -251,7 +263,7 @@ def load(
     cache : Path, optional
         See `cache_folder`.
     """
-    recipe = (RECIPES | HELD_OUT)[name] if isinstance(name, str) else name
+    recipe = (RECIPES | FURTHER | HELD_OUT)[name] if isinstance(name, str) else name
     made_of = json.dumps([_VERSION, asdict(recipe), seed, bits, width_px])
     key = hashlib.sha256(made_of.encode()).hexdigest()[:8]
     folder = (cache or cache_folder()) / f"{recipe.name}-s{seed}-{bits}bit-{width_px}px-{key}"

@@ -16,8 +16,9 @@ FRAME = Frame(120, 80, 0.3)
 GRID = Grid(-18.0, -12.0, 0.45, 80, 53)
 
 
-def test_there_are_six_and_none_is_on_the_bench() -> None:
-    assert set(STUDIES) == {"bristles", "glints", "porcelain", "slope", "mineral", "wings"}
+def test_there_are_nine_and_none_is_on_the_bench() -> None:
+    six = {"bristles", "glints", "porcelain", "slope", "mineral", "wings"}
+    assert set(STUDIES) == six | {"needles", "medal", "petals"}
     assert not set(STUDIES) & set(SCENES)
 
 

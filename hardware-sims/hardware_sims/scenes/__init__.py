@@ -11,6 +11,9 @@ from hardware_sims.scenes.glints import glints_sheets
 from hardware_sims.scenes.ground import mineral_sheets, slope_sheets
 from hardware_sims.scenes.hairs import hairs_sheets
 from hardware_sims.scenes.insect import insect_sheets
+from hardware_sims.scenes.medal import medal_sheets
+from hardware_sims.scenes.needles import needles_sheets
+from hardware_sims.scenes.petals import petals_sheets
 from hardware_sims.scenes.statue import porcelain_sheets, statue_sheets
 from hardware_sims.scenes.wings import wings_sheets
 
@@ -32,6 +35,9 @@ _STUDY_MAKERS: dict[str, Callable[[int], tuple[Sheet, ...]]] = {
     "slope": slope_sheets,
     "mineral": mineral_sheets,
     "wings": wings_sheets,
+    "needles": needles_sheets,
+    "medal": medal_sheets,
+    "petals": petals_sheets,
 }
 
 SCENES: tuple[str, ...] = tuple(_MAKERS)
