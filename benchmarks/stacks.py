@@ -115,8 +115,8 @@ FURTHER: dict[str, Recipe] = {
         Recipe("petals", 18, 36.0, 22.0, 1.0, 11.3, 210.0, 200.0, 0.02, 8.0),
     )
 }
-"""Scenes made when the engine had been tuned on the others, to find out what that is worth elsewhere. They are
-of `hardware_sims` too, but the figures of other pages are of `RECIPES` alone."""
+"""Scenes made when the engine had been tuned on the others, to find out what that is worth elsewhere. They
+are of `hardware_sims` too, but the figures of other pages are of `RECIPES` alone."""
 
 HELD_OUT: dict[str, Recipe] = {
     recipe.name: recipe

@@ -55,8 +55,8 @@ to that of the whole: the six scenes of ``benchmarks.stacks`` (750 px, seeds 1 a
 were made to be hard for it (600 px; docs/quality.md, "Scenes that nobody tuned for"), true transforms, the
 six counting two to fourteen times. The first is held at -0.5: rendered stacks can do without it (0.1 dB on
 porcelain), but inside white print (``pcb-depth`` there) the depth map's picture has holes. `_SURE` is held
-at 5 instead of 1.5, which is better by 0.04 dB on needles and by no more than 0.1 worse anywhere. Old coefficients,
-of the six alone and without `_SMOOTH`, lost up to 0.9 dB on the others."""
+at 5 instead of 1.5, which is better by 0.04 dB on needles and by no more than 0.1 worse anywhere. Old
+coefficients, of the six alone and without `_SMOOTH`, lost up to 0.9 dB on the others."""
 
 _SPARKLE_FROM = 0.3
 """How much brighter than its surroundings, of white, something small is from which it is a highlight for
