@@ -118,6 +118,7 @@ class Loop:
 @compiled
 def _number(cells: Any, first: Any, step: Any, _room: Any, y0: Any, y1: Any) -> Any:
     for y in range(y0, y1):
+        fetch(cells[y], 0)
         for x in range(cells.shape[1]):
             cells[y, x] = _F(first) + step * _F(y * cells.shape[1] + x)
 
@@ -128,7 +129,7 @@ def try_out() -> None:
     How numba hands arguments on is its own affair, which no version has to keep to. There is no public way in
     that later processes could use without importing numba: `numba.cfunc` takes no strided arrays, and what it
     makes calls Python. So `_check_way_in` looks at the types of each loop's arguments, and this at their
-    meaning.
+    meaning. Nor is there one to `fetch`, which the loops cannot do without either.
 
     The machine code may have been kept: numba itself, which takes long to import, is then not looked at.
 

@@ -91,6 +91,12 @@ jit._flat = lambda argument: (argument + 1,) if isinstance(argument, int) else f
 """
 """A numba that takes the same types of arguments, and makes something else of them."""
 
+_UNTEACHABLE = """
+from stacker.fusion import jit
+jit._TO_READ, jit._folders = ("otherwise", 0, 0), lambda: []
+"""
+"""A numba or LLVM that knows the instruction of `fetch` otherwise, and no machine code kept."""
+
 _WITHOUT_COMPILER = "import sys; sys.modules['numba'] = sys.modules['llvmlite'] = None" + _FUSE
 
 _FORKED = (
@@ -115,12 +121,17 @@ def test_a_numba_that_cannot_be_imported_is_told_of_once_and_done_without(tmp_pa
     assert done.stderr.count("Numba needs another NumPy") == 1
 
 
-def test_a_numba_that_sees_other_arguments_than_it_is_given_is_told_of_once_and_done_without() -> None:
+@pytest.mark.parametrize(
+    ("program", "why"),
+    [(_ODD, "hands arguments on in a way that focusrig does not know"), (_UNTEACHABLE, "cannot be used")],
+    ids=["sees other arguments", "knows no such instruction"],
+)
+def test_a_numba_that_compiles_otherwise_is_told_of_once_and_done_without(program: str, why: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", _ODD + _FUSE], check=False, timeout=100, capture_output=True, text=True
+        [sys.executable, "-c", program + _FUSE], check=False, timeout=100, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("hands arguments on in a way that focusrig does not know") == 1
+    assert done.stderr.count(why) == 1
 
 
 def test_a_numba_that_breaks_while_machine_code_is_kept_is_told_of_in_a_sentence(
