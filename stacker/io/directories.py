@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from mmap import mmap
 
@@ -25,6 +26,9 @@ _POINTERS: Mapping[int | None, frozenset[int]] = {None: frozenset({34665, 34853}
 
 _MOST_BYTES = 1 << 26
 """What is longer tells of pixels or layers."""
+
+_MOST_ENTRIES = 1 << 16
+"""As many as a TIFF counts. A BigTIFF counts further, and what is no directory counts by the billion."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,8 @@ def read_tiff(data: bytes | mmap) -> tuple[Layout, tuple[Entry, ...]]:
     Raises
     ------
     struct.error, OverflowError
-        When it is not whole.
+        When it is not whole. What it points to is left out then: programs that copy tags one by one leave
+        EXIF's pointing into pixels.
     """
     order = "<" if data[:1] == b"I" else ">"
     layout = Layout(order, struct.unpack_from(order + "H", data, 2)[0] == 43)
@@ -108,13 +113,16 @@ def _read(data: bytes | mmap, at: int, layout: Layout, within: int | None = None
     found = []
     head, room = layout.size("HH" + layout.place), layout.size(layout.place)
     (count,) = layout.unpack(layout.counted, data, at)
+    if count > _MOST_ENTRIES:
+        raise struct.error(f"a directory of {count} entries")
     first = at + layout.size(layout.counted)
     for start in range(first, first + count * (head + room), head + room):
         tag, kind, number = layout.unpack("HH" + layout.place, data, start)
         if tag in _POINTERS.get(within, ()) and kind in _PLACE_KINDS:
             (place,) = layout.unpack("Q" if _PLACE_KINDS[kind] == 8 else "I", data, start + head)
-            inside = _read(data, place, layout, tag)
-            found += [Entry(tag, _LONG, 1, b"", inside)] if inside else []
+            with suppress(struct.error, OverflowError):
+                inside = _read(data, place, layout, tag)
+                found += [Entry(tag, _LONG, 1, b"", inside)] if inside else []
         elif kind in _KIND_BYTES:
             size, place = number * _KIND_BYTES[kind], start + head
             if size > room:

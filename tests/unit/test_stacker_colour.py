@@ -290,6 +290,16 @@ def test_a_bigtiff_whose_xmp_is_no_text_is_read_without(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_frame(path).pixels, speckled())
 
 
+@pytest.mark.parametrize("place", [400, 1 << 60], ids=["among pixels", "behind the end"])
+def test_a_bigtiff_whose_exif_was_left_behind_is_read_without(tmp_path: Path, place: int) -> None:
+    from stacker.io.metadata import unpacked
+
+    path, tags = tmp_path / "frame.tif", [("ExifTag", 16, 1, place, True), (315, 2, 0, "Ada", True)]
+    tifffile.imwrite(path, speckled(), bigtiff=True, photometric="rgb", metadata=None, extratags=tags)
+    exif = unpacked(read_frame(path).metadata)[0]
+    assert [datum.toString() for datum in exif if datum.key() == "Exif.Image.Artist"] == ["Ada"]
+
+
 def test_a_bigtiff_tells_all_that_a_tiff_tells(tmp_path: Path) -> None:
     from stacker.io.metadata import changed, is_result, unpacked
     from stacker.io.tiff import fill_tiff
