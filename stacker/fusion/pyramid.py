@@ -10,12 +10,13 @@ import cv2
 import numpy as np
 
 from stacker.frames import Image, full_scale
-from stacker.fusion.bands import Bands, Gate, grown, level_windows, pyramid_levels
+from stacker.fusion.bands import Bands, grown, level_windows, pyramid_levels
 from stacker.fusion.base import Fused
 from stacker.fusion.burnt import burnt_cells
 from stacker.fusion.colour_noise import ColourNoise, Held
 from stacker.fusion.depth import DepthTracker
 from stacker.fusion.depth_choice import glitter_of_cells
+from stacker.fusion.gate import Gate
 from stacker.fusion.scoring import FusionParameters
 from stacker.fusion.scratch import Scratch, uniform
 from stacker.fusion.softening import Softening
