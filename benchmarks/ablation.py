@@ -16,7 +16,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.stacks import FURTHER, RECIPES, RenderedStack, load
+from benchmarks.recipes import FURTHER, RECIPES
+from benchmarks.stacks import RenderedStack, load
 from stacker.focus.noise import estimate_noise
 from stacker.frames import full_scale
 from stacker.fusion.methods import FusionSetup, Method, make_fusion

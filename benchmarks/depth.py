@@ -25,7 +25,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks.stacks import RECIPES, RenderedStack, load
+from benchmarks.recipes import HELD_OUT, RECIPES
+from benchmarks.stacks import RenderedStack, load
 from stacker.focus.measure import half_luma
 from stacker.focus.noise import estimate_noise
 from stacker.frames import full_scale
@@ -181,7 +182,7 @@ def area_under_curve(score: Array, right: Array) -> float:
 def main(say: Callable[[str], object] = print) -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("names", nargs="*", default=list(RECIPES), help="also of HELD_OUT")
+    parser.add_argument("names", nargs="*", default=list(RECIPES), help=f"also {', '.join(HELD_OUT)}")
     parser.add_argument("--width", type=int, default=750)
     parser.add_argument("--bits", type=int, default=8)
     parser.add_argument("--seeds", type=int, nargs="*", default=[1])

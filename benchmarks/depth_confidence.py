@@ -25,7 +25,8 @@ import cv2
 import numpy as np
 
 from benchmarks.depth import area_under_curve, follow, places
-from benchmarks.stacks import HELD_OUT, RECIPES, Recipe, RenderedStack, load
+from benchmarks.recipes import HELD_OUT, RECIPES, Recipe
+from benchmarks.stacks import RenderedStack, load
 from stacker.focus.measure import half_luma_of_samples
 from stacker.fusion.depth_report import FITTED, Evidence, Weights, signs
 

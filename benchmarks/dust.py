@@ -24,7 +24,8 @@ import numpy as np
 from hardware_sims.dng import dng
 from hardware_sims.sensor import BLACK_LEVEL, NEUTRAL, WHITE_LEVEL, Sensor
 
-from benchmarks.stacks import RECIPES, Array, RenderedStack, load, mosaics
+from benchmarks.recipes import RECIPES
+from benchmarks.stacks import Array, RenderedStack, load, mosaics
 from stacker import Border, Development, Options, Stacker
 from stacker.batch.files import fuse_files, outward_order
 from stacker.frames import Image

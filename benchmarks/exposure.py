@@ -17,8 +17,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.recipes import RECIPES
 from benchmarks.scores import score
-from benchmarks.stacks import RECIPES, Array, RenderedStack, exposed, load
+from benchmarks.stacks import Array, RenderedStack, exposed, load
 from stacker.batch.files import fuse_files
 from stacker.options import Method, Options
 from stacker.result import Stack

@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 
 from benchmarks.geometry import locate
-from benchmarks.stacks import RECIPES, Array, RenderedStack, load
+from benchmarks.recipes import RECIPES
+from benchmarks.stacks import Array, RenderedStack, load
 from stacker import Stack, cropped, fuse_files, parse_crop
 from stacker.outputs.registered import picture_window
 

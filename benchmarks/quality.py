@@ -26,8 +26,9 @@ import numpy as np
 from benchmarks.geometry import NotLocated
 from benchmarks.measured import CommandFailed, Cost
 from benchmarks.peers import OURS, PEERS, Missing, Peer, Places, run_peer
+from benchmarks.recipes import FURTHER, RECIPES
 from benchmarks.scores import frame_noise, score
-from benchmarks.stacks import FURTHER, RECIPES, Array, RenderedStack, load
+from benchmarks.stacks import Array, RenderedStack, load
 
 __all__ = ["Result", "as_markdown", "main", "measure"]
 

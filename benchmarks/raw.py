@@ -19,8 +19,9 @@ import rawpy
 from hardware_sims.dng import dng
 from hardware_sims.sensor import BLACK_LEVEL, NEUTRAL, WHITE_LEVEL, srgb_encode
 
+from benchmarks.recipes import RECIPES
 from benchmarks.scores import score
-from benchmarks.stacks import RECIPES, Array, RenderedStack, load, mosaics
+from benchmarks.stacks import Array, RenderedStack, load, mosaics
 from stacker import Options, Stacker
 from stacker.batch.files import outward_order
 from stacker.io.development import SensorLevels

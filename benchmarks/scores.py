@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 
 from benchmarks.geometry import Placement, locate
-from benchmarks.stacks import FURTHER, RECIPES, Array, RenderedStack, View
+from benchmarks.recipes import FURTHER, RECIPES
+from benchmarks.stacks import Array, RenderedStack, View
 
 __all__ = ["Places", "Scores", "frame_noise", "places_of", "score"]
 

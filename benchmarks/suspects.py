@@ -26,7 +26,8 @@ import cv2
 import numpy as np
 
 from benchmarks.finishing import laid_truth
-from benchmarks.stacks import RECIPES, Array, load
+from benchmarks.recipes import RECIPES
+from benchmarks.stacks import Array, load
 from stacker import Stack, Suspect, find_suspects, fuse_files
 from stacker.outputs.crop import common_field
 from stacker.outputs.registered import RegisteredFrames, picture_window
