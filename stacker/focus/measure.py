@@ -34,6 +34,14 @@ a highlight nearby spills light in, and the hard edge of its disc would pass for
 _DARK = 8.0
 """Added to the brightness (0 to 255), so that its noise in the shadows does not decide."""
 
+_CALM_CELLS, _CALM_PERCENTILE, _CALM_STRIPS = 8, 5.0, 8
+"""Blocks whose energy is compared and how many of them have nothing but noise in them, as in
+`stacker.focus.noise`, and how many rows of blocks are looked at."""
+
+_NOT_BLACK, _NOT_CLIPPED, _INSIDE, _ENOUGH_BLOCKS = 4.0, 250.0, 0.999, 16
+"""Brightness between which a block counts, the share of it that the frame reaches, and the fewest blocks that
+tell anything."""
+
 
 def half_luma(picture: Image) -> Image:
     """Luma of a picture at half its size.
@@ -67,13 +75,6 @@ def half_of_samples(picture: Image) -> Image:
     height, width = picture.shape[:2]
     small = cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     return np.multiply(small, np.float32(255.0 / full_scale(picture.dtype)), dtype=np.float32)
-
-
-_CALM_CELLS, _CALM_PERCENTILE, _CALM_STRIPS = 8, 5.0, 8
-"""Blocks whose energy is compared and how many of them have nothing but noise in them, as in
-`stacker.focus.noise`, and how many rows of blocks are looked at."""
-
-_NOT_BLACK, _NOT_CLIPPED, _INSIDE, _ENOUGH_BLOCKS = 4.0, 250.0, 0.999, 16
 
 
 class FocusMeasure:

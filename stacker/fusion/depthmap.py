@@ -82,8 +82,8 @@ class DepthMapFusion:
         extent = self._require_frames()
         guide = self._sketch.luma()
         surface = self._depth.surface(guide)
-        _, measured, *spread = self._depth.planes
-        surface = without_jumps(surface, measured, confidence_of(measured, *spread), guide)
+        _, mean_index, *spread = self._depth.planes
+        surface = without_jumps(surface, mean_index, confidence_of(mean_index, *spread), guide)
         mean = SoftMean()
         mean.cover(extent)
         rows, columns = surface.index.shape
