@@ -17,6 +17,7 @@ from stacker.registration.match import Match, MatchPyramid, Spread, match
 from stacker.registration.pace import Pace
 from stacker.registration.rail import Rail, RailGeometry
 from stacker.registration.similarity import Similarity, inverse, rescaled
+from stacker.registration.solve import chosen_points
 
 similarities = st.builds(
     Similarity,
@@ -181,6 +182,14 @@ def test_matching_finds_motion_through_blur_and_gain(
     centre = (199.5, 149.5)
     error = (found.motion.matrix(centre) - motion.matrix(centre)) @ corners
     assert np.linalg.norm(error, axis=0).max() < 0.25
+
+
+def test_upright_hairs_in_a_square_are_looked_at_and_not_the_noise_between_them() -> None:
+    grey = np.random.default_rng(0).normal(100, 1, (1000, 1000)).astype(np.float32)
+    grey[:, 50::100] += 80
+    points = chosen_points(MatchPyramid(grey).levels[0])
+    assert points is not None
+    assert (np.abs(points.x % 100 - 50) < 5).all()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (40, 5), (64, 64)])
