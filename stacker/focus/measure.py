@@ -38,9 +38,10 @@ _CALM_CELLS, _CALM_PERCENTILE, _CALM_STRIPS = 8, 5.0, 8
 """Blocks whose energy is compared and how many of them have nothing but noise in them, as in
 `stacker.focus.noise`, and how many rows of blocks are looked at."""
 
-_NOT_BLACK, _NOT_CLIPPED, _INSIDE, _ENOUGH_BLOCKS = 4.0, 250.0, 0.999, 16
-"""Brightness between which a block counts, the share of it that the frame reaches, and the fewest blocks that
-tell anything."""
+_NOT_BLACK, _NOT_CLIPPED, _NOT_PAINTED, _INSIDE, _ENOUGH_BLOCKS = 4.0, 250.0, 1e-3, 0.999, 16
+"""Brightness between which a block counts, the energy over that of noise and the share of it that the frame
+reaches from which it does, and the fewest blocks that tell anything. What has less than a thirtieth of the
+noise is a backdrop that was painted, or flattened by compression, and tells nothing of the rest."""
 
 
 def half_luma(picture: Image) -> Image:
@@ -168,7 +169,7 @@ class FocusMeasure:
             energy, level = (
                 cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in (self.raw(light), light)
             )
-            usable = (level > _NOT_BLACK) & (level < _NOT_CLIPPED)
+            usable = (level > _NOT_BLACK) & (level < _NOT_CLIPPED) & (energy > _NOT_PAINTED)
             if reached is not None:
                 inside = (reached[rows] > 0).astype(np.float32)
                 usable &= cv2.resize(inside, size, interpolation=cv2.INTER_AREA) > _INSIDE

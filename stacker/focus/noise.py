@@ -18,6 +18,10 @@ _ENOUGH_PX, _STRIP_ROWS = 4e6, 128
 _CALM_PERCENTILE = 5.0
 """Noise is what remains in the calmest blocks: the rest holds texture."""
 
+_NOT_PAINTED = 1e-3
+"""Levels: what has less, far below the least noise of any frame, was painted, or flattened by compression,
+and tells nothing of the rest."""
+
 _BAND_GAIN = 0.867
 """Standard deviation of the finest Laplacian band of white noise of deviation 1."""
 
@@ -48,7 +52,7 @@ def estimate_noise(pixels: Image) -> float:
         return max(1.0, floor)
     parts = [_blocks(pixels[rows]) for rows in _strips(height, width)]
     mean_response, brightness = (np.concatenate(kind) for kind in zip(*parts, strict=True))
-    usable = mean_response[(brightness > 4) & (brightness < 250)]
+    usable = mean_response[(brightness > 4) & (brightness < 250) & (mean_response > _NOT_PAINTED)]
     if usable.size < 16:
         usable = mean_response.ravel()
     calm = float(np.percentile(usable, _CALM_PERCENTILE))

@@ -26,10 +26,9 @@ _SAMPLE = 4
 _CLEAR = 2.0
 """Logarithm of energy over noise above which a cell has detail."""
 
-_QUIETER, _LEAST_CALM = 0.25, 1e-3
+_QUIETER = 0.25
 """Energy of a frame where it is calmest over that of noise, below which the noise was taken for larger than
-it is, as the frame that it was estimated in had texture everywhere (frames out of focus have less); and the
-least that is reckoned with."""
+it is, as the frame that it was estimated in had texture everywhere (frames out of focus have less)."""
 
 
 @dataclass(frozen=True)
@@ -251,7 +250,7 @@ class DepthTracker:
     def evidence(self, surface: Surface, picture: Image | None = None) -> Evidence:
         """What there is to tell the index and its confidence from; see `spread`."""
         _, mean, variance, peak = self._history.planes
-        louder = np.float32(1 / max(self._calm, _LEAST_CALM) if self._calm < _QUIETER else 1)
+        louder = np.float32(1 / self._calm if self._calm < _QUIETER else 1)
         if louder > 1:
             peak = np.log1p(np.expm1(peak) * louder)
         measured = confidence_of(mean, variance, peak)

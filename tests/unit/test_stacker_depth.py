@@ -223,6 +223,9 @@ def test_less_noise_than_was_assumed_is_noticed_where_frames_are_calm() -> None:
     measure = FocusMeasure(5.0)
     assert 0.005 < measure.calm(quiet) < 0.02  # a tenth of the noise
     assert measure.calm(busy) > 10
+    painted = busy.copy()
+    painted[:64] = 16
+    assert measure.calm(painted) > 10
     unreached = np.zeros(quiet.shape, np.uint8)
     assert measure.calm(quiet, unreached) == 1  # nothing is known
 

@@ -161,6 +161,9 @@ def test_noise_is_measured_beside_texture(sigma: float) -> None:
     clean[:, 240:] += np.sin(np.arange(240) * 1.3)[None, :, None] * 60
     noisy = np.clip(np.rint(clean + rng.normal(0, sigma, clean.shape)), 0, 255).astype(np.uint8)
     assert estimate_noise(noisy) == pytest.approx(sigma, rel=0.2)
+    noisy[:, :60] = 16  # a backdrop that was painted
+    for frame in (noisy, noisy.astype(np.uint16) * 257, noisy.astype(np.float32) / np.float32(255)):
+        assert estimate_noise(frame) == pytest.approx(sigma, rel=0.2)
 
 
 def test_folders_go_outward_from_the_middle() -> None:
