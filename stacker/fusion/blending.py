@@ -49,19 +49,20 @@ _WIDE_BLOCKS, _PEAK_BLOCKS = 10.0, 3.0
 """Sigma of the surroundings in which the two pictures' difference and the detail are averaged: they tell what
 kind of place it is rather than who is right about a hair. Of the difference 5 and 20 are within 0.03 dB."""
 
-_DIFFERENT, _DETAIL, _SURE, _SMOOTH, _GLITTER, _SPARKLE, _CONSTANT = -0.5, -0.5, 5.0, 4.33, 9.33, 41.7, -7.4
+_DIFFERENT, _DETAIL, _SURE, _SMOOTH, _DISCS, _CONSTANT = -0.7, -0.76, 3.06, 3.89, 6.01, -3.25
 """Coefficients of a logistic regression. What is fitted is the mean square error of what is blended, relative
-to that of the whole: the six scenes of ``benchmarks.stacks`` (750 px, seeds 1 and 2) and a dozen others that
-were made to be hard for it (600 px; docs/quality.md, "Scenes that nobody tuned for"), true transforms, the
-six counting two to fourteen times. The first is held at -0.5: rendered stacks can do without it (0.1 dB on
-porcelain), but inside white print (``pcb-depth`` there) the depth map's picture has holes. `_SURE` is held
-at 5 instead of 1.5, which is better by 0.04 dB on needles and by no more than 0.1 worse anywhere. Old
-coefficients, of the six alone and without `_SMOOTH`, lost up to 0.9 dB on the others."""
+to that of the whole: the six scenes of ``benchmarks.stacks`` (750 px, seeds 1 and 2) and eighteen stacks that
+were made to be hard for it (600 and 750 px; docs/quality.md, "Scenes that nobody tuned for"), true
+transforms, the six counting three to eight times. They lie between two fits, a fifth of the way from one to
+all errors to one to those that are left when colour noise is taken out: the second is better on porcelain and
+worse on petals. The first is held at -0.7: rendered stacks can do with less, but inside white print
+(``pcb-depth`` there) the depth map's picture has holes."""
 
-_SPARKLE_FROM = 0.3
-"""How much brighter than its surroundings, of white, something small is from which it is a highlight for
-sure: bright needles on dark ground and embossed metal stay below, where the depth map's picture was up to
-0.9 dB the worse and was taken for their glitter."""
+_SMALL_FROM, _DISCS_FULL = 0.1, 5.0
+"""How much brighter than its surroundings, of white, something small is from which discs around it are looked
+for, and the logarithm of difference over noise from which they are there for sure. Discs make the two
+pictures differ (5 to 6 on glints), while struck metal, which was taken for highlights by its brightness
+alone, leaves them alike (2). Without these bounds white print (7 to 10) gets its holes back."""
 
 _SOFT_BLOCKS = 1.0
 """Sigma by which the share is smoothed."""
@@ -234,8 +235,8 @@ def preference(blocks: Blocks, confidence: Image, peak: Image, smooth: Image, no
     """How much of the other picture to take, block by block.
 
     The depth map's picture is the better one where detail is weak and the depth is known, as it is quieter
-    then, and around highlights, as it has no bands to bring their discs in. Where the two differ otherwise,
-    or the index jumps about, there is detail at several depths, and the pyramid has all of it.
+    then, and where the two differ around highlights, as it has no bands to bring their discs in. Where they
+    differ otherwise, or the index jumps about, there is detail at several depths, and the pyramid has all.
 
     Parameters
     ----------
@@ -260,9 +261,9 @@ def preference(blocks: Blocks, confidence: Image, peak: Image, smooth: Image, no
     near, around = (_NEAR_BLOCKS, _NEAR_BLOCKS), (_AROUND_BLOCKS, _AROUND_BLOCKS)
     above = cv2.dilate(blocks.brightest, np.ones(near, np.uint8)) - cv2.blur(blocks.luma, around)
     glitter = np.clip(above / np.float32(255), 0, 1)
-    sparkle = np.maximum(glitter - np.float32(_SPARKLE_FROM), 0)
-    speaks = _DIFFERENT * different + _DETAIL * detail + _SURE * confidence + _SMOOTH * smooth + _CONSTANT
-    speaks += _GLITTER * glitter + _SPARKLE * sparkle
+    speaks = _DETAIL * detail + _SURE * confidence + _SMOOTH * smooth + _CONSTANT
+    speaks += _DIFFERENT * different
+    speaks += _DISCS * np.maximum(glitter - np.float32(_SMALL_FROM), 0) * np.minimum(different, _DISCS_FULL)
     share = 1 / (1 + np.exp(-np.clip(speaks, -30, 30)))
     return np.asarray(cv2.GaussianBlur(share.astype(np.float32), (0, 0), _SOFT_BLOCKS))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -81,17 +82,19 @@ def test_a_dull_hole_in_white_print_is_one_and_only_where_the_depth_jumps_about(
     assert share(jumping(surface()), compare(dull, white)).max() == 0, "a disc's light is the pyramid's fault"
 
 
-def test_bright_needles_at_many_depths_are_the_pyramids_and_a_lamp_on_a_slope_the_depth_maps() -> None:
-    def share(bright: int, depth: Surface) -> float:
+def test_what_glitters_is_the_depth_maps_where_its_discs_are_and_the_pyramids_where_both_are_alike() -> None:
+    def share(bright: int, discs: int, depth: Surface) -> float:
         picture = np.full((120, 160, 3), 30, np.uint8)
         picture[::12] = picture[:, ::12] = bright
-        blocks = compare(picture, picture)
+        with_discs = cv2.add(picture, cv2.dilate(picture, np.ones((5, 5), np.uint8)) // 255 * discs)
+        blocks = compare(with_discs, picture)
         signs = Signs.of(blocks, 1.5, depth, CANVAS, CANVAS)
         confidence = np.full(blocks.luma.shape, 0.9, np.float32)
         return float(preference(blocks, confidence, signs.peak, signs.smooth, 1.5).mean())
 
-    assert share(110, jumping(surface(7.0))) < 0.3
-    assert share(250, surface(7.0)) > 0.9
+    assert share(255, 30, surface(7.0)) > 0.9
+    assert share(255, 0, surface(7.0)) < 0.3
+    assert share(110, 30, jumping(surface(7.0))) < 0.3
 
 
 def test_detail_is_veiled_where_the_index_jumps_about_and_nowhere_else() -> None:
