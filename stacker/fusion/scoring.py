@@ -227,6 +227,6 @@ def merge(weight: Image, strength: Image) -> Image:
 
 
 def _halved(plane: Image) -> Image:
-    """Mean over 2 x 2."""
-    size = plane.shape[1] // 2, plane.shape[0] // 2
+    """Mean over 2 x 2; of a single row or column over what there is."""
+    size = max(1, plane.shape[1] // 2), max(1, plane.shape[0] // 2)
     return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA))

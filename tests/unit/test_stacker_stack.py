@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import stacker
 from stacker import (
     DataError,
     Frame,
+    Method,
     Options,
     ReferenceView,
     Stacker,
@@ -38,10 +39,14 @@ def noise_frame(height: int, width: int, seed: int = 0, dtype: type = np.uint8) 
     dtype=st.sampled_from([np.uint8, np.uint16]),
     count=st.integers(1, 3),
     align=st.booleans(),
+    method=st.sampled_from([Method.AUTO, Method.DEPTHMAP]),
 )
-def test_any_size_works(height: int, width: int, dtype: type, count: int, align: bool) -> None:
+@example(height=1, width=2, dtype=np.uint8, count=2, align=False, method=Method.DEPTHMAP)
+def test_any_size_works(
+    height: int, width: int, dtype: type, count: int, align: bool, method: Method
+) -> None:
     frames = [noise_frame(height, width, seed, dtype) for seed in range(count)]
-    run = Stacker(Options(align=align))
+    run = Stacker(Options(align=align, method=method))
     for frame in frames:
         run.add(frame)
     preview = run.preview(16)
