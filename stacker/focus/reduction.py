@@ -7,7 +7,7 @@ import numpy as np
 
 from stacker.frames import Image
 
-__all__ = ["halved", "reduced", "whole_tiles"]
+__all__ = ["halved", "halved_often", "reduced", "whole_tiles"]
 
 
 def halved(pixels: Image, size: tuple[int, int], times: int = 4) -> Image:
@@ -33,6 +33,13 @@ def halved(pixels: Image, size: tuple[int, int], times: int = 4) -> Image:
     return np.asarray(cv2.resize(even, half, interpolation=cv2.INTER_AREA))
 
 
+def halved_often(pixels: Image, size: tuple[int, int], times: int = 4) -> Image:
+    """`halved`, as often as it can be."""
+    while (smaller := halved(pixels, size, times)) is not pixels:
+        pixels = smaller
+    return pixels
+
+
 def reduced(pixels: Image, size: tuple[int, int], times: int = 4) -> Image:
     """The mean over the area of each pixel of a smaller picture.
 
@@ -45,9 +52,8 @@ def reduced(pixels: Image, size: tuple[int, int], times: int = 4) -> Image:
     times : int
         See `halved`.
     """
-    while (smaller := halved(pixels, size, times)) is not pixels:
-        pixels = smaller
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+    nearly = halved_often(pixels, size, times)
+    return np.asarray(cv2.resize(nearly, size, interpolation=cv2.INTER_AREA))
 
 
 def whole_tiles(picture: Image, side: int) -> tuple[Image, tuple[int, int]]:

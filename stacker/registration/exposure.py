@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from stacker.focus.reduction import halved, reduced
+from stacker.focus.reduction import halved_often, reduced
 from stacker.frames import Image, full_scale
 from stacker.registration.similarity import Matrix
 
@@ -140,8 +140,7 @@ def tones(pixels: Image) -> Tones:
     white = full_scale(pixels.dtype)
     ratio = min(1.0, _WIDTH_PX / pixels.shape[1])
     size = (max(1, round(pixels.shape[1] * ratio)), max(1, round(pixels.shape[0] * ratio)))
-    while (smaller := halved(pixels, size)) is not pixels:
-        pixels = smaller
+    pixels = halved_often(pixels, size)
     # 0 or 255, so that shares of a hundredth outlast rounding.
     clipped = (_of_channels(cv2.max, pixels) > _CLIPPED * white).view(np.uint8) * np.uint8(255)
     share = np.zeros((size[1], size[0]), np.float32)
