@@ -162,14 +162,17 @@ def test_a_folder_without_permission(frames: Path, tmp_path: Path) -> None:
     assert "cannot be written" in done.stderr
 
 
+def fill_disk(most_bytes: int) -> None:
+    """Let a process that is about to begin write no larger files."""
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # Python 3.11 does not notice that bytecode was cut off
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+
+
 @pytest.mark.parametrize("suffix", [".tif", ".png", ".jpg"])
 def test_a_full_disk(frames: Path, tmp_path: Path, suffix: str) -> None:
-    def small_disk() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-
     output = tmp_path / f"out{suffix}"
     output.write_bytes(b"the old picture")
-    done = run("fuse", frames, "-o", output, preexec_fn=small_disk)
+    done = run("fuse", frames, "-o", output, preexec_fn=lambda: fill_disk(4096))
     assert done.returncode == 4, done.stderr
     assert f"{output} could not be written: the disk is full" in done.stderr
     assert output.read_bytes() == b"the old picture"
@@ -177,11 +180,8 @@ def test_a_full_disk(frames: Path, tmp_path: Path, suffix: str) -> None:
 
 
 def test_a_disk_that_is_full_before_the_stack_folder_is_written(frames: Path, tmp_path: Path) -> None:
-    def small_disk() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-
     wanted = "--quality", 50, "--keep", "--save-transforms", tmp_path / "t.json"
-    done = run("fuse", frames, "-o", tmp_path / "out.jpg", *wanted, preexec_fn=small_disk)
+    done = run("fuse", frames, "-o", tmp_path / "out.jpg", *wanted, preexec_fn=lambda: fill_disk(20_000))
     assert done.returncode == 4, done.stderr
     assert "out.stack/image.tif could not be written: the disk is full" in done.stderr
     assert leftovers(tmp_path) == []

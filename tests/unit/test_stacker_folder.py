@@ -112,6 +112,7 @@ def test_a_full_disk_leaves_the_older_one(frames: list[Path], tmp_path: Path) ->
     code = (
         "import resource, sys; from pathlib import Path; from stacker import *\n"
         "stack = load_stack(sys.argv[1])\n"
+        "sys.dont_write_bytecode = True\n"  # Python 3.11 does not notice that it was cut off
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
         "try: stack.save_folder(sys.argv[1])\n"
         "except DataError as error: print(error)\n"

@@ -229,6 +229,7 @@ from rig.cameras.settings import CameraSettings
 from rig.clock import ScaledClock
 from rig.errors import RigError
 
+sys.dont_write_bytecode = True  # Python 3.11 does not notice that it was cut off
 resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048))
 camera = GPhotoCamera(CameraSettings(port=sys.argv[1]), ScaledClock())
 try:
