@@ -13,7 +13,6 @@ it does not help (what is left is noisier than the error was large), so a match 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -22,10 +21,9 @@ import numpy as np
 from stacker.frames import Image
 from stacker.registration.levels import Level, MatchPyramid
 from stacker.registration.model import MotionModel
+from stacker.registration.search import BRIGHTNESS, UNKNOWNS, Refined, finer, searched
 from stacker.registration.similarity import Matrix, Similarity, inverse, rescaled
 from stacker.registration.solve import (
-    Points,
-    System,
     chosen_points,
     in_focus,
     increment,
@@ -36,16 +34,7 @@ from stacker.registration.solve import (
 
 __all__ = ["Match", "MatchPyramid", "Spread", "likeness", "match"]
 
-_BRIGHTNESS = (8, 9)
-_UNKNOWNS = (0, 1, 2, 3, *_BRIGHTNESS)
-"""Rows of `System.jacobian`: a similarity, contrast and offset."""
-
-_ITERATIONS_COARSE, _ITERATIONS_FINE, _ITERATIONS_MODEL = 12, 6, 4
-_CONVERGED_COARSE_PX, _CONVERGED_FINE_PX = 0.02, 0.003
-
-_MIN_AGREEMENT = 0.8
-"""Where fine structure agrees less, it is noise, or the sensor's pattern, which does not move with the
-subject. A higher bar would give up sharp registration of stacks with much defocus."""
+_ITERATIONS_MODEL = 4
 
 _FULL_FOCUS = 0.12
 """Of `MatchPyramid.focus`, on rendered scenes of three kinds: where anything is in focus the figure is 0.1 to
@@ -132,15 +121,6 @@ class Match:
         return cls(Similarity(), 1.0, 1.0, 0.0, Spread(0.0, 0.0, 0.0), 1.0, 0, np.eye(3))
 
 
-@dataclass(frozen=True)
-class _Refined:
-    level: int
-    transform: Matrix  # fixed to moving points of the level
-    points: Points
-    system: System
-    agreement: float
-
-
 def match(
     fixed: MatchPyramid,
     moving: MatchPyramid,
@@ -175,41 +155,27 @@ def match(
     # The search moves the fixed picture's points into the moving picture: the inverse of what is returned.
     start = inverse(expected.matrix(fixed.centre))
     if only is not None:
-        last = _searched(fixed, moving, start, (only,))
+        last = searched(fixed, moving, start, (only,))
     else:
         coarsest = len(fixed.levels) - 1
         shifted = _with_coarse_shift(fixed.levels[-1], moving.levels[-1], start)
-        last = _searched(fixed, moving, shifted, range(coarsest, -1, -1))
+        last = searched(fixed, moving, shifted, range(coarsest, -1, -1))
         if coarsest > _NEAR_LEVEL and _doubtful(fixed, start, last):
             # Texture finer than the coarsest size shows there as a pattern of its own, which moves otherwise;
             # and where it repeats itself, a period away may even be better in focus.
-            near = _searched(fixed, moving, start, range(_NEAR_LEVEL, -1, -1))
+            near = searched(fixed, moving, start, range(_NEAR_LEVEL, -1, -1))
             if near is not None and near.level < _NEAR_LEVEL and near.agreement > _GOOD_AGREEMENT:
                 last = near
     if last is None:
         return None
+    if only is None:
+        last = finer(fixed, moving, last, top)
     found = rescaled(last.transform, 1 / fixed.levels[last.level].factor)
     distortion = _distortion(fixed, moving, last.level, found, model)
     return _described(fixed, moving, found, last, distortion, top)
 
 
-def _searched(
-    fixed: MatchPyramid, moving: MatchPyramid, start: Matrix, sizes: Sequence[int]
-) -> _Refined | None:
-    """Refine from size to size, until the pictures agree no more."""
-    last: _Refined | None = None
-    for index in sizes:
-        refined = _refine(fixed, moving, index, rescaled(start, fixed.levels[index].factor))
-        if refined is None:
-            return None
-        if refined.agreement < _MIN_AGREEMENT and last is not None:
-            break
-        start = rescaled(refined.transform, 1 / fixed.levels[index].factor)
-        last = refined
-    return last
-
-
-def _doubtful(fixed: MatchPyramid, start: Matrix, found: _Refined | None) -> bool:
+def _doubtful(fixed: MatchPyramid, start: Matrix, found: Refined | None) -> bool:
     """Whether a search ended coarse, or far from where the centre and a corner were expected."""
     if found is None or found.level > _NEAR_LEVEL:
         return True
@@ -222,7 +188,7 @@ def _described(
     fixed: MatchPyramid,
     moving: MatchPyramid,
     transform: Matrix,
-    last: _Refined,
+    last: Refined,
     distortion: Matrix,
     focus_top: float,
 ) -> Match | None:
@@ -232,8 +198,8 @@ def _described(
         fixed.levels[middle].smooth, moving.levels[middle].smooth, rescaled(transform, factor)
     )
     level = fixed.levels[last.level]
-    errors = standard_errors(last.system, last.points, _UNKNOWNS)
-    whole = solved(last.system, (0, 1, 2, 3, 4, 5, *_BRIGHTNESS))
+    errors = standard_errors(last.system, last.points, UNKNOWNS)
+    whole = solved(last.system, (0, 1, 2, 3, 4, 5, *BRIGHTNESS))
     if errors is None:
         return None
     to_corner = math.hypot(*level.size) / max(level.size)
@@ -289,36 +255,6 @@ def _with_coarse_shift(fixed: Level, moving: Level, start: Matrix) -> Matrix:
     return rescaled(shifted, 1 / fixed.factor) if better else start
 
 
-def _refine(fixed: MatchPyramid, moving: MatchPyramid, index: int, start: Matrix) -> _Refined | None:
-    """Iterate at one size, from the map of fixed to moving points given."""
-    points = fixed.kept(index, chosen_points)
-    if points is None:
-        return None
-    size = fixed.levels[index].size
-    radius = max(size) / 2
-    iterations = _ITERATIONS_FINE if index == 0 else _ITERATIONS_COARSE
-    tolerance = _CONVERGED_FINE_PX if index == 0 else _CONVERGED_COARSE_PX
-    transform, system = start, None
-    for _ in range(iterations):
-        system = linearised(points, moving.levels[index], transform)
-        found = None if system is None else solved(system, _UNKNOWNS)
-        if found is None:
-            return None
-        transform = transform @ increment(found[:4] / np.array([radius, radius, 1, 1]), size)
-        if max(abs(found[:4])) < tolerance:
-            break
-    if system is None or not _plausible(transform, *size):
-        return None
-    return _Refined(index, transform, points, system, _agreement(points, system))
-
-
-def _agreement(points: Points, system: System) -> float:
-    """Share of the fixed picture's structure that the moving one explains, 0 to 1."""
-    used = system.weight > 0
-    values, residual = points.band[0][used], system.residual[used]
-    return max(0.0, 1 - float(residual.var()) / max(2 * float(values.var()), 1e-9))
-
-
 def _distortion(
     fixed: MatchPyramid,
     moving: MatchPyramid,
@@ -337,7 +273,7 @@ def _distortion(
     richer = start
     for _ in range(_ITERATIONS_MODEL):
         system = linearised(points, moving.levels[index], richer)
-        found = None if system is None else solved(system, (*unknowns, *_BRIGHTNESS))
+        found = None if system is None else solved(system, (*unknowns, *BRIGHTNESS))
         if found is None:
             return np.eye(3)
         step = found[: model.parameters] / radius
@@ -348,13 +284,6 @@ def _distortion(
     # moving → fixed is similarity⁻¹ ∘ distortion, so the distortion acts on points of the moving picture.
     found_distortion = onto @ start @ inverse(richer) @ inverse(onto)
     return np.asarray(found_distortion / found_distortion[2, 2])
-
-
-def _plausible(transform: Matrix, width: int, height: int) -> bool:
-    """Between neighbours nothing halves or doubles, turns by 30° or leaves the frame."""
-    motion = Similarity.nearest(transform, ((width - 1) / 2, (height - 1) / 2))
-    shift = max(abs(motion.shift_px[0]) / width, abs(motion.shift_px[1]) / height)
-    return 0.5 < motion.scale < 2 and abs(motion.rotation_rad) < 0.5 and shift < 0.5
 
 
 def _warp(image: Image, transform: Matrix, size: tuple[int, int], border: float | None = None) -> Image:

@@ -13,6 +13,7 @@ import pytest
 from benchmarks.planes import Plane, Surface, plane_frames
 from stacker.registration.chain import Chain, Registration, Verdict
 from stacker.registration.model import MotionModel
+from stacker.registration.similarity import Similarity
 
 Render = Callable[..., Any]
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -238,3 +239,34 @@ def test_places_that_the_pace_tells_are_said_to_be_predicted(render_stack: Rende
     found = registered(frames)
     assert max(one.predicted for one in found[1:6]) < 0.5
     assert min(one.predicted for one in found[7:]) > 0.5
+
+
+def test_the_strip_that_frames_far_apart_share_tells_their_place() -> None:
+    """Before a steep slope, which is blurred by 3 px from one plane of focus to the next."""
+    width, height, step, margin = 600, 400, 120, 40
+    rng = np.random.default_rng(1)
+    specks = (rng.random(((height + 80) // 2, (width + 80) // 2, 1)) < 0.06) * np.ones(3, np.uint8)
+    page = 240 - 215 * specks.repeat(2, axis=0).repeat(2, axis=1)
+    columns = np.arange(width, dtype=np.float32)
+    frames, places = [], []
+    for index, shift in enumerate([(0.0, 0.0), (1.7, -0.6)]):
+        place = Similarity(0.974**index, 0.0, shift).matrix(((width - 1) / 2, (height - 1) / 2))
+        onto = np.add(place, [[0, 0, margin], [0, 0, margin], [0, 0, 0]])[:2]
+        seen = cv2.warpAffine(page, onto, (width, height), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
+        off_focus = np.abs(place[0, 0] * columns + place[0, 2] - (120 + step * index))
+        blurred = defocused(seen, off_focus[None, :, None] * 3.2 / step)
+        frames.append(np.clip(np.rint(blurred + rng.normal(0, 1, seen.shape)), 0, 255).astype(np.uint8))
+        places.append(place)
+    found = registered(frames)
+    assert all(one.registered for one in found)
+    in_focus = np.array([[120.0 + step, y, 1.0] for y in (50, 200, 350)]).T
+    off = found[1].transform @ np.linalg.inv(places[1]) @ in_focus - in_focus
+    assert np.linalg.norm(off[:2], axis=0).max() < 0.1
+
+
+def defocused(frame: Array, sigma: Array) -> Array:
+    """Blurred by a Gaussian of a width that changes from place to place."""
+    steps = np.arange(0.0, sigma.max() + 0.5, 0.5)
+    blurred = [cv2.GaussianBlur(frame, (0, 0), s) if s else frame for s in steps]
+    weights = [np.maximum(0, 1 - np.abs(sigma - s) / 0.5) for s in steps]
+    return np.asarray(sum(one * weight for one, weight in zip(blurred, weights, strict=True)))
