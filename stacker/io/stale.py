@@ -86,9 +86,18 @@ _STRUCTURE = frozenset(
 """Tags by which a TIFF describes how its own pixels are stored."""
 
 
+_DESCRIPTION = "Exif.Image.ImageDescription"
+
+_LAYOUTS = ('{"shape"', "ImageJ=", "<?xml", "<OME")
+"""How descriptions begin by which tifffile, ImageJ and OME tell of a file's arrays: tifffile calls a result
+that says so of the frames "corrupted"."""
+
+
 def is_stale(datum: Any) -> bool:
     """Whether a datum of EXIF, as exiv2 has it, is about the frame's file or its maker."""
     key = datum.key()
+    if key == _DESCRIPTION and datum.toString().startswith(_LAYOUTS):
+        return True
     if key in _STRUCTURE or key == _MAKER_NOTE or not key.startswith(_GROUPS):
         return True
     return key.startswith("Exif.Image.") and datum.tag() in _DNG_TAGS and datum.tag() not in _DNG_KEPT

@@ -249,6 +249,21 @@ def test_the_merged_picture_of_an_ora_tells_of_the_frames(stack: Stack, tmp_path
     assert {path.name for path in tmp_path.iterdir()} == {"out.ora", "mergedimage.png"}
 
 
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [(None, ""), ("ImageJ=1.54f\nimages=3", ""), ("A beetle, found at dusk", "A beetle, found at dusk")],
+)
+def test_layouts_of_other_programs_are_not_taken_for_captions(
+    tmp_path: Path, said: str | None, kept: str
+) -> None:
+    """tifffile says the shape of its array there, and calls a file corrupted that has another."""
+    pixels = np.zeros((48, 64, 3), np.uint8)
+    tifffile.imwrite(tmp_path / "frame.tif", pixels, description=said, photometric="rgb")
+    write_image(tmp_path / "out.tif", pixels[8:], read_frame(tmp_path / "frame.tif").metadata)
+    with tifffile.TiffFile(tmp_path / "out.tif") as made:
+        assert made.pages.first.description == kept
+
+
 def test_lens_and_serial_number_are_taken_out_of_the_maker_note(tmp_path: Path) -> None:
     found = read_frame(
         frame(tmp_path / "f.jpg", 0, **{"Exif.Nikon3.SerialNumber": "4711", "Exif.Nikon3.Lens": "1/1"})
