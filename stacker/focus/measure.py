@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from stacker.focus.noise import CALM_PERCENTILE, FEWEST_BLOCKS, NOT_BLACK, NOT_CLIPPED
 from stacker.frames import Image, full_scale
 from stacker.fusion.scratch import Scratch
 
@@ -34,14 +35,13 @@ a highlight nearby spills light in, and the hard edge of its disc would pass for
 _DARK = 8.0
 """Added to the brightness (0 to 255), so that its noise in the shadows does not decide."""
 
-_CALM_CELLS, _CALM_PERCENTILE, _CALM_STRIPS = 8, 5.0, 8
-"""Blocks whose energy is compared and how many of them have nothing but noise in them, as in
-`stacker.focus.noise`, and how many rows of blocks are looked at."""
+_CALM_CELLS, _CALM_STRIPS = 8, 8
+"""Side of the blocks whose energy is compared, and how many rows of them are looked at."""
 
-_NOT_BLACK, _NOT_CLIPPED, _NOT_PAINTED, _INSIDE, _ENOUGH_BLOCKS = 4.0, 250.0, 1e-3, 0.999, 16
-"""Brightness between which a block counts, the energy over that of noise and the share of it that the frame
-reaches from which it does, and the fewest blocks that tell anything. What has less than a thirtieth of the
-noise is a backdrop that was painted, or flattened by compression, and tells nothing of the rest."""
+_NOT_PAINTED, _INSIDE = 1e-3, 0.999
+"""Energy over that of noise and share that the frame reaches from which a block counts. What has less than a
+thirtieth of the noise is a backdrop that was painted, or flattened by compression, and tells nothing of the
+rest."""
 
 
 def half_luma(picture: Image) -> Image:
@@ -169,13 +169,13 @@ class FocusMeasure:
             energy, level = (
                 cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in (self.raw(light), light)
             )
-            usable = (level > _NOT_BLACK) & (level < _NOT_CLIPPED) & (energy > _NOT_PAINTED)
+            usable = (level > NOT_BLACK) & (level < NOT_CLIPPED) & (energy > _NOT_PAINTED)
             if reached is not None:
                 inside = (reached[rows] > 0).astype(np.float32)
                 usable &= cv2.resize(inside, size, interpolation=cv2.INTER_AREA) > _INSIDE
             found.append(energy[usable])
         some = np.concatenate(found)
-        return float(np.percentile(some, _CALM_PERCENTILE)) if some.size >= _ENOUGH_BLOCKS else 1.0
+        return float(np.percentile(some, CALM_PERCENTILE)) if some.size >= FEWEST_BLOCKS else 1.0
 
     def release(self) -> None:
         """Give the memory of intermediate pictures back until the next frame."""

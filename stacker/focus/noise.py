@@ -9,14 +9,17 @@ import numpy as np
 
 from stacker.frames import Image, full_scale
 
-__all__ = ["estimate_noise"]
+__all__ = ["CALM_PERCENTILE", "FEWEST_BLOCKS", "NOT_BLACK", "NOT_CLIPPED", "estimate_noise"]
 
 _BLOCK_PX = 16
 _ENOUGH_PX, _STRIP_ROWS = 4e6, 128
 """16,000 blocks tell the calmest twentieth as well as 100,000, in a sixth of the time."""
 
-_CALM_PERCENTILE = 5.0
+CALM_PERCENTILE = 5.0
 """Noise is what remains in the calmest blocks: the rest holds texture."""
+
+NOT_BLACK, NOT_CLIPPED, FEWEST_BLOCKS = 4.0, 250.0, 16
+"""Levels between which a block tells of noise, and how many of them say anything."""
 
 _NOT_PAINTED = 1e-3
 """Levels: what has less, far below the least noise of any frame, was painted, or flattened by compression,
@@ -52,10 +55,12 @@ def estimate_noise(pixels: Image) -> float:
         return max(1.0, floor)
     parts = [_blocks(pixels[rows]) for rows in _strips(height, width)]
     mean_response, brightness = (np.concatenate(kind) for kind in zip(*parts, strict=True))
-    usable = mean_response[(brightness > 4) & (brightness < 250) & (mean_response > _NOT_PAINTED)]
-    if usable.size < 16:
+    usable = mean_response[
+        (brightness > NOT_BLACK) & (brightness < NOT_CLIPPED) & (mean_response > _NOT_PAINTED)
+    ]
+    if usable.size < FEWEST_BLOCKS:
         usable = mean_response.ravel()
-    calm = float(np.percentile(usable, _CALM_PERCENTILE))
+    calm = float(np.percentile(usable, CALM_PERCENTILE))
     return max(calm * math.sqrt(math.pi / 2) / _BAND_GAIN, floor)  # mean of |x| of a Gaussian is σ·√(2/π)
 
 

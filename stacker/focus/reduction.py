@@ -1,4 +1,4 @@
-"""Reduces frames to the pictures that registration and the figure for sharpness look at."""
+"""Reduces pictures quickly: for registration, the figure for sharpness, and thumbnails."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from stacker.fusion.compiled_math import blurred_across, blurred_down
+from stacker.fusion.compiled_math import blurred_across, blurred_down, mirrored
 from stacker.fusion.jit import compiled, inner
 
 __all__ = ["blend_rows", "compare_rows", "sharpen_strips"]
@@ -24,15 +24,6 @@ def _luma(row: Any, out: Any) -> Any:
     for x in range(out.size):
         outer = _F(row[3 * x]) + _F(row[3 * x + 2])
         out[x] = _F(0.25) * outer + _F(0.5) * _F(row[3 * x + 1])
-
-
-@inner
-def _mirror(line: Any) -> Any:
-    """Three more at both ends."""
-    n = line.size - 6
-    for x in range(1, 4):
-        line[3 - x] = line[3 + min(x, n - 1)]
-        line[n + 2 + x] = line[n + 2 - min(x, n - 1)]
 
 
 @inner
@@ -105,7 +96,7 @@ def sharpen_strips(
             if at >= 2 * _REACH:
                 first = at - 2 * _REACH
                 blurred_down(ring, n, first, kernel, column)
-                _mirror(column)
+                mirrored(column, _REACH, n)
                 middle = (first + _REACH) % _RING
                 _detail(ring[middle * n : middle * n + n], column, kernel, share, detail)
                 _thrice(detail, more)

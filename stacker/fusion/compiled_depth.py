@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 
 from stacker.focus.measure import BLOCK
-from stacker.fusion.compiled_math import TOGETHER, adds_to, exponential, fetch_part, logarithm
+from stacker.fusion.compiled_math import (
+    TOGETHER,
+    adds_to,
+    exponential,
+    fetch_part,
+    logarithm,
+    mirrored,
+    mirrored_row,
+)
 from stacker.fusion.jit import compiled, inner
 
 __all__ = ["blocks_rows", "follow_rows"]
@@ -15,13 +23,6 @@ __all__ = ["blocks_rows", "follow_rows"]
 _F = np.float32
 _WINDOW = 7
 """Rows of energy that the narrow window looks at."""
-
-
-@inner
-def _mirrored(y: Any, rows: Any) -> Any:
-    """Row that stands for one beyond the first or the last."""
-    inward = 2 * rows - 2 - y if y >= rows else abs(y)
-    return max(0, min(rows - 1, inward))
 
 
 @inner
@@ -41,21 +42,13 @@ def _squared_detail(row: Any, column: Any, kernel: Any, out: Any) -> Any:
 
 
 @inner
-def _pad(column: Any, margin: Any, n: Any) -> Any:
-    """Mirror a line that begins behind a margin."""
-    for x in range(1, margin + 1):
-        column[margin - x] = column[margin + min(x, n - 1)]
-        column[margin + n - 1 + x] = column[margin + max(0, n - 1 - x)]
-
-
-@inner
 def _energy(luma: Any, y: Any, kernel: Any, column: Any, out: Any) -> Any:
     """Squared detail of a row; ``column``: room for it and two more at both ends."""
     rows, n = luma.shape
-    above, below = _mirrored(y - 1, rows), _mirrored(y + 1, rows)
-    second, other = _mirrored(y - 2, rows), _mirrored(y + 2, rows)
+    above, below = mirrored_row(y - 1, rows), mirrored_row(y + 1, rows)
+    second, other = mirrored_row(y - 2, rows), mirrored_row(y + 2, rows)
     _five(luma[second], luma[above], luma[y], luma[below], luma[other], kernel, column[2 : n + 2])
-    _pad(column, 2, n)
+    mirrored(column, 2, n)
     _squared_detail(luma[y], column, kernel, out)
 
 
@@ -210,14 +203,14 @@ def follow_rows(
         while done < min(rows, y + 4):
             _energy(luma, done, fine, column, ring[done % _WINDOW * n : (done % _WINDOW + 1) * n])
             done += 1
-        a, b, c = (_mirrored(y - 3, rows), _mirrored(y - 2, rows), _mirrored(y - 1, rows))
-        e, f, g = (_mirrored(y + 1, rows), _mirrored(y + 2, rows), _mirrored(y + 3, rows))
+        a, b, c = (mirrored_row(y - 3, rows), mirrored_row(y - 2, rows), mirrored_row(y - 1, rows))
+        e, f, g = (mirrored_row(y + 1, rows), mirrored_row(y + 2, rows), mirrored_row(y + 3, rows))
         _seven(
             ring[a % _WINDOW * n :], ring[b % _WINDOW * n :], ring[c % _WINDOW * n :],
             ring[y % _WINDOW * n : (y % _WINDOW + 1) * n],
             ring[e % _WINDOW * n :], ring[f % _WINDOW * n :], ring[g % _WINDOW * n :], narrow, column[3:],
         )  # fmt: skip
-        _pad(column, 3, n)
+        mirrored(column, 3, n)
         _between(wide, y, small, around)
         _between(spill, y, small, spilled)
         _weigh(column, narrow, around, spilled, numbers[0], numbers[1], weight)

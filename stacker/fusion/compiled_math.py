@@ -20,6 +20,8 @@ __all__ = [
     "exponential",
     "fetch_part",
     "logarithm",
+    "mirrored",
+    "mirrored_row",
 ]
 
 _F = np.float32
@@ -63,6 +65,21 @@ def fetch_part(line: Any, first: Any, behind: Any) -> Any:
     """Have a part of a line in the processor's cache before it is needed, 64 bytes at a time."""
     for x in range(first, behind, 64 // line.itemsize):
         fetch(line, x)
+
+
+@inner
+def mirrored_row(y: Any, rows: Any) -> Any:
+    """Row that stands for one beyond the first or the last."""
+    inward = 2 * rows - 2 - y if y >= rows else abs(y)
+    return max(0, min(rows - 1, inward))
+
+
+@inner
+def mirrored(line: Any, margin: Any, n: Any) -> Any:
+    """Continue ``n`` numbers that begin behind a margin into it, and into as much behind them."""
+    for x in range(1, margin + 1):
+        line[margin - x] = line[margin + min(x, n - 1)]
+        line[margin + n - 1 + x] = line[margin + max(0, n - 1 - x)]
 
 
 @inner

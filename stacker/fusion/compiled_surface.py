@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from stacker.fusion.compiled_math import exponential, logarithm
+from stacker.fusion.compiled_math import exponential, logarithm, mirrored, mirrored_row
 from stacker.fusion.jit import compiled, inner
 
 __all__ = ["confidence_rows", "roughness_rows", "settle_rows", "smooth_rows"]
@@ -19,27 +19,11 @@ _F = np.float32
 
 
 @inner
-def _at(y: Any, rows: Any) -> Any:
-    """Row that stands for one beyond the first or the last."""
-    inward = 2 * rows - 2 - y if y >= rows else abs(y)
-    return max(0, min(rows - 1, inward))
-
-
-@inner
-def _pad(line: Any) -> Any:
-    """Mirror a line that has two more at both ends."""
-    n = line.size - 4
-    for x in range(1, 3):
-        line[2 - x] = line[2 + min(x, n - 1)]
-        line[n + 1 + x] = line[n + 1 - min(x, n - 1)]
-
-
-@inner
 def _sums(a: Any, b: Any, c: Any, d: Any, e: Any, out: Any) -> Any:
     """Of five rows less their middle one; what follows is of the same differences. Two more at both ends."""
     for x in range(c.size):
         out[x + 2] = (a[x] + b[x]) + (d[x] + e[x]) - _F(4) * c[x]
-    _pad(out)
+    mirrored(out, 2, out.size - 4)
 
 
 @inner
@@ -47,21 +31,21 @@ def _squares(a: Any, b: Any, c: Any, d: Any, e: Any, out: Any) -> Any:
     for x in range(c.size):
         first, second, fourth, fifth = a[x] - c[x], b[x] - c[x], d[x] - c[x], e[x] - c[x]
         out[x + 2] = first * first + second * second + fourth * fourth + fifth * fifth
-    _pad(out)
+    mirrored(out, 2, out.size - 4)
 
 
 @inner
 def _slopes(a: Any, b: Any, d: Any, e: Any, out: Any) -> Any:
     for x in range(a.size):
         out[x + 2] = _F(2) * (e[x] - a[x]) + (d[x] - b[x])
-    _pad(out)
+    mirrored(out, 2, out.size - 4)
 
 
 @inner
 def _middles(row: Any, out: Any) -> Any:
     for x in range(row.size):
         out[x + 2] = row[x]
-    _pad(out)
+    mirrored(out, 2, out.size - 4)
 
 
 @inner
@@ -89,8 +73,8 @@ def _rough(middle: Any, sums: Any, squares: Any, slopes: Any, out: Any) -> Any:
 def _roughness(index: Any, y: Any, lines: Any, out: Any) -> Any:
     """Of a row; ``lines``: room for four of them with two more at both ends."""
     rows, n = index.shape
-    a, b, c = index[_at(y - 2, rows)], index[_at(y - 1, rows)], index[y]
-    d, e = index[_at(y + 1, rows)], index[_at(y + 2, rows)]
+    a, b, c = index[mirrored_row(y - 2, rows)], index[mirrored_row(y - 1, rows)], index[y]
+    d, e = index[mirrored_row(y + 1, rows)], index[mirrored_row(y + 2, rows)]
     side = n + 4
     middle, sums = lines[:side], lines[side : 2 * side]
     squares, slopes = lines[2 * side : 3 * side], lines[3 * side : 4 * side]
@@ -155,7 +139,7 @@ def _add_squares(weight: Any, row: Any, middle: Any, squares: Any) -> Any:
 def _add_five(a: Any, b: Any, c: Any, d: Any, e: Any, out: Any) -> Any:
     for x in range(c.size):
         out[x + 2] = (a[x] + b[x]) + c[x] + (d[x] + e[x])
-    _pad(out)
+    mirrored(out, 2, out.size - 4)
 
 
 @inner
@@ -230,8 +214,8 @@ def smooth_rows(
     sums, squares = room[2 * side : 3 * side], room[3 * side : 4 * side]
     for block in range(y0, y1):
         for y in range(2 * block, 2 * block + 2):
-            above, second = _at(y - 1, rows), _at(y - 2, rows)
-            below, other = _at(y + 1, rows), _at(y + 2, rows)
+            above, second = mirrored_row(y - 1, rows), mirrored_row(y - 2, rows)
+            below, other = mirrored_row(y + 1, rows), mirrored_row(y + 2, rows)
             _middles(index[y], middle)
             _add_five(
                 confidence[second], confidence[above], confidence[y], confidence[below], confidence[other],
@@ -242,8 +226,8 @@ def smooth_rows(
             for at in (second, above, below, other):
                 _add_weighed(confidence[at], index[at], index[y], sums)
                 _add_squares(confidence[at], index[at], index[y], squares)
-            _pad(sums)
-            _pad(squares)
+            mirrored(sums, 2, sums.size - 4)
+            mirrored(squares, 2, squares.size - 4)
             _towards(middle, weights, sums, squares, confidence[y], surface_variance, smooth[y])
         upper, lower = 2 * block, 2 * block + 1
         _trust(confidence[upper], confidence[lower], trust[block])

@@ -186,13 +186,23 @@ class DepthTracker:
         """
         assert self._indexes, "add() comes first"
         _, mean, variance, peak = self._history.planes
-        unseen = ~self._history.seen
-        measured = confidence_of(mean, variance, peak)
-        measured[unseen] = 0
-        index = filled(mean, measured, guide, (min(self._indexes), max(self._indexes)))
+        index = filled(mean, self.measured(peak), guide, (min(self._indexes), max(self._indexes)))
         confidence = confidence_of(index, variance, peak, regularised=True)
-        confidence[unseen] = 0
+        confidence[~self._history.seen] = 0
         return Surface(index, confidence, peak, focus_length(peak, variance, _CLEAR))
+
+    def measured(self, peak: Image) -> Image:
+        """How far to believe the index as it was measured, 0 to 1; float32, of the shape of ``peak``.
+
+        Parameters
+        ----------
+        peak : ndarray of float32, shape (h, w)
+            Logarithm of energy over noise in the sharpest frame: of `planes`, or as it is known better.
+        """
+        _, mean, variance, _ = self._history.planes
+        confidence = confidence_of(mean, variance, peak)
+        confidence[~self._history.seen] = 0
+        return confidence
 
     def later(self, image: Image, extent: Window) -> DepthIndex:
         """The same as `finish` of what is known now, made when it is first looked at.
@@ -253,8 +263,7 @@ class DepthTracker:
         louder = np.float32(1 / self._calm if self._calm < _QUIETER else 1)
         if louder > 1:
             peak = np.log1p(np.expm1(peak) * louder)
-        measured = confidence_of(mean, variance, peak)
-        measured[~self._history.seen] = 0
+        measured = self.measured(peak)
         if picture is None:
             half, detail = np.zeros((*mean.shape, 3), np.float32), np.expm1(peak)
         else:

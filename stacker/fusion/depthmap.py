@@ -14,7 +14,6 @@ from stacker.fusion.base import DepthIndex, Fused
 from stacker.fusion.colour_noise import ColourNoise
 from stacker.fusion.depth import DepthTracker
 from stacker.fusion.depth_choice import Choice, glitter_of_cells
-from stacker.fusion.depth_surface import confidence_of
 from stacker.fusion.placing import Placed, place
 from stacker.fusion.scoring import glitter
 from stacker.fusion.scratch import Scratch
@@ -82,8 +81,8 @@ class DepthMapFusion:
         extent = self._require_frames()
         guide = self._sketch.luma()
         surface = self._depth.surface(guide)
-        _, mean_index, *spread = self._depth.planes
-        surface = without_jumps(surface, mean_index, confidence_of(mean_index, *spread), guide)
+        measured_index = self._depth.planes[1]
+        surface = without_jumps(surface, measured_index, self._depth.measured(surface.peak), guide)
         mean = SoftMean()
         mean.cover(extent)
         rows, columns = surface.index.shape
