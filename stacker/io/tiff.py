@@ -137,8 +137,8 @@ def _strips(samples: Image, pool: ThreadPoolExecutor) -> Iterator[bytes]:
 def _deflated(strip: Image) -> bytes:
     """Rows with predictor 2, or 3 of floats (Adobe's TIFF notes 1 and 3), by Intel's ISA-L.
 
-    24 megapixels of 8 bits take 0.09 (noisy) to 0.15 s (smooth) on one thread of a Zen 5; libdeflate's quickest
-    level, which imagecodecs has and tifffile uses, 0.53 and 0.28 for as much.
+    24 megapixels of 8 bits take 0.09 (noisy) to 0.15 s (smooth) on one thread of a Zen 5; libdeflate's
+    quickest level, which imagecodecs has and tifffile uses, 0.53 and 0.28 for as much.
     """
     pixels = strip.reshape(*strip.shape[:2], -1)
     if strip.dtype.kind == "f":
