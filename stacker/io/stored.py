@@ -72,7 +72,8 @@ def as_stored(pixels: Image, metadata: FrameMetadata, path: Path, saving: Saving
         )
     if FORMATS[suffix] == "DNG":
         return _as_light(pixels, metadata, path)
-    chosen = pixels[..., 1] if metadata.grey else pixels
+    # A copy, as encoders refuse a picture of one pixel that is a view of another.
+    chosen = pixels[..., 1].copy() if metadata.grey else pixels
     depth = min(DEEPEST_BITS[suffix], saving.bit_depth or pixels.dtype.itemsize * 8)
     if saving.colour_space is None:
         stored = Stored(np.ascontiguousarray(convert_depth(chosen, depth)), metadata)

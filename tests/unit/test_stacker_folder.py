@@ -79,6 +79,14 @@ def test_arrays_and_floats_can_be_kept(tmp_path: Path) -> None:
     assert again.image.dtype == np.float32
 
 
+def test_a_stack_of_one_pixel_can_be_kept(tmp_path: Path) -> None:
+    run = Stacker()
+    run.add(np.full((1, 1, 3), 100, np.uint8))
+    stack = run.finish()
+    stack.save_folder(tmp_path / "a.stack")
+    same(stack, load_stack(tmp_path / "a.stack"))
+
+
 def test_a_folder_that_is_moved_with_its_frames_finds_them(frames: list[Path], tmp_path: Path) -> None:
     stack_of(frames).save_folder(tmp_path / "picture.stack")
     moved = tmp_path / "moved"
