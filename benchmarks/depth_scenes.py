@@ -11,12 +11,16 @@ from typing import Any
 import cv2
 import numpy as np
 from hardware_sims.scene import Grid, Raster, Scene, Sheet
+from hardware_sims.scenes import composed
 from hardware_sims.scenes.fields import coordinates, noise, octaves, rgb, smoothstep, unit
 from hardware_sims.scenes.relief import normals
 
 __all__ = ["SHEETS", "depth_scene"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+_DEEP = 24.0
+"""Units that the subjects are deep, in a frame of 36 x 24."""
 
 _BOUNDS = (-26.0, -18.0, 26.0, 18.0)
 _KEY = unit(-0.6, -0.5, 0.65)
@@ -25,19 +29,8 @@ _PER_UNIT = 40
 
 
 def depth_scene(name: str, width_mm: float, depth_mm: float, seed: int) -> Scene:
-    """One of `SHEETS`, composed in a frame of 36 x 24 units that is 24 deep, in mm."""
-    scale, deep = width_mm / 36.0, depth_mm / 24.0
-
-    def scaled(sheet: Sheet) -> Sheet:
-        def raster(grid: Grid) -> Raster:
-            made = sheet.raster(grid.scaled(1.0 / scale))
-            return Raster(made.colour, made.cover, made.depth_mm * np.float32(deep))
-
-        left, top, right, bottom = (side * scale for side in sheet.bounds_mm)
-        return Sheet(sheet.name, sheet.kind, (left, top, right, bottom), raster, sheet.finest_mm * scale)
-
-    sheets = tuple(scaled(sheet) for sheet in SHEETS[name](seed))
-    return Scene(name, width_mm, width_mm / 1.5, depth_mm, seed, sheets)
+    """One of `SHEETS`."""
+    return composed(name, SHEETS[name](seed), width_mm=width_mm, depth_mm=depth_mm, seed=seed, deep=_DEEP)
 
 
 def _whole(colour: Array, depth: Array) -> Raster:

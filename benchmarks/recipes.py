@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["FURTHER", "HELD_OUT", "RECIPES", "Recipe"]
+__all__ = ["EVERY", "FURTHER", "HELD_OUT", "RECIPES", "Recipe"]
 
 
 @dataclass(frozen=True)
@@ -84,3 +84,5 @@ HELD_OUT = _by_name(
     Recipe("grit", 18, 36.0, 24.0, 1.0, 11.3, 220.0, 6400.0, 0.02, 6.0),
 )
 """How the scenes of `benchmarks.depth_scenes` are shot: nothing is to be fitted to these."""
+
+EVERY = RECIPES | FURTHER | HELD_OUT

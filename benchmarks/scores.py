@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from benchmarks.geometry import Placement, locate
-from benchmarks.recipes import FURTHER, RECIPES
+from benchmarks.recipes import EVERY
 from benchmarks.stacks import Array, RenderedStack, View
 
 __all__ = ["Places", "Scores", "frame_noise", "places_of", "score"]
@@ -87,7 +87,7 @@ class Places:
 def places_of(stack: RenderedStack, view: View) -> Places:
     """Common field, band beside edges in depth, hairs and flats of a stack."""
     width = stack.size_px[0]
-    recipe = (RECIPES | FURTHER)[stack.name]
+    recipe = EVERY[stack.name]
     # Sensor blur of a plane dz off focus is m²/Ne·dz; in pixels of a frame:
     px_per_mm = recipe.magnification / recipe.effective_f_number * width / recipe.width_mm
     jump_mm = _EDGE_BLUR * width / px_per_mm

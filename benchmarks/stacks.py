@@ -26,7 +26,7 @@ from hardware_sims.scenes import make_scene
 from hardware_sims.sensor import Sensor, srgb_encode
 
 from benchmarks.depth_scenes import SHEETS, depth_scene
-from benchmarks.recipes import FURTHER, HELD_OUT, RECIPES, Recipe
+from benchmarks.recipes import EVERY, RECIPES, Recipe
 
 __all__ = [
     "VIEWS",
@@ -178,7 +178,7 @@ def load(
     cache : Path, optional
         See `cache_folder`.
     """
-    recipe = (RECIPES | FURTHER | HELD_OUT)[name] if isinstance(name, str) else name
+    recipe = EVERY[name] if isinstance(name, str) else name
     made_of = json.dumps([_VERSION, asdict(recipe), seed, bits, width_px])
     key = hashlib.sha256(made_of.encode()).hexdigest()[:8]
     folder = (cache or cache_folder()) / f"{recipe.name}-s{seed}-{bits}bit-{width_px}px-{key}"
@@ -346,7 +346,7 @@ def _write(path: Path, picture: Array) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Render stacks into the cache and print their folders."""
     parser = argparse.ArgumentParser(description=__doc__)
-    names = ", ".join(RECIPES | FURTHER | HELD_OUT)
+    names = ", ".join(EVERY)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {names}; the first six by default")
     parser.add_argument("--seeds", type=int, nargs="*", default=[1])
     parser.add_argument("--bits", type=int, nargs="*", default=[8], choices=[8, 16])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from hardware_sims.scene import Grid, Raster, Scene, Sheet
@@ -17,7 +17,7 @@ from hardware_sims.scenes.petals import petals_sheets
 from hardware_sims.scenes.statue import porcelain_sheets, statue_sheets
 from hardware_sims.scenes.wings import wings_sheets
 
-__all__ = ["SCENES", "STUDIES", "make_scene"]
+__all__ = ["SCENES", "STUDIES", "composed", "make_scene"]
 
 _FRAME = (36.0, 24.0)
 _DEPTH = 32.0
@@ -69,23 +69,47 @@ def make_scene(name: str, *, width_mm: float = 36.0, depth_mm: float = 32.0, see
     makers = _MAKERS | _STUDY_MAKERS
     if name not in makers:
         raise ValueError(f"there is no scene named {name!r}; there are: {', '.join(makers)}")
+    return composed(name, makers[name](seed), width_mm=width_mm, depth_mm=depth_mm, seed=seed)
+
+
+def composed(
+    name: str, sheets: Sequence[Sheet], *, width_mm: float, depth_mm: float, seed: int, deep: float = _DEPTH
+) -> Scene:
+    """Bring sheets that were composed in a frame of 36 x 24 units to the size of a scene.
+
+    Parameters
+    ----------
+    name : str
+        Of the scene.
+    sheets : sequence of Sheet
+        Far to near, in units.
+    width_mm, depth_mm, seed
+        See `make_scene`.
+    deep : float
+        How many units deep the subject is.
+
+    Raises
+    ------
+    ValueError
+        For a size not above 0.
+    """
     if not (width_mm > 0 and depth_mm > 0):
         raise ValueError(f"a scene's width and depth must be above 0 mm, not {width_mm} and {depth_mm}")
     scale = width_mm / _FRAME[0]
-    sheets = tuple(_scaled(sheet, scale, depth_mm) for sheet in makers[name](seed))
-    return Scene(name, width_mm, _FRAME[1] * scale, depth_mm, seed, sheets)
+    scaled = tuple(_scaled(sheet, scale, depth_mm, deep) for sheet in sheets)
+    return Scene(name, width_mm, _FRAME[1] * scale, depth_mm, seed, scaled)
 
 
-def _scaled(sheet: Sheet, scale: float, depth_mm: float) -> Sheet:
+def _scaled(sheet: Sheet, scale: float, depth_mm: float, deep: float) -> Sheet:
     """A sheet composed in units, in mm."""
 
     def raster(grid: Grid) -> Raster:
         made = sheet.raster(grid.scaled(1.0 / scale))
         if sheet.kind == "backdrop":
             # Its distance behind the subject belongs to the frame's size, not to the depth of the subject.
-            depth = depth_mm + (made.depth_mm - _DEPTH) * scale
+            depth = depth_mm + (made.depth_mm - deep) * scale
         else:
-            depth = made.depth_mm * (depth_mm / _DEPTH)
+            depth = made.depth_mm * (depth_mm / deep)
         return replace(made, depth_mm=depth)
 
     left, top, right, bottom = sheet.bounds_mm
