@@ -17,6 +17,8 @@ __all__ = ["BrokenImageError", "check_image", "is_jpeg"]
 
 _START_OF_IMAGE, _START_OF_SCAN, _END_OF_IMAGE = 0xD8, 0xDA, 0xD9
 _TIFF_STARTS = (b"II*\0", b"MM\0*")
+_SHORTEST_BYTES = 12
+"""Fewer do not even tell a kind of picture: the longest of the starts, that of boxes, is of twelve bytes."""
 _MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 """Inside a scan a 0xFF is data when a zero or a restart number follows; anything else ends the scan."""
 
@@ -59,6 +61,8 @@ def check_image(data: bytes, announced_size: int | None = None) -> float | None:
         raise BrokenImageError("the file is empty")
     if announced_size is not None and announced_size != len(data):
         raise BrokenImageError(f"the camera announced {announced_size} bytes and sent {len(data)}")
+    if len(data) < _SHORTEST_BYTES:
+        raise BrokenImageError(f"the file ends after {len(data)} bytes, before any picture")
     if is_jpeg(data):
         _walk_jpeg(data)
         return _decode_jpeg(data)
