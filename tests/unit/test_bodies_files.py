@@ -26,7 +26,7 @@ BASELINE = jpeg()
 PROGRESSIVE = jpeg(cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
 RESTARTS = jpeg(cv2.IMWRITE_JPEG_RST_INTERVAL, 4)
 PICTURES = {"baseline": BASELINE, "progressive": PROGRESSIVE, "restarts": RESTARTS}
-"""By name, for hypothesis writes what it fails on: 40 kB of bytes are a warning there, which hid the failure."""
+"""By name: hypothesis prints what it fails on, and 40 kB of bytes are a warning that hides the failure."""
 
 
 @pytest.mark.parametrize("data", [BASELINE, PROGRESSIVE, RESTARTS])
