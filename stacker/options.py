@@ -39,6 +39,15 @@ class Unregistered(Enum):
     """It is left out, and reported."""
 
 
+_CHOICES: dict[str, type[Enum]] = {
+    "method": Method,
+    "model": MotionModel,
+    "unregistered": Unregistered,
+    "border": Border,
+}
+"""Options that are one of a few: a name instead ("auto") would fail far from here."""
+
+
 @dataclass(frozen=True)
 class ReferenceView:
     """The view that all frames are registered to.
@@ -132,6 +141,10 @@ class Options:
     development: Development = field(default_factory=Development)
 
     def __post_init__(self) -> None:
+        for name, kind in _CHOICES.items():
+            if not isinstance(getattr(self, name), kind):
+                among = ", ".join(str(choice) for choice in kind)
+                raise UserError(f"{name} must be one of {among}, not {getattr(self, name)!r}")
         if self.pupil_distance_mm is not None and not self.pupil_distance_mm > 0:
             raise UserError(f"The pupil distance must be above 0 mm, not {self.pupil_distance_mm:g} mm")
         if self.opaque_foreground and not takes_nearness(self.method):

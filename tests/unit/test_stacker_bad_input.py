@@ -385,3 +385,9 @@ def test_a_frame_of_another_size_or_depth_is_left_out_on_request(paths: list[Pat
     assert [bad.path for bad in result.skipped] == [paths[odd]]
     assert sum(report.used for report in result.stack.reports) == COUNT - 1
     assert result.stack.frame_size == (240, 160)
+
+
+@pytest.mark.parametrize("option", ["method", "model", "unregistered", "border"])
+def test_the_name_of_a_choice_is_no_choice(option: str) -> None:
+    with pytest.raises(UserError, match=rf"^{option} must be one of \w+\.\w+, .*not 'auto'"):
+        Options(**{option: "auto"})  # type: ignore[arg-type]
