@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import json
+import logging
 import os
 import tempfile
 import threading
@@ -40,6 +41,7 @@ _BARE = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 _FOUND_EVERYWHERE = ("llvm.", "memset", "memcpy", "memmove")
 """What machine code may call: the C library's, which is in every process."""
 
+_log = logging.getLogger(__name__)
 _inner: list[FunctionType] = []
 _compiling = threading.Lock()
 
@@ -246,6 +248,7 @@ def _compile(function: FunctionType, kinds: tuple[Any, ...]) -> tuple[str, bytes
     import numba
     from numba.extending import register_jitable
 
+    _tell_once()
     _teach_fetching()
     while _inner:
         register_jitable(**_OPTIONS)(_inner.pop())
@@ -266,6 +269,12 @@ def _compile(function: FunctionType, kinds: tuple[Any, ...]) -> tuple[str, bytes
             raise RuntimeError(f"{function.__name__} calls {called.name}, which later processes may not have")
     _check_way_in(str(module.get_function(symbol).global_value_type), kinds)
     return symbol, _machine().emit_object(module)
+
+
+@lru_cache(maxsize=1)
+def _tell_once() -> None:
+    """Say why this stack takes longer: somebody is waiting for it."""
+    _log.warning("compiling for this processor, once: the first stack of a kind takes some 10 to 40 s more")
 
 
 @lru_cache(maxsize=1)
