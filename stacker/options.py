@@ -101,7 +101,8 @@ class Options:
     align : bool
         Register the frames.
     model : MotionModel
-        What registration fits: a similarity (scale, rotation and shift), or more.
+        What registration fits: a similarity (scale, rotation and shift), by default with perspective where
+        frames plainly show it; or always more.
     exposure : bool
         Match brightness, channel by channel.
     reference : ReferenceView
@@ -129,7 +130,7 @@ class Options:
     opaque_foreground: bool = False
     order: Order | None = None
     align: bool = True
-    model: MotionModel = MotionModel.SIMILARITY
+    model: MotionModel = MotionModel.AUTO
     exposure: bool = True
     reference: ReferenceView = field(default_factory=ReferenceView)
     pupil_distance_mm: float | None = None

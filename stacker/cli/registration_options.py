@@ -22,6 +22,7 @@ __all__ = ["RegistrationModel", "RegistrationOptions"]
 class RegistrationModel(Enum):
     """What registration fits."""
 
+    AUTO = "auto"
     SIMILARITY = "similarity"
     AFFINE = "affine"
     HOMOGRAPHY = "homography"
@@ -49,11 +50,12 @@ class RegistrationOptions:
     model: Annotated[
         RegistrationModel,
         typer.Option(
-            help="similarity: scale, rotation and shift. affine: also stretch and shear, for scanned "
+            help="auto: scale, rotation and shift, and perspective where the frames plainly show it, as of a "
+            "camera in the hand. similarity: never perspective. affine: also stretch and shear, for scanned "
             "frames. homography: also perspective, for a camera that tilts. More freedom follows more noise.",
             rich_help_panel="Registration",
         ),
-    ] = RegistrationModel.SIMILARITY
+    ] = RegistrationModel.AUTO
     exposure: Annotated[
         bool,
         typer.Option(

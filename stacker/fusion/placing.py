@@ -61,7 +61,11 @@ def place(pixels: Image, transform: Matrix, levels: Levels, window: Window, scra
     levels = Levels.same() if levels.none else levels
     shift = np.array([[1, 0, -window.x], [0, 1, -window.y], [0, 0, 1.0]]) @ transform
     offset = np.rint(shift[:2, 2]).astype(int)
-    still = np.allclose(shift[:2, :2], np.eye(2), atol=1e-7) and np.allclose(shift[:2, 2], offset, atol=1e-4)
+    tilted = bool(np.any(shift[2] != (0, 0, 1)))
+    unturned = np.allclose(shift[:2, :2], np.eye(2), atol=1e-7) and np.allclose(
+        shift[:2, 2], offset, atol=1e-4
+    )
+    still = unturned and not tilted
     # In the frames' type: a rounding more is a twelfth of a level of variance, floats are four times the
     # memory and the time.
     warped = scratch.array("warped", window.height, window.width, 3, dtype=pixels.dtype)
@@ -72,8 +76,11 @@ def place(pixels: Image, transform: Matrix, levels: Levels, window: Window, scra
     else:
         size = (window.width, window.height)
         flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-        inverse = np.linalg.inv(shift)[:2]
-        cv2.warpAffine(pixels, inverse, size, warped, flags, cv2.BORDER_REFLECT)
+        inverse = np.linalg.inv(shift)
+        if tilted:
+            cv2.warpPerspective(pixels, inverse, size, warped, flags, cv2.BORDER_REFLECT)
+        else:
+            cv2.warpAffine(pixels, inverse[:2], size, warped, flags, cv2.BORDER_REFLECT)
     picture = _levelled(warped, levels, scratch.array("picture", *warped.shape))
     inside, gate = None, None
     if not still or (window.width, window.height) != (width, height):

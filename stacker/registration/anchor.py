@@ -61,6 +61,10 @@ class Anchor:
         self._steps += 1
         if bumped or found.in_focus < _LEAST_FOCUS or self._link is last:
             return link
+        if link.place.distortion is not self._link.place.distortion:
+            # One of the two is tilted, which a similarity would take for something else.
+            self._link, self._variance, self._steps = last, step, 1
+            return link
         expected = self._link.place.motion_of(link.place)
         far = match(self._link.pyramid, link.pyramid, expected, focus_top=focus_top, only=found.level)
         if far is None or not _useful(far, found) or self._steps > _MOST_STEPS:

@@ -19,22 +19,18 @@ import cv2
 import numpy as np
 
 from stacker.frames import Image
+from stacker.registration.distortion import Distortion
 from stacker.registration.levels import Level, MatchPyramid
 from stacker.registration.model import MotionModel
 from stacker.registration.search import BRIGHTNESS, UNKNOWNS, Refined, finer, searched
 from stacker.registration.similarity import Matrix, Similarity, inverse, rescaled
 from stacker.registration.solve import (
-    chosen_points,
     in_focus,
-    increment,
-    linearised,
     solved,
     standard_errors,
 )
 
 __all__ = ["Match", "MatchPyramid", "Spread", "likeness", "match"]
-
-_ITERATIONS_MODEL = 4
 
 _FULL_FOCUS = 0.12
 """Of `MatchPyramid.focus`, on rendered scenes of three kinds: where anything is in focus the figure is 0.1 to
@@ -101,9 +97,8 @@ class Match:
         0 to 1: how much of what was compared is in focus in both pictures, and how well they are.
     level : int
         The finest size at which they agree, 0 for the whole picture.
-    distortion : ndarray, shape (3, 3)
-        What the motion model adds to the similarity, for points of the moving picture about the centre with
-        half the long side as 1; applied before the motion.
+    distortion : Distortion
+        What the motion model adds to the similarity.
     """
 
     motion: Similarity
@@ -113,12 +108,12 @@ class Match:
     spread: Spread
     in_focus: float
     level: int
-    distortion: Matrix
+    distortion: Distortion
 
     @classmethod
     def still(cls) -> Match:
         """Nothing moves: what is said when nothing is to be matched."""
-        return cls(Similarity(), 1.0, 1.0, 0.0, Spread(0.0, 0.0, 0.0), 1.0, 0, np.eye(3))
+        return cls(Similarity(), 1.0, 1.0, 0.0, Spread(0.0, 0.0, 0.0), 1.0, 0, Distortion.none())
 
 
 def match(
@@ -171,7 +166,7 @@ def match(
     if only is None:
         last = finer(fixed, moving, last, top)
     found = rescaled(last.transform, 1 / fixed.levels[last.level].factor)
-    distortion = _distortion(fixed, moving, last.level, found, model)
+    distortion = Distortion.found(fixed, moving, last, model)
     return _described(fixed, moving, found, last, distortion, top)
 
 
@@ -189,7 +184,7 @@ def _described(
     moving: MatchPyramid,
     transform: Matrix,
     last: Refined,
-    distortion: Matrix,
+    distortion: Distortion,
     focus_top: float,
 ) -> Match | None:
     middle = min(1, len(fixed.levels) - 1)
@@ -253,37 +248,6 @@ def _with_coarse_shift(fixed: Level, moving: Level, start: Matrix) -> Matrix:
     there = _correlation(fixed.smooth, moving.smooth, shifted)
     better = there > _correlation(fixed.smooth, moving.smooth, here) + _BETTER
     return rescaled(shifted, 1 / fixed.factor) if better else start
-
-
-def _distortion(
-    fixed: MatchPyramid,
-    moving: MatchPyramid,
-    index: int,
-    transform: Matrix,
-    model: MotionModel,
-) -> Matrix:
-    """What a richer model than the similarity finds, of points of the moving picture about the centre."""
-    points = fixed.kept(index, chosen_points) if model is not MotionModel.SIMILARITY else None
-    if points is None:
-        return np.eye(3)
-    size = fixed.levels[index].size
-    radius = max(size) / 2
-    start = rescaled(transform, fixed.levels[index].factor)
-    unknowns = tuple(range(model.parameters))
-    richer = start
-    for _ in range(_ITERATIONS_MODEL):
-        system = linearised(points, moving.levels[index], richer)
-        found = None if system is None else solved(system, (*unknowns, *BRIGHTNESS))
-        if found is None:
-            return np.eye(3)
-        step = found[: model.parameters] / radius
-        step[2:4] *= radius
-        richer = richer @ increment(step, size)
-    cx, cy = (size[0] - 1) / 2, (size[1] - 1) / 2
-    onto = np.array([[1 / radius, 0, -cx / radius], [0, 1 / radius, -cy / radius], [0, 0, 1.0]])
-    # moving → fixed is similarity⁻¹ ∘ distortion, so the distortion acts on points of the moving picture.
-    found_distortion = onto @ start @ inverse(richer) @ inverse(onto)
-    return np.asarray(found_distortion / found_distortion[2, 2])
 
 
 def _warp(image: Image, transform: Matrix, size: tuple[int, int], border: float | None = None) -> Image:

@@ -10,6 +10,8 @@ __all__ = ["MotionModel"]
 class MotionModel(Enum):
     """What registration fits from frame to frame."""
 
+    AUTO = "auto"
+    """A similarity, and perspective where frames plainly show it: a camera in the hand. Not on a rail."""
     SIMILARITY = "similarity"
     """Scale, rotation and shift: what a rail, a focus ring and a bumped table do. The more a model can do,
     the more it follows blur and noise."""
@@ -21,4 +23,9 @@ class MotionModel(Enum):
     @property
     def parameters(self) -> int:
         """How many numbers are fitted."""
-        return {MotionModel.SIMILARITY: 4, MotionModel.AFFINE: 6, MotionModel.HOMOGRAPHY: 8}[self]
+        return {
+            MotionModel.AUTO: 6,
+            MotionModel.SIMILARITY: 4,
+            MotionModel.AFFINE: 6,
+            MotionModel.HOMOGRAPHY: 8,
+        }[self]

@@ -25,7 +25,7 @@ class Place:
     drift_px : tuple of float
         Where the frame's centre lies, in pixels of the frame itself (reduced for matching).
     distortion : ndarray, shape (3, 3)
-        What a richer motion model than a similarity adds; see `Match.distortion`.
+        What a richer motion model than a similarity adds; see `stacker.registration.distortion.Distortion`.
     position_mm : float or None
         Rail position, when the chain goes by it: a shift then keeps its size in the plane of focus.
     """

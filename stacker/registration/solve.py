@@ -17,6 +17,7 @@ __all__ = [
     "Points",
     "System",
     "chosen_points",
+    "covariance",
     "in_focus",
     "increment",
     "linearised",
@@ -165,6 +166,20 @@ def standard_errors(system: System, points: Points, unknowns: tuple[int, ...]) -
     with residuals that may go together within cells of the picture (Liang and Zeger, "Longitudinal data
     analysis using generalized linear models", Biometrika 73, 1986).
     """
+    scatter = _scatter(system, points, unknowns)
+    return None if scatter is None else np.asarray(np.sqrt((scatter[0] ** 2).sum(axis=1)) / scatter[1])
+
+
+def covariance(system: System, points: Points, unknowns: tuple[int, ...]) -> Vector | None:
+    """The same with how errors go together; shape (n, n)."""
+    scatter = _scatter(system, points, unknowns)
+    return (
+        None if scatter is None else np.asarray(scatter[0] @ scatter[0].T / np.outer(scatter[1], scatter[1]))
+    )
+
+
+def _scatter(system: System, points: Points, unknowns: tuple[int, ...]) -> tuple[Vector, Vector] | None:
+    """What each cell adds to the errors, and what that is to be divided by."""
     jacobian = system.jacobian[list(unknowns)]
     weighted = jacobian * system.weight
     conditioned = _conditioned(weighted, jacobian)
@@ -174,8 +189,7 @@ def standard_errors(system: System, points: Points, unknowns: tuple[int, ...]) -
     column, row = (((part + 1) * np.float32(_CELLS / 2)).astype(np.intp) for part in (points.u, points.v))
     cell = np.clip(row, 0, _CELLS - 1) * _CELLS + np.clip(column, 0, _CELLS - 1)
     told = np.stack([np.bincount(cell, part, _CELLS**2) for part in weighted * system.residual])
-    spread = inverse @ (told / scale[:, None])
-    return np.asarray(np.sqrt((spread**2).sum(axis=1)) / scale)
+    return np.asarray(inverse @ (told / scale[:, None])), scale
 
 
 def _conditioned(weighted: Image, jacobian: Image) -> tuple[Vector, Vector] | None:

@@ -196,6 +196,31 @@ def test_richer_models_follow_what_a_similarity_cannot(render_stack: Render, mod
     assert rich < plain / 2
 
 
+def test_a_camera_in_the_hand_is_seen_to_tilt(render_stack: Render) -> None:
+    rendered = render_stack(**SMALL, count=8)
+    width, height = rendered.size
+    points = np.array([[x * width, y * height, 1] for x in (0.2, 0.8) for y in (0.2, 0.8)]).T
+    rng = np.random.default_rng(3)
+    frames, places = [rendered.frames[0]], [rendered.to_reference[0]]
+    for frame, place in zip(rendered.frames[1:], rendered.to_reference[1:], strict=True):
+        about_corner = np.array([[1, 0, (width - 1) / 2], [0, 1, (height - 1) / 2], [0, 0, 1.0]])
+        tilt = np.array([[1, 0, 0], [0, 1, 0], [*rng.uniform(-3e-5, 3e-5, 2), 1.0]])
+        tilt = about_corner @ tilt @ np.linalg.inv(about_corner)
+        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+        frames.append(cv2.warpPerspective(frame, tilt, rendered.size, flags=flags))
+        places.append(place @ tilt)
+
+    def worst_px(model: MotionModel) -> float:
+        off = []
+        for one, place in zip(registered(frames, model=model), places, strict=True):
+            seen, true = one.transform @ points, np.linalg.inv(places[0]) @ place @ points
+            off.append(np.linalg.norm(seen[:2] / seen[2] - true[:2] / true[2], axis=0).max())
+        return max(off)
+
+    assert worst_px(MotionModel.AUTO) < 0.3
+    assert worst_px(MotionModel.SIMILARITY) > 0.6
+
+
 def errors_on(plane: Plane) -> tuple[list[Registration], Array, Array]:
     """Registrations in order of the frames, the errors at the corners, and all those of what is in focus."""
     frames = list(plane_frames(plane))

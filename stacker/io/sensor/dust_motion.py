@@ -11,6 +11,7 @@ from stacker.frames import Image
 from stacker.io.grey import encoded_light
 from stacker.io.sensor.dust_light import LightPlane
 from stacker.registration.chain import Chain
+from stacker.registration.model import MotionModel
 
 __all__ = ["motions_of"]
 
@@ -31,7 +32,7 @@ def motions_of(planes: Sequence[LightPlane]) -> list[Image | None]:
     list of (ndarray, shape (3, 3)) or None
         Of each frame, from cells of it to cells of the first; None where that cannot be told.
     """
-    chain = Chain(exposure=False)
+    chain = Chain(exposure=False, model=MotionModel.SIMILARITY)
     found: list[Image | None] = []
     for plane in planes:
         height, width = plane.log.shape
