@@ -19,6 +19,7 @@ from stacker.fusion.base import Fused
 from stacker.fusion.blending import STRIP_PX, blend, compare, preference, sharpen
 from stacker.fusion.depth import Surface
 from stacker.fusion.depth_picture import depth_picture
+from stacker.fusion.highlights import lost_highlights
 from stacker.fusion.pyramid import PyramidFusion
 from stacker.fusion.smooth_faults import Signs, holes, jumble, of_blocks, wisps
 from stacker.fusion.softening import veiled
@@ -106,7 +107,7 @@ class AutoFusion:
         confidence = of_blocks(surface.confidence, canvas, extent, blocks)
         signs = Signs.of(blocks, self._noise, surface, canvas, extent)
         share = preference(blocks, confidence, signs.peak, signs.smooth, self._noise)
-        share *= 1 - holes(blocks, signs)
+        share *= 1 - np.maximum(holes(blocks, signs), lost_highlights(blocks, signs.smooth))
         share = np.maximum(share, wisps(blocks, signs, self._pyramid.outlines, extent))
         blend(image, other, share, blocks.side_px)
         return float(share.mean())

@@ -101,6 +101,8 @@ class Blocks:
         Of a block, a power of 2.
     luma, brightest : ndarray of float32, shape (h, w)
         Mean and maximum of the luma of cells of 2 x 2 pixels in the first picture, white at 255.
+    other_brightest : ndarray of float32, shape (h, w)
+        Maximum in the second picture.
     off, difference : ndarray of float32, shape (h, w)
         Mean and mean square of what the first picture's luma has over the second one's, over the same cells.
     """
@@ -108,6 +110,7 @@ class Blocks:
     side_px: int
     luma: Image
     brightest: Image
+    other_brightest: Image
     off: Image
     difference: Image
 
@@ -202,15 +205,15 @@ def compare(picture: Image, other: Image, compiled: bool | None = None) -> Block
     while 2 * side * _BLOCKS_ALONG <= max(height, width) and 2 * side * _FEWEST_BLOCKS <= min(height, width):
         side *= 2
     rows, columns = height // side, width // side
-    luma, brightest, mean_off, difference = (np.empty((rows, columns), np.float32) for _ in range(4))
-    blocks = Blocks(side, luma, brightest, mean_off, difference)
+    found = tuple(np.empty((rows, columns), np.float32) for _ in range(5))
+    luma, brightest, other_brightest, mean_off, difference = found
+    blocks = Blocks(side, *found)
     if by_loops(compiled):
         from stacker.fusion.compiled_blend import compare_rows
 
         code = SourceCode.of(picture.dtype)
         flat, numbers = (in_samples(picture), in_samples(other)), (code.to_levels, code.rounding)
-        found = luma, brightest, mean_off, difference
-        room = 3 * side * columns
+        room = 7 * side // 2 * columns
         run_rows(compare_rows, rows, *flat, side, np.array(numbers, np.float32), *found, room=room)
         return blocks
 
@@ -221,7 +224,9 @@ def compare(picture: Image, other: Image, compiled: bool | None = None) -> Block
             own, others = half_luma_of_samples(picture[pixels]), half_luma_of_samples(other[pixels])
             size = columns, part.stop - part.start
             luma[part] = cv2.resize(own, size, interpolation=cv2.INTER_AREA)
-            brightest[part] = own.reshape(size[1], side // 2, columns, side // 2).max(axis=(1, 3))
+            cells = size[1], side // 2, columns, side // 2
+            brightest[part] = own.reshape(cells).max(axis=(1, 3))
+            other_brightest[part] = others.reshape(cells).max(axis=(1, 3))
             off = cv2.subtract(own, others)
             mean_off[part] = cv2.resize(off, size, interpolation=cv2.INTER_AREA)
             difference[part] = cv2.resize(cv2.multiply(off, off), size, interpolation=cv2.INTER_AREA)

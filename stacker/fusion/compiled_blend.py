@@ -179,9 +179,10 @@ def _gather(own: Any, sums: Any, most: Any) -> Any:
 
 
 @inner
-def _gather_off(own: Any, other: Any, sums: Any, squares: Any) -> Any:
+def _gather_off(own: Any, other: Any, sums: Any, squares: Any, most: Any) -> Any:
     for x in range(own.size):
         off = own[x] - other[x]
+        most[x] = max(most[x], other[x])
         sums[x] += off
         squares[x] += off * off
 
@@ -213,6 +214,7 @@ def compare_rows(
     numbers: Any,
     luma: Any,
     brightest: Any,
+    other_brightest: Any,
     off: Any,
     difference: Any,
     room: Any,
@@ -229,26 +231,28 @@ def compare_rows(
         Of a block, even.
     numbers : (2,)
         Factor from samples to levels, and what is added before a fraction is cut off; 0 where none is.
-    luma, brightest, off, difference : (h, w)
+    luma, brightest, other_brightest, off, difference : (h, w)
         Are filled.
     room
-        3 side w numbers.
+        3.5 side w numbers.
     """
     cells, n = side // 2, luma.shape[1] * side // 2
     own, others = room[:n], room[n : 2 * n]
     sums, most = room[2 * n : 3 * n], room[3 * n : 4 * n]
-    sums_off, squares = room[4 * n : 5 * n], room[5 * n : 6 * n]
+    sums_off, squares, other_most = room[4 * n : 5 * n], room[5 * n : 6 * n], room[6 * n : 7 * n]
     for y in range(y0, y1):
         sums[:] = _F(0)
         most[:] = _F(0)
         sums_off[:] = _F(0)
         squares[:] = _F(0)
+        other_most[:] = _F(0)
         for row in range(y * side, y * side + side, 2):
             _half_luma(picture[row], picture[row + 1], numbers, own)
             _half_luma(other[row], other[row + 1], numbers, others)
             _gather(own, sums, most)
-            _gather_off(own, others, sums_off, squares)
+            _gather_off(own, others, sums_off, squares, other_most)
         _means(sums, cells, luma[y])
         _highest(most, cells, brightest[y])
+        _highest(other_most, cells, other_brightest[y])
         _means(sums_off, cells, off[y])
         _means(squares, cells, difference[y])

@@ -10,6 +10,7 @@ import pytest
 
 from stacker.fusion.blending import Blocks, compare, preference
 from stacker.fusion.depth import Surface
+from stacker.fusion.highlights import lost_highlights
 from stacker.fusion.smooth_faults import Signs, holes, jumble, wisps, without_jumps
 from stacker.fusion.softening import veiled
 from stacker.fusion.window import Window
@@ -80,6 +81,23 @@ def test_a_dull_hole_in_white_print_is_one_and_only_where_the_depth_jumps_about(
     assert share(surface()).max() == 0
     assert share(jumping(surface(8.0))).max() == 0, "detail is sharp there"
     assert share(jumping(surface()), compare(dull, white)).max() == 0, "a disc's light is the pyramid's fault"
+
+
+def test_a_highlight_that_is_dull_in_the_depth_map_is_lost_and_the_disc_of_one_is_not() -> None:
+    glint, dull, point = (np.full((120, 160, 3), 40, np.uint8) for _ in range(3))
+    for picture, level, radius in ((glint, 250, 5), (dull, 140, 5), (point, 250, 2)):
+        cv2.circle(picture, (80, 60), radius, (level,) * 3, -1)
+
+    def lost(other: np.ndarray, smooth: float = 1.0) -> np.ndarray:
+        blocks = compare(glint, other)
+        assert blocks.side_px == 2
+        return lost_highlights(blocks, np.full(blocks.luma.shape, smooth, np.float32))
+
+    found = lost(dull)
+    assert found[29:32, 39:42].min() > 0.9
+    assert found[:20].max() == found[:, 50:].max() == 0
+    assert lost(point).max() == lost(glint).max() == 0
+    assert lost(dull, 0.0).max() == 0, "beside an edge of depth it may be hidden"
 
 
 def test_what_glitters_is_the_depth_maps_where_its_discs_are_and_the_pyramids_where_both_are_alike() -> None:

@@ -1,0 +1,64 @@
+"""Where the depth map's picture has lost a highlight.
+
+Beside highlights the darkest of the frames around the index leads (`stacker.fusion.depth_choice`), as the
+disc of a highlight out of focus only adds light. On the highlight itself that is wrong: out of focus its
+light is spread, so that those frames are darker there, and it comes out dull inside an outline that is sharp.
+Blur never makes anything brighter than it is in focus. So what is bright in the pyramid's picture is a
+highlight that the other picture has lost, if there is nothing as bright where that is; the disc of one that
+the other picture has sharp has it inside.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from stacker.frames import Image
+from stacker.fusion.blending import Blocks
+
+__all__ = ["lost_highlights"]
+
+_REACH_BLOCKS = 4
+"""How far along what is bright something as bright is looked for: 3 to 20 are alike."""
+
+_LOST_FROM, _LOST_FULL = 0.15, 0.3
+"""What is missing of a highlight, as a share of its height above what is around, from which it counts as
+lost, and is. A button's glints in a real stack (``pcb-depth`` in docs/quality.md) lack a quarter to nine
+tenths; of the area that was more than 30 levels too dark, a sixth is left, a quarter with 0.2 and 0.35, and
+glints (750 px, seeds 1 and 2) loses 0.09 dB, 0.06 with those."""
+
+_LEAST_HEIGHT = 100.0
+"""Levels: fainter ones are taken for as high, so that 15 levels have to be missing at least."""
+
+_RIM_BLOCKS, _SOFT_BLOCKS, _FULLER = 3, 1.0, 1.5
+"""By how much the outcome is widened, the sigma by which it is smoothed, and the factor that makes it 1 again
+on a highlight of a block or two."""
+
+
+def lost_highlights(blocks: Blocks, smooth: Image) -> Image:
+    """How far the depth map's picture has lost a highlight that the pyramid's has, block by block.
+
+    Parameters
+    ----------
+    blocks : Blocks
+        Of the pyramid's picture beside the depth map's.
+    smooth : ndarray of float32, shape (h, w)
+        How far the depth index is smooth around, 0 to 1: beside edges of depth, highlights that something
+        hides are seen through its blur, and the depth map's picture is right to have none.
+
+    Returns
+    -------
+    ndarray of float32, shape (h, w)
+        0 to 1: how much of the pyramid's picture is to stay.
+    """
+    bright, around = blocks.brightest, np.ones((3, 3), np.uint8)
+    dark = np.minimum(blocks.other_brightest, bright)
+    wide = np.ones((2 * _REACH_BLOCKS + 1, 2 * _REACH_BLOCKS + 1), np.uint8)
+    height = np.maximum(bright - cv2.erode(dark, wide), np.float32(_LEAST_HEIGHT))
+    kept = dark
+    for _ in range(_REACH_BLOCKS):  # reconstruction by dilation (Vincent, 1993), as far as that
+        kept = np.minimum(cv2.dilate(kept, around), bright)
+    missing = (bright - kept) / height
+    lost = np.clip((missing - _LOST_FROM) / (_LOST_FULL - _LOST_FROM), 0, 1) * smooth
+    widened = cv2.dilate(lost.astype(np.float32), np.ones((_RIM_BLOCKS, _RIM_BLOCKS), np.uint8))
+    return np.asarray(np.minimum(_FULLER * cv2.GaussianBlur(widened, (0, 0), _SOFT_BLOCKS), 1))
