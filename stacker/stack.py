@@ -75,6 +75,8 @@ class Stacker:
     first_levels : Levels, optional
         What makes the first frame as bright as the picture is to be, when that frame is known to be exposed
         unlike the others; otherwise the picture is as bright as the first frame.
+    frames : int, optional
+        How many are to come, where that is known: few lie far apart, which registration expects then.
 
     Raises
     ------
@@ -98,6 +100,7 @@ class Stacker:
         known: Mapping[int, SavedTransform] | None = None,
         nearness: Nearness | None = None,
         first_levels: Levels | None = None,
+        frames: int | None = None,
     ) -> None:
         self._options = options or Options()
         self._reader = FrameReader(self._options.development)
@@ -105,7 +108,7 @@ class Stacker:
             raise UserError("An opaque foreground needs to know how near each frame is: give a nearness")
         self._nearness = nearness if self._options.opaque_foreground else None
         self._chain: Chain | None = None
-        self._first_levels = first_levels
+        self._first_levels, self._frames = first_levels, frames
         self._known: KnownChain | None = None
         if known is not None:
             self._known = KnownChain(known, self._options.exposure, first_levels)
@@ -323,6 +326,7 @@ class Stacker:
             options.exposure,
             options.model,
             self._first_levels,
+            self._frames,
         )
 
     def _geometry(self, first_mm: float | None) -> RailGeometry | None:

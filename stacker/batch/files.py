@@ -220,7 +220,7 @@ class _Run:
         """Begin, or begin again, with a first frame that is to become brighter or darker by these levels."""
         order = self._options.order
         nearness = nearness_by_index(order, len(self._paths)) if order is not None else None
-        self._stacker = Stacker(self._options, self._known, nearness, levels)
+        self._stacker = Stacker(self._options, self._known, nearness, levels, len(self._paths))
         self._levels = levels
         self._shape: Shape | None = None
         self._alike = 0

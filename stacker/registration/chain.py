@@ -141,6 +141,8 @@ class Chain:
         What is fitted.
     first : Levels, optional
         What makes the first frame as bright as the others are to be; nothing by default.
+    frames : int, optional
+        How many are to come, where that is known: few lie far apart.
     """
 
     def __init__(
@@ -152,6 +154,7 @@ class Chain:
         exposure: bool = True,
         model: MotionModel = MotionModel.AUTO,
         first: Levels | None = None,
+        frames: int | None = None,
     ) -> None:
         self._base = identity() if base is None else base
         self._view_mm = None if geometry is None else geometry.reference_mm
@@ -161,7 +164,8 @@ class Chain:
         self._brightness = Brightness(_step_levels, first)
         self._first: Link | None = None
         self._last: Link | None = None
-        self._pace = Pace()
+        self._frames = frames
+        self._pace = Pace(frames=frames)
         self._anchor: Anchor | None = None
         self._focus_top = 0.0
         self._gap = _Gap()
@@ -216,10 +220,10 @@ class Chain:
         self._first = self._last = link
         self._anchor = Anchor(link)
         if link.position_mm is not None:
-            self._pace = Pace(per_mm=True)
+            self._pace = Pace(per_mm=True, frames=self._frames)
             if self._rail.given_mm is not None:
                 known = 1 / self._rail.given_mm
-                self._pace = Pace(True, -known, _GIVEN_PACE_ERROR * known)
+                self._pace = Pace(True, -known, _GIVEN_PACE_ERROR * known, self._frames)
         return self._told(link, 1.0, 0.0, Verdict.REGISTERED)
 
     def _register(self, last: Link, seen: Prepared, position_mm: float | None) -> Registration:
