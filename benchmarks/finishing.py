@@ -46,8 +46,8 @@ def laid_truth(stack: Stack, rendered: RenderedStack) -> tuple[Array, Array]:
     the truth where much is wrong, and what is veiled would seem right.
     """
     picture = stack.image.astype(np.float32)
-    placement = locate(np.ascontiguousarray(picture.mean(axis=2) / np.float32(255)), rendered, stack.valid)
-    truth = np.clip(placement.laid(rendered.truth(placement.view)), 0, 1) * np.float32(255)
+    placement = locate(picture / np.float32(255), rendered, stack.valid)
+    truth = placement.laid_truth(rendered) * np.float32(255)
     rows, columns = rendered.truth(placement.view).shape[:2]
     x, y = placement.map_xy[..., 0], placement.map_xy[..., 1]
     field = stack.valid & (x > 2) & (y > 2) & (x < columns - 3) & (y < rows - 3)

@@ -1,36 +1,37 @@
 """Where a picture lies in the scene: the truth of a stack laid on a result whatever its crop, scale or view.
 
-Stackers take the perspective of one frame or another, and chains of matches bend it a little: each depth may
-have its own scale, rotation and shift. `locate` finds the frame whose perspective is nearest, then a map from
-pixels of the result to pixels of that view, an affine one whose coefficients vary as a cubic with depth. What
-a registration error does to single frames is not forgiven.
+Stackers take the perspective of one frame or another, and chains of matches bend it a little. `locate` takes
+the views of the truth in turn, begins in each from features and from small windows that are matched, bends
+the map smoothly with depth until truth and picture agree best (`benchmarks.bending`), and keeps of all ends
+the one with the least square error. What a registration error does to single frames is not forgiven.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from benchmarks.stacks import VIEWS, Array, RenderedStack, View
+from benchmarks.bending import Bend, Sight, laid, settled
+from benchmarks.stacks import FINE, VIEWS, Array, RenderedStack, View
 
 __all__ = ["NotLocated", "Placement", "locate"]
 
 _FEATURES = 2000
 _RATIO = 0.75  # of the distances to the best and the second best match (Lowe, 2004)
 _LEAST_MATCHES = 12
-_DEGREE = 3
 _ROUNDS = 3  # of matching windows; they lead to within a fraction of a pixel
-_MOST_POLISHES = 6  # of fitting all pixels, which end sooner as a rule
-_POLISHED = 60_000  # pixels at least that are used, where there are as many
-_SETTLED_PX = 0.005  # mean change of the map in the last one
 _RIM_PX = 8
-_SHARP, _NEAR = cv2.INTER_LANCZOS4, cv2.INTER_NEAREST
 _WINDOW_PX = 21
 _FORTH_AND_BACK_PX = 0.3
 # A view's bend with depth is some pixels at most, a single match is off by a fifth of a pixel.
 _BEND_PX, _MATCH_PX = 3.0, 0.2
+# Widths that are looked at: a quarter of the pixels at 750 px find an end, all of them its place.
+_FINDING_PX, _SETTLING_PX = 375, 750
+_SLACK_PX = 4  # of the field's rim, which moves while the map does
+_WORTH_SETTLING = 1.12  # ends with a square error up to this above the least, 0.5 dB
 
 
 class NotLocated(RuntimeError):  # noqa: N818 - reads as what happened
@@ -50,7 +51,7 @@ class Placement:
     scale : float
         Pixels of the view per pixel of the result.
     residual_px : float
-        Median distance of the matches from the map: what the fit leaves of errors of registration.
+        Median distance of matched windows from the map: what the fit leaves of errors of registration.
     """
 
     view: View
@@ -60,7 +61,21 @@ class Placement:
 
     def laid(self, picture: Array, how: int = cv2.INTER_LANCZOS4) -> Array:
         """A picture in the view, laid on the result's pixels."""
-        return _laid(picture, self.map_xy, how)
+        return laid(picture, self.map_xy, how)
+
+    def laid_truth(self, stack: RenderedStack) -> Array:
+        """The truth as the result's pixels would have seen it, (h, w, 3) float32, 0 to 1."""
+        fine = laid(stack.fine_truth(self.view), self.map_xy * np.float32(FINE), cv2.INTER_LANCZOS4)
+        return np.asarray(fine * np.float32(1.0 / 65535.0))
+
+
+@dataclass(frozen=True)
+class _End:
+    """Where one of the fits ended."""
+
+    view: View
+    bend: Bend
+    mean_square: float
 
 
 def locate(result: Array, stack: RenderedStack, valid: Array | None = None) -> Placement:
@@ -69,7 +84,7 @@ def locate(result: Array, stack: RenderedStack, valid: Array | None = None) -> P
     Parameters
     ----------
     result : Array
-        (h, w) float32, grey, 0 to 1.
+        (h, w, 3) float32 RGB, 0 to 1.
     stack : RenderedStack
         What it was made of.
     valid : Array, optional
@@ -80,31 +95,73 @@ def locate(result: Array, stack: RenderedStack, valid: Array | None = None) -> P
     NotLocated
         When too few features of the truth are found in it.
     """
-    found = _Features(result)
-    starts = {view: found.similarity_to(_grey(stack.truth(view))) for view in VIEWS}
-    view = max(VIEWS, key=lambda name: starts[name][1])
-    matrix, matches = starts[view]
-    if matches < _LEAST_MATCHES:
-        raise NotLocated(f"only {matches} features of {stack.name} are found in the result")
-    truth = _grey(stack.truth(view))
-    depth = np.clip(stack.depth_index(view), 0, len(stack.paths) - 1)
-    # From −1 to 1, so that powers of it stay apart.
-    depth = (depth / (len(stack.paths) - 1) * 2.0 - 1.0).astype(np.float32)
-    inner = np.zeros(result.shape, bool)
+    inner = np.zeros(result.shape[:2], bool)
     inner[_RIM_PX:-_RIM_PX, _RIM_PX:-_RIM_PX] = True
-    fit = _Bend(matrix, inner if valid is None else inner & valid, depth)
-    residual = np.inf
-    for _ in range(_ROUNDS):
-        residual = fit.refine(result, truth)
-    # Windows hold what lies beside a hair as well. All pixels together find each depth its own place, the
-    # one at which a result agrees best with the truth.
-    field = np.zeros(truth.shape, np.float32)
-    field[stack.common(view)] = 1.0
-    for _ in range(_MOST_POLISHES):
-        if fit.polish(result, truth, field) < _SETTLED_PX:
-            break
-    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-    return Placement(view, fit.map_xy(), scale, residual)
+    valid = inner if valid is None else inner & valid
+    grey = _grey(result)
+    found = _Features(grey)
+    starts = {view: found.similarity_to(_grey(stack.truth(view))) for view in VIEWS}
+    most = max(matches for _, matches in starts.values())
+    if most < _LEAST_MATCHES:
+        raise NotLocated(f"only {most} features of {stack.name} are found in the result")
+    search = _Search(result, grey, stack, valid)
+    ends: list[_End] = []
+    for view, (matrix, matches) in starts.items():
+        if matches >= _LEAST_MATCHES:
+            ends += search.ends(view, Bend.straight(matrix, search.depth(view), grey.shape))
+    end = search.settled_best(ends)
+    truth = _grey(stack.truth(end.view))
+    scale = float(np.sqrt(abs(np.linalg.det(end.bend.start[:, :2]))))
+    off = _Windows(end.bend, grey, truth, valid).off_px()
+    return Placement(end.view, end.bend.map_xy(), scale, off)
+
+
+class _Search:
+    """Fits of one result to the views of its truth."""
+
+    def __init__(self, result: Array, grey: Array, stack: RenderedStack, valid: Array) -> None:
+        self._result, self._grey, self._stack, self._valid = result, grey, stack, valid
+        self._fine: dict[View, Array] = {}
+
+    def depth(self, view: View) -> Array:
+        """Depth from −1 to 1."""
+        last = len(self._stack.paths) - 1
+        return np.asarray(np.clip(self._stack.depth_index(view), 0, last) / last * 2.0 - 1.0, np.float32)
+
+    def ends(self, view: View, similar: Bend) -> Iterator[_End]:
+        """Where fits in one view end that begin differently, by part of the pixels."""
+        sight = self._sight(similar, view, _FINDING_PX)
+        affine, _ = settled(similar, sight, degree=0)
+        yield _End(view, *settled(affine, sight))
+        try:
+            by_windows = _by_windows(similar, self._grey, _grey(self._stack.truth(view)), self._valid)
+        except NotLocated:
+            return
+        yield _End(view, *settled(by_windows, self._sight(by_windows, view, _FINDING_PX)))
+
+    def settled_best(self, ends: list[_End]) -> _End:
+        """The best end when the best of each view is fitted to all that counts, where it comes near."""
+        least = min(end.mean_square for end in ends)
+        found = []
+        for view in VIEWS:
+            here = [end for end in ends if end.view == view and end.mean_square <= _WORTH_SETTLING * least]
+            if here:
+                bend = min(here, key=lambda end: end.mean_square).bend
+                found.append(_End(view, *settled(bend, self._sight(bend, view, _SETTLING_PX))))
+        return min(found, key=lambda end: end.mean_square)
+
+    def _sight(self, bend: Bend, view: View, width_px: int) -> Sight:
+        """What counts, a little inside the field that every frame covers."""
+        stack = self._stack
+        if view not in self._fine:
+            self._fine[view] = stack.fine_truth(view)
+        rows, columns = stack.common(view)
+        places = bend.map_xy()
+        low = np.array([columns.start, rows.start]) + _SLACK_PX
+        high = np.array([columns.stop, rows.stop]) - 1 - _SLACK_PX
+        used = ((places >= low) & (places <= high)).all(axis=-1) & self._valid
+        step = max(1, round(stack.size_px[0] / width_px))
+        return Sight(self._result, used, self._fine[view], FINE, step)
 
 
 class _Features:
@@ -131,115 +188,43 @@ class _Features:
         return (np.eye(2, 3), 0) if matrix is None else (matrix, int(inliers.sum()))
 
 
-class _Bend:
-    """A map whose affine coefficients are polynomials of depth, refined by matching small windows."""
+class _Windows:
+    """Small windows of a truth, laid by a map, and where they are in the result."""
 
-    def __init__(self, start: Array, valid: Array, depth: Array) -> None:
-        rows, columns = valid.shape
-        self._valid = valid
-        self._depth = depth
-        self._half = columns / 2.0
-        self._middle = np.array([(columns - 1) / 2.0, (rows - 1) / 2.0])
-        self._shape = (rows, columns)
-        self._start = start
-        self._coefficients = np.zeros((3 * (_DEGREE + 1), 2))
-        self._map: Array = self._mapped(np.zeros((rows, columns), np.float32))
-
-    def map_xy(self) -> Array:
-        """The map, (h, w, 2) float32."""
-        return self._map
-
-    def refine(self, result: Array, truth: Array) -> float:
-        """Match the truth as it is laid now with the result, and fit again; median residual in px."""
-        laid = _laid(truth, self._map, cv2.INTER_CUBIC)
-        on_truth, on_result = _matched(_as_bright(laid, result, self._valid), result, self._valid)
+    def __init__(self, bend: Bend, result: Array, truth: Array, valid: Array) -> None:
+        map_xy = bend.map_xy()
+        bright = _as_bright(laid(truth, map_xy, cv2.INTER_CUBIC), result, valid)
+        on_truth, on_result = _matched(bright, result, valid)
         columns, rows = np.rint(on_truth).astype(int).T
-        there = self._map[rows, columns] + (on_truth - np.rint(on_truth))
-        depth = self._depth_at(there.astype(np.float32)[:, None])[:, 0]
-        design = self._design(on_result, depth)
-        goal = there - self._linear(on_result)
-        stiff = np.tile([1.0], design.shape[1]) * (_MATCH_PX / _BEND_PX) ** 2
-        stiff[:3] = 1e-9  # the part that is the same for all depths is free
-        weight = np.ones(len(goal))
-        coefficients = self._coefficients
-        for _ in range(12):
-            heavy = design * weight[:, None]
-            coefficients = np.linalg.solve(design.T @ heavy + np.diag(stiff), heavy.T @ goal)
-            off = np.linalg.norm(goal - design @ coefficients, axis=1)
-            spread = max(1.5 * float(np.median(off)), 0.02)
-            weight = 1.0 / (1.0 + (off / spread) ** 2) ** 2
-        self._take(coefficients)
+        self._bend = bend
+        self._there = map_xy[rows, columns] + (on_truth - np.rint(on_truth))
+        depth = bend.depth_at(self._there.astype(np.float32)[:, None])[:, 0]
+        self._design = bend.design(on_result, depth).astype(np.float64)
+        self._goal = self._there - bend.linear(on_result)
+
+    def off_px(self) -> float:
+        """Median distance from the map."""
+        off = np.linalg.norm(self._goal - self._design @ self._bend.coefficients, axis=1)
         return float(np.median(off))
 
-    def polish(self, result: Array, truth: Array, field: Array) -> float:
-        """One step of Gauss and Newton on the brightness of all pixels; mean change of the map in px.
-
-        The same as Lucas and Kanade's (1981), the whole picture being the window.
-        """
-        laid, inside = (_laid(picture, self._map, how) for picture, how in ((truth, _SHARP), (field, _NEAR)))
-        slopes = [
-            _laid(cv2.Sobel(truth, cv2.CV_32F, *axis, ksize=3, scale=0.125), self._map, cv2.INTER_LINEAR)
-            for axis in ((1, 0), (0, 1))
-        ]
-        depth = self._depth_at(self._map)
-        used = (inside > 0.0) & self._valid
-        # A part of the pixels is enough; an odd stride does not keep to the same columns.
-        chosen = np.flatnonzero(used)[:: max(1, int(used.sum()) // _POLISHED) | 1]
-        rows, columns = np.unravel_index(chosen, used.shape)
-        points = np.stack([columns, rows], axis=1).astype(np.float64)
-        base = self._design(points, depth[rows, columns]).astype(np.float32)
-        have, goal = result[rows, columns], laid[rows, columns]
-        moved = [base * slope[rows, columns][:, None] for slope in slopes]
-        design = np.concatenate([*moved, -have[:, None], -np.ones((len(have), 1), np.float32)], axis=1)
-        size = base.shape[1]
-        # What fusion got wrong should not pull the map: errors far above the usual weigh little.
-        off = goal - _as_bright(have, goal, np.ones(have.shape, bool))
-        weight = 1.0 / (1.0 + (off / (3.0 * float(np.median(np.abs(off))) + 1e-4)) ** 2)
-        heavy = design * weight[:, None].astype(np.float32)
-        normal = (design.T @ heavy).astype(np.float64)
-        normal += np.diag(np.full(len(normal), 1e-9 * normal[:size, :size].trace()))
-        step = np.linalg.solve(normal, -(heavy.T @ goal).astype(np.float64))
-        before = self._map
-        self._take(self._coefficients + step[: 2 * size].reshape(2, size).T)
-        return float(np.linalg.norm(self._map - before, axis=2)[used].mean())
-
-    def _take(self, coefficients: Array) -> None:
-        self._coefficients = coefficients
-        for _ in range(3):  # depth is read where the map leads, and the map depends on depth
-            self._map = self._mapped(self._depth_at(self._map))
-
-    def _depth_at(self, places: Array) -> Array:
-        return _laid(self._depth, places, _NEAR)
-
-    def _linear(self, points: Array) -> Array:
-        return np.asarray(points @ self._start[:, :2].T + self._start[:, 2])
-
-    def _design(self, points: Array, depth: Array) -> Array:
-        """Columns 1, x, y times 1, z, z², …"""
-        at = (points - self._middle) / self._half
-        base = np.concatenate([np.ones((*at.shape[:-1], 1)), at], axis=-1)
-        return np.concatenate([base * depth[..., None] ** k for k in range(_DEGREE + 1)], axis=-1)
-
-    def _mapped(self, depth: Array) -> Array:
-        """The map of all pixels, given the depth at each: the same as `_linear` and `_design` give."""
-        rows, columns = self._shape
-        x = ((np.arange(columns) - self._middle[0]) / self._half).astype(np.float32)
-        y = ((np.arange(rows) - self._middle[1]) / self._half).astype(np.float32)[:, None]
-        terms = self._coefficients.reshape(_DEGREE + 1, 3, 2).copy()
-        terms[0, 0] += self._linear(self._middle)
-        terms[0, 1:] += self._half * self._start[:, :2].T
-        planes = []
-        for axis in (0, 1):
-            plane = np.zeros((rows, columns), np.float32)
-            for constant, along, down in terms[::-1, :, axis].astype(np.float32):  # Horner's rule in depth
-                plane = plane * depth + (constant + along * x + down * y)
-            planes.append(plane)
-        return np.stack(planes, axis=-1)
+    def fitted(self) -> Bend:
+        """The map that most of them agree on."""
+        stiff = np.full(self._design.shape[1], (_MATCH_PX / _BEND_PX) ** 2)
+        stiff[:3] = 1e-9  # the part that is the same for all depths is free
+        weight = np.ones(len(self._goal))
+        for _ in range(12):
+            heavy = self._design * weight[:, None]
+            coefficients = np.linalg.solve(self._design.T @ heavy + np.diag(stiff), heavy.T @ self._goal)
+            off = np.linalg.norm(self._goal - self._design @ coefficients, axis=1)
+            spread = max(1.5 * float(np.median(off)), 0.02)
+            weight = 1.0 / (1.0 + (off / spread) ** 2) ** 2
+        return self._bend.bent(coefficients)
 
 
-def _laid(picture: Array, map_xy: Array, how: int) -> Array:
-    laid = cv2.remap(picture, map_xy, None, how, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
-    return np.asarray(laid)
+def _by_windows(bend: Bend, result: Array, truth: Array, valid: Array) -> Bend:
+    for _ in range(_ROUNDS):
+        bend = _Windows(bend, result, truth, valid).fitted()
+    return bend
 
 
 def _as_bright(picture: Array, other: Array, where: Array) -> Array:

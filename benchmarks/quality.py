@@ -32,7 +32,8 @@ from benchmarks.stacks import Array, RenderedStack, load
 
 __all__ = ["Result", "as_markdown", "main", "measure"]
 
-_VERSION = 1  # of the scoring; a change makes kept scores stale
+_VERSION = 1  # of how peers are run; a change makes kept pictures stale
+_YARDSTICK = 2  # a change has kept pictures scored again
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Result:
     cost: dict[str, float] | None
     scores: dict[str, Any] | None
     failure: str | None
+    yardstick: int = 1
 
     def figure(self, name: str) -> float:
         """A score or cost by name, nan when there is none."""
@@ -61,7 +63,7 @@ class Result:
 def measure(
     stack: RenderedStack, peer: Peer, places: Places, *, fresh: bool = False, nice: int = 0
 ) -> Result:
-    """Stack, score, and keep what a peer made.
+    """Stack, score, and keep what a peer made; a kept picture is scored again when the yardstick changed.
 
     Raises
     ------
@@ -71,23 +73,40 @@ def measure(
     made = peer.commands(places, stack.paths, Path("work"), Path("output.tif"), stack.bits)
     key = hashlib.sha256(json.dumps([_VERSION, made]).encode()).hexdigest()[:8]
     kept = stack.folder / f"result-{peer.name}-{key}.json"
+    picture = stack.folder / f"picture-{peer.name}.tif"
+    result = None
     if kept.exists() and not fresh and peer.name != OURS:
-        return Result(**json.loads(kept.read_text()))
-    result = _made(stack, peer, places, nice)
+        result = Result(**json.loads(kept.read_text()))
+        if result.yardstick == _YARDSTICK:
+            return result
+    if result is not None and result.cost is not None and picture.exists():
+        result = _scored(stack, peer, picture, Cost(**result.cost))
+    else:
+        result = _made(stack, peer, places, nice, picture)
     kept.write_text(json.dumps(result.__dict__))
     return result
 
 
-def _made(stack: RenderedStack, peer: Peer, places: Places, nice: int) -> Result:
-    cost: Cost | None = None
-    scores = failure = None
+def _made(stack: RenderedStack, peer: Peer, places: Places, nice: int, kept: Path) -> Result:
     with tempfile.TemporaryDirectory(prefix="focusrig-quality-") as work:
         try:
             picture, cost = run_peer(peer, places, stack.paths, Path(work), stack.bits, nice=nice)
-            shutil.copy(picture, stack.folder / f"picture-{peer.name}.tif")
-            scores = score(_picture(picture), stack).as_json()
-        except (CommandFailed, NotLocated) as error:
-            failure = str(error)
+            shutil.copy(picture, kept)
+        except CommandFailed as error:
+            return _result(stack, peer, None, None, str(error))
+    return _scored(stack, peer, kept, cost)
+
+
+def _scored(stack: RenderedStack, peer: Peer, picture: Path, cost: Cost) -> Result:
+    try:
+        return _result(stack, peer, cost, score(_picture(picture), stack).as_json(), None)
+    except (CommandFailed, NotLocated) as error:
+        return _result(stack, peer, cost, None, str(error))
+
+
+def _result(
+    stack: RenderedStack, peer: Peer, cost: Cost | None, scores: dict[str, Any] | None, failure: str | None
+) -> Result:
     noise = frame_noise(stack)
     return Result(
         scene=stack.name,
@@ -100,6 +119,7 @@ def _made(stack: RenderedStack, peer: Peer, places: Places, nice: int) -> Result
         cost=cost.as_json() if cost else None,
         scores=scores,
         failure=failure,
+        yardstick=_YARDSTICK,
     )
 
 

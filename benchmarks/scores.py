@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 
 from benchmarks.geometry import Placement, locate
-from benchmarks.recipes import EVERY
 from benchmarks.stacks import Array, RenderedStack, View
 
 __all__ = ["Places", "Scores", "frame_noise", "places_of", "score"]
@@ -87,7 +86,7 @@ class Places:
 def places_of(stack: RenderedStack, view: View) -> Places:
     """Common field, band beside edges in depth, hairs and flats of a stack."""
     width = stack.size_px[0]
-    recipe = EVERY[stack.name]
+    recipe = stack.recipe
     # Sensor blur of a plane dz off focus is m²/Ne·dz; in pixels of a frame:
     px_per_mm = recipe.magnification / recipe.effective_f_number * width / recipe.width_mm
     jump_mm = _EDGE_BLUR * width / px_per_mm
@@ -124,9 +123,9 @@ def score(result: Array, stack: RenderedStack, placement: Placement | None = Non
     """
     picture = _unit(result[..., :3])
     inside = _inside(result)
-    placement = placement or locate(np.ascontiguousarray(picture.mean(axis=2)), stack, inside)
+    placement = placement or locate(picture, stack, inside)
     places = places_of(stack, placement.view)
-    truth = np.clip(placement.laid(stack.truth(placement.view)), 0.0, 1.0) * 255.0
+    truth = placement.laid_truth(stack) * np.float32(255.0)
     scored = _laid_mask(placement, places.field) & inside
     goal, have = truth[scored].astype(np.float64), 255.0 * picture[scored].astype(np.float64)
     gain, offset = _fitted(have.ravel(), goal.ravel())

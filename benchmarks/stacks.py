@@ -16,19 +16,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import cv2
 import numpy as np
-from hardware_sims.optics import SimLens
-from hardware_sims.render import Frame, Renderer, Viewpoint
-from hardware_sims.scenes import make_scene
-from hardware_sims.sensor import Sensor, srgb_encode
 
-from benchmarks.depth_scenes import SHEETS, depth_scene
 from benchmarks.recipes import EVERY, RECIPES, Recipe
+from benchmarks.studio import Array, Studio, read, write
 
 __all__ = [
+    "FINE",
     "VIEWS",
     "Array",
     "RenderedStack",
@@ -39,12 +36,14 @@ __all__ = [
     "mosaics",
 ]
 
-Array = np.ndarray[Any, np.dtype[Any]]
 View = Literal["first", "middle", "last"]
 VIEWS: tuple[View, ...] = ("first", "middle", "last")
 """Frames whose perspective the truth is rendered in: stackers take one of these for reference."""
 
-_STOP = 5.6  # nominal; only its ratio to the effective f-number matters here
+FINE = 3
+"""Samples of the fine truth per pixel each way. What lies between them is off by 39 to 60 dB (six scenes at
+750 px, halfway between all four); of two samples it is 36 to 59, of one 25 to 47."""
+
 _VERSION = 2  # of what is rendered; a change makes the cache stale
 
 
@@ -77,6 +76,8 @@ class RenderedStack:
         Sideways place of the camera at each frame, in pixels of the plane of focus.
     size_px : tuple of int
         Width and height.
+    recipe : Recipe
+        How it was shot.
     """
 
     name: str
@@ -89,6 +90,7 @@ class RenderedStack:
     pupil_distance_mm: float
     lateral_px: tuple[tuple[float, float], ...]
     size_px: tuple[int, int]
+    recipe: Recipe
 
     @property
     def reference(self) -> int:
@@ -102,14 +104,33 @@ class RenderedStack:
     def frames(self) -> Iterator[Array]:
         """The frames, (h, w, 3) uint8 or uint16 RGB."""
         for path in self.paths:
-            yield _read(path)
+            yield read(path)
 
     def truth(self, view: View = "middle") -> Array:
         """All in focus without noise, clipped, sRGB; (h, w, 3) float32 RGB, 0 to 1.
 
         What lies behind the last plane of focus is blurred as in the last frame: no stack has it sharper.
         """
-        return np.asarray(_read(self.folder / f"truth_{view}.png").astype(np.float32) / np.float32(65535.0))
+        return np.asarray(read(self.folder / f"truth_{view}.png").astype(np.float32) / np.float32(65535.0))
+
+    def fine_truth(self, view: View = "middle") -> Array:
+        """The truth read `FINE` times per pixel each way; (FINE·h, FINE·w, 3) uint16 RGB.
+
+        Sample FINE·x, FINE·y is pixel x, y of the truth; the others are what pixels in between would have
+        been. A result that falls between the truth's pixels is held against these, since interpolating the
+        truth itself would blur it. All views are rendered when one is asked for first, and kept.
+        """
+        path = self.folder / f"truth_{view}_x{FINE}.png"
+        if not path.exists():
+            studio = Studio(self.recipe, self.seed, self.bits, self.size_px[0])
+            # Made aside and put in place whole, as stacks are.
+            with tempfile.TemporaryDirectory(dir=self.folder, prefix=".making-") as aside:
+                for name in VIEWS:
+                    made = Path(aside) / f"truth_{name}_x{FINE}.png"
+                    write(made, studio.fine_truth(self.index_of(name), FINE))
+                    made.replace(self.folder / made.name)
+            studio.close()
+        return read(path)
 
     def depth_mm(self, view: View = "middle") -> Array:
         """Depth of the nearest surface that covers at least half of each pixel; (h, w) float32.
@@ -187,13 +208,13 @@ def load(
         # Made aside and put in place whole: two processes may want the same stack at once.
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as aside:
             made = Path(aside) / "stack"
-            _Studio(recipe, seed, bits, width_px).shoot(made)
+            Studio(recipe, seed, bits, width_px).shoot(made)
             try:
                 made.rename(folder)
             except OSError:
                 if not (folder / "stack.json").exists():
                     raise
-    return _opened(folder)
+    return _opened(folder, recipe)
 
 
 def exposed(stack: RenderedStack, index: int, factor: float) -> Array:
@@ -201,7 +222,7 @@ def exposed(stack: RenderedStack, index: int, factor: float) -> Array:
 
     What becomes brighter than white is clipped by the sensor, and the noise is that of more light.
     """
-    studio = _Studio(RECIPES[stack.name], stack.seed, stack.bits, stack.size_px[0])
+    studio = Studio(stack.recipe, stack.seed, stack.bits, stack.size_px[0])
     try:
         return studio.photograph(index, factor)
     finally:
@@ -213,7 +234,7 @@ def mosaics(
 ) -> Iterator[Array]:
     """What the sensor counts before anything is developed, frame by frame; (h, w) uint16, RGGB."""
     recipe = RECIPES[recipe] if isinstance(recipe, str) else recipe
-    studio = _Studio(recipe, seed, 16, width_px)
+    studio = Studio(recipe, seed, 16, width_px)
     try:
         for index in range(recipe.frames) if indexes is None else indexes:
             yield studio.mosaic(index)
@@ -221,7 +242,7 @@ def mosaics(
         studio.close()
 
 
-def _opened(folder: Path) -> RenderedStack:
+def _opened(folder: Path, recipe: Recipe) -> RenderedStack:
     known = json.loads((folder / "stack.json").read_text())
     return RenderedStack(
         name=known["name"],
@@ -234,113 +255,8 @@ def _opened(folder: Path) -> RenderedStack:
         pupil_distance_mm=known["pupil_distance_mm"],
         lateral_px=tuple((x, y) for x, y in known["lateral_px"]),
         size_px=(known["width_px"], known["height_px"]),
+        recipe=recipe,
     )
-
-
-class _Studio:
-    """Renders one stack."""
-
-    def __init__(self, recipe: Recipe, seed: int, bits: int, width_px: int) -> None:
-        self._recipe, self._seed, self._bits = recipe, seed, bits
-        self._size = (width_px, round(width_px / 1.5))
-        pitch_mm = recipe.width_mm * recipe.magnification / width_px
-        self._pixel_mm = recipe.width_mm / width_px
-        self._sensor = Sensor(*self._size, pitch_mm * 1000.0)
-        make = depth_scene if recipe.name in SHEETS else make_scene
-        scene = make(recipe.name, width_mm=recipe.width_mm, depth_mm=recipe.depth_mm, seed=seed)
-        lens = SimLens(recipe.magnification, recipe.effective_f_number, _STOP, recipe.pupil_distance_mm)
-        self._renderer = Renderer(scene, lens, Frame(*self._size, pitch_mm))
-
-    def shoot(self, folder: Path) -> None:
-        """Write frames and truth."""
-        recipe = self._recipe
-        (folder / "frames").mkdir(parents=True)
-        positions = recipe.positions_mm
-        count, middle = len(positions), len(positions) // 2
-        gains, lateral_px = self._drawn()
-        for index in range(count):
-            _write(folder / "frames" / f"{index:03d}.tif", self.photograph(index))
-        for name, index in (("first", 0), ("middle", middle), ("last", count - 1)):
-            self._truth(folder, name, self._viewpoint(positions[index], lateral_px[index]))
-        self.close()
-        known = {
-            "name": recipe.name,
-            "seed": self._seed,
-            "bits": self._bits,
-            "positions_mm": positions,
-            "gains": gains.tolist(),
-            "pupil_distance_mm": recipe.pupil_distance_mm,
-            "lateral_px": lateral_px.tolist(),
-            "width_px": self._size[0],
-            "height_px": self._size[1],
-        }
-        (folder / "stack.json").write_text(json.dumps(known))
-
-    def photograph(self, index: int, factor: float = 1.0) -> Array:
-        """A frame, exposed so many times longer than it should be."""
-        light = self._light(index) * np.float32(factor)
-        seed = self._seed, index
-        return np.asarray(self._sensor.develop(light, self._recipe.iso, seed, self._renderer.run, self._bits))
-
-    def mosaic(self, index: int) -> Array:
-        """A frame as the sensor counts it."""
-        seed = self._seed, index
-        return np.asarray(self._sensor.mosaic(self._light(index), self._recipe.iso, seed, self._renderer.run))
-
-    def _light(self, index: int) -> Array:
-        gains, lateral_px = self._drawn()
-        view = self._viewpoint(self._recipe.positions_mm[index], lateral_px[index])
-        return np.asarray(self._renderer.render(view, _STOP) * np.float32(gains[index]))
-
-    def close(self) -> None:
-        """End the renderer's threads."""
-        self._renderer.close()
-
-    def _drawn(self) -> tuple[Array, Array]:
-        """Brightness of each frame, (n,), and where the camera stands sideways, (n, 2) px."""
-        rng = np.random.default_rng((self._seed, 77))
-        count = self._recipe.frames
-        gains = 1.0 + rng.uniform(-self._recipe.flicker, self._recipe.flicker, count)
-        gains[count // 2] = 1.0
-        return gains, self._wander(rng, count)
-
-    def _wander(self, rng: np.random.Generator, count: int) -> Array:
-        """Where the camera stands sideways, (n, 2) px: the rail is not quite along the axis, and shakes."""
-        size = self._recipe.drift_px * self._size[0] / 1500.0
-        along = np.linspace(-0.5, 0.5, count)[:, None]
-        angle = rng.uniform(0, 2 * np.pi)
-        wander = along * size * np.array([np.cos(angle), np.sin(angle)])
-        return np.asarray(wander + rng.normal(0.0, 0.1 * size, (count, 2)))
-
-    def _viewpoint(self, position_mm: float, lateral_px: Array) -> Viewpoint:
-        return Viewpoint(
-            position_mm, (float(lateral_px[0]) * self._pixel_mm, float(lateral_px[1]) * self._pixel_mm)
-        )
-
-    def _truth(self, folder: Path, name: str, viewpoint: Viewpoint) -> None:
-        positions = self._recipe.positions_mm
-        reached = self._renderer.render_reached(viewpoint, _STOP, (positions[0], positions[-1]))
-        sharp = srgb_encode(reached)
-        _write(folder / f"truth_{name}.png", np.round(sharp * 65535.0).astype(np.uint16))
-        depth = self._renderer.depth_mm(viewpoint, _STOP)
-        shared = np.zeros(depth.shape, bool)
-        for cover in self._renderer.covers(viewpoint, _STOP)[1:]:
-            shared |= (cover > 0.05) & (cover < 0.95)
-        np.savez(folder / f"depth_{name}.npz", depth_mm=depth, translucent=shared)
-
-
-def _read(path: Path) -> Array:
-    picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if picture is None:
-        raise FileNotFoundError(f"{path} is not there or cannot be read")
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
-
-
-def _write(path: Path, picture: Array) -> None:
-    # Not compressed: what a stacker needs for decoding should not hide what it needs for stacking.
-    flags = [cv2.IMWRITE_TIFF_COMPRESSION, 1] if path.suffix == ".tif" else []
-    if not cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), flags):
-        raise OSError(f"{path} could not be written")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -369,7 +285,7 @@ def _sheet(path: Path, stacks: Sequence[RenderedStack], width_px: int = 320) -> 
     """Of each stack the truth and, to its right, the middle frame; two stacks a row."""
     tiles = []
     for stack in stacks:
-        frame = _read(stack.paths[stack.reference])
+        frame = read(stack.paths[stack.reference])
         pair = np.hstack([stack.truth(), frame.astype(np.float32) / np.iinfo(frame.dtype).max])
         size = (2 * width_px, width_px * 2 // 3)
         tiles.append(cv2.resize(pair, size, interpolation=cv2.INTER_AREA))

@@ -124,15 +124,23 @@ class Renderer:
         """The same view with every depth in focus, diffraction and pixel integration included."""
         return self._picture(self._sharp_shot(viewpoint, f_number))
 
-    def render_reached(self, viewpoint: Viewpoint, f_number: float, reach_mm: tuple[float, float]) -> Array:
+    def render_reached(
+        self,
+        viewpoint: Viewpoint,
+        f_number: float,
+        reach_mm: tuple[float, float],
+        shift_px: tuple[float, float] = (0.0, 0.0),
+    ) -> Array:
         """The same view as the best stacking could make it from positions over a range.
 
         What lies within the range is in focus; what lies before or behind it is as blurred as from the
-        nearer end, which is the sharpest that any frame has it.
+        nearer end, which is the sharpest that any frame has it. With a shift, what pixels that much
+        farther right and down would see: between the pixels of the frame, where it is less than one.
         """
+        frame = replace(self.frame, shift_px=shift_px)
         lens = self.lens.stopped_to(f_number)
         gain = lens.magnification * lens.pupil_diameter_mm / self.frame.pitch_mm
-        return self._picture(Shot(self.frame, lens, viewpoint, self._ladder(lens), gain, reach_mm))
+        return self._picture(Shot(frame, lens, viewpoint, self._ladder(lens), gain, reach_mm))
 
     def depth_mm(self, viewpoint: Viewpoint, f_number: float) -> Array:
         """Depth of the nearest surface that covers at least half of a pixel; (height, width) float32."""

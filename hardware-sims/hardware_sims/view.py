@@ -31,11 +31,14 @@ class Frame:
         Pixels.
     pitch_mm : float
         Pixel size on the sensor.
+    shift_px : tuple of float
+        How far the grid's middle lies right of and below the axis.
     """
 
     width_px: int
     height_px: int
     pitch_mm: float
+    shift_px: tuple[float, float] = (0.0, 0.0)
 
 
 class Viewpoint(NamedTuple):
@@ -106,7 +109,8 @@ class Shot:
     def places(self, level: int, region: Region) -> tuple[Array, Array]:
         """Distances from the axis in the plane of focus, in mm: (columns,), (rows, 1)."""
         step = self.pixel_mm * 2**level
-        half_w, half_h = self.frame.width_px / 2.0, self.frame.height_px / 2.0
+        half_w = self.frame.width_px / 2.0 - self.frame.shift_px[0]
+        half_h = self.frame.height_px / 2.0 - self.frame.shift_px[1]
         x = (np.arange(region.left, region.right) + 0.5) * step - half_w * self.pixel_mm
         y = (np.arange(region.top, region.bottom) + 0.5) * step - half_h * self.pixel_mm
         return x.astype(np.float32), y.astype(np.float32)[:, None]

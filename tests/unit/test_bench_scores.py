@@ -14,6 +14,7 @@ from benchmarks.peers import PEERS, Missing, Places, run_peer
 from benchmarks.quality import Result, as_markdown
 from benchmarks.scores import frame_noise, places_of, score
 from benchmarks.stacks import RenderedStack, load
+from benchmarks.studio import Studio
 
 WIDTH = 300
 
@@ -52,6 +53,34 @@ def test_a_scaled_and_turned_truth_is_good(stack: RenderedStack) -> None:
     moved = cv2.warpAffine(stack.truth(), turned, (WIDTH, WIDTH * 2 // 3), flags=cv2.INTER_LANCZOS4)
     # Read between pixels twice: this loses a little of the finest detail, as stackers do too.
     assert score(sixteen(moved), stack).psnr_db > 36
+
+
+def test_a_truth_between_pixels_is_as_good(stack: RenderedStack) -> None:
+    # What pixels half a pixel farther right and down would have seen, rendered and not interpolated.
+    studio = Studio(stack.recipe, stack.seed, stack.bits, WIDTH)
+    between = studio.fine_truth(stack.reference, 2)[1::2, 1::2]
+    studio.close()
+    found = score(between, stack)
+    assert found.psnr_db > 50  # 35 when the truth itself is interpolated
+    # Noise alone is left: the same as of a picture that lies on the truth's pixels.
+    noise = np.random.default_rng(1).normal(0, 0.01, between.shape)
+    noisy, straight = (score(sixteen(x + noise), stack) for x in (between / 65535, stack.truth()))
+    assert noisy.psnr_db == pytest.approx(straight.psnr_db, abs=0.3)
+
+
+def test_a_trifle_changes_the_score_by_a_trifle(smooth: RenderedStack) -> None:
+    picture = sixteen(nearest_frames(smooth)[0])
+    figures = []
+    for seed in range(3):
+        hit = np.random.default_rng(seed).random(picture.shape) < 0.02
+        figures.append(score(picture + np.uint16(257) * hit, smooth).psnr_db)
+    assert np.ptp(figures) < 0.05
+
+
+def test_a_frame_out_of_place_counts(stack: RenderedStack) -> None:
+    right, _ = nearest_frames(stack)
+    wrong, _ = nearest_frames(stack, displaced=6)
+    assert score(sixteen(wrong), stack).psnr_db < score(sixteen(right), stack).psnr_db - 1.5
 
 
 def test_blur_noise_and_a_part_out_of_place_count(stack: RenderedStack) -> None:
@@ -94,17 +123,30 @@ def test_colour_and_grain_of_flat_places_are_told_apart(smooth: RenderedStack) -
     assert 0.4 < frame_noise(smooth) < 2.5
 
 
-def test_frames_laid_by_their_true_transforms_make_the_truth(stack: RenderedStack) -> None:
+def nearest_frames(stack: RenderedStack, displaced: int | None = None) -> tuple[np.ndarray, float]:
+    """The frame nearest in depth at each pixel, by true transforms; and what the middle one alone has, in dB.
+
+    One frame may be displaced by two pixels.
+    """
     truth, depth, crop = stack.truth(), stack.depth_index(), stack.common()
     nearest = np.full(depth.shape, np.inf, np.float32)
     picture = np.zeros_like(truth)
+    single = np.nan
     for index, (frame, matrix) in enumerate(zip(stack.frames(), stack.transforms(), strict=True)):
-        laid = cv2.warpAffine(frame / np.float32(255), matrix[:2], stack.size_px, flags=cv2.INTER_CUBIC)
+        matrix[0, 2] += 2.0 * (index == displaced)
+        unit = frame / np.float32(np.iinfo(frame.dtype).max)
+        laid = cv2.warpAffine(unit, matrix[:2], stack.size_px, flags=cv2.INTER_CUBIC)
         mine = np.abs(depth - index) < nearest
         nearest[mine], picture[mine] = np.abs(depth - index)[mine], laid[mine]
         if index == stack.reference:
             single = -10 * np.log10(np.mean((laid - truth)[crop] ** 2))
-    assert -10 * np.log10(np.mean((picture - truth)[crop] ** 2)) > single + 4
+    return picture, float(single)
+
+
+def test_frames_laid_by_their_true_transforms_make_the_truth(stack: RenderedStack) -> None:
+    picture, single = nearest_frames(stack)
+    crop = stack.common()
+    assert -10 * np.log10(np.mean((picture - stack.truth())[crop] ** 2)) > single + 4
 
 
 def test_stacks_are_kept(stack: RenderedStack) -> None:
