@@ -83,6 +83,17 @@ def test_a_dull_hole_in_white_print_is_one_and_only_where_the_depth_jumps_about(
     assert share(jumping(surface()), compare(dull, white)).max() == 0, "a disc's light is the pyramid's fault"
 
 
+def test_a_dull_spot_in_a_bright_dot_is_a_hole_though_the_depth_is_smooth_there() -> None:
+    dot = np.full((120, 160, 3), 30, np.uint8)
+    cv2.circle(dot, (80, 60), 16, (230, 230, 230), -1)
+    dull = dot.copy()
+    cv2.circle(dull, (84, 60), 6, (205, 205, 205), -1)
+    blocks = compare(dot, dull)
+    assert holes(blocks, Signs.of(blocks, 1.5, surface(), CANVAS, CANVAS))[30, 42] > 0.9
+    ground = compare(np.full_like(dot, 55), np.full_like(dot, 30))
+    assert holes(ground, Signs.of(ground, 1.5, surface(), CANVAS, CANVAS)).max() == 0, "a glow"
+
+
 def test_a_highlight_that_is_dull_in_the_depth_map_is_lost_and_the_disc_of_one_is_not() -> None:
     glint, dull, point = (np.full((120, 160, 3), 40, np.uint8) for _ in range(3))
     for picture, level, radius in ((glint, 250, 5), (dull, 140, 5), (point, 250, 2)):
