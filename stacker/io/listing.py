@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from natsort import natsort_keygen, ns
@@ -22,9 +23,29 @@ FRAME_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff"}) | RAW_SUF
 _natural_key = natsort_keygen(key=lambda path: path.as_posix(), alg=ns.IGNORECASE | ns.PATH)
 
 
+_CAMERA_NUMBER, _LAST_NUMBER = re.compile(r"(.*?)(\d{4})", re.DOTALL), 9999
+
+
 def natural_order(paths: Iterable[Path]) -> list[Path]:
-    """Sort as a person counts: ``frame_9`` before ``frame_10``, upper and lower case alike."""
-    return sorted(paths, key=lambda path: (_natural_key(path), path.as_posix()))
+    """Sort as a person counts: ``frame_9`` before ``frame_10``, upper and lower case alike.
+
+    Cameras count to 9999 and begin again (JEITA CP-3461, DCF): of files that one has numbered, ``IMG_0001``
+    comes after ``IMG_9999`` if both are there and most of the numbers between are not.
+    """
+    ordered = sorted(paths, key=lambda path: (_natural_key(path), path.as_posix()))
+    start = _after_restart(ordered)
+    return ordered[start:] + ordered[:start]
+
+
+def _after_restart(ordered: Sequence[Path]) -> int:
+    """Where the files begin that a camera has made before its counter began again; 0 where it did not."""
+    found = [_CAMERA_NUMBER.fullmatch(path.with_suffix("").as_posix()) for path in ordered]
+    named = [match for match in found if match is not None]
+    if len(named) < max(2, len(ordered)) or len({match[1] for match in named}) > 1:
+        return 0
+    numbers = [int(match[2]) for match in named]
+    gaps = [after - before for before, after in pairwise(numbers)]
+    return gaps.index(max(gaps)) + 1 if max(gaps) > _LAST_NUMBER * 0.9 else 0
 
 
 @dataclass(frozen=True)

@@ -384,6 +384,22 @@ def test_where_nothing_can_be_written_is_said_at_once(tmp_path: Path, name: str)
         write_image(tmp_path / name, picture())
 
 
+@pytest.mark.parametrize(
+    ("names", "start"),
+    [
+        (["IMG_0001.JPG", "IMG_0002.JPG", "IMG_9998.JPG", "IMG_9999.JPG"], 2),
+        (["DSC00003.ARW", "DSC09999.ARW"], 1),
+        (["IMG_0001.JPG", "IMG_0002.JPG", "IMG_0003.JPG"], 0),
+        (["IMG_0001.JPG", "other.JPG", "IMG_9999.JPG"], 0),
+        (["frame_1.tif", "frame_9999.tif"], 0),
+    ],
+)
+def test_a_cameras_counter_that_begins_again_is_followed(names: list[str], start: int) -> None:
+    ordered = [path.name for path in natural_order(map(Path, names))]
+    counted = sorted(names, key=str.lower)
+    assert ordered == counted[start:] + counted[:start]
+
+
 def test_natural_order_counts() -> None:
     names = ["IMG_10.jpg", "IMG_9.JPG", "img_1.jpg", "IMG_100.jpg", "a/IMG_2.jpg"]
     ordered = [path.as_posix() for path in natural_order(map(Path, names))]
