@@ -364,24 +364,35 @@ def finish_rows(
     Rows are those of ``out`` (H, 3 W), whose first pixel is at row ``top`` and column ``left`` of the rest.
     ``crisp`` is the part of the finest band's luma that is added to every channel once more.
     """
-    n = half.shape[2]
-    red, green, blue = room[: 2 * n], room[2 * n : 4 * n], room[4 * n : 6 * n]
-    values, detail = room[6 * n : 8 * n], room[8 * n : 10 * n]
+    n, width = half.shape[2], out.shape[1] // 3
+    values, detail = room[: 4 * TOGETHER], room[4 * TOGETHER : 8 * TOGETHER]
+    held = room[8 * TOGETHER : 20 * TOGETHER]
     m = n + 2
-    columns = room[10 * n : 10 * n + 6 * m]
+    columns = room[20 * TOGETHER : 20 * TOGETHER + 6 * m]
     known = -1
     for y in range(y0, y1):
         at = top + y
+        then = min(at + 1, mean.shape[1] - 1)
         if at // 2 != known:
             known = at // 2
             for c in range(3):
                 even, odd = columns[2 * c * m : (2 * c + 1) * m], columns[(2 * c + 1) * m : (2 * c + 2) * m]
                 _expanded(half[c], known, even, odd)
-        _luma_of_band(mean[0, at], mean[1, at], mean[2, at], code, crisp, detail)
-        for c in range(3):
-            first = (2 * c + at % 2) * m
-            _expand_across(columns[first : first + m], mean[c, at], code, values)
-            _add(detail, values)
-            _hold(values, scale, low[c, at], high[c, at], limits, room[c * 2 * n : (c + 1) * 2 * n])
-        across = slice(left, left + out.shape[1] // 3)
-        _interleave(red[across], green[across], blue[across], out[y])
+        # From an even column on, as bands are expanded by two; a few hundred at a time stay in the cache.
+        for a in range(left // 2 * 2, left + width, 4 * TOGETHER):
+            b = min(2 * n, a + 4 * TOGETHER)
+            size = b - a
+            _luma_of_band(mean[0, at, a:b], mean[1, at, a:b], mean[2, at, a:b], code, crisp, detail[:size])
+            for c in range(3):
+                first = (2 * c + at % 2) * m + a // 2
+                fetch_part(mean[c, then], a, b)
+                fetch_part(low[c, then], a, b)
+                fetch_part(high[c, then], a, b)
+                _expand_across(columns[first : first + size // 2 + 2], mean[c, at, a:b], code, values[:size])
+                _add(detail, values[:size])
+                line = held[4 * c * TOGETHER : 4 * c * TOGETHER + size]
+                _hold(values, scale, low[c, at, a:b], high[c, at, a:b], limits, line)
+            x0, x1 = max(a, left), min(b, left + width)
+            red, green = held[x0 - a : x1 - a], held[4 * TOGETHER + x0 - a : 4 * TOGETHER + x1 - a]
+            blue = held[8 * TOGETHER + x0 - a : 8 * TOGETHER + x1 - a]
+            _interleave(red, green, blue, out[y, 3 * (x0 - left) : 3 * (x1 - left)])

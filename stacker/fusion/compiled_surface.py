@@ -106,20 +106,39 @@ def _odds(rough: Any, variance: Any, peak: Any, numbers: Any, out: Any) -> Any:
         out[x] = part if odds >= _F(0) else part * less
 
 
+@inner
+def _scaled(values: Any, factor: Any, out: Any) -> Any:
+    for x in range(out.size):
+        out[x] = values[x] * factor
+
+
 @compiled
 def confidence_rows(
-    index: Any, variance: Any, peak: Any, numbers: Any, out: Any, room: Any, y0: Any, y1: Any
+    index: Any, variance: Any, peak: Any, numbers: Any, rough: Any, out: Any, room: Any, y0: Any, y1: Any
 ) -> Any:
     """Probability that the index is right; see `stacker.fusion.depth_surface.confidence_of`.
 
-    ``numbers``: 1 / focus width; coefficients of peak, spread and roughness, and the constant; the peak that
-    is clear; floors of spread and roughness. ``room``: 5 W + 16 numbers.
+    Parameters
+    ----------
+    index, variance, peak : (H, W)
+        As they were measured, or regularised.
+    numbers : (9,)
+        1 / focus width; coefficients of peak, spread and roughness, and the constant; the peak that is clear;
+        floors of spread and roughness; factor of ``rough``.
+    rough : (H, W)
+        Is filled with the roughness; of no size where that is not wanted.
+    out : (H, W)
+        Is filled.
+    room
+        5 W + 16 numbers.
     """
     n = index.shape[1]
-    rough = room[4 * n + 16 : 5 * n + 16]
+    line = room[4 * n + 16 : 5 * n + 16]
     for y in range(y0, y1):
-        _roughness(index, y, room, rough)
-        _odds(rough, variance[y], peak[y], numbers, out[y])
+        _roughness(index, y, room, line)
+        _odds(line, variance[y], peak[y], numbers, out[y])
+        if rough.size > 0:
+            _scaled(line, numbers[8], rough[y])
 
 
 @inner

@@ -1,4 +1,4 @@
-"""Tiles of several frames mixed by depth, in a compiled loop; as `stacker.fusion.mixing.mix_plainly` does."""
+"""Cutting tiles out of frames in a compiled loop; as `stacker.fusion.tiles.cut_plainly` does."""
 
 from __future__ import annotations
 
@@ -6,192 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from stacker.fusion.compiled_math import copied, exponential
+from stacker.fusion.compiled_math import copied
 from stacker.fusion.jit import compiled, inner
 from stacker.fusion.tiles import CELL_PX, HALO_CELLS, TILE_PX
 
-__all__ = ["keep_tiles", "mix_tiles"]
+__all__ = ["keep_tiles"]
 
 _F = np.float32
 
 _CELLS = TILE_PX // CELL_PX
 _SEEN = _CELLS + 2 * HALO_CELLS
 """Cells along a side of a tile, and with its halo. Loops that are so short vectorise when that is known."""
-
-
-@inner
-def _weigh(
-    code: Any,
-    bright: Any,
-    index: Any,
-    near: Any,
-    far: Any,
-    edge: Any,
-    per_width: Any,
-    glare: Any,
-    code_of: Any,
-    out: Any,
-) -> Any:
-    """Logarithmic weights of a row of cells of a frame."""
-    per_code, first, outside, rim = code_of[0], code_of[1], code_of[2], code_of[3]
-    for x in range(_SEEN):
-        off = max(near[x] - index, index - far[x], _F(0)) * per_width[x]
-        weight = edge[x] * (_F(code[x]) * per_code + first) - _F(0.5) * off * off
-        weight -= glare[x] * _F(bright[x])
-        weight += outside if code[x] == 0 else _F(0)
-        out[x] = weight + (rim if code[x] == 255 else _F(0))
-
-
-@inner
-def _highest(weight: Any, out: Any) -> Any:
-    for x in range(_SEEN):
-        out[x] = max(out[x], weight[x])
-
-
-@inner
-def _powers(weight: Any, most: Any, negligible: Any, total: Any) -> Any:
-    for x in range(_SEEN):
-        less = weight[x] - most[x]
-        power = exponential(less)
-        weight[x] = power if less > -negligible else _F(0)
-        total[x] += weight[x]
-
-
-@inner
-def _shares(weight: Any, total: Any) -> Any:
-    for x in range(_SEEN):
-        weight[x] /= total[x]
-
-
-@inner
-def _between(here: Any, other: Any, out: Any) -> Any:
-    """Weights of a row of pixels: a quarter of the way to the neighbouring row; gives their sum."""
-    total = _F(0)
-    for x in range(_SEEN):
-        out[x] = here[x] * _F(0.75) + other[x] * _F(0.25)
-        total += out[x]
-    return total
-
-
-@inner
-def _widened(column: Any, out: Any) -> Any:
-    """Weights of pixels: a quarter of the way to the neighbouring column."""
-    for x in range(_CELLS):
-        near = column[x + 1] * _F(0.75)
-        out[2 * x] = near + column[x] * _F(0.25)
-        out[2 * x + 1] = near + column[x + 2] * _F(0.25)
-
-
-@inner
-def _add(pixels: Any, weight: Any, out: Any) -> Any:
-    for x in range(TILE_PX):
-        out[x] += weight[x] * _F(pixels[x])
-
-
-@inner
-def _stored(red: Any, green: Any, blue: Any, limits: Any, out: Any) -> Any:
-    """A row of the picture, pixel by pixel."""
-    for x in range(red.size):
-        out[3 * x] = min(max(red[x] + limits[0], limits[1]), limits[2])
-        out[3 * x + 1] = min(max(green[x] + limits[0], limits[1]), limits[2])
-        out[3 * x + 2] = min(max(blue[x] + limits[0], limits[1]), limits[2])
-
-
-@compiled
-def mix_tiles(
-    pixels: Any,
-    codes: Any,
-    indexes: Any,
-    first: Any,
-    columns: Any,
-    near: Any,
-    far: Any,
-    edge: Any,
-    per_width: Any,
-    glare: Any,
-    code_of: Any,
-    negligible: Any,
-    limits: Any,
-    top: Any,
-    left: Any,
-    out: Any,
-    room: Any,
-    t0: Any,
-    t1: Any,
-) -> Any:
-    """Mean of tiles by their weights, put into a picture; the range is one of tiles.
-
-    Parameters
-    ----------
-    pixels : (n, 3, T, T)
-        Records of all tiles, one tile after the other.
-    codes : (n, 2, C, C)
-        Score and reach, and brightness; C is T / 2 and a halo of one cell on each side.
-    indexes : (n,)
-        Of the frames.
-    first : (m + 1,)
-        First record of each tile, and their number.
-    columns : (m,)
-        Place of each tile in the band, in tiles.
-    near, far, edge, per_width, glare : (C, cells of the band)
-        `stacker.fusion.depth_choice.Choice`; ``edge`` times its power.
-    code_of : (4,)
-        Factor and offset from codes to scores, logarithmic weights outside and at the rim.
-    negligible : float32
-        Logarithm of the largest weight over one that is left out.
-    limits : (3,)
-        What to add before a fraction is cut off, least and greatest value.
-    top, left : int
-        Row and column of the band in ``out``; some of it may lie beyond.
-    out : (H, 3 W)
-        The picture, pixel by pixel.
-    room
-        C * C numbers for each record of a tile, 4 T + 3 C more.
-    """
-    side, cells = pixels.shape[2], codes.shape[2]
-    for tile in range(t0, t1):
-        n, record = first[tile + 1] - first[tile], first[tile]
-        rest = n * cells * cells
-        most, total = room[rest : rest + cells], room[rest + cells : rest + 2 * cells]
-        column = room[rest + 2 * cells : rest + 3 * cells]
-        wide = room[rest + 3 * cells : rest + 3 * cells + side]
-        values = room[rest + 3 * cells + side : rest + 3 * cells + 4 * side]
-        a = columns[tile] * (side // 2)
-        b = a + cells
-        for y in range(cells):
-            most[:] = _F(-1e9)
-            total[:] = _F(0)
-            for k in range(n):
-                weight = room[(k * cells + y) * cells : (k * cells + y + 1) * cells]
-                _weigh(
-                    codes[record + k, 0, y], codes[record + k, 1, y], indexes[record + k], near[y, a:b],
-                    far[y, a:b], edge[y, a:b], per_width[y, a:b], glare[y, a:b], code_of, weight,
-                )  # fmt: skip
-                _highest(weight, most)
-            for k in range(n):
-                _powers(room[(k * cells + y) * cells : (k * cells + y + 1) * cells], most, negligible, total)
-            for k in range(n):
-                _shares(room[(k * cells + y) * cells : (k * cells + y + 1) * cells], total)
-        x0 = left + columns[tile] * side
-        start, behind = max(0, -x0), min(side, out.shape[1] // 3 - x0)
-        for y in range(max(0, -top), min(side, out.shape[0] - top)):
-            here = y // 2 + 1
-            other = here - 1 if y % 2 == 0 else here + 1
-            values[:] = _F(0)
-            for k in range(n):
-                at = k * cells * cells
-                share = _between(
-                    room[at + here * cells : at + (here + 1) * cells],
-                    room[at + other * cells : at + (other + 1) * cells],
-                    column,
-                )
-                if share > _F(0):
-                    _widened(column, wide)
-                    for c in range(3):
-                        _add(pixels[record + k, c, y], wide, values[c * side : (c + 1) * side])
-            red, green, blue = values[:side], values[side : 2 * side], values[2 * side :]
-            row = out[top + y, 3 * (x0 + start) : 3 * (x0 + behind)]
-            _stored(red[start:behind], green[start:behind], blue[start:behind], limits, row)
 
 
 @inner

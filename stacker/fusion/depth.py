@@ -13,7 +13,13 @@ from stacker.focus.measure import LUMA, FocusMeasure, half_luma_of_samples, half
 from stacker.frames import Image
 from stacker.fusion.base import DepthIndex
 from stacker.fusion.depth_report import Evidence, reported
-from stacker.fusion.depth_surface import confidence_of, filled, focus_length, roughness
+from stacker.fusion.depth_surface import (
+    confidence_and_roughness,
+    confidence_of,
+    filled,
+    focus_lengths,
+    roughness,
+)
 from stacker.fusion.history import History
 from stacker.fusion.stages import Stages, choose_stages
 from stacker.fusion.window import Window
@@ -186,21 +192,27 @@ class DepthTracker:
         """
         assert self._indexes, "add() comes first"
         _, mean, variance, peak = self._history.planes
-        index = filled(mean, self.measured(peak), guide, (min(self._indexes), max(self._indexes)))
-        confidence = confidence_of(index, variance, peak, regularised=True)
+        length, clear = focus_lengths(peak, variance, 0.0, _CLEAR)
+        measured = self.measured(peak, length)
+        index = filled(mean, measured, guide, (min(self._indexes), max(self._indexes)))
+        confidence, rough = confidence_and_roughness(index, variance, peak, length, max(1.0, clear))
         confidence[~self._history.seen] = 0
-        return Surface(index, confidence, peak, focus_length(peak, variance, _CLEAR))
+        surface = Surface(index, confidence, peak, clear)
+        surface.__dict__["roughness"] = rough  # which is where it would be looked for once it is known
+        return surface
 
-    def measured(self, peak: Image) -> Image:
+    def measured(self, peak: Image, length: float | None = None) -> Image:
         """How far to believe the index as it was measured, 0 to 1; float32, of the shape of ``peak``.
 
         Parameters
         ----------
         peak : ndarray of float32, shape (h, w)
             Logarithm of energy over noise in the sharpest frame: of `planes`, or as it is known better.
+        length : float, optional
+            `stacker.fusion.depth_surface.focus_length` of that, where it is known.
         """
         _, mean, variance, _ = self._history.planes
-        confidence = confidence_of(mean, variance, peak)
+        confidence = confidence_of(mean, variance, peak, length=length)
         confidence[~self._history.seen] = 0
         return confidence
 
@@ -269,5 +281,5 @@ class DepthTracker:
         else:
             half = half_of_samples(picture)
             detail = self._measure.raw(np.asarray(cv2.transform(half, LUMA))) * louder
-        length = focus_length(peak, variance, _CLEAR)
+        (length,) = focus_lengths(peak, variance, _CLEAR)
         return Evidence(surface.index, mean, measured, variance, peak, detail, half, length)

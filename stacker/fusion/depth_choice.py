@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 
 from stacker.frames import Image
 from stacker.fusion.depth import Surface
+from stacker.fusion.workers import by_loops, run_rows
 
 __all__ = ["NEGLIGIBLE", "POWER", "RIM_LOG", "Choice", "glitter_of_cells"]
 
@@ -50,6 +52,10 @@ _GLARE_REACH = 20.0
 NEGLIGIBLE = 5.0
 """Logarithm of the largest weight over one that is left out, a thousandth."""
 
+_REACH = np.float32(np.sqrt(2 * NEGLIGIBLE))
+_REACH_BY_GLARE = np.float32(np.sqrt(2 * (NEGLIGIBLE + _GLARE_REACH)))
+"""How many sigmas away that is, and beside highlights."""
+
 RIM_LOG = -9.0
 """Logarithm of the weight of the rim of a frame: it is interpolated from beyond the edge."""
 
@@ -83,22 +89,32 @@ class Choice:
     glare: Image
 
     @classmethod
-    def of(cls, surface: Surface, glitter: Image, rows: tuple[int, int], columns: tuple[int, int]) -> Choice:
-        """For cells from the first to before the second row and column; cells beyond the surface are as at
-        its edge. ``glitter`` says where highlights are near: `stacker.fusion.scoring.glitter`."""
-        index = _part(surface.index, rows, columns, _SEEN_CELLS)
-        around = np.ones((3, 3), np.uint8)
-        jump = cv2.dilate(index, around) - cv2.erode(index, around)
-        steps = (jump > np.float32(_JUMP * surface.focus_width)).astype(np.uint8)
-        reach = np.ones((2 * _EDGE_CELLS + 1, 2 * _EDGE_CELLS + 1), np.uint8)
-        inner = (slice(_SEEN_CELLS, -_SEEN_CELLS),) * 2
-        near = far = np.ascontiguousarray(index[inner])
-        edge = np.zeros_like(near)
-        if steps.any():
-            beside = cv2.dilate(steps, reach)[inner]
-            edge, far = beside.astype(np.float32), near.copy()
-            cv2.copyTo(cv2.erode(index, reach)[inner], beside, near)
-            cv2.copyTo(cv2.dilate(index, reach)[inner], beside, far)
+    def of(
+        cls,
+        surface: Surface,
+        glitter: Image,
+        rows: tuple[int, int],
+        columns: tuple[int, int],
+        memory: Image | None = None,
+        compiled: bool | None = None,
+    ) -> Choice:
+        """Look at some cells.
+
+        Parameters
+        ----------
+        surface : Surface
+            The depth of all cells.
+        glitter : ndarray of float32, shape (h, w)
+            Where highlights are near, 0 to 1: `stacker.fusion.scoring.glitter`.
+        rows, columns : tuple of int
+            The first, and the one behind the last; cells beyond the surface are as at its edge.
+        memory : ndarray of float32, shape (4, rows, columns), optional
+            Zeros at first, for one choice after the other: fresh pages would cost more than the arithmetic.
+        compiled : bool, optional
+            Whether to use the compiled loop; where numba is installed by default.
+        """
+        if by_loops(compiled):
+            return _by_loop(surface, glitter, rows, columns, memory)
         noise = _part(surface.peak, rows, columns, 0)
         cv2.exp(np.negative(noise, out=noise), noise)
         noise *= np.float32(_QUIET)
@@ -107,7 +123,7 @@ class Choice:
         noise += np.float32(_WIDTH * surface.focus_width)
         per_width = np.divide(np.float32(1), noise, out=noise)
         glare = _part(glitter, rows, columns, 0) * np.float32(_GLARE / 255)
-        return cls(near, far, edge, per_width, glare)
+        return cls(*_sides(surface, rows, columns), per_width, glare)
 
     def part(self, where: tuple[slice, slice]) -> Choice:
         """Some rows and columns of it."""
@@ -131,12 +147,83 @@ class Choice:
         weight = np.float32(POWER) * self.edge * score - np.float32(0.5) * off * off
         return np.asarray(weight - self.glare * bright)
 
+    @cached_property
+    def edged(self) -> bool:
+        """Whether sharpness chooses anywhere."""
+        return bool(self.edge.any())
+
+    @cached_property
+    def glaring(self) -> bool:
+        """Whether highlights are near anywhere."""
+        return bool(self.glare.any())
+
+    @cached_property
     def reach(self) -> tuple[Image, Image]:
-        """The smallest and the largest index that counts, cell by cell."""
-        usual, wider = (np.float32(np.sqrt(2 * log)) for log in (NEGLIGIBLE, NEGLIGIBLE + _GLARE_REACH))
-        off = np.where(self.glare > 0, wider, usual)
+        """The smallest and the largest index that counts anywhere in a column; float32, shape (w,)."""
+        off = np.where(self.glare > 0, _REACH_BY_GLARE, _REACH)
         off /= self.per_width
-        return self.near - off, self.far + off
+        return (self.near - off).min(axis=0), (self.far + off).max(axis=0)
+
+
+def _sides(surface: Surface, rows: tuple[int, int], columns: tuple[int, int]) -> tuple[Image, Image, Image]:
+    """The first three attributes of a choice."""
+    index = _part(surface.index, rows, columns, _SEEN_CELLS)
+    around = np.ones((3, 3), np.uint8)
+    jump = cv2.dilate(index, around) - cv2.erode(index, around)
+    steps = (jump > np.float32(_JUMP * surface.focus_width)).astype(np.uint8)
+    reach = np.ones((2 * _EDGE_CELLS + 1, 2 * _EDGE_CELLS + 1), np.uint8)
+    inner = (slice(_SEEN_CELLS, -_SEEN_CELLS),) * 2
+    near = far = np.ascontiguousarray(index[inner])
+    edge = np.zeros_like(near)
+    if steps.any():
+        beside = cv2.dilate(steps, reach)[inner]
+        edge, far = beside.astype(np.float32), near.copy()
+        cv2.copyTo(cv2.erode(index, reach)[inner], beside, near)
+        cv2.copyTo(cv2.dilate(index, reach)[inner], beside, far)
+    return near, far, edge
+
+
+def _by_loop(
+    surface: Surface, glitter: Image, rows: tuple[int, int], columns: tuple[int, int], memory: Image | None
+) -> Choice:
+    """In one pass where the index has no steps, which is nearly everywhere."""
+    from stacker.fusion.compiled_choice import choice_rows
+
+    height, width = rows[1] - rows[0], columns[1] - columns[0]
+    near, per_width, glare, edge = np.zeros((4, height, width), np.float32) if memory is None else memory
+    least, most = np.empty((2, width), np.float32)
+    found = np.zeros(2, np.uint8)
+    numbers = (
+        _JUMP * surface.focus_width,
+        _QUIET,
+        _WIDER * surface.focus_length,
+        _WIDTH * surface.focus_width,
+        _GLARE / 255,
+        _REACH,
+        _REACH_BY_GLARE,
+    )
+    run_rows(
+        choice_rows,
+        height,
+        *(np.ascontiguousarray(plane) for plane in (surface.index, surface.peak, glitter)),
+        rows[0],
+        columns[0],
+        _EDGE_CELLS,
+        np.array(numbers, np.float32),
+        near,
+        per_width,
+        glare,
+        least,
+        most,
+        found,
+        room=7 * (width + 2 * _SEEN_CELLS),
+        rows_together=height,
+    )
+    if found[0]:
+        return Choice(*_sides(surface, rows, columns), per_width, glare)
+    choice = Choice(near, near, edge, per_width, glare)
+    choice.__dict__.update(reach=(least, most), edged=False, glaring=bool(found[1]))
+    return choice
 
 
 def glitter_of_cells(glitter: Image) -> Image:

@@ -19,7 +19,7 @@ __all__ = ["depth_picture"]
 
 _CELLS = TILE_PX // CELL_PX
 
-_RECORDS_AT_A_TIME = 128
+_RECORDS_AT_A_TIME = 64
 """Tiles of frames that a thread reads before it mixes them: 7 MB of 8-bit frames. More are read at a time
 only where a single tile needs them."""
 
@@ -70,11 +70,13 @@ def depth_picture(
 
     def bands(first: int, behind: int) -> None:
         reader = _Reader(store)
+        cells = _CELLS + 2 * HALO_CELLS, len(columns) * _CELLS + 2 * HALO_CELLS
+        memory = np.zeros((4, *cells), np.float32)
         for row in rows[first:behind]:
             top, left = row * _CELLS - canvas.y // CELL_PX, columns[0] * _CELLS - canvas.x // CELL_PX
             down = top - HALO_CELLS, top + _CELLS + HALO_CELLS
             across = left - HALO_CELLS, left + len(columns) * _CELLS + HALO_CELLS
-            choice = Choice.of(surface, glitter, down, across)
+            choice = Choice.of(surface, glitter, down, across, memory)
             corner = row * TILE_PX - extent.y, columns[0] * TILE_PX - extent.x
             offsets, whole = store.row(row, columns)
             for wanted in _portions(_needed(reader.frames, offsets >= 0, whole, choice)):
@@ -86,8 +88,8 @@ def depth_picture(
 
 def _needed(frames: Image, kept: Image, whole: Image, choice: Choice) -> _Wanted:
     """For each tile of a band its place and the frames that count anywhere in it."""
-    least, most = choice.reach()
-    first, last = _of_tiles(least.min(axis=0)).min(axis=1), _of_tiles(most.max(axis=0)).max(axis=1)
+    least, most = choice.reach
+    first, last = _of_tiles(least).min(axis=1), _of_tiles(most).max(axis=1)
     some = kept & (first <= frames[:, None]) & (frames[:, None] <= last)
     # Where the frames around the index do not reach, those that do count.
     enough = some.any(axis=0) & ~(some & ~whole).any(axis=0)

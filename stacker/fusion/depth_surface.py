@@ -10,7 +10,16 @@ import numpy as np
 from stacker.frames import Image
 from stacker.fusion.workers import by_loops, over_rows, run_rows
 
-__all__ = ["LOCAL", "by_strips", "confidence_of", "filled", "focus_length", "roughness"]
+__all__ = [
+    "LOCAL",
+    "by_strips",
+    "confidence_and_roughness",
+    "confidence_of",
+    "filled",
+    "focus_length",
+    "focus_lengths",
+    "roughness",
+]
 
 LOCAL = 5
 """Window in cells in which the index of a surface lies on a plane."""
@@ -24,6 +33,8 @@ _REGULARISED = (4.62, -0.65, -2.03, -13.06)
 for the index as it was measured and for that of the surface. Fitted to whether it is within one slice of the
 truth in the six stacks of ``benchmarks.stacks`` (750 px, seed 1), so that confidence is about that
 probability. (The second with the weights of the peak and of the spread held where no stack suffers.)"""
+
+_Coefficients = tuple[float, float, float, float]
 
 _SPREAD_FLOOR, _ROUGHNESS_FLOOR = 0.1, 0.05
 """In focus widths: differences below these say nothing."""
@@ -49,7 +60,7 @@ _SUPPORT = 0.1
 """Confidence in a window from which the guide is believed; below, wider surroundings fill."""
 
 
-def focus_length(peak: Image, variance: Image, least_peak: float = 0.0) -> float:
+def focus_length(peak: Image, variance: Image) -> float:
     """For how many slices things stay sharp: less than 1 where slices are thicker than the depth of field.
 
     Parameters
@@ -58,13 +69,20 @@ def focus_length(peak: Image, variance: Image, least_peak: float = 0.0) -> float
         Logarithm of the largest energy over noise.
     variance : ndarray, shape (h, w)
         Of the index, in slices squared.
-    least_peak : float
-        Cells with less do not count: in a picture without much detail the better half is noise, which
-        spreads over all slices.
     """
-    some, spread = peak[::_SAMPLE, ::_SAMPLE], variance[::_SAMPLE, ::_SAMPLE]
-    seen = spread[some >= max(_median(some), least_peak)]
-    return float(np.sqrt(_median(seen))) if seen.size else 1.0
+    return focus_lengths(peak, variance, 0.0)[0]
+
+
+def focus_lengths(peak: Image, variance: Image, *least_peaks: float) -> list[float]:
+    """The same of the cells alone whose peak is not below some: in a picture without much detail the better
+    half is noise, which spreads over all slices."""
+    some, spread = (np.ascontiguousarray(plane[::_SAMPLE, ::_SAMPLE]) for plane in (peak, variance))
+    middle = _median(some)
+    known: dict[float, float] = {}
+    for least in {max(middle, least) for least in least_peaks}:
+        seen = spread[some >= least]
+        known[least] = float(np.sqrt(_median(seen))) if seen.size else 1.0
+    return [known[max(middle, least)] for least in least_peaks]
 
 
 def _median(values: Image) -> float:
@@ -79,6 +97,7 @@ def confidence_of(
     variance: Image,
     peak: Image,
     *,
+    length: float | None = None,
     regularised: bool = False,
     compiled: bool | None = None,
 ) -> Image:
@@ -92,6 +111,8 @@ def confidence_of(
     ----------
     index, variance, peak : ndarray of float32, shape (h, w)
         What `stacker.fusion.depth.DepthTracker` measures.
+    length : float, optional
+        `focus_length` of these, where that is known already.
     regularised : bool
         The index is that of the surface: `filled`.
     compiled : bool, optional
@@ -102,17 +123,11 @@ def confidence_of(
     ndarray of float32, shape (h, w)
         0 to 1.
     """
-    per_width = 1 / max(1.0, focus_length(peak, variance))
+    length = focus_length(peak, variance) if length is None else length
     coefficients = at_peak, at_spread, at_roughness, at_nothing = _REGULARISED if regularised else _MEASURED
     if by_loops(compiled):
-        from stacker.fusion.compiled_surface import confidence_rows
-
-        numbers = per_width, *coefficients, _CLEAR, _SPREAD_FLOOR, _ROUGHNESS_FLOOR
-        planes = [np.ascontiguousarray(plane) for plane in (index, variance, peak)]
-        found = np.empty(index.shape, np.float32)
-        room = _room(index)
-        run_rows(confidence_rows, len(index), *planes, np.array(numbers, np.float32), found, room=room)
-        return found
+        return _confidence_by_loop(index, variance, peak, length, coefficients, np.empty((0, 0), np.float32))
+    per_width = 1 / max(1.0, length)
 
     def strip(index: Image, variance: Image, peak: Image) -> Image:
         odds = np.minimum(peak, np.float32(_CLEAR))
@@ -131,6 +146,40 @@ def confidence_of(
         return np.asarray(np.divide(np.float32(1), odds, out=odds))
 
     return by_strips(strip, LOCAL, index, variance, peak)
+
+
+def confidence_and_roughness(
+    index: Image, variance: Image, peak: Image, length: float, width: float
+) -> tuple[Image, Image]:
+    """`confidence_of` the regularised index of a surface, and its `roughness` in such widths.
+
+    Both look at the same surroundings, and the loop does both at once.
+    """
+    if not by_loops():
+        confidence = confidence_of(index, variance, peak, length=length, regularised=True)
+        return confidence, roughness(index) / np.float32(width)
+    rough = np.empty(index.shape, np.float32)
+    return _confidence_by_loop(index, variance, peak, length, _REGULARISED, rough, width), rough
+
+
+def _confidence_by_loop(
+    index: Image,
+    variance: Image,
+    peak: Image,
+    length: float,
+    coefficients: _Coefficients,
+    rough: Image,
+    width: float = 1.0,
+) -> Image:
+    """See `confidence_of`; ``rough`` is filled with the roughness, and of no size if that is not wanted."""
+    from stacker.fusion.compiled_surface import confidence_rows
+
+    numbers = 1 / max(1.0, length), *coefficients, _CLEAR, _SPREAD_FLOOR, _ROUGHNESS_FLOOR, 1 / width
+    planes = [np.ascontiguousarray(plane) for plane in (index, variance, peak)]
+    found = np.empty(index.shape, np.float32)
+    settings = np.array(numbers, np.float32)
+    run_rows(confidence_rows, len(index), *planes, settings, rough, found, room=_room(index))
+    return found
 
 
 def filled(

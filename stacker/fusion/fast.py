@@ -228,5 +228,5 @@ class FastStages:
             np.float32(crisp),
             *corner,
             in_samples(out),
-            room=16 * half.shape[2] + 12,
+            room=20 * loops.TOGETHER + 6 * (half.shape[2] + 2),
         )

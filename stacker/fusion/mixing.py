@@ -22,6 +22,9 @@ _CELLS = TILE_PX // CELL_PX
 _OUTSIDE_LOG = -1e4
 """Logarithm of the weight where a frame does not reach: counts only where no frame does."""
 
+_NONE: Image = np.zeros((0, 0), np.float32)
+"""Stands for an array of zeros."""
+
 
 @dataclass(frozen=True)
 class Tiles:
@@ -74,7 +77,7 @@ def choose_mix(compiled: bool | None = None) -> Mix:
 
 def mix_by_loop(tiles: Tiles, choice: Choice, corner: tuple[int, int], out: Image) -> None:
     """See `Mix`."""
-    from stacker.fusion.compiled_tiles import mix_tiles
+    from stacker.fusion.compiled_mix import mix_tiles
 
     per_code, first = code_to_score()
     cells = tiles.codes.shape[2]
@@ -82,21 +85,21 @@ def mix_by_loop(tiles: Tiles, choice: Choice, corner: tuple[int, int], out: Imag
         mix_tiles,
         tiles.columns.size,
         tiles.pixels,
-        tiles.codes,
+        tiles.codes.reshape(*tiles.codes.shape[:2], -1),
         tiles.indexes,
         tiles.first,
         tiles.columns,
         choice.near,
         choice.far,
-        choice.edge * np.float32(POWER),
+        choice.edge * np.float32(POWER) if choice.edged else _NONE,
         choice.per_width,
-        choice.glare,
+        choice.glare if choice.glaring else _NONE,
         np.array([per_code, first, _OUTSIDE_LOG, RIM_LOG], np.float32),
         np.float32(NEGLIGIBLE),
         SourceCode.of(out.dtype).vector(),
         *corner,
         in_samples(out),
-        room=int(np.diff(tiles.first).max()) * cells * cells + 4 * TILE_PX + 3 * cells,
+        room=(int(np.diff(tiles.first).max()) + 6) * cells * (cells + 1) + 5 * TILE_PX,
         rows_together=1,
     )
 

@@ -113,6 +113,20 @@ def test_frames_that_end_leave_no_dark_line(cut: Cut, mix: Mix, tmp_path: Path) 
     assert found.min() >= 199
 
 
+@pytest.mark.parametrize("columns", [(-12, 170), (98, 140)])  # with steps of the index, and without
+def test_compiled_and_plain_choices_agree(columns: tuple[int, int]) -> None:
+    seen = surface()
+    seen.index[30:60, 40:90] = 9.0
+    by_loop, plainly = (
+        Choice.of(seen, glitter(), (-1, 65), columns, compiled=compiled) for compiled in (True, False)
+    )
+    assert by_loop.edged == plainly.edged == (columns[0] < 0)
+    assert by_loop.glaring
+    for name in ("near", "far", "edge", "per_width", "glare"):
+        np.testing.assert_allclose(getattr(by_loop, name), getattr(plainly, name), rtol=1e-5)
+    np.testing.assert_allclose(by_loop.reach, plainly.reach, rtol=1e-5, atol=1e-5)
+
+
 def test_noise_is_averaged_over_as_many_frames_as_things_stay_sharp() -> None:
     index = np.full((40, 40), 5.0, np.float32)
     plain = np.zeros((40, 40), np.float32)
