@@ -9,6 +9,7 @@ from stacker.frames import Image
 from stacker.fusion import compiled as loops
 from stacker.fusion import compiled_depth as depth
 from stacker.fusion.blending import in_samples
+from stacker.fusion.compiled_math import TOGETHER
 from stacker.fusion.compiled_measure import measure_rows
 from stacker.fusion.compiled_warp import MOST_SLOPE, WARP_ROOM, warp_rows
 from stacker.fusion.history import POWER, UNREACHED, History
@@ -228,5 +229,5 @@ class FastStages:
             np.float32(crisp),
             *corner,
             in_samples(out),
-            room=20 * loops.TOGETHER + 6 * (half.shape[2] + 2),
+            room=20 * TOGETHER + 6 * (half.shape[2] + 2),
         )
