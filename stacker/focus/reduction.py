@@ -7,7 +7,7 @@ import numpy as np
 
 from stacker.frames import Image
 
-__all__ = ["halved", "halved_often", "reduced", "whole_tiles"]
+__all__ = ["halved", "halved_often", "halves", "reduced", "whole_tiles"]
 
 
 def halved(pixels: Image, size: tuple[int, int], times: int = 4) -> Image:
@@ -26,11 +26,17 @@ def halved(pixels: Image, size: tuple[int, int], times: int = 4) -> Image:
     times : int
         How much larger it is now at least: with 4, areas are two halved pixels wide or more.
     """
-    height, width = pixels.shape[:2]
-    if pixels.dtype.kind != "u" or width < times * size[0] or min(width, height) < 2:
+    if not halves(pixels, size, times):
         return pixels
+    height, width = pixels.shape[:2]
     even, half = pixels[: height // 2 * 2, : width // 2 * 2], (width // 2, height // 2)
     return np.asarray(cv2.resize(even, half, interpolation=cv2.INTER_AREA))
+
+
+def halves(pixels: Image, size: tuple[int, int], times: int = 4) -> bool:
+    """Whether `halved` halves."""
+    height, width = pixels.shape[:2]
+    return pixels.dtype.kind == "u" and width >= times * size[0] and min(width, height) >= 2
 
 
 def halved_often(pixels: Image, size: tuple[int, int], times: int = 4) -> Image:

@@ -9,6 +9,9 @@ import numpy as np
 
 from stacker.fusion.blending import sharpen
 from stacker.options import Options
+from stacker.registration.levels import MatchPyramid
+from stacker.registration.match import match
+from stacker.registration.similarity import Similarity
 from stacker.stack import Stacker
 
 __all__ = ["warm"]
@@ -21,6 +24,8 @@ def warm() -> None:
     """Fuse two small frames of every type; what is compiled for them is kept on the disk."""
     rng = np.random.default_rng(0)
     noise = rng.random((*_SIZE, 3), np.float32)
+    picture = MatchPyramid(noise[..., 0] * np.float32(255))
+    match(picture, picture, Similarity())
     for frame in ((noise * 255).astype(np.uint8), (noise * 65535).astype(np.uint16), noise):
         stacker = Stacker(Options(align=False))
         for _ in range(2):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar, cast
 
 import cv2
@@ -11,6 +12,7 @@ import numpy as np
 
 from stacker.focus.reduction import whole_tiles
 from stacker.frames import Image
+from stacker.fusion.workers import by_loops
 
 __all__ = ["TILE_PX", "Level", "MatchPyramid"]
 
@@ -23,6 +25,8 @@ plane of focus that sweeps over the picture looks like a change of scale (0.23 p
 
 _COARSEST_PX = 120
 """Long side at which the search begins: a shift of 10 % of the frame is then 12 px."""
+
+_LEAST_BY_LOOP_PX = 16
 
 TILE_PX = 8
 """Focus is judged in tiles of that size: some periods of what distinguishes sharp from blurred."""
@@ -88,7 +92,7 @@ class MatchPyramid:
     def __init__(self, grey: Image) -> None:
         self.width, self.height = int(grey.shape[1]), int(grey.shape[0])
         smooth = grey
-        level, finest = _level(smooth, 1.0)
+        level, finest = _level(smooth, 1.0, True)
         self.levels = [level]
         self.focus, self.focus_top = _focus(smooth, finest, level.band)
         size = max(grey.shape)
@@ -97,7 +101,7 @@ class MatchPyramid:
             factor = self.levels[-1].factor / 2
             target = (max(1, round(self.width * factor)), max(1, round(self.height * factor)))
             smooth = cv2.resize(smooth, target, interpolation=cv2.INTER_AREA)
-            self.levels.append(_level(smooth, factor)[0])
+            self.levels.append(_level(smooth, factor, False)[0])
             size //= 2
 
         self._kept: dict[int, object] = {}
@@ -120,14 +124,40 @@ class MatchPyramid:
         return float(np.hypot(self.width, self.height)) / 2
 
 
-def _level(smooth: Image, factor: float) -> tuple[Level, Image]:
-    """A level, and what is finer than its band."""
+def _level(smooth: Image, factor: float, want_finest: bool) -> tuple[Level, Image]:
+    """A level, and what is finer than its band if that is wanted."""
+    # In less than a blur looks at, OpenCV mirrors to and fro.
+    if min(smooth.shape) > _LEAST_BY_LOOP_PX and by_loops():
+        return _level_by_loop(smooth, factor, want_finest)
+    return _level_plainly(smooth, factor)
+
+
+def _level_plainly(smooth: Image, factor: float) -> tuple[Level, Image]:
     fine = cv2.GaussianBlur(smooth, (0, 0), _FINE_SIGMA_PX)
     coarse = cv2.GaussianBlur(smooth, (0, 0), _COARSE_SIGMA_PX)
     band = cv2.subtract(fine, coarse, coarse)
     gradient_x = cv2.Scharr(band, cv2.CV_32F, 1, 0, scale=1 / 32)
     gradient_y = cv2.Scharr(band, cv2.CV_32F, 0, 1, scale=1 / 32)
     return Level(smooth, band, gradient_x, gradient_y, factor), cv2.subtract(smooth, fine, fine)
+
+
+def _level_by_loop(smooth: Image, factor: float, want_finest: bool) -> tuple[Level, Image]:
+    from stacker.registration.compiled_levels import COARSE_REACH, FINE_REACH, band_rows
+
+    smooth = np.ascontiguousarray(smooth)
+    rows, columns = smooth.shape
+    fine, coarse = _half_blur(_FINE_SIGMA_PX, FINE_REACH), _half_blur(_COARSE_SIGMA_PX, COARSE_REACH)
+    band, gradient_x, gradient_y = (np.empty_like(smooth) for _ in range(3))
+    finest = np.empty_like(smooth) if want_finest else np.empty((0, 0), np.float32)
+    loop = band_rows.bound(smooth, fine, coarse, band, gradient_x, gradient_y, finest)
+    loop(np.empty(6 * columns + 36, np.float32), 0, rows)
+    return Level(smooth, band, gradient_x, gradient_y, factor), finest
+
+
+@lru_cache
+def _half_blur(sigma: float, reach: int) -> Image:
+    """The middle and one side of a blur that reaches as far as OpenCV's."""
+    return np.ascontiguousarray(cv2.getGaussianKernel(2 * reach + 1, sigma, cv2.CV_32F)[reach:, 0])
 
 
 def _focus(smooth: Image, finest: Image, band: Image) -> tuple[Image, float]:

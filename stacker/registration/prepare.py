@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
 
-from stacker.focus.reduction import halved, reduced
+from stacker.focus.reduction import halved, halves, reduced
 from stacker.focus.sharpness import sharpness_of_grey
 from stacker.frames import Image, full_scale
+from stacker.fusion.blending import in_samples
+from stacker.fusion.workers import by_loops
 from stacker.registration.exposure import Tones, tones
 from stacker.registration.match import MatchPyramid
 
@@ -24,6 +28,12 @@ _HIGHLIGHTS_AT_MOST = 0.1
 good as any."""
 
 _FILL_SIGMA_PX = 8.0
+
+_MOST_TIMES = 8
+"""How much wider than what it is reduced to a frame can be in one go."""
+
+_NEGLIGIBLE = 1e-3
+"""Parts of a pixel that are taken for rounding errors."""
 
 _STANDS_OUT, _FILLED = 0.65, 0.5
 """A burnt pixel belongs to a highlight where the picture around it has less than the first share of its
@@ -68,17 +78,61 @@ def prepare(pixels: Image, width_px: int = 1000) -> Prepared:
     width, height = pixels.shape[1], pixels.shape[0]
     factor = min(1.0, width_px / max(width, 1))
     size = round(width * factor), max(1, round(height * factor))
-    # Grey comes before the factor that is no power of two: one channel takes a third of the time.
-    large = halved(pixels, size)
-    grey = reduced(cv2.cvtColor(large, cv2.COLOR_RGB2GRAY), size).astype(np.float32)
-    grey *= np.float32(255.0 / full_scale(pixels.dtype))
+    grey, colours = _small(pixels, size)
     return Prepared(
         (width, height),
         factor,
         MatchPyramid(linear_light(without_highlights(grey))),
-        tones(large),
+        tones(colours),
         sharpness_of_grey(grey),
     )
+
+
+def _small(pixels: Image, size: tuple[int, int]) -> tuple[Image, Image]:
+    """A grey picture of some size, white at 255, and one in colour for `tones`."""
+    # The loop halves once: what is larger is halved again, and what keeps its size need only become grey.
+    fits = size[0] < pixels.shape[1] < _MOST_TIMES * size[0] and min(size) > 1
+    by_loop = pixels.dtype.kind == "u" and fits and by_loops()
+    return _small_by_loop(pixels, size) if by_loop else _small_plainly(pixels, size)
+
+
+def _small_plainly(pixels: Image, size: tuple[int, int]) -> tuple[Image, Image]:
+    # Grey comes before the factor that is no power of two: one channel takes a third of the time.
+    large = halved(pixels, size)
+    grey = reduced(cv2.cvtColor(large, cv2.COLOR_RGB2GRAY), size).astype(np.float32)
+    grey *= np.float32(255.0 / full_scale(pixels.dtype))
+    return grey, large
+
+
+def _small_by_loop(pixels: Image, size: tuple[int, int]) -> tuple[Image, Image]:
+    from stacker.registration.compiled_reduce import reduce_rows
+
+    halve = int(halves(pixels, size))
+    height, width = pixels.shape[0] >> halve, pixels.shape[1] >> halve
+    first, shares = _shares(width, size[0])
+    grey: Image = np.empty((size[1], size[0]), np.float32)
+    smaller: Image = np.empty((height // 2, width // 2, 3), pixels.dtype)
+    kind = np.empty(0, np.uint16 if pixels.dtype == np.uint8 else np.int32)
+    flat = np.ascontiguousarray(pixels).reshape(pixels.shape[0], -1)
+    unit = np.float32(255.0 / full_scale(pixels.dtype))
+    down = np.float64(height / size[1])
+    loop = reduce_rows.bound(flat, halve, kind, down, first, shares, unit, grey, in_samples(smaller))
+    loop(np.empty(11 * pixels.shape[1] + 8, np.float32), 0, height)
+    return grey, smaller
+
+
+@lru_cache(maxsize=4)
+def _shares(width: int, size: int) -> tuple[Image, Image]:
+    """Of each pixel of a smaller row, the first of those that lie in it, and the shares of those from there
+    on: shape (size,) and (n, size)."""
+    ratio = width / size
+    begin = np.arange(size) * ratio
+    first = np.floor(begin + _NEGLIGIBLE).astype(np.int64)
+    columns = first + np.arange(math.ceil(ratio) + 1)[:, None]
+    covered = np.minimum(columns + 1, begin + ratio) - np.maximum(columns, begin)
+    covered[(covered < _NEGLIGIBLE) | (columns >= width)] = 0
+    shares = covered / covered.sum(axis=0)
+    return first.astype(np.uint32), shares.astype(np.float32)
 
 
 def linear_light(grey: Image) -> Image:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import cv2
 import numpy as np
 
 from stacker.frames import Image
+from stacker.fusion.workers import by_loops
 from stacker.registration.levels import TILE_PX, Level, MatchPyramid
 from stacker.registration.similarity import Matrix
 
@@ -32,6 +34,8 @@ _QUANTILE_POINTS = 10_000
 _MIN_POINTS = 64
 _MEDIAN_POINTS = 5_000
 _STRONG = 0.99
+_MOST_CONDITION = 1e8
+_CONTRASTS, _LEAST_SPREAD = (0.25, 4.0), 1e-3
 _CELLS = 8
 """Across and down the picture: within a cell errors may go together, as they do where a part of the subject
 lies nearer than the rest, and where neighbouring points see the same noise through the band's filter."""
@@ -72,11 +76,15 @@ class System:
         Scale, rotation, shift x, shift y, stretch, shear, two of perspective, contrast, offset.
     residual, weight : ndarray, shape (n,)
         What the motion does not explain yet, and how much each point counts.
+    normal, told : ndarray of float64, shapes (10, 10) and (10,)
+        The weighted normal equations.
     """
 
     jacobian: Image
     residual: Image
     weight: Image
+    normal: Vector
+    told: Vector
 
 
 def chosen_points(level: Level) -> Points | None:
@@ -115,10 +123,50 @@ def _step(size: int, width: int) -> int:
     return step
 
 
-def linearised(points: Points, level: Level, transform: Matrix) -> System | None:
-    """Set the equations up about a transform of points of the fixed level to points of the moving one."""
+def linearised(
+    points: Points, level: Level, transform: Matrix, compiled: bool | None = None
+) -> System | None:
+    """Set the equations up about a transform of points of the fixed level to points of the moving one.
+
+    Parameters
+    ----------
+    points : Points
+        Of the fixed level.
+    level : Level
+        The moving one.
+    transform : ndarray, shape (3, 3)
+        From pixels of the one to those of the other.
+    compiled : bool, optional
+        Whether to use the compiled loop; where numba is installed by default.
+
+    Returns
+    -------
+    System or None
+        None where too few of the points are seen in the moving picture.
+    """
+    make = _linearised_by_loop if by_loops(compiled) else _linearised_plainly
+    return make(points, level, transform.astype(np.float32))
+
+
+def _linearised_by_loop(points: Points, level: Level, m: Image) -> System | None:
+    from stacker.registration.compiled_solve import equations, room_for
+
+    n, (rows, columns) = points.x.size, level.band.shape
+    made, normal, told = np.empty((12, n), np.float32), np.zeros((10, 10)), np.zeros(10)
+    jacobian, residual, weight = made[:10], made[10], made[11]
+    where = points.x, points.y, points.u, points.v, points.band
+    pictures = (part.reshape(-1) for part in (level.band, level.gradient_x, level.gradient_y))
+    numbers = np.array([_MIN_POINTS, *_CONTRASTS, 1 + n // _MEDIAN_POINTS, _LEAST_SPREAD], np.float32)
+    equations.bound(*where, *pictures, rows, columns, m, numbers, jacobian, residual, weight, normal, told)(
+        np.empty(room_for(n), np.float32), 0, n
+    )
+    if normal[9, 9] == 0:
+        return None
+    return System(jacobian, residual, weight, normal, told)
+
+
+def _linearised_plainly(points: Points, level: Level, m: Image) -> System | None:
     width, height = level.size
-    m = transform.astype(np.float32)
     map_x, map_y = _mapped(m, points.x, points.y)
     inside = (map_x >= 1) & (map_x <= width - 2) & (map_y >= 1) & (map_y <= height - 2)
     count = np.count_nonzero(inside)
@@ -142,23 +190,25 @@ def linearised(points: Points, level: Level, transform: Matrix) -> System | None
     sample = residual[compared][:: 1 + residual.size // _MEDIAN_POINTS].copy()
     middle = np.median(sample)
     residual -= middle
-    spread = max(1.48 * float(np.median(np.abs(sample - middle))), 1e-3)
+    spread = max(1.48 * float(np.median(np.abs(sample - middle))), _LEAST_SPREAD)
     weight = (inside / (1 + (residual / np.float32(3 * spread)) ** 2)).astype(np.float32)
-    return System(jacobian, residual, weight)
+    weighted = jacobian * weight
+    normal, told = weighted @ jacobian.T, weighted @ residual
+    return System(jacobian, residual, weight, normal.astype(np.float64), told.astype(np.float64))
 
 
 def solved(system: System, unknowns: tuple[int, ...]) -> Vector | None:
     """Least squares for some of the Jacobian's rows."""
-    jacobian = system.jacobian[list(unknowns)]
-    weighted = jacobian * system.weight
-    conditioned = _conditioned(weighted, jacobian)
+    conditioned = _conditioned(system, unknowns)
     if conditioned is None:
         return None
     inverse, scale = conditioned
-    return np.asarray(inverse @ ((weighted @ system.residual).astype(np.float64) / scale) / scale)
+    return np.asarray(inverse @ (system.told[list(unknowns)] / scale) / scale)
 
 
-def standard_errors(system: System, points: Points, unknowns: tuple[int, ...]) -> Vector | None:
+def standard_errors(
+    system: System, points: Points, unknowns: tuple[int, ...], compiled: bool | None = None
+) -> Vector | None:
     """Of what `solved` finds.
 
     Weights are not inverse variances here, so errors come through the weighted normal equations (the
@@ -166,7 +216,7 @@ def standard_errors(system: System, points: Points, unknowns: tuple[int, ...]) -
     with residuals that may go together within cells of the picture (Liang and Zeger, "Longitudinal data
     analysis using generalized linear models", Biometrika 73, 1986).
     """
-    scatter = _scatter(system, points, unknowns)
+    scatter = _scatter(system, points, unknowns, compiled)
     return None if scatter is None else np.asarray(np.sqrt((scatter[0] ** 2).sum(axis=1)) / scatter[1])
 
 
@@ -178,30 +228,51 @@ def covariance(system: System, points: Points, unknowns: tuple[int, ...]) -> Vec
     )
 
 
-def _scatter(system: System, points: Points, unknowns: tuple[int, ...]) -> tuple[Vector, Vector] | None:
+def _scatter(
+    system: System, points: Points, unknowns: tuple[int, ...], compiled: bool | None = None
+) -> tuple[Vector, Vector] | None:
     """What each cell adds to the errors, and what that is to be divided by."""
-    jacobian = system.jacobian[list(unknowns)]
-    weighted = jacobian * system.weight
-    conditioned = _conditioned(weighted, jacobian)
+    conditioned = _conditioned(system, unknowns)
     if conditioned is None:
         return None
     inverse, scale = conditioned
-    column, row = (((part + 1) * np.float32(_CELLS / 2)).astype(np.intp) for part in (points.u, points.v))
-    cell = np.clip(row, 0, _CELLS - 1) * _CELLS + np.clip(column, 0, _CELLS - 1)
-    told = np.stack([np.bincount(cell, part, _CELLS**2) for part in weighted * system.residual])
+    told = (_told_by_loop if by_loops(compiled) else _told_plainly)(system, points)[list(unknowns)]
     return np.asarray(inverse @ (told / scale[:, None])), scale
 
 
-def _conditioned(weighted: Image, jacobian: Image) -> tuple[Vector, Vector] | None:
+def _told_plainly(system: System, points: Points) -> Vector:
+    """What each cell says of each of the unknowns."""
+    column, row = (((part + 1) * np.float32(_CELLS / 2)).astype(np.intp) for part in (points.u, points.v))
+    cell = np.clip(row, 0, _CELLS - 1) * _CELLS + np.clip(column, 0, _CELLS - 1)
+    counts = system.weight * system.residual
+    return np.stack([np.bincount(cell, part * counts, _CELLS**2) for part in system.jacobian])
+
+
+def _told_by_loop(system: System, points: Points) -> Vector:
+    from stacker.registration.compiled_solve import cell_sums
+
+    n, told = points.u.size, np.zeros((_CELLS**2, len(system.jacobian)))
+    made = system.jacobian, system.residual, system.weight, told
+    cell_sums.bound(points.u, points.v, *made)(np.empty(2 * n, np.float32), 0, n)
+    return told.T
+
+
+def _conditioned(system: System, unknowns: tuple[int, ...]) -> tuple[Vector, Vector] | None:
     """The inverse of the normal equations with a diagonal of ones, and what they were divided by."""
-    normal = (weighted @ jacobian.T).astype(np.float64)
+    normal = system.normal[_square(unknowns)]
     scale = np.sqrt(np.diag(normal))
     if not np.all(scale > 0):
         return None
-    scaled = normal / np.outer(scale, scale)
-    if np.linalg.cond(scaled) > 1e8:
+    values, vectors = np.linalg.eigh(normal / np.outer(scale, scale))
+    if not values[-1] < _MOST_CONDITION * values[0]:
         return None
-    return np.asarray(np.linalg.inv(scaled)), np.asarray(scale)
+    return np.asarray((vectors / values) @ vectors.T), np.asarray(scale)
+
+
+@lru_cache
+def _square(unknowns: tuple[int, ...]) -> tuple[Any, ...]:
+    """Where some rows and columns cross."""
+    return np.ix_(unknowns, unknowns)
 
 
 def increment(step: Vector, size: tuple[int, int]) -> Matrix:
@@ -213,7 +284,8 @@ def increment(step: Vector, size: tuple[int, int]) -> Matrix:
     cx, cy = (size[0] - 1) / 2, (size[1] - 1) / 2
     turn = np.array([[1 + a + c, -b + d, tx / radius], [b + d, 1 + a - c, ty / radius], [e, f, 1.0]])
     onto = np.array([[1 / radius, 0, -cx / radius], [0, 1 / radius, -cy / radius], [0, 0, 1.0]])
-    found = np.linalg.inv(onto) @ turn @ onto
+    back = np.array([[radius, 0, cx], [0, radius, cy], [0, 0, 1.0]])
+    found = back @ turn @ onto
     return np.asarray(found / found[2, 2])
 
 
@@ -271,4 +343,4 @@ def _sample(level: Level, map_x: Image, map_y: Image) -> list[Image]:
 
 def _contrast(fixed: Image, moving: Image) -> float:
     """Contrast of one set of samples relative to another."""
-    return float(np.clip(fixed.std() / max(float(moving.std()), 1e-6), 0.25, 4.0))
+    return float(np.clip(fixed.std() / max(float(moving.std()), 1e-6), *_CONTRASTS))
