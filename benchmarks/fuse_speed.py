@@ -22,8 +22,9 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -188,15 +189,17 @@ def fit(cases: Sequence[Case], seconds: np.ndarray) -> str:
     """Fit times by least relative squares, without and with what a picture costs once, and faster growth.
 
     The second formula has a term in MP alone: the first frame's touch of fresh memory, finish() and writing
-    the result do not depend on the number of frames, and weigh much with six of them.
+    the result do not depend on the number of frames, and weigh much with six of them. Beside each stand the
+    coefficients with which the largest relative residual is as small as it can be: what we ask for is a bound
+    on the residuals, and that is the least bound that such a formula has.
     """
     frames = np.array([case.frames for case in cases], float)
     mp = np.array([case.megapixels for case in cases], float)
     terms = {"": np.ones_like(frames), " x frames": frames, " x frames x MP": frames * mp}
-    lines = [_fitted(seconds, terms)]
+    lines = [*_fitted(seconds, terms)]
     if len(cases) > 4:
         terms[" x MP"] = mp
-        lines.append(_fitted(seconds, terms))
+        lines += _fitted(seconds, terms)
         for name, term in (("frames x MP²", frames * mp**2), ("frames² x MP", frames**2 * mp)):
             extra = _coefficients(seconds, [*terms.values(), term])[-1]
             share = 100 * extra * (term / seconds).max()
@@ -209,9 +212,35 @@ def _coefficients(seconds: np.ndarray, terms: Iterable[np.ndarray]) -> np.ndarra
     return np.linalg.lstsq(relative, np.ones_like(seconds), rcond=None)[0]
 
 
-def _fitted(seconds: np.ndarray, terms: Mapping[str, np.ndarray]) -> str:
-    """Formula, and how far the times lie from it."""
-    found = _coefficients(seconds, terms.values())
+def _coefficients_of_least_bound(seconds: np.ndarray, terms: Collection[np.ndarray]) -> np.ndarray:
+    """Those with the smallest largest relative residual (Chebyshev's problem).
+
+    As many cases as there are terms and one more decide about it: their own smallest residual, which all of
+    them have alike but for its sign, is the largest of all (de la Vallée Poussin). There are few cases, so
+    all choices of so many are gone through.
+    """
+    relative = np.stack([term / seconds for term in terms], axis=1)
+    best = _coefficients(seconds, terms)
+    for chosen in combinations(range(len(seconds)), relative.shape[1] + 1):
+        some = relative[list(chosen)]
+        across = np.linalg.svd(some.T)[2][-1]  # no mix of the terms has any part of it
+        residual = across.sum() / np.abs(across).sum()
+        found = np.linalg.lstsq(some, 1 - residual * np.sign(across), rcond=None)[0]
+        if np.abs(relative @ found - 1).max() < np.abs(relative @ best - 1).max():
+            best = found
+    return best
+
+
+def _fitted(seconds: np.ndarray, terms: Mapping[str, np.ndarray]) -> list[str]:
+    """Formulas, and how far the times lie from them."""
+    lines = [_told(_coefficients(seconds, terms.values()), seconds, terms)]
+    if len(seconds) > len(terms):
+        found = _coefficients_of_least_bound(seconds, terms.values())
+        lines.append(f"  with the least bound: {_told(found, seconds, terms)}")
+    return lines
+
+
+def _told(found: np.ndarray, seconds: np.ndarray, terms: Mapping[str, np.ndarray]) -> str:
     told = sum(factor * term for factor, term in zip(found, terms.values(), strict=True))
     formula = " + ".join(f"{factor:.3g} s{name}" for factor, name in zip(found, terms, strict=True))
     return f"t = {formula}; residuals up to {100 * np.abs(told / seconds - 1).max():.1f} %"
