@@ -27,6 +27,7 @@ from stacker.registration.chain import Chain, Registration, Verdict
 from stacker.registration.exposure import Levels
 from stacker.registration.rail import RailGeometry
 from stacker.registration.saved import KnownChain, SavedTransform
+from stacker.registration.sequence import order_of_focus
 from stacker.result import FrameReport, Stack, report_of
 
 __all__ = ["FrameReport", "Registered", "Stack", "Stacker"]
@@ -120,6 +121,7 @@ class Stacker:
         self._dtype: np.dtype[Any] = np.dtype(np.uint8)
         self._noise = 0.0
         self._reports: dict[int, FrameReport] = {}
+        self._details: dict[int, Image] = {}
         self._sources: dict[int, FrameSource] = {}
         self._arrays: dict[int, Image] = {}
         self._common = CommonField()
@@ -129,6 +131,15 @@ class Stacker:
     def reports(self) -> tuple[FrameReport, ...]:
         """Of all frames so far, in order of arrival."""
         return tuple(self._reports.values())
+
+    def order_of_focus(self) -> list[int] | None:
+        """Indexes of all frames in the order of their planes of focus, where it plainly is not their own.
+
+        None where it is, or where frames were registered before.
+        """
+        indexes = sorted(self._details)
+        order = order_of_focus([self._details[index] for index in indexes])
+        return None if order is None else [indexes[at] for at in order]
 
     def add(
         self, frame: Frame | Image | Path | str, position_mm: float | None = None, index: int | None = None
@@ -185,6 +196,7 @@ class Stacker:
             found = self._known.add(taken.pixels, number)
         else:
             found = self._chain.add(taken.pixels, position_mm)
+            self._details[number] = self._chain.detail()
         ready = self._settle(found)
         used = found.registered or (
             found.verdict is Verdict.UNMATCHED and self._options.unregistered is Unregistered.PREDICT

@@ -92,7 +92,8 @@ def fuse_files(
         Settings. A declared reference view applies to the reference frame.
     reference : int, optional
         Index (in natural order) of the frame whose view the result has; the middle one by default.
-        Registration goes outward from it, so errors add up over half the stack at most.
+        Registration goes outward from it, so errors add up over half the stack at most. Where nothing but
+        names tells the order, and the frames plainly another one, they are fused again in that.
     positions_mm : sequence of float, optional
         Rail positions in natural order, growing towards the subject. They also tell which frames are near.
     transforms : SavedTransforms, optional
@@ -126,7 +127,16 @@ def fuse_files(
     if options.reference == ReferenceView() and positions_mm is not None and options.pupil_distance_mm:
         # The same view as that of the reference frame, even if that turns out to be bad.
         options = replace(options, reference=ReferenceView.at_position(positions_mm[start]))
-    return _Run(ordered, options, positions_mm, transforms, skip_bad, progress).fuse(start)
+    run = _Run(ordered, options, positions_mm, transforms, skip_bad, progress)
+    stack = run.fuse(start, asked=reference is not None)
+    if isinstance(stack, FilesResult):
+        return stack
+    again = _Run([ordered[at] for at in stack], options, None, None, skip_bad, progress)
+    result = again.fuse(start, asked=True)
+    assert isinstance(result, FilesResult), "in the order that was found"
+    return replace(
+        result, notes=(_REORDERED.format(ordered[stack[0]].name, ordered[stack[-1]].name), *result.notes)
+    )
 
 
 def described(result: FilesResult, templates: Credits, name: str) -> FilesResult:
@@ -155,6 +165,11 @@ def outward_order(count: int, start: int) -> list[int]:
 
 
 _OTHER_SUBJECT = "it shows another subject than the frames around it"
+
+_REORDERED = (
+    "the names do not follow the planes of focus, as the frames show them: they were taken in the order "
+    "that does, from {} to {}"
+)
 
 _WAY_OUT = "take it away, or leave it out with --skip-bad"
 
@@ -191,7 +206,8 @@ class _Run:
         self._simulated = False
         self._begin(None)
 
-    def fuse(self, start: int) -> FilesResult:
+    def fuse(self, start: int, asked: bool) -> FilesResult | list[int]:
+        """The picture; or the order that the frames should have, unless one was asked for in some way."""
         order = outward_order(len(self._paths), start)
         self._reader.begin(self._paths, start)
         left_out = False
@@ -205,6 +221,9 @@ class _Run:
                     left_out = True
                 self._begin(found.levels)
         self._pages.release()
+        better = None if asked or not self._by_names() else self._stacker.order_of_focus()
+        if better is not None and len(better) == len(self._paths):
+            return better
         if not any(report.used for report in self._stacker.reports):
             index, reason = min(self._skipped.items())
             raise DataError(
@@ -215,6 +234,10 @@ class _Run:
         told = notes_on(stack, [told for _, told in sorted(self._frame_notes)])
         notes = (*self._reader.notes, *told)
         return FilesResult(stack, tuple(self._paths), skipped, self._simulated, notes, self._reader.recipe)
+
+    def _by_names(self) -> bool:
+        """Whether nothing but their names says in which order the frames are."""
+        return self._positions_mm is None and self._transforms is None and self._options.order is None
 
     def _begin(self, levels: Levels | None) -> None:
         """Begin, or begin again, with a first frame that is to become brighter or darker by these levels."""

@@ -108,15 +108,15 @@ class RegistrationOptions:
         ),
     ] = False
 
-    def reference_index(self, count: int) -> int:
-        """Place of the frame whose view the picture has, from 0.
+    def reference_index(self, count: int) -> int | None:
+        """Place of the frame whose view the picture has, from 0; None for the one in the middle.
 
         Raises
         ------
         UserError
             When there is no such frame.
         """
-        named = {"first": 0, "middle": count // 2, "last": count - 1}
+        named = {"first": 0, "middle": None, "last": count - 1}
         if self.reference in named:
             return named[self.reference]
         if self.reference.isdecimal() and 1 <= int(self.reference) <= count:

@@ -19,6 +19,7 @@ from stacker.registration.pace import Pace
 from stacker.registration.place import Place
 from stacker.registration.prepare import Prepared, prepare
 from stacker.registration.rail import PupilFit, Rail, RailGeometry
+from stacker.registration.sequence import detail_of
 from stacker.registration.similarity import Matrix, Similarity, identity, inverse, rescaled
 
 __all__ = ["Chain", "Registration", "Verdict"]
@@ -170,6 +171,7 @@ class Chain:
         self._focus_top = 0.0
         self._gap = _Gap()
         self._tilts = 0
+        self._newest: Prepared | None = None
         self._revised: tuple[Registration, ...] = ()
 
     def rewind(self) -> None:
@@ -195,13 +197,18 @@ class Chain:
             Rail position, growing towards the subject.
         """
         seen = frame if isinstance(frame, Prepared) else self.prepare(frame)
-        self._revised = ()
+        self._revised, self._newest = (), seen
         self._focus_top = max(self._focus_top, seen.pyramid.focus_top)
         if self._last is None:
             return self._begin(Link(seen, Place(position_mm=position_mm), Levels.same(), position_mm))
         if not self._align and not self._exposure:
             return self._told(replace(self._last, seen=seen), 1.0, 0.0, Verdict.REGISTERED)
         return self._register(self._last, seen, position_mm)
+
+    def detail(self) -> Image:
+        """What the last frame shows, for `stacker.registration.sequence.order_of_focus`."""
+        assert self._newest is not None, "add() comes first"
+        return detail_of(self._newest.pyramid)
 
     def revised(self) -> tuple[Registration, ...]:
         """A better registration of the frame before the last one added, if that could not be matched.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks.planes import Plane, Surface, plane_frames
+from stacker import fuse_files
 from stacker.registration.chain import Chain, Registration, Verdict
 from stacker.registration.model import MotionModel
 from stacker.registration.similarity import Similarity
@@ -219,6 +221,23 @@ def test_a_camera_in_the_hand_is_seen_to_tilt(render_stack: Render) -> None:
 
     assert worst_px(MotionModel.AUTO) < 0.3
     assert worst_px(MotionModel.SIMILARITY) > 0.6
+
+
+def test_frames_with_shuffled_names_are_taken_in_the_order_of_focus(
+    render_stack: Render, tmp_path: Path
+) -> None:
+    rendered = render_stack(**SMALL, count=8)
+    results = []
+    for folder, names in (("told", range(8)), ("shuffled", (1, 0, 4, 2, 3, 7, 5, 6))):
+        paths = [tmp_path / f"{folder}{name}.png" for name in names]
+        for path, frame in zip(paths, rendered.frames, strict=True):
+            cv2.imwrite(str(path), cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+        results.append(fuse_files(paths))
+        assert results[-1].paths == tuple(paths)
+    told, shuffled = (any("do not follow" in note for note in result.notes) for result in results)
+    assert shuffled
+    assert not told
+    np.testing.assert_array_equal(results[0].stack.image, results[1].stack.image)
 
 
 def errors_on(plane: Plane) -> tuple[list[Registration], Array, Array]:

@@ -81,7 +81,7 @@ def test_the_stack_itself_is_fused_well(paths: list[Path]) -> None:
 def test_every_method_fuses_files_and_arrays_alike(paths: list[Path], method: Method) -> None:
     result = fuse_files(paths, Options(method=method)).stack
     assert error_of(result.image) < 6
-    run = Stacker(Options(method=method))
+    run = Stacker(Options(method=method), frames=COUNT)
     for index in outward_order(COUNT, COUNT // 2):
         if index == COUNT // 2 - 1:
             run.rewind()
