@@ -11,6 +11,8 @@ The depth map's picture needs the frames once more when the depth is known: they
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 
@@ -35,6 +37,9 @@ _HARDLY = 0.005
 
 _SMALL_PX = 32
 """Narrower pictures are not worth the trouble."""
+
+_APART_CELLS = 64
+"""Cells between two places that are copied one by one."""
 
 
 class AutoFusion:
@@ -114,21 +119,34 @@ class AutoFusion:
 
 
 def _copy_cells(image: Image, cells: Image, canvas: Window, extent: Window, out: Image) -> None:
-    """Copy the pixels of a picture whose cells of the canvas are above 0."""
+    """Copy the pixels of a picture whose cells of the canvas are above 0: most are at its edges."""
     rows, columns = extent.slices_in(canvas)
     across = slice(columns.start // CELL_PX, -(-columns.stop // CELL_PX))
+    beside = columns.start % CELL_PX
 
     def strips(first: int, behind: int) -> None:
         for start in range(first, behind, STRIP_PX):
             strip = slice(start, min(behind, start + STRIP_PX))
             top, bottom = rows.start + strip.start, rows.start + strip.stop
             some = cells[top // CELL_PX : -(-bottom // CELL_PX), across]
-            if some.any():
-                wide = some.repeat(CELL_PX, axis=0).repeat(CELL_PX, axis=1)
-                inner = wide[top % CELL_PX :, columns.start % CELL_PX :][: bottom - top, : extent.width]
-                cv2.copyTo(image[strip], np.ascontiguousarray(inner), out[strip])
+            for run in _runs(some.any(axis=0)):
+                left = max(0, run.start * CELL_PX - beside)
+                right = min(extent.width, run.stop * CELL_PX - beside)
+                wide = some[:, run].repeat(CELL_PX, axis=0).repeat(CELL_PX, axis=1)
+                inner = wide[top % CELL_PX :, left + beside - run.start * CELL_PX :]
+                mask = np.ascontiguousarray(inner[: bottom - top, : right - left])
+                cv2.copyTo(image[strip, left:right], mask, out[strip, left:right])
 
     over_rows(strips, extent.height, rows_together=STRIP_PX)
+
+
+def _runs(some: np.ndarray[Any, np.dtype[np.bool_]]) -> list[slice]:
+    """Where in a line any are set; those that are not far apart together."""
+    places = np.flatnonzero(some)
+    if not places.size:
+        return []
+    parts = np.split(places, np.flatnonzero(np.diff(places) > _APART_CELLS) + 1)
+    return [slice(int(part[0]), int(part[-1]) + 1) for part in parts]
 
 
 def _told(share: float) -> tuple[str, str]:

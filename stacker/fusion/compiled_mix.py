@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from stacker.fusion.compiled_math import copied, exponential
+from stacker.fusion.compiled_math import any_above, copied, exponential
 from stacker.fusion.jit import compiled, inner
 from stacker.fusion.tiles import CELL_PX, HALO_CELLS, TILE_PX
 
@@ -60,14 +60,14 @@ def _highest(weight: Any, out: Any) -> Any:
 def _any_near(weight: Any, most: Any, negligible: Any) -> Any:
     """Whether any weight counts beside the largest."""
     found = False
-    for x in range(_SEEN):
+    for x in range(weight.size):
         found |= weight[x] - most[x] > -negligible
     return found
 
 
 @inner
 def _powers(weight: Any, most: Any, negligible: Any, total: Any) -> Any:
-    for x in range(_SEEN):
+    for x in range(weight.size):
         less = weight[x] - most[x]
         power = exponential(less)
         weight[x] = power if less > -negligible else _F(0)
@@ -76,8 +76,16 @@ def _powers(weight: Any, most: Any, negligible: Any, total: Any) -> Any:
 
 @inner
 def _shares(weight: Any, total: Any) -> Any:
-    for x in range(_SEEN):
+    for x in range(weight.size):
         weight[x] /= total[x]
+
+
+@inner
+def _count_rows(weight: Any, counts: Any) -> Any:
+    """In which rows of cells a record has any weight: 1, else 0."""
+    for y in range(_SEEN):
+        some = any_above(weight[y * _SEEN : (y + 1) * _SEEN], _F(0))
+        counts[y] = _F(1) if some else _F(0)
 
 
 @inner
@@ -135,7 +143,7 @@ def _weigh_cells(
     ----------
     choice : (5 * C * C,)
         Near, far, edge, width and glare of its cells.
-    lines : (C * C + C,)
+    lines : (2 * C * C,)
         Room.
     weights, counts : (n * C * C,), (n * C,)
         Are filled; a count is 0 in rows in which a record has no weight anywhere.
@@ -154,21 +162,19 @@ def _weigh_cells(
         if glaring:
             _take_glare(codes[k, 1], glare, weight)
         _highest(weight, most)
-    total = lines[cells : cells + _SEEN]
-    for y in range(_SEEN):
-        first, behind = y * _SEEN, (y + 1) * _SEEN
-        total[:] = _F(0)
-        for k in range(indexes.size):
-            weight = weights[k * cells + first : k * cells + behind]
-            some = _any_near(weight, most[first:behind], negligible)
-            counts[k * _SEEN + y] = _F(1) if some else _F(0)
-            if some:
-                _powers(weight, most[first:behind], negligible, total)
-            else:
-                weight[:] = _F(0)
-        for k in range(indexes.size):
-            if counts[k * _SEEN + y] > _F(0):
-                _shares(weights[k * cells + first : k * cells + behind], total)
+    total = lines[cells : 2 * cells]
+    total[:] = _F(0)
+    # Not row by row: lines of so few cells are a third ends that are not vectorised.
+    for k in range(indexes.size):
+        weight = weights[k * cells : (k + 1) * cells]
+        if _any_near(weight, most, negligible):
+            _powers(weight, most, negligible, total)
+        else:
+            weight[:] = _F(0)
+    for k in range(indexes.size):
+        weight = weights[k * cells : (k + 1) * cells]
+        _shares(weight, total)
+        _count_rows(weight, counts[k * _SEEN : (k + 1) * _SEEN])
 
 
 @inner
@@ -255,11 +261,11 @@ def mix_tiles(
     out : (H, 3 W)
         The picture, pixel by pixel.
     room
-        C * C + C numbers for each record of a tile, 6 C * C + C + 5 T more.
+        C * C + C numbers for each record of a tile, 7 C * C + 5 T more.
     """
     side, cells = TILE_PX, _SEEN * _SEEN
-    choice, lines = room[: 5 * cells], room[5 * cells : 6 * cells + _SEEN]
-    end = 6 * cells + _SEEN
+    choice, lines = room[: 5 * cells], room[5 * cells : 7 * cells]
+    end = 7 * cells
     values, wide = room[end : end + 3 * side], room[end + 3 * side : end + 5 * side]
     end += 5 * side
     edged, glaring = edge.size > 0, glare.size > 0

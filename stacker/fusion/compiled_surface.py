@@ -13,7 +13,7 @@ import numpy as np
 from stacker.fusion.compiled_math import exponential, logarithm, mirrored, mirrored_row
 from stacker.fusion.jit import compiled, inner
 
-__all__ = ["confidence_rows", "roughness_rows", "settle_rows", "smooth_rows"]
+__all__ = ["confidence_rows", "nearer_rows", "roughness_rows", "settle_rows", "smooth_rows"]
 
 _F = np.float32
 
@@ -295,3 +295,35 @@ def settle_rows(far: Any, confidence: Any, limits: Any, smooth: Any, room: Any, 
         other = min(max(here - 1 if y % 2 == 0 else here + 1, 0), rows - 1)
         _between(far[here], far[other], column)
         _settle(column, confidence[y], limits[0], limits[1], smooth[y])
+
+
+@inner
+def _nearer(total: Any, weight: Any, support: Any, far: Any) -> Any:
+    for x in range(far.size):
+        own = total[x] / max(weight[x], _F(1e-9))
+        far[x] += (own - far[x]) * (weight[x] / (weight[x] + support))
+
+
+@compiled
+def nearer_rows(
+    total: Any,
+    weight: Any,
+    support: Any,
+    far: Any,
+    room: Any,  # noqa: ARG001 - every loop is offered some
+    y0: Any,
+    y1: Any,
+) -> Any:
+    """Take what wide surroundings say back by what is known nearby, in place.
+
+    Parameters
+    ----------
+    total, weight : (H, W)
+        Weighted sums of what is known, and the sums of weights.
+    support : float32
+        Weight of what the wide surroundings say.
+    far : (H, W)
+        That.
+    """
+    for y in range(y0, y1):
+        _nearer(total[y], weight[y], support, far[y])

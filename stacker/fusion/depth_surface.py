@@ -207,7 +207,7 @@ def filled(
     loops = by_loops(compiled) and not height % _COARSE and not width % _COARSE
     smooth, level, trust = (_smooth_by_loop if loops else _smooth_plainly)(index, confidence)
     level /= np.maximum(trust, np.float32(1e-9))
-    coarse = _from_afar(level, trust)
+    coarse = _from_afar(level, trust, loops)
     if loops and guide is None:
         from stacker.fusion.compiled_surface import settle_rows
 
@@ -305,7 +305,7 @@ def _on_surface(index: Image, confidence: Image) -> Image:
     return np.asarray(mean + shape * confidence * (index - mean))
 
 
-def _from_afar(index: Image, trust: Image) -> Image:
+def _from_afar(index: Image, trust: Image, loops: bool) -> Image:
     """Weighted means over ever wider surroundings, until there is something to trust (push-pull)."""
     sums, weights = [index * trust], [trust]
     while min(weights[-1].shape) > 2:
@@ -314,9 +314,18 @@ def _from_afar(index: Image, trust: Image) -> Image:
     result: Image = sums[-1] / np.maximum(weights[-1], np.float32(1e-9))
     for total, weight in zip(sums[-2::-1], weights[-2::-1], strict=True):
         result = cv2.pyrUp(result, dstsize=(total.shape[1], total.shape[0]))
+        if loops:
+            _take_nearer(total, weight, result)
+            continue
         own = total / np.maximum(weight, np.float32(1e-9))
         result = result + (own - result) * (weight / (weight + np.float32(_SUPPORT**2)))
     return np.asarray(result)
+
+
+def _take_nearer(total: Image, weight: Image, far: Image) -> None:
+    from stacker.fusion.compiled_surface import nearer_rows
+
+    run_rows(nearer_rows, len(far), total, weight, np.float32(_SUPPORT**2), far)
 
 
 def _fit(index: Image, trust: Image, guide: Image) -> Image:

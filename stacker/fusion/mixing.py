@@ -99,7 +99,7 @@ def mix_by_loop(tiles: Tiles, choice: Choice, corner: tuple[int, int], out: Imag
         SourceCode.of(out.dtype).vector(),
         *corner,
         in_samples(out),
-        room=(int(np.diff(tiles.first).max()) + 6) * cells * (cells + 1) + 5 * TILE_PX,
+        room=(int(np.diff(tiles.first).max()) + 7) * cells * (cells + 1) + 5 * TILE_PX,
         rows_together=1,
     )
 

@@ -144,6 +144,7 @@ def _deflated(strip: Image) -> bytes:
     if strip.dtype.kind == "f":
         apart: Any = imagecodecs.floatpred_encode(pixels, axis=1)
     else:
-        apart = pixels.copy()
+        apart = np.empty_like(pixels)
+        apart[:, 0] = pixels[:, 0]
         np.subtract(pixels[:, 1:], pixels[:, :-1], out=apart[:, 1:])
     return isal_zlib.compress(apart, _DEFLATE_LEVEL)
