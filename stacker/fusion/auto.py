@@ -129,7 +129,7 @@ def _copy_cells(image: Image, cells: Image, canvas: Window, extent: Window, out:
             strip = slice(start, min(behind, start + STRIP_PX))
             top, bottom = rows.start + strip.start, rows.start + strip.stop
             some = cells[top // CELL_PX : -(-bottom // CELL_PX), across]
-            for run in _runs(some.any(axis=0)):
+            for run in _runs(np.asarray(some.any(axis=0))):
                 left = max(0, run.start * CELL_PX - beside)
                 right = min(extent.width, run.stop * CELL_PX - beside)
                 wide = some[:, run].repeat(CELL_PX, axis=0).repeat(CELL_PX, axis=1)
