@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from stacker.frames import Image
 from stacker.registration.similarity import Matrix
 
 __all__ = ["Softening", "veiled"]
@@ -30,6 +31,18 @@ def veiled(jumble: float) -> float:
     return _VEIL * min(1.0, max(0.0, (jumble - _VEIL_FROM) / (_VEIL_FULL - _VEIL_FROM)))
 
 
+def _scattered(count: int) -> Image:
+    """Numbers from 0 to 1 without any order, two for each point, shape (2, count): a regular grid could fall
+    in step with the positions. Whole numbers are mixed as MurmurHash3 does it at its end."""
+    mixed = np.arange(1, 2 * count + 1, dtype=np.uint32) * np.uint32(0x9E3779B9)
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        mixed = (mixed ^ (mixed >> np.uint32(shift))) * np.uint32(factor)
+    return np.asarray((mixed ^ (mixed >> np.uint32(16))).reshape(2, count) / 2.0**32)
+
+
+_SCATTERED = _scattered(_POINTS)
+
+
 class Softening:
     """Follows how far frames were interpolated.
 
@@ -42,10 +55,8 @@ class Softening:
 
     def add(self, to_frame: Matrix, width: int, height: int) -> None:
         """Take a frame into account that is warped by that map onto a canvas of that size."""
-        rng = np.random.default_rng(0)  # a regular grid could fall in step with the positions
-        places = np.stack(
-            [rng.integers(width, size=_POINTS), rng.integers(height, size=_POINTS), np.ones(_POINTS)]
-        )
+        across, down = _SCATTERED
+        places = np.stack([np.floor(across * width), np.floor(down * height), np.ones(_POINTS)])
         u, v, w = np.asarray(to_frame, np.float64) @ places
         part = np.mod(np.stack([u, v]) / w, 1.0)
         # 0 on pixels, 1.5 in the middle between them, 1 on average over all positions.

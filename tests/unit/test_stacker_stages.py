@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from stacker.fusion.bands import level_windows
+from stacker.focus.measure import DETAIL_GAIN
+from stacker.fusion.bands import NOISE_GAINS, level_windows
 from stacker.fusion.pyramid import PyramidFusion
 from stacker.fusion.scoring import FusionParameters, Score
 from stacker.fusion.stages import MeanCode, SourceCode, Stages, choose_stages
@@ -268,3 +269,14 @@ def test_a_later_process_needs_no_compiler() -> None:
     half, mean = np.full((3, 16, 16), 100, np.float32), np.full((3, 32, 32), code.bias, np.uint16)
     choose_stages(True).collapse(half, mean, code, np.empty((3, 32, 32), np.float32))  # which may compile it
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_what_is_known_of_white_noise_is_what_it_leaves() -> None:
+    noise = np.random.default_rng(1).standard_normal((1024, 1024)).astype(np.float32)
+    detail = noise - cv2.GaussianBlur(noise, (5, 5), 1.0)
+    assert np.square(detail).mean() == pytest.approx(DETAIL_GAIN, rel=0.02)
+    picture = noise
+    for gain in NOISE_GAINS[:5]:
+        smaller = cv2.pyrDown(picture)
+        assert (picture - cv2.pyrUp(smaller)).std() == pytest.approx(gain, rel=0.04)
+        picture = smaller
