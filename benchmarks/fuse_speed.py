@@ -63,15 +63,6 @@ main()
 _PEER = "focusweave"
 
 
-def _in_order(places: Places, frames: Sequence[Path], work: Path, output: Path, bits: int) -> list[list[str]]:
-    """Ours, told where to begin: frames that are there to and fro would be fused again in a better order."""
-    [command] = PEERS[OURS].commands(places, frames, work, output, bits)
-    return [[*command, "--reference", str(len(frames) // 2 + 1)]]
-
-
-_OURS = replace(PEERS[OURS], commands=_in_order)
-
-
 @dataclass(frozen=True)
 class Case:
     """One stack and what it cost."""
@@ -170,7 +161,7 @@ def measure(
             work.mkdir()
             if not cold:
                 touch(size if tool == OURS else _PEERS_MORE * size)
-            costs[tool] = run_peer(_OURS if tool == OURS else PEERS[tool], places, paths, work, bits)[1]
+            costs[tool] = run_peer(PEERS[tool], places, paths, work, bits)[1]
         # In a process of its own, as ours is: pages that are already there would flatter it.
         note = folder / "floor.json"
         if not cold:

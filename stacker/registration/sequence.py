@@ -27,6 +27,13 @@ _LONGER = 1.4
 """How many times the shortest way the order of the names has to be before it is wrong. In 32 stacks, rendered
 and real, it is 1.00 to 1.02 times that, in one of six frames 1.15; in frames that are shuffled 1.4 to 15."""
 
+_SAME = 0.05
+"""Of a step, below which two frames show the same."""
+
+_LEAST_NEW = 0.6
+"""Share of the steps that has to lead to something new: what is shot over and over has no order to be found,
+and to fuse it once more would cost as much again."""
+
 _FEWEST, _MOST = 5, 1000
 """Frames: fewer lie as far from each other as from any."""
 
@@ -81,7 +88,7 @@ def _order_of_focus(details: Sequence[Image]) -> list[int] | None:
     tours = [_shortened(apart, _by_nearest(apart, start)) for start in range(0, count, -(-count // _STARTS))]
     best = min(tours, key=lambda tour: _round(apart, tour))
     order = np.roll(best, -1 - int(apart[best, np.roll(best, -1)].argmax()))
-    if _way(apart, np.arange(count)) <= _LONGER * _way(apart, order):
+    if not _plainly_better(_steps(apart, np.arange(count)), _steps(apart, order)):
         return None
     forward = np.corrcoef(order, np.arange(count))[0, 1] >= 0
     return [int(index) for index in (order if forward else order[::-1])]
@@ -99,8 +106,21 @@ def _apart(details: Image) -> Image:
     return np.array([(np.abs(shares - one) * weight).sum(axis=(1, 2)) for one in shares])
 
 
-def _way(apart: Image, order: _Order) -> float:
-    return float(apart[order[:-1], order[1:]].sum())
+def _steps(apart: Image, order: _Order) -> Image:
+    return np.asarray(apart[order[:-1], order[1:]])
+
+
+def _plainly_better(named: Image, found: Image) -> bool:
+    """Whether the steps of an order are plainly shorter than those of the names'.
+
+    Steps between frames that show the same do not count, so that frames that go to and fro through the same
+    planes are as good as any.
+    """
+    same = _SAME * float(np.sort(found)[found.size // 2 :].mean())
+    shorter = found[found > same]
+    if shorter.size < _LEAST_NEW * found.size:
+        return False
+    return float(named[named > same].mean()) > _LONGER * float(shorter.mean())
 
 
 def _round(apart: Image, order: _Order) -> float:
