@@ -28,10 +28,10 @@ _WINDOW_PX = 21
 _FORTH_AND_BACK_PX = 0.3
 # A view's bend with depth is some pixels at most, a single match is off by a fifth of a pixel.
 _BEND_PX, _MATCH_PX = 3.0, 0.2
-# Widths that are looked at: a quarter of the pixels at 750 px find an end, all of them its place.
-_FINDING_PX, _SETTLING_PX = 375, 750
+# Widths that are looked at: a ninth of the pixels at 750 px find an end, all of them its place.
+_FINDING_PX, _SETTLING_PX = 250, 750
 _SLACK_PX = 4  # of the field's rim, which moves while the map does
-_WORTH_SETTLING = 1.12  # ends with a square error up to this above the least, 0.5 dB
+_WORTH_SETTLING = 1.05  # ends with a square error up to this above the least, 0.2 dB
 
 
 class NotLocated(RuntimeError):  # noqa: N818 - reads as what happened
