@@ -36,8 +36,9 @@ from benchmarks.measured import CommandFailed, Cost, run_measured
 from benchmarks.peers import OURS, PEERS, Missing, Places, run_peer
 from stacker import Stacker, read_frame, write_image
 
-_SWEEP = 12
-"""Frames that are painted; longer stacks sweep over them to and fro."""
+_BANDS, _OVERLAP, _GROWTH = 12, 1.5, 0.022
+"""How many steps of the plane of focus lead over the picture at most, before they get smaller than what is in
+focus allows; how many such steps deep that is; and by how much a stack changes size."""
 
 _SMALL: dict[float, Sequence[int]] = {2.0: (6, 12), 6.0: (6, 12), 24.0: (6, 12)}
 _FULL: dict[float, Sequence[int]] = {2.0: (6, 24, 200), 6.0: (24, 200), 24.0: (6, 24), 61.0: (6, 12)}
@@ -98,39 +99,29 @@ _HEADER = (
 )
 
 
-def painted(megapixels: float, folder: Path, bits: int) -> list[Path]:
-    """Write frames of a texture that grows and is sharp in a band that moves down."""
+def painted(megapixels: float, count: int, folder: Path, bits: int) -> list[Path]:
+    """Write frames of a texture that grows and is sharp in a band that moves down, once over the picture."""
     width = round((megapixels * 1e6 * 1.5) ** 0.5 / 2) * 2
     height = round(width / 1.5)
     rng = np.random.default_rng(0)
     sharp = cv2.GaussianBlur(rng.integers(0, 255, (height, width, 3), np.uint8), (0, 0), 0.8)
     blurred = cv2.GaussianBlur(sharp, (0, 0), 5)
+    folder.mkdir(parents=True)
+    half = _OVERLAP * height / min(count, _BANDS) / 2
     paths = []
-    for index in range(_SWEEP):
-        picture = blurred.copy()
-        rows = slice(height * index // _SWEEP, height * (index + 1) // _SWEEP)
+    for index in range(count):
+        picture, middle = blurred.copy(), height * (index + 0.5) / count
+        rows = slice(max(0, round(middle - half)), round(middle + half))
         picture[rows] = sharp[rows]
-        scale = 1 - 0.002 * index
+        scale = 1 - _GROWTH * index / max(1, count - 1)
         matrix = np.array([[scale, 0, (1 - scale) * width / 2], [0, scale, (1 - scale) * height / 2]])
         moved = cv2.warpAffine(picture, matrix, (width, height), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
         if bits == 16:
-            paths.append(folder / f"painted{index:02d}.tif")
+            paths.append(folder / f"frame{index:04d}.tif")
             write_image(paths[-1], moved.astype(np.uint16) * np.uint16(257))
         else:
-            paths.append(folder / f"painted{index:02d}.jpg")
+            paths.append(folder / f"frame{index:04d}.jpg")
             write_image(paths[-1], moved)
-    return paths
-
-
-def swept(painted_frames: Sequence[Path], count: int, folder: Path) -> list[Path]:
-    """A folder of so many frames: links to the painted ones, to and fro."""
-    folder.mkdir()
-    round_trip = [*range(_SWEEP), *range(_SWEEP - 2, 0, -1)]
-    paths = []
-    for index in range(count):
-        source = painted_frames[round_trip[index % len(round_trip)]]
-        paths.append(folder / f"frame{index:04d}{source.suffix}")
-        paths[-1].hardlink_to(source)
     return paths
 
 
@@ -145,13 +136,11 @@ def floor_cpu_s(paths: Sequence[Path]) -> float:
     return time.process_time() - began
 
 
-def measure(
-    megapixels: float, count: int, sources: Sequence[Path], places: Places, peer: bool, cold: bool
-) -> Case:
+def measure(megapixels: float, paths: Sequence[Path], places: Places, peer: bool, cold: bool) -> Case:
     """Run ours, the floor and the peer once on one stack."""
+    count = len(paths)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        paths = swept(sources, count, folder / "frames")
         bits = 8 if paths[0].suffix == ".jpg" else 16
         bytes_a_pixel = _BYTES_A_PIXEL + _KEPT_BYTES_A_PIXEL * count * bits // 8
         size = int(megapixels * 1e6 * bytes_a_pixel) + _LEAST_BYTES
@@ -279,22 +268,21 @@ def run(arguments: argparse.Namespace) -> None:
     warm_up(places)
     measured: dict[tuple[float, int], list[Case]] = {}
     with tempfile.TemporaryDirectory() as name:
-        sources = {}
-        for megapixels in design:
-            folder = Path(name) / f"{megapixels:g}"
-            folder.mkdir()
-            sources[megapixels] = painted(megapixels, folder, arguments.bits)
+        stacks = {
+            (size, count): painted(size, count, Path(name) / f"{size:g}-{count}", arguments.bits)
+            for size, counts in design.items()
+            for count in counts
+        }
         print(_HEADER)
         # Not each of them over and over: how much else the machine does changes by the minute.
         for _ in range(arguments.repeats):
-            for megapixels, counts in design.items():
-                for count in counts:
-                    case = measure(megapixels, count, sources[megapixels], places, peer, arguments.cold)
-                    measured.setdefault((megapixels, count), []).append(case)
-                    print(case.line(), flush=True)
-        for megapixels, paths in sources.items():
-            if abs(megapixels - _LIVE_MEGAPIXELS) < 1:
-                print(live(paths), flush=True)
+            for (size, count), paths in stacks.items():
+                case = measure(size, paths, places, peer, arguments.cold)
+                measured.setdefault((size, count), []).append(case)
+                print(case.line(), flush=True)
+        shot = [paths for (size, _), paths in stacks.items() if abs(size - _LIVE_MEGAPIXELS) < 1]
+        if shot:
+            print(live(shot[0]), flush=True)
     cases = [cheapest(runs) for runs in measured.values()]
     if arguments.repeats > 1:
         print(f"the cheapest of {arguments.repeats}:", _HEADER, *(case.line() for case in cases), sep="\n")
@@ -315,14 +303,12 @@ def warm_up(places: Places) -> None:
     compileall.compile_dir(Path(_ROOT) / "stacker", quiet=1)
     with tempfile.TemporaryDirectory() as name:
         for bits in (8, 16):
-            folder = Path(name) / str(bits)
-            folder.mkdir()
-            sources = painted(0.1, folder, bits)
-            frames = swept(sources, 3, folder / "frames")
-            work = folder / "work"
+            frames = painted(0.1, _BANDS, Path(name) / f"frames-{bits}", bits)
+            work = Path(name) / f"work-{bits}"
             work.mkdir()
             cost = run_peer(PEERS[OURS], places, frames, work, bits)[1]
-            print(f"first run, {bits} bits, 3 frames of 0.1 MP: {cost.cpu_s:.2f} s CPU, compiling included")
+            kind = f"{bits} bits, {_BANDS} frames of 0.1 MP"
+            print(f"first run, {kind}: {cost.cpu_s:.2f} s CPU, compiling included")
 
 
 def _named(text: str) -> tuple[str, Path]:
