@@ -18,6 +18,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from hardware_sims.scenes.fields import srgb_linear
 from hardware_sims.sensor import srgb_encode
 
 from benchmarks.peers import OURS, PEERS, Missing, Places
@@ -106,8 +107,9 @@ def _as_it_is(frame: Array, index: int, count: int) -> Array:
 def _lit(frame: Array, factors: Sequence[float]) -> Array:
     """Under so many times the light, channel by channel."""
     share = frame.astype(np.float32) / np.float32(255)
-    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
-    return np.asarray(np.rint(srgb_encode(linear * np.array(factors, np.float32)) * 255), np.uint8)
+    return np.asarray(
+        np.rint(srgb_encode(srgb_linear(share) * np.array(factors, np.float32)) * 255), np.uint8
+    )
 
 
 def _drifting(frame: Array, index: int, count: int) -> Array:

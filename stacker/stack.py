@@ -196,7 +196,8 @@ class Stacker:
             found = self._known.add(taken.pixels, number)
         else:
             found = self._chain.add(taken.pixels, position_mm)
-            self._details[number] = self._chain.detail()
+        if found.detail is not None:
+            self._details[number] = found.detail
         ready = self._settle(found)
         used = found.registered or (
             found.verdict is Verdict.UNMATCHED and self._options.unregistered is Unregistered.PREDICT

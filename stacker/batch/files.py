@@ -128,15 +128,16 @@ def fuse_files(
         # The same view as that of the reference frame, even if that turns out to be bad.
         options = replace(options, reference=ReferenceView.at_position(positions_mm[start]))
     run = _Run(ordered, options, positions_mm, transforms, skip_bad, progress)
-    stack = run.fuse(start, asked=reference is not None)
-    if isinstance(stack, FilesResult):
-        return stack
-    again = _Run([ordered[at] for at in stack], options, None, None, skip_bad, progress)
-    result = again.fuse(start, asked=True)
-    assert isinstance(result, FilesResult), "in the order that was found"
-    return replace(
-        result, notes=(_REORDERED.format(ordered[stack[0]].name, ordered[stack[-1]].name), *result.notes)
-    )
+    run.take(start)
+    better = run.better_order() if reference is None else None
+    if better is None:
+        return run.finished()
+    del run  # which holds as much memory as the next one needs
+    run = _Run(better, options, None, None, skip_bad, progress)
+    run.take(start)
+    result = run.finished()
+    note = _REORDERED.format(better[0].name, better[-1].name)
+    return replace(result, notes=(note, *result.notes))
 
 
 def described(result: FilesResult, templates: Credits, name: str) -> FilesResult:
@@ -206,8 +207,8 @@ class _Run:
         self._simulated = False
         self._begin(None)
 
-    def fuse(self, start: int, asked: bool) -> FilesResult | list[int]:
-        """The picture; or the order that the frames should have, unless one was asked for in some way."""
+    def take(self, start: int) -> None:
+        """Register and fold all frames, outward from one."""
         order = outward_order(len(self._paths), start)
         self._reader.begin(self._paths, start)
         left_out = False
@@ -221,9 +222,18 @@ class _Run:
                     left_out = True
                 self._begin(found.levels)
         self._pages.release()
-        better = None if asked or not self._by_names() else self._stacker.order_of_focus()
-        if better is not None and len(better) == len(self._paths):
-            return better
+
+    def better_order(self) -> list[Path] | None:
+        """The frames in the order of their planes of focus, where nothing but names told theirs, which is
+        plainly another; None where it is not, or where a frame is left out.
+        """
+        if self._positions_mm is not None or self._transforms is not None or self._options.order is not None:
+            return None
+        order = self._stacker.order_of_focus()
+        return None if order is None or self._skipped else [self._paths[at] for at in order]
+
+    def finished(self) -> FilesResult:
+        """The picture."""
         if not any(report.used for report in self._stacker.reports):
             index, reason = min(self._skipped.items())
             raise DataError(
@@ -234,10 +244,6 @@ class _Run:
         told = notes_on(stack, [told for _, told in sorted(self._frame_notes)])
         notes = (*self._reader.notes, *told)
         return FilesResult(stack, tuple(self._paths), skipped, self._simulated, notes, self._reader.recipe)
-
-    def _by_names(self) -> bool:
-        """Whether nothing but their names says in which order the frames are."""
-        return self._positions_mm is None and self._transforms is None and self._options.order is None
 
     def _begin(self, levels: Levels | None) -> None:
         """Begin, or begin again, with a first frame that is to become brighter or darker by these levels."""

@@ -15,6 +15,7 @@ from stacker.fusion.compiled_math import (
     logarithm,
     mirrored,
     mirrored_row,
+    raised,
 )
 from stacker.fusion.jit import compiled, inner
 
@@ -142,12 +143,6 @@ def _rises(energy: Any, peak: Any) -> Any:
 
 
 @inner
-def _highest(energy: Any, peak: Any) -> Any:
-    for x in range(energy.size):
-        peak[x] = max(peak[x], energy[x])
-
-
-@inner
 def _merge(weight: Any, total: Any, share: Any) -> Any:
     for x in range(weight.size):
         lead = weight[x] - total[x]
@@ -225,7 +220,7 @@ def follow_rows(
             fetch_part(peak[top + then], a, b)
             fetch_part(total[top + then], a, b)
             if _rises(around[x0:x1], peak[top + y, a:b]):
-                _highest(around[x0:x1], peak[top + y, a:b])
+                raised(around[x0:x1], peak[top + y, a:b])
             if adds_to(weight[x0:x1], total[top + y, a:b]):
                 fetch_part(mean[top + then], a, b)
                 fetch_part(variance[top + then], a, b)

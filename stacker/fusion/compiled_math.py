@@ -22,6 +22,7 @@ __all__ = [
     "logarithm",
     "mirrored",
     "mirrored_row",
+    "raised",
 ]
 
 _F = np.float32
@@ -72,6 +73,13 @@ def mirrored_row(y: Any, rows: Any) -> Any:
     """Row that stands for one beyond the first or the last."""
     inward = 2 * rows - 2 - y if y >= rows else abs(y)
     return max(0, min(rows - 1, inward))
+
+
+@inner
+def raised(values: Any, out: Any) -> Any:
+    """Keep the larger of each pair."""
+    for x in range(out.size):
+        out[x] = max(out[x], values[x])
 
 
 @inner

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from stacker.fusion.compiled_math import any_above, copied, exponential
+from stacker.fusion.compiled_math import any_above, copied, exponential, raised
 from stacker.fusion.jit import compiled, inner
 from stacker.fusion.tiles import CELL_PX, HALO_CELLS, TILE_PX
 
@@ -48,12 +48,6 @@ def _add_sharpness(code: Any, edge: Any, code_of: Any, out: Any) -> Any:
 def _take_glare(bright: Any, glare: Any, out: Any) -> Any:
     for x in range(out.size):
         out[x] -= glare[x] * _F(bright[x])
-
-
-@inner
-def _highest(weight: Any, out: Any) -> Any:
-    for x in range(out.size):
-        out[x] = max(out[x], weight[x])
 
 
 @inner
@@ -161,7 +155,7 @@ def _weigh_cells(
             _add_sharpness(code, edge, code_of, weight)
         if glaring:
             _take_glare(codes[k, 1], glare, weight)
-        _highest(weight, most)
+        raised(weight, most)
     total = lines[cells : 2 * cells]
     total[:] = _F(0)
     # Not row by row: lines of so few cells are a third ends that are not vectorised.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
@@ -52,12 +52,15 @@ class Surface:
         Logarithm of 1 + the largest energy of detail over that of noise.
     focus_length : float
         For how many slices things stay sharp: `stacker.fusion.depth_surface.focus_length`.
+    known_roughness : ndarray of float32, shape (h, w), optional
+        `roughness`, where it was reckoned along with something else.
     """
 
     index: Image
     confidence: Image
     peak: Image
     focus_length: float
+    known_roughness: Image | None = None
 
     @property
     def focus_width(self) -> float:
@@ -67,7 +70,13 @@ class Surface:
     @cached_property
     def roughness(self) -> Image:
         """How far the index is from a plane around each cell, in focus widths; float32, shape (h, w)."""
+        if self.known_roughness is not None:
+            return self.known_roughness
         return np.asarray(roughness(self.index) / np.float32(self.focus_width))
+
+    def with_index(self, index: Image) -> Surface:
+        """The same with another index."""
+        return replace(self, index=index, known_roughness=None)
 
 
 class DepthTracker:
@@ -197,9 +206,7 @@ class DepthTracker:
         index = filled(mean, measured, guide, (min(self._indexes), max(self._indexes)))
         confidence, rough = confidence_and_roughness(index, variance, peak, length, max(1.0, clear))
         confidence[~self._history.seen] = 0
-        surface = Surface(index, confidence, peak, clear)
-        surface.__dict__["roughness"] = rough  # which is where it would be looked for once it is known
-        return surface
+        return Surface(index, confidence, peak, clear, rough)
 
     def measured(self, peak: Image, length: float | None = None) -> Image:
         """How far to believe the index as it was measured, 0 to 1; float32, of the shape of ``peak``.

@@ -12,7 +12,7 @@ surroundings' light comes in. The pyramid has none: coarse bands tell which fram
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -178,7 +178,7 @@ def without_jumps(surface: Surface, mean: Image, measured: Image, guide: Image) 
         return surface
     limits = float(surface.index.min()), float(surface.index.max())
     index = np.where(plain, filled(mean, crisp, guide, limits), surface.index)
-    return replace(surface, index=index)
+    return surface.with_index(index)
 
 
 def wisps(blocks: Blocks, signs: Signs, outlines: Sequence[Outline], extent: Window) -> Image:

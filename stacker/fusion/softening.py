@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from stacker.frames import Image
 from stacker.registration.similarity import Matrix
 
 __all__ = ["Softening", "veiled"]
@@ -31,16 +30,10 @@ def veiled(jumble: float) -> float:
     return _VEIL * min(1.0, max(0.0, (jumble - _VEIL_FROM) / (_VEIL_FULL - _VEIL_FROM)))
 
 
-def _scattered(count: int) -> Image:
-    """Numbers from 0 to 1 without any order, two for each point, shape (2, count): a regular grid could fall
-    in step with the positions. Whole numbers are mixed as MurmurHash3 does it at its end."""
-    mixed = np.arange(1, 2 * count + 1, dtype=np.uint32) * np.uint32(0x9E3779B9)
-    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
-        mixed = (mixed ^ (mixed >> np.uint32(shift))) * np.uint32(factor)
-    return np.asarray((mixed ^ (mixed >> np.uint32(16))).reshape(2, count) / 2.0**32)
-
-
-_SCATTERED = _scattered(_POINTS)
+_SCATTERED = np.outer((0.7548776662466927, 0.5698402909980532), np.arange(1, _POINTS + 1)) % 1.0
+"""Places from 0 to 1, across and down: multiples of 1/p and 1/p², with p³ = p + 1, are spread evenly without
+being a grid, which could fall in step with the positions (Roberts, "The unreasonable effectiveness of
+quasirandom sequences", 2018)."""
 
 
 class Softening:

@@ -33,8 +33,6 @@ _SHARE_OF_FREE = 0.25
 _AT_ONCE = 256
 """Tiles that one call of the system reads at most: it takes 1024 places in memory, two a tile."""
 
-_RESERVED_AT_ONCE = 64 << 20
-
 _Offsets = np.ndarray[Any, np.dtype[np.int64]]
 _Whole = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -104,7 +102,7 @@ class FrameStore:
         self._scratch, self._own = Scratch(), _Buffers(self.dtype)
         self._appending = threading.Lock()
         self._file: int | None = None
-        self._used = self._budget = self._reserved = 0
+        self._used = self._budget = 0
         where = Path(tempfile.gettempdir()) if folder is None else folder
         try:
             self._budget = int(_SHARE_OF_FREE * shutil.disk_usage(where).free)
@@ -249,21 +247,9 @@ class FrameStore:
                     f"and no more than a quarter of the {free:.1f} GB that were free may be used",
                 )
             self._used += size
-            self._reserve()
         if os.pwritev(self._file, parts, at) != size:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return at
-
-    def _reserve(self) -> None:
-        """Have the file system find room ahead for what is used: to write there takes half the time."""
-        if self._used <= self._reserved or self._file is None:
-            return
-        more = max(_RESERVED_AT_ONCE, self._used - self._reserved)
-        try:
-            os.posix_fallocate(self._file, self._reserved, more)
-            self._reserved += more
-        except (OSError, AttributeError):  # not everywhere; if the disk is full, writing will say so
-            self._reserved = self._budget
 
     def _give_up(self, why: str) -> None:
         self.failure = why

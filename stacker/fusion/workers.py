@@ -7,9 +7,8 @@ import logging
 import math
 import os
 import threading
-from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -108,31 +107,11 @@ def over_rows(
     if parts == 1 or getattr(_ours, "working", False):
         loop(*arguments, 0, rows)
         return
-    left, failed = deque(pairwise(edges)), list[BaseException]()
-
-    def work() -> None:
-        while left:
-            try:
-                first, behind = left.popleft()
-            except IndexError:  # another thread was quicker
-                return
-            try:
-                loop(*arguments, first, behind)
-            except BaseException as error:  # noqa: BLE001 - is raised when the others are done
-                failed.append(error)
-
-    # The thread that asks works as well: to hand everything over and to wait costs a small picture more.
-    helping = [_pool(threads - 1).submit(work) for _ in range(threads - 1)]
-    _ours.working = True
-    try:
-        work()
-    finally:
-        _ours.working = False
-    for one in helping:
-        if not one.cancel():  # it has begun
-            one.result()
-    if failed:
-        raise failed[0]
+    pool = _pool(threads)
+    waiting = [pool.submit(loop, *arguments, *edge) for edge in pairwise(edges)]
+    wait(waiting)
+    for part in waiting:
+        part.result()
 
 
 def _room(size: int) -> Room:

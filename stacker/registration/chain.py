@@ -19,7 +19,6 @@ from stacker.registration.pace import Pace
 from stacker.registration.place import Place
 from stacker.registration.prepare import Prepared, prepare
 from stacker.registration.rail import PupilFit, Rail, RailGeometry
-from stacker.registration.sequence import detail_of
 from stacker.registration.similarity import Matrix, Similarity, identity, inverse, rescaled
 
 __all__ = ["Chain", "Registration", "Verdict"]
@@ -93,6 +92,8 @@ class Registration:
     predicted : float
         0 to 1: how much of its shift comes from the pace of the frames before, and not from the frame, in
         which too little is in focus to go by.
+    detail : ndarray or None
+        `Prepared.detail`; None where nothing was measured.
     """
 
     transform: Matrix
@@ -103,6 +104,7 @@ class Registration:
     verdict: Verdict
     sharpness: float
     predicted: float = 0.0
+    detail: Image | None = None
 
     @property
     def levels(self) -> Levels:
@@ -171,7 +173,6 @@ class Chain:
         self._focus_top = 0.0
         self._gap = _Gap()
         self._tilts = 0
-        self._newest: Prepared | None = None
         self._revised: tuple[Registration, ...] = ()
 
     def rewind(self) -> None:
@@ -197,18 +198,13 @@ class Chain:
             Rail position, growing towards the subject.
         """
         seen = frame if isinstance(frame, Prepared) else self.prepare(frame)
-        self._revised, self._newest = (), seen
+        self._revised = ()
         self._focus_top = max(self._focus_top, seen.pyramid.focus_top)
         if self._last is None:
             return self._begin(Link(seen, Place(position_mm=position_mm), Levels.same(), position_mm))
         if not self._align and not self._exposure:
             return self._told(replace(self._last, seen=seen), 1.0, 0.0, Verdict.REGISTERED)
         return self._register(self._last, seen, position_mm)
-
-    def detail(self) -> Image:
-        """What the last frame shows, for `stacker.registration.sequence.order_of_focus`."""
-        assert self._newest is not None, "add() comes first"
-        return detail_of(self._newest.pyramid)
 
     def revised(self) -> tuple[Registration, ...]:
         """A better registration of the frame before the last one added, if that could not be matched.
@@ -322,7 +318,14 @@ class Chain:
         seen = link.seen
         transform = self._base @ link.place.matrix(seen.size_px, seen.factor, self._correction(link))
         return Registration(
-            transform, link.levels.gain, link.levels.offset, correlation, misfit, verdict, seen.sharpness
+            transform,
+            link.levels.gain,
+            link.levels.offset,
+            correlation,
+            misfit,
+            verdict,
+            seen.sharpness,
+            detail=seen.detail,
         )
 
     def _correction(self, link: Link) -> float:

@@ -9,13 +9,12 @@ import numpy as np
 from stacker.registration.levels import MatchPyramid
 from stacker.registration.model import MotionModel
 from stacker.registration.search import BRIGHTNESS, Refined
-from stacker.registration.similarity import Matrix, inverse
-from stacker.registration.solve import System, chosen_points, covariance, increment, linearised, solved
+from stacker.registration.similarity import Matrix, about_centre, inverse
+from stacker.registration.solve import chosen_points, covariance, increment, linearised, solved
 
 __all__ = ["Distortion"]
 
 _ITERATIONS = 4
-_SIMILARITY, _PERSPECTIVE = (0, 1, 2, 3), (6, 7)
 
 _SLIGHT = 3e-4
 """Of the width, by which perspective moves the ends of the long side: less is not worth a second look."""
@@ -58,7 +57,7 @@ class Distortion:
         model : MotionModel
             What to fit.
         """
-        unknowns = _unknowns(model)
+        unknowns = model.unknowns
         if model is MotionModel.SIMILARITY or (
             model is MotionModel.AUTO and _perspective_px(fixed, last) < _SLIGHT * fixed.width
         ):
@@ -68,7 +67,6 @@ class Distortion:
         size = fixed.levels[last.level].size
         radius = max(size) / 2
         richer, tilt = last.transform, np.zeros(2)
-        system: System | None = last.system
         for _ in range(_ITERATIONS):
             system = linearised(points, moving.levels[last.level], richer)
             step = None if system is None else solved(system, (*unknowns, *BRIGHTNESS))
@@ -85,23 +83,14 @@ class Distortion:
             known = None if system is None else covariance(system, points, (*unknowns, *BRIGHTNESS))
             if known is None:
                 return cls.none()
-            rows = slice(len(_SIMILARITY), len(unknowns))
-            evidence = float(tilt @ np.linalg.solve(known[rows, rows], tilt))
-        cx, cy = (size[0] - 1) / 2, (size[1] - 1) / 2
-        onto = np.array([[1 / radius, 0, -cx / radius], [0, 1 / radius, -cy / radius], [0, 0, 1.0]])
+            evidence = float(tilt @ np.linalg.solve(known[4:6, 4:6], tilt))
+        onto = about_centre(size)
         # moving → fixed is similarity⁻¹ ∘ distortion, so the distortion acts on points of the moving picture.
         matrix = onto @ last.transform @ inverse(richer) @ inverse(onto)
         return cls(np.asarray(matrix / matrix[2, 2]), evidence)
 
 
-def _unknowns(model: MotionModel) -> tuple[int, ...]:
-    """Rows of `System.jacobian` that a model has."""
-    if model is MotionModel.AUTO:
-        return *_SIMILARITY, *_PERSPECTIVE
-    return tuple(range(model.parameters))
-
-
 def _perspective_px(fixed: MatchPyramid, last: Refined) -> float:
     """By how much the ends of the long side would still move if perspective were allowed."""
-    found = solved(last.system, (*_SIMILARITY, *_PERSPECTIVE, *BRIGHTNESS))
+    found = solved(last.system, (*MotionModel.AUTO.unknowns, *BRIGHTNESS))
     return 0.0 if found is None else float(np.hypot(found[4], found[5]) / fixed.levels[last.level].factor)

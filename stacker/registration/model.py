@@ -21,11 +21,11 @@ class MotionModel(Enum):
     """Also perspective: a camera that tilts."""
 
     @property
-    def parameters(self) -> int:
-        """How many numbers are fitted."""
+    def unknowns(self) -> tuple[int, ...]:
+        """Rows of `stacker.registration.solve.System.jacobian` that are fitted."""
         return {
-            MotionModel.AUTO: 6,
-            MotionModel.SIMILARITY: 4,
-            MotionModel.AFFINE: 6,
-            MotionModel.HOMOGRAPHY: 8,
+            MotionModel.AUTO: (0, 1, 2, 3, 6, 7),
+            MotionModel.SIMILARITY: (0, 1, 2, 3),
+            MotionModel.AFFINE: (0, 1, 2, 3, 4, 5),
+            MotionModel.HOMOGRAPHY: (0, 1, 2, 3, 4, 5, 6, 7),
         }[self]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stacker.registration.similarity import Matrix, Similarity
+from stacker.registration.similarity import Matrix, Similarity, about_centre, inverse
 
 __all__ = ["Place"]
 
@@ -96,9 +96,8 @@ class Place:
         found = Similarity(scale, self.rotation_rad, shift).matrix(centre)
         if self.distortion is None:
             return found
-        radius = max(size) / 2
-        onto = np.array([[1, 0, -centre[0]], [0, 1, -centre[1]], [0, 0, radius]]) / radius
-        whole = found @ np.linalg.inv(onto) @ self.distortion @ onto
+        onto = about_centre(size)
+        whole = found @ inverse(onto) @ self.distortion @ onto
         return np.asarray(whole / whole[2, 2])
 
     def _on_rail(self, position_mm: float | None) -> bool:

@@ -16,6 +16,7 @@ from stacker.fusion.blending import in_samples
 from stacker.fusion.workers import by_loops
 from stacker.registration.exposure import Tones, tones
 from stacker.registration.match import MatchPyramid
+from stacker.registration.sequence import detail_of
 
 __all__ = ["Prepared", "linear_light", "prepare", "without_highlights"]
 
@@ -56,6 +57,8 @@ class Prepared:
         What brightness is compared by.
     sharpness : float
         `stacker.sharpness` of the frame.
+    detail : ndarray of float32
+        What the order of frames is told by: `stacker.registration.sequence.detail_of`.
     """
 
     size_px: tuple[int, int]
@@ -63,6 +66,7 @@ class Prepared:
     pyramid: MatchPyramid
     tones: Tones
     sharpness: float
+    detail: Image
 
 
 def prepare(pixels: Image, width_px: int = 1000) -> Prepared:
@@ -79,13 +83,9 @@ def prepare(pixels: Image, width_px: int = 1000) -> Prepared:
     factor = min(1.0, width_px / max(width, 1))
     size = round(width * factor), max(1, round(height * factor))
     grey, colours = _small(pixels, size)
-    return Prepared(
-        (width, height),
-        factor,
-        MatchPyramid(linear_light(without_highlights(grey))),
-        tones(colours),
-        sharpness_of_grey(grey),
-    )
+    pyramid = MatchPyramid(linear_light(without_highlights(grey)))
+    measured = sharpness_of_grey(grey), detail_of(pyramid)
+    return Prepared((width, height), factor, pyramid, tones(colours), *measured)
 
 
 def _small(pixels: Image, size: tuple[int, int]) -> tuple[Image, Image]:

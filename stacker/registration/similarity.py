@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Matrix", "Similarity", "identity", "inverse", "rescaled"]
+__all__ = ["Matrix", "Similarity", "about_centre", "identity", "inverse", "rescaled"]
 
 Matrix = np.ndarray[Any, np.dtype[np.float64]]
 """A 3 × 3 transform of homogeneous pixel coordinates."""
@@ -37,6 +37,12 @@ def rescaled(transform: Matrix, factor: float) -> Matrix:
     offset = 0.5 * factor - 0.5
     resize = np.array([[factor, 0, offset], [0, factor, offset], [0, 0, 1.0]])
     return np.asarray(resize @ transform @ inverse(resize))
+
+
+def about_centre(size: tuple[int, int]) -> Matrix:
+    """From pixels of a picture, width and height, to places about its centre with half the long side as 1."""
+    radius, cx, cy = max(size) / 2, (size[0] - 1) / 2, (size[1] - 1) / 2
+    return np.array([[1 / radius, 0, -cx / radius], [0, 1 / radius, -cy / radius], [0, 0, 1.0]])
 
 
 @dataclass(frozen=True)

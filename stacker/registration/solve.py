@@ -13,7 +13,7 @@ import numpy as np
 from stacker.frames import Image
 from stacker.fusion.workers import by_loops
 from stacker.registration.levels import TILE_PX, Level, MatchPyramid
-from stacker.registration.similarity import Matrix
+from stacker.registration.similarity import Matrix, about_centre, inverse
 
 __all__ = [
     "Points",
@@ -281,11 +281,9 @@ def increment(step: Vector, size: tuple[int, int]) -> Matrix:
     """
     a, b, tx, ty, c, d, e, f = np.concatenate([step, np.zeros(8 - len(step))])
     radius = max(size) / 2
-    cx, cy = (size[0] - 1) / 2, (size[1] - 1) / 2
     turn = np.array([[1 + a + c, -b + d, tx / radius], [b + d, 1 + a - c, ty / radius], [e, f, 1.0]])
-    onto = np.array([[1 / radius, 0, -cx / radius], [0, 1 / radius, -cy / radius], [0, 0, 1.0]])
-    back = np.array([[radius, 0, cx], [0, radius, cy], [0, 0, 1.0]])
-    found = back @ turn @ onto
+    onto = about_centre(size)
+    found = inverse(onto) @ turn @ onto
     return np.asarray(found / found[2, 2])
 
 

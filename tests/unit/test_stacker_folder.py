@@ -84,7 +84,9 @@ def test_a_stack_of_one_pixel_can_be_kept(tmp_path: Path) -> None:
     run.add(np.full((1, 1, 3), 100, np.uint8))
     stack = run.finish()
     stack.save_folder(tmp_path / "a.stack")
-    same(stack, load_stack(tmp_path / "a.stack"))
+    again = load_stack(tmp_path / "a.stack")
+    assert again.image.tolist() == [[[100, 100, 100]]]
+    same(stack, again)
 
 
 def test_a_folder_that_is_moved_with_its_frames_finds_them(frames: list[Path], tmp_path: Path) -> None:
