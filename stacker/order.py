@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 
 from stacker.errors import UserError
 
-__all__ = ["Nearness", "Order", "nearness_by_index", "order_of"]
+__all__ = ["Nearness", "Order", "near_end", "nearness_by_index", "order_of"]
 
 Nearness = Callable[[int], float]
 """How near to the camera the plane of focus of a frame is, by its index: 0 the farthest, 1 the nearest."""
@@ -51,6 +51,31 @@ def order_of(positions_mm: Sequence[float] | None, said: Order | None) -> Order:
             "the first is the nearest (--order near-first) or the farthest (--order far-first)"
         )
     return found
+
+
+def near_end(nearness: Nearness | None, positions_mm: Mapping[int, float | None]) -> int:
+    """Which end of a stack is the nearer one, as far as that is known.
+
+    Parameters
+    ----------
+    nearness : callable or None
+        Of the frames, where somebody has said which are near.
+    positions_mm : mapping of int to float or None
+        Rail positions by the frames' index, growing towards the subject, where nobody has.
+
+    Returns
+    -------
+    int
+        1 its beginning, -1 its end, 0 where nothing tells.
+    """
+    if nearness is not None:
+        away = {index: -nearness(index) for index in positions_mm}
+    else:
+        away = {index: place for index, place in positions_mm.items() if place is not None}
+    if not away:
+        return 0
+    first, last = away[min(away)], away[max(away)]
+    return int(last > first) - int(last < first)
 
 
 def nearness_by_index(order: Order, count: int) -> Nearness:

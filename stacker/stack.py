@@ -22,7 +22,7 @@ from stacker.fusion.window import Window
 from stacker.io.decode import read_again
 from stacker.io.reader import FrameReader
 from stacker.options import Border, Options, Unregistered
-from stacker.order import Nearness
+from stacker.order import Nearness, near_end
 from stacker.registration.chain import Chain, Registration, Verdict
 from stacker.registration.exposure import Levels
 from stacker.registration.rail import RailGeometry
@@ -72,7 +72,8 @@ class Stacker:
         Where the frames lie, by index; then only brightness is matched.
     nearness : callable, optional
         How near the plane of focus of a frame is, by index: 0 the farthest to 1 the nearest. An opaque
-        foreground needs it; `stacker.order.nearness_by_index` makes one.
+        foreground needs it, and it helps where things lie over each other; `stacker.order.nearness_by_index`
+        makes one. Positions of the frames tell as well.
     first_levels : Levels, optional
         What makes the first frame as bright as the picture is to be, when that frame is known to be exposed
         unlike the others; otherwise the picture is as bright as the first frame.
@@ -107,7 +108,7 @@ class Stacker:
         self._reader = FrameReader(self._options.development)
         if self._options.opaque_foreground and nearness is None:
             raise UserError("An opaque foreground needs to know how near each frame is: give a nearness")
-        self._nearness = nearness if self._options.opaque_foreground else None
+        self._nearness = nearness
         self._chain: Chain | None = None
         self._first_levels, self._frames = first_levels, frames
         self._known: KnownChain | None = None
@@ -240,8 +241,9 @@ class Stacker:
                 self._noise,
                 self._options.fusion,
                 self._look_again,
-                self._nearness,
+                self._nearness if self._options.opaque_foreground else None,
                 self._options.scratch_dir,
+                self._near_end,
             )
             self._fusion = make_fusion(self._options.method, setup)
         found = ready.found
@@ -250,6 +252,11 @@ class Stacker:
         report = self._reports[ready.index]
         seconds = report.seconds + time.perf_counter() - started
         self._reports[ready.index] = replace(report, seconds=seconds)
+
+    def _near_end(self) -> int:
+        """Which end of the stack is the nearer one; see `FusionSetup`."""
+        positions = {index: report.position_mm for index, report in self._reports.items()}
+        return near_end(self._nearness, positions)
 
     def rewind(self) -> None:
         """Take the first frame as the neighbour of the next one: call it between the two halves of a stack

@@ -23,7 +23,7 @@ from stacker.fusion.window import Window
 from stacker.io.decode import read_again
 from stacker.io.encode import write_image
 from stacker.io.saving import Saving
-from stacker.order import nearness_by_index
+from stacker.order import near_end, nearness_by_index
 from stacker.result import FrameReport, Stack
 
 __all__ = ["Slabs", "slab_path", "write_slabs"]
@@ -142,17 +142,18 @@ def _fuse(stack: Stack, members: Sequence[int]) -> Image:
             report = stack.reports[at]
             yield report, look_again(report.index)
 
-    options, nearness = stack.options, None
-    if options.opaque_foreground and options.order is not None:
-        nearness = nearness_by_index(options.order, 1 + max(report.index for report in stack.reports))
+    options, said = stack.options, None
+    if options.order is not None:
+        said = nearness_by_index(options.order, 1 + max(report.index for report in stack.reports))
     setup = FusionSetup(
         stack.frame_size,
         stack.image.dtype,
         stack.noise_sigma,
         options.fusion,
         look_again,
-        nearness,
+        said if options.opaque_foreground else None,
         options.scratch_dir,
+        lambda: near_end(said, {report.index: report.position_mm for report in stack.reports}),
     )
     fusion = make_fusion(stack.options.method, setup)
     with closing(one_ahead(frames(), "stacker-decode")) as read:

@@ -11,6 +11,7 @@ The depth map's picture needs the frames once more when the depth is known: they
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -18,10 +19,12 @@ import numpy as np
 
 from stacker.frames import Image
 from stacker.fusion.base import Fused
-from stacker.fusion.blending import STRIP_PX, blend, compare, preference, sharpen
+from stacker.fusion.blending import STRIP_PX, Blocks, blend, compare, preference, sharpen
 from stacker.fusion.depth import Surface
 from stacker.fusion.depth_picture import depth_picture
 from stacker.fusion.highlights import lost_highlights
+from stacker.fusion.overlap_patches import Ordering, take_whole_pixels
+from stacker.fusion.overlaps import at_two_depths
 from stacker.fusion.pyramid import PyramidFusion
 from stacker.fusion.smooth_faults import Signs, holes, jumble, of_blocks, wisps
 from stacker.fusion.softening import veiled
@@ -34,6 +37,10 @@ __all__ = ["AutoFusion"]
 
 _HARDLY = 0.005
 """Share of the picture below which one of the two is not worth naming."""
+
+_LEAD, _LEAD_IF_OPAQUE = 0.5, 2.0
+"""By how much the nearer of two things that lie over each other is ahead where it is known which that is, and
+where the foreground is opaque (docs/algorithm.md)."""
 
 _SMALL_PX = 32
 """Narrower pictures are not worth the trouble."""
@@ -53,6 +60,10 @@ class AutoFusion:
         Where they are kept.
     noise_sigma : float
         Standard deviation of the frames' noise, in units of 1/255 of white.
+    near_end : callable
+        Which end of the stack is the nearer one, asked at the end: see `stacker.fusion.methods.FusionSetup`.
+    opaque : bool
+        Whether the foreground is.
 
     Attributes
     ----------
@@ -62,8 +73,16 @@ class AutoFusion:
         Why; in words for people.
     """
 
-    def __init__(self, pyramid: PyramidFusion, store: FrameStore, noise_sigma: float) -> None:
+    def __init__(
+        self,
+        pyramid: PyramidFusion,
+        store: FrameStore,
+        noise_sigma: float,
+        near_end: Callable[[], int],
+        opaque: bool,
+    ) -> None:
         self._pyramid, self._store, self._noise = pyramid, store, noise_sigma
+        self._near_end, self._opaque = near_end, opaque
         self.add = pyramid.add  # itself: a function between the two would hold on to the pixels
         self.method, self.reason = "pyramid", ""
 
@@ -95,15 +114,16 @@ class AutoFusion:
             self.method, self.reason = "pyramid", "the picture is too small to tell what is where"
             return fused
         try:
-            share = self._improve(fused.image, surface, canvas, fused.extent)
+            share, whole = self._improve(fused.image, surface, canvas, fused.extent)
         except OSError as error:
             self.method, self.reason = "pyramid", f"the scratch file cannot be read: {error.strerror}"
             return fused
-        self.method, self.reason = _told(share)
+        self.method, self.reason = _told(share, whole)
         return fused
 
-    def _improve(self, image: Image, surface: Surface, canvas: Window, extent: Window) -> float:
-        """Blend the depth map's picture in where it is better; gives the share of it."""
+    def _improve(self, image: Image, surface: Surface, canvas: Window, extent: Window) -> tuple[float, float]:
+        """Blend the depth map's picture in where it is better, and whole pixels of single frames; gives the
+        share of both."""
         other = depth_picture(self._store, surface, self._pyramid.glitter(), canvas, extent)
         sharpen(other, self._pyramid.crisp)
         # Nothing was kept where no frame was seen, or what happened to lie beside one.
@@ -115,7 +135,21 @@ class AutoFusion:
         share *= 1 - np.maximum(holes(blocks, signs), lost_highlights(blocks, signs.smooth))
         share = np.maximum(share, wisps(blocks, signs, self._pyramid.outlines, extent))
         blend(image, other, share, blocks.side_px)
-        return float(share.mean())
+        del other
+        wanted = (1 - 2 * share) * (1 - signs.smooth)
+        return float(share.mean()), self._part_overlaps(image, surface, wanted, blocks, canvas, extent)
+
+    def _part_overlaps(
+        self, image: Image, surface: Surface, wanted: Image, blocks: Blocks, canvas: Window, extent: Window
+    ) -> float:
+        """Take places where things lie over each other from one frame each, in place; gives their share."""
+        variance, peak = self._pyramid.depth.planes[2:]
+        cells = at_two_depths(variance, peak, surface.focus_width)
+        found = of_blocks(cells, canvas, extent, blocks).astype(np.float32) / np.float32(255)
+        lead = self._near_end() * (_LEAD_IF_OPAQUE if self._opaque else _LEAD)
+        ordering = Ordering(self._noise, surface.focus_width, lead, self._pyramid.crisp)
+        wanted = np.clip(wanted, 0, 1)
+        return take_whole_pixels(image, self._store, wanted, found, blocks.side_px, extent, ordering)
 
 
 def _copy_cells(image: Image, cells: Image, canvas: Window, extent: Window, out: Image) -> None:
@@ -149,8 +183,16 @@ def _runs(some: np.ndarray[Any, np.dtype[np.bool_]]) -> list[slice]:
     return [slice(int(part[0]), int(part[-1]) + 1) for part in parts]
 
 
-def _told(share: float) -> tuple[str, str]:
-    """What it came to and why, by the share of the depth map."""
+def _told(share: float, whole: float) -> tuple[str, str]:
+    """What it came to and why, by the share of the depth map and of whole pixels."""
+    method, reason = _blended(share)
+    if whole >= _HARDLY:
+        reason += f"; {whole:.0%} whole pixels: one thing before another"
+    return method, reason
+
+
+def _blended(share: float) -> tuple[str, str]:
+    """The same by the share of the depth map."""
     one_depth, several = "one depth, or highlights", "detail at several depths, or none that tells the depth"
     if share < _HARDLY:
         return "pyramid", several

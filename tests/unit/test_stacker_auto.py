@@ -79,7 +79,7 @@ def test_where_no_frame_reaches_it_is_the_pyramid(tmp_path: Path, monkeypatch: p
     picture = np.full((440, 600, 3), 130, np.uint8)
     picture[::9, ::7] = 255
     store, setup = FrameStore(tmp_path, picture.dtype), ((600, 440), picture.dtype, 3.0, FusionParameters())
-    of_auto = AutoFusion(PyramidFusion(*setup, store=store), store, 3.0)
+    of_auto = AutoFusion(PyramidFusion(*setup, store=store), store, 3.0, lambda: 0, opaque=False)
     of_pyramid = PyramidFusion(*setup)
     for index, (turn_deg, scale) in enumerate([(0, 1), (15, 1), (15, 0.6), (14, 0.5)]):
         transform = np.vstack([cv2.getRotationMatrix2D((300, 220), turn_deg, scale), (0, 0, 1)])

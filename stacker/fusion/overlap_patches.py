@@ -1,0 +1,290 @@
+"""Takes whole pixels of single frames where things lie over each other, patch by patch of what was kept.
+
+See `stacker.fusion.overlaps` for why, and for which frame that is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from stacker.focus.measure import LUMA
+from stacker.frames import Image
+from stacker.fusion.blending import FINEST_PX, FINEST_SIGMA
+from stacker.fusion.overlaps import DETAIL_REACH, Overlap, Places, detail_around, narrow_px, overlap
+from stacker.fusion.stages import SourceCode
+from stacker.fusion.store import FrameStore
+from stacker.fusion.tiles import HALO_CELLS, OUTSIDE, RIM, TILE_PX, cell_side
+from stacker.fusion.window import Window
+from stacker.fusion.workers import over_rows
+
+__all__ = ["Ordering", "take_whole_pixels"]
+
+_LOOKED_AT_PX = 1500
+"""Larger pictures are looked at in half the size, a quarter and so on, until the long side is below twice
+that: hairs that are a pixel wide there are lost, and cost four times as much to look for."""
+
+_HALO = 16
+"""Pixels of what is looked at that a patch sees beyond its edges: narrow things and their surroundings."""
+
+_PATCH_TILES = 4
+"""Tiles of what is looked at along the side of a patch at most."""
+
+_WORTH = 0.01
+"""Share of a patch with detail at two depths from which it is looked at."""
+
+_NUMBERS = 16_000_000
+"""Of which all patches that are in work have two bytes each; there are more only where a single tile of every
+frame needs them."""
+
+_Offsets = np.ndarray[Any, np.dtype[np.int64]]
+
+
+@dataclass(frozen=True)
+class Ordering:
+    """What is known of the stack.
+
+    Attributes
+    ----------
+    noise_sigma : float
+        Standard deviation of the frames' noise, in units of 1/255 of white.
+    apart : float
+        Frames for which things stay sharp.
+    near_lead : float
+        See `stacker.fusion.overlaps.Places`.
+    crisp : float
+        Share of the finest detail that is given back to what was interpolated.
+    """
+
+    noise_sigma: float
+    apart: float
+    near_lead: float
+    crisp: float
+
+
+def take_whole_pixels(
+    image: Image,
+    store: FrameStore,
+    wanted: Image,
+    found: Image,
+    side_px: int,
+    extent: Window,
+    ordering: Ordering,
+) -> float:
+    """Take places where things lie over each other from one frame each, in place.
+
+    Parameters
+    ----------
+    image : ndarray, shape (H, W, 3)
+        The fused picture, in the frames' type.
+    store : FrameStore
+        The frames.
+    wanted, found : ndarray of float32, shape (h, w)
+        For blocks of the picture how much of that is wanted at most, and the share of cells in which detail
+        at two depths was found, 0 to 1.
+    side_px : int
+        Of these blocks.
+    extent : Window
+        Of the picture, in the reference view.
+    ordering : Ordering
+        What else is known.
+
+    Returns
+    -------
+    float
+        Share of the picture that was taken.
+
+    Raises
+    ------
+    OSError
+        When what was kept cannot be read.
+    """
+    step = 1
+    while 2 * step * _LOOKED_AT_PX <= max(extent.width, extent.height) and 2 * step <= side_px:
+        step *= 2
+    both = wanted * found
+    patches = [
+        patch for patch in _patches(extent, step, len(store.frames)) if _worth(both, patch, extent, side_px)
+    ]
+    narrow = narrow_px(max(extent.width, extent.height) // step)
+    taken = np.zeros(len(patches))
+
+    def some(first: int, behind: int) -> None:
+        for at, patch in enumerate(patches[first:behind], first):
+            seen = _Seen(store, patch, step)
+            if len(seen.frames) <= 2:
+                continue
+            luma, detail = seen.planes()
+            over = overlap(
+                Places(luma, detail, ordering.noise_sigma, narrow, ordering.apart, ordering.near_lead)
+            )
+            del luma, detail
+            share = cv2.resize(
+                _part(wanted, patch.expanded(_HALO * step), extent, side_px),
+                over.share.shape[::-1],
+                interpolation=cv2.INTER_LINEAR,
+            )
+            share *= over.share
+            seen.put(Overlap(over.frame, share), ordering.crisp, image, extent)
+            taken[at] = share[_HALO:-_HALO, _HALO:-_HALO].sum()
+
+    over_rows(some, len(patches), rows_together=1)
+    return float(taken.sum()) * step**2 / (extent.width * extent.height)
+
+
+def _patches(extent: Window, step: int, frames: int) -> list[Window]:
+    """Squares of tiles that cover a picture, in pixels."""
+    tiles = _PATCH_TILES
+    while tiles > 1 and frames * (tiles * TILE_PX + 2 * _HALO) ** 2 * cv2.getNumThreads() > _NUMBERS:
+        tiles //= 2
+    side = tiles * step * TILE_PX
+    grid = extent.aligned(side)
+    return [
+        Window(x, y, side, side)
+        for y in range(grid.y, grid.bottom, side)
+        for x in range(grid.x, grid.right, side)
+    ]
+
+
+def _worth(found: Image, area: Window, extent: Window, side_px: int) -> bool:
+    """Whether there is enough in an area of the reference view."""
+    blocks, picture = _blocks(area, extent, side_px), Window(0, 0, found.shape[1], found.shape[0])
+    inside = found[blocks.intersection(picture).slices_in(picture)]
+    return inside.size > 0 and float(inside.mean()) > _WORTH
+
+
+def _part(wanted: Image, area: Window, extent: Window, side_px: int) -> Image:
+    """The blocks of an area of the reference view; beyond the picture nothing is wanted."""
+    blocks, picture = _blocks(area, extent, side_px), Window(0, 0, wanted.shape[1], wanted.shape[0])
+    part, inside = np.zeros((blocks.height, blocks.width), np.float32), blocks.intersection(picture)
+    part[inside.slices_in(blocks)] = wanted[inside.slices_in(picture)]
+    return part
+
+
+def _blocks(area: Window, extent: Window, side_px: int) -> Window:
+    """An area of the reference view in blocks of the picture."""
+    return (
+        Window(area.x - extent.x, area.y - extent.y, area.width, area.height)
+        .aligned(side_px)
+        .reduced(side_px)
+    )
+
+
+class _Seen:
+    """What was kept of a patch and its surroundings."""
+
+    def __init__(self, store: FrameStore, patch: Window, step: int) -> None:
+        self._store, self._patch, self._step = store, patch, step
+        self._area = patch.expanded(_HALO * step)
+        grid = self._area.aligned(TILE_PX)
+        self._columns = range(grid.x // TILE_PX, grid.right // TILE_PX)
+        self._rows = range(grid.y // TILE_PX, grid.bottom // TILE_PX)
+        kept = [store.row(row, self._columns) for row in self._rows]
+        offsets = np.stack([of_row for of_row, _ in kept], axis=1)
+        whole = np.stack([of_row for _, of_row in kept], axis=1)
+        some = (offsets >= 0).any(axis=(1, 2))
+        self.frames = np.flatnonzero(some)
+        self._offsets, self._whole = offsets[some], whole[some]
+        most = int((self._offsets >= 0).sum(axis=(1, 2)).max(initial=0))
+        self._pixels: Image = np.empty((most, 3, TILE_PX, TILE_PX), store.dtype)
+        self._codes: Image = np.empty((most, 2, cell_side(), cell_side()), np.uint8)
+        self._source = SourceCode.of(store.dtype)
+
+    def planes(self) -> tuple[Image, Image]:
+        """Luma and detail of the frames, reduced; see `Places`."""
+        height, width = self._area.height // self._step, self._area.width // self._step
+        luma, detail = np.zeros((2, len(self.frames), height, width), np.uint8)
+        # What was not kept of a frame is dull; the frame before it stands for it.
+        plane = np.zeros((height, width), np.float32)
+        for at in range(len(self.frames)):
+            unknown = np.ones((height, width), np.uint8)
+            for row, column, record in self._read(at, self._offsets[at] >= 0):
+                inside, of_tile = self._overlapping(row, column)
+                plane[inside] = self._luma(self._pixels[record])[of_tile]
+                unknown[inside] = 0
+                if not self._whole[at, row, column]:
+                    unknown[inside] = self._not_reached(self._codes[record, 0])[of_tile]
+            luma[at] = cv2.convertScaleAbs(plane)
+            detail[at] = detail_around(plane)
+            if unknown.any():
+                reach = np.ones((2 * DETAIL_REACH + 1,) * 2, np.uint8)
+                detail[at][cv2.dilate(unknown, reach) > 0] = 0
+        return luma, detail
+
+    def put(self, found: Overlap, crisp: float, image: Image, extent: Window) -> None:
+        """Put frames into a picture."""
+        step, tile = self._step, TILE_PX // self._step
+        for at in np.unique(found.frame[found.share > 0]):
+            mine = (found.frame == at) & (found.share > 0)
+            tiles = self._offsets[at] >= 0
+            for row, column in zip(*np.nonzero(tiles), strict=True):
+                inside, _ = self._overlapping(row, column)
+                area = self._tile(row, column)
+                tiles[row, column] = area.intersection(self._patch) == area and bool(mine[inside].any())
+            for row, column, record in self._read(at, tiles):
+                inside, _ = self._overlapping(row, column)
+                framed = tuple(slice(part.start - 1, part.stop + 1) for part in inside)
+                wide = cv2.resize(found.share[framed], None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR)
+                own = mine[inside].astype(np.float32)
+                weight = cv2.resize(own, (TILE_PX, TILE_PX), interpolation=cv2.INTER_NEAREST)
+                weight *= wide[step : step + step * tile, step : step + step * tile]
+                self._blend(self._pixels[record], weight, crisp, self._tile(row, column), image, extent)
+
+    def _blend(
+        self, planes: Image, weight: Image, crisp: float, area: Window, image: Image, extent: Window
+    ) -> None:
+        picture = Window(0, 0, image.shape[1], image.shape[0])
+        area = Window(area.x - extent.x, area.y - extent.y, area.width, area.height)
+        seen = area.intersection(picture)
+        if not (seen.width and seen.height):
+            return
+        part = seen.slices_in(area)
+        taken = cv2.merge([plane.astype(np.float32) for plane in planes])
+        if crisp > 0:
+            luma = cv2.transform(taken, LUMA)
+            fine = cv2.subtract(luma, cv2.GaussianBlur(luma, (2 * FINEST_PX + 1,) * 2, FINEST_SIGMA))
+            taken += np.float32(crisp) * fine[..., None]
+        before = image[seen.slices_in(picture)]
+        moved = before + weight[part][..., None] * (taken[part] - before)
+        before[...] = self._source.stored(moved)
+
+    def _read(self, at: int, tiles: Image) -> list[tuple[int, int, int]]:
+        """Read some tiles of a frame: their row, column, and place among what was read."""
+        rows, columns = np.nonzero(tiles)
+        count = len(rows)
+        if not count:
+            return []
+        self._store.read(self._offsets[at][tiles], self._pixels[:count], self._codes[:count])
+        return list(zip(rows.tolist(), columns.tolist(), range(count), strict=True))
+
+    def _tile(self, row: int, column: int) -> Window:
+        x, y = self._columns[column] * TILE_PX, self._rows[row] * TILE_PX
+        return Window(x, y, TILE_PX, TILE_PX)
+
+    def _overlapping(self, row: int, column: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+        """Where a tile is in the reduced planes, and which of its reduced pixels that is."""
+        tile = self._tile(row, column)
+        seen = tile.intersection(self._area)
+        return seen.slices_in(self._area, self._step), seen.slices_in(tile, self._step)
+
+    def _luma(self, planes: Image) -> Image:
+        """Luma of a tile, reduced, white at 255."""
+        if self._step > 1:
+            side = TILE_PX // self._step
+            planes = np.stack(
+                [cv2.resize(plane, (side, side), interpolation=cv2.INTER_AREA) for plane in planes]
+            )
+        quarter = np.float32(self._source.to_levels / 4)
+        red, green, blue = (plane.astype(np.float32) for plane in planes)
+        return np.asarray((red + 2 * green + blue) * quarter)
+
+    def _not_reached(self, codes: Image) -> Image:
+        """Where a frame does not reach a tile, reduced: above 0."""
+        inner = codes[HALO_CELLS:-HALO_CELLS, HALO_CELLS:-HALO_CELLS]
+        outside = np.where((inner == OUTSIDE) | (inner == RIM), np.uint8(255), np.uint8(0))
+        side = TILE_PX // self._step
+        how = cv2.INTER_NEAREST if side > len(inner) else cv2.INTER_AREA
+        return np.asarray(cv2.resize(outside, (side, side), interpolation=how))

@@ -1,0 +1,268 @@
+"""Where two things lie over each other: which frame a place is to be taken from as a whole.
+
+A hair before print is sharp in one frame and the print behind it in another, and both are there at the same
+place: the print shows through the hair where that is out of focus. The pyramid takes fine bands from the one
+and coarse bands from the other, so that the hair comes out pale, or with letters printed on it. Here each
+pixel in which detail rises and falls twice as the plane of focus passes is taken from one frame.
+
+From which, without knowing which end of the stack is near? What lies behind is veiled by what lies before it,
+and what lies before is not: so the one counts that stands out from its surroundings as much as things in that
+frame do elsewhere. How far something narrow stands out is what an opening takes away, or a closing fills in
+(Serra, "Image Analysis and Mathematical Morphology", 1982: top hats).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from stacker.frames import Image
+
+__all__ = ["DETAIL_REACH", "Overlap", "Places", "at_two_depths", "detail_around", "narrow_px", "overlap"]
+
+DETAIL_REACH = 5
+"""Pixels from which `detail_around` looks at a place."""
+
+_FINE_SIGMA, _FINE_PX = 1.41, 7
+"""Of the blur that leaves detail behind: as of the pyramid's finest band."""
+
+_AROUND_SIGMA, _AROUND_PX = 1.0, 5
+"""Of the window in which detail is averaged; as narrow as hairs are."""
+
+_PER_LEVEL = 2.0
+"""Amplitudes are kept in halves of a level of 255, as bytes."""
+
+_LEAST_LEVELS, _LEAST_NOISE = 3.0, 2.0
+"""Amplitude of detail from which it is there, in levels and in standard deviations of a channel's noise (of
+which 0.6 are left in it)."""
+
+_FALLEN = 0.35
+"""What is left of the amplitude where detail has come and gone."""
+
+_APART = 2
+"""Frames that lie between the two at least, or more: with one in focus the other is not."""
+
+_STANDS_OUT = 4.0
+"""Times the least amplitude by which something has to stand out from its surroundings."""
+
+_NARROW = 4 / 750
+"""Of the picture's long side: what is wider has an inside of its own, which is told by its detail."""
+
+_NARROWEST_PX, _NEAR_PX = 5, 7
+"""Pixels that count as narrow in every picture, and in which the height of what stands out is looked for."""
+
+_RIM_FROM, _RIM_FULL = 0.3, 0.7
+"""Share of that height from which a pixel belongs to what stands out, and wholly."""
+
+_USUAL_PX, _USUAL = 31, 0.8
+"""Window in which it is looked for how far things of a frame stand out where they are alone, and the power of
+that which a height is compared with. In windows of 15 the far print on the near part of a circuit board is
+too seldom known for what it is, in those of 61 needles are lost (docs/algorithm.md)."""
+
+_VEILED_FROM, _VEILED_WHOLLY = 0.2, 0.5
+"""By how much less than usual something stands out (natural logarithm) that may be veiled, and is: it is seen
+through the blur of what lies before it, and is not to be taken."""
+
+_UNDECIDED, _DECIDED = 0.25, 0.75
+"""Lead of one of the two from which it is taken, and wholly."""
+
+_CRISP, _SPREAD = 5.0, 1.5
+"""Logarithm of energy over noise from which there is detail without doubt, and how far the index of what is
+sharp at a cell is spread from which that is at two depths: standard deviation in focus widths."""
+
+_Positions = np.ndarray[Any, np.dtype[np.int16]]
+_Mask = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+@dataclass(frozen=True)
+class Places:
+    """What decides about a part of the picture.
+
+    Attributes
+    ----------
+    luma, detail : ndarray of uint8, shape (n, h, w)
+        Luma of the frames, white at 255, and what `detail_around` says of it, in the order of the stack.
+    noise_sigma : float
+        Standard deviation of the frames' noise, in units of 1/255 of white.
+    narrow_px : int
+        See `narrow_px`.
+    apart : float
+        Frames for which things stay sharp.
+    near_lead : float
+        By how much the frames at the beginning of the stack are ahead because they are the nearer ones
+        (natural logarithm); below 0 where those at its end are, 0 where nobody knows.
+    """
+
+    luma: Image
+    detail: Image
+    noise_sigma: float
+    narrow_px: int
+    apart: float
+    near_lead: float = 0.0
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Which frame counts where.
+
+    Attributes
+    ----------
+    frame : ndarray of int16, shape (h, w)
+        Place of a frame among those that were looked at.
+    share : ndarray of float32, shape (h, w)
+        How much of it to take, 0 to 1.
+    """
+
+    frame: _Positions
+    share: Image
+
+
+def at_two_depths(variance: Image, peak: Image, focus_width: float) -> Image:
+    """Cells that show crisp detail in frames far apart: 255, and 0 elsewhere; uint8.
+
+    Parameters
+    ----------
+    variance, peak : ndarray of float32, shape (h, w)
+        Of `stacker.fusion.depth.DepthTracker.planes`.
+    focus_width : float
+        Of the surface.
+    """
+    both = (variance > np.float32((_SPREAD * focus_width) ** 2)) & (peak > np.float32(_CRISP))
+    return np.multiply(both, np.uint8(255), dtype=np.uint8)
+
+
+def narrow_px(long_side_px: int) -> int:
+    """Up to how wide a thing is narrow in a picture of that size; odd."""
+    return max(_NARROWEST_PX, round(long_side_px * _NARROW) | 1)
+
+
+def detail_around(luma: Image) -> Image:
+    """Amplitude of the finest detail around each pixel.
+
+    Parameters
+    ----------
+    luma : ndarray of float32, shape (h, w)
+        White at 255.
+
+    Returns
+    -------
+    ndarray of uint8, shape (h, w)
+        In halves of a level.
+    """
+    fine = cv2.GaussianBlur(luma, (_FINE_PX, _FINE_PX), _FINE_SIGMA)
+    cv2.subtract(luma, fine, fine)
+    cv2.multiply(fine, fine, fine)
+    cv2.GaussianBlur(fine, (_AROUND_PX, _AROUND_PX), _AROUND_SIGMA, fine)
+    return np.asarray(cv2.convertScaleAbs(cv2.sqrt(fine, fine), alpha=_PER_LEVEL))
+
+
+def overlap(places: Places) -> Overlap:
+    """Find where two things lie over each other, and which frame counts there."""
+    least = max(_LEAST_LEVELS, _LEAST_NOISE * places.noise_sigma)
+    first = _first_risen(places.detail, least)
+    behind = len(places.detail) - 1
+    last = _first_risen(places.detail[::-1], least)
+    np.copyto(last, behind - last, where=last >= 0)
+    twice = (first >= 0) & (last - first > max(_APART, places.apart))
+    if not twice.any():
+        return Overlap(first, np.zeros(first.shape, np.float32))
+    one, two = _Standing.nothing(first.shape), _Standing.nothing(first.shape)
+    for at, luma in enumerate(places.luma):
+        mine, other = first == at, last == at
+        if not (twice & (mine | other)).any():
+            continue
+        standing = _Standing.of(luma, places.narrow_px, mine & other)
+        one.take(standing, mine & twice)
+        two.take(standing, other & twice)
+    lead = one.beside_usual() - two.beside_usual() + np.float32(places.near_lead)
+    ahead = lead > 0
+    best = one.where(ahead, two)
+    share = _ramp(best.own / np.maximum(best.height, 1), _RIM_FROM, _RIM_FULL)
+    share *= _ramp(np.abs(lead), _UNDECIDED, _DECIDED)
+    nearer = ahead if places.near_lead > 0 else ~ahead & (places.near_lead < 0)
+    share *= np.maximum(nearer, 1 - _ramp(best.veiled(), _VEILED_FROM, _VEILED_WHOLLY))
+    share[~twice | (best.height <= _STANDS_OUT * least)] = 0
+    return Overlap(np.where(ahead, first, last), share)
+
+
+def _ramp(values: Image, none: float, full: float) -> Image:
+    """0 up to one value, 1 from another one on; float32."""
+    return np.asarray(np.clip((values - none) / (full - none), 0, 1), np.float32)
+
+
+def _first_risen(detail: Image, least: float) -> _Positions:
+    """Where detail rises first and falls again: place of its first peak; -1 where there is none."""
+    floor = min(254, round(least * _PER_LEVEL))
+    best = np.full(detail.shape[1:], floor, np.uint8)
+    where = np.full(detail.shape[1:], -1, np.int16)
+    going_on = np.ones(detail.shape[1:], np.uint8)
+    for at, plane in enumerate(detail):
+        higher = cv2.bitwise_and(cv2.compare(plane, best, cv2.CMP_GT), going_on)
+        cv2.copyTo(plane, higher, best)
+        np.copyto(where, np.int16(at), where=higher > 0)
+        fallen = cv2.compare(plane, cv2.convertScaleAbs(best, alpha=_FALLEN), cv2.CMP_LT)
+        going_on[(fallen > 0) & (best > floor)] = 0
+    return where
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """How far things stand out.
+
+    Attributes
+    ----------
+    height, own : ndarray of uint8, shape (h, w)
+        The most in the few pixels around, and each pixel's own; of what is darker or brighter than its
+        surroundings, whichever is more.
+    usual : ndarray of float32, shape (h, w)
+        The height of things around that are alone, as log(1 + x); that of the place where there are none.
+    """
+
+    height: Image
+    own: Image
+    usual: Image
+
+    @classmethod
+    def nothing(cls, shape: tuple[int, ...]) -> _Standing:
+        return cls(np.zeros(shape, np.uint8), np.zeros(shape, np.uint8), np.zeros(shape, np.float32))
+
+    @classmethod
+    def of(cls, luma: Image, narrow: int, alone: _Mask) -> _Standing:
+        """Of a frame; ``alone`` is where there is nothing at another depth."""
+        wide, near = np.ones((narrow, narrow), np.uint8), np.ones((_NEAR_PX, _NEAR_PX), np.uint8)
+        bright = cv2.subtract(luma, cv2.morphologyEx(luma, cv2.MORPH_OPEN, wide))
+        dark = cv2.subtract(cv2.morphologyEx(luma, cv2.MORPH_CLOSE, wide), luma)
+        brights, darks = cv2.dilate(bright, near), cv2.dilate(dark, near)
+        height, own = cv2.max(brights, darks), np.where(darks > brights, dark, bright)
+        some = np.where(alone & (own > height // 2), height, np.uint8(0)).astype(np.float32)
+        window = (_USUAL_PX, _USUAL_PX)
+        # Weighted by themselves: beside something that stands out, what hardly does tells nothing.
+        total = cv2.boxFilter(some, -1, window)
+        squares = cv2.sqrBoxFilter(some, -1, window)
+        usual = np.where(total > 0, squares / np.maximum(total, np.float32(1e-6)), height)
+        return cls(height, own, np.log1p(usual, dtype=np.float32))
+
+    def take(self, other: _Standing, where: _Mask) -> None:
+        """Replace some places by those of another frame."""
+        np.copyto(self.height, other.height, where=where)
+        np.copyto(self.own, other.own, where=where)
+        np.copyto(self.usual, other.usual, where=where)
+
+    def where(self, mine: _Mask, other: _Standing) -> _Standing:
+        """Some places of this one, the rest of another."""
+        return _Standing(
+            np.where(mine, self.height, other.height),
+            np.where(mine, self.own, other.own),
+            np.where(mine, self.usual, other.usual),
+        )
+
+    def beside_usual(self) -> Image:
+        """How far each pixel stands out over what is usual: natural logarithm."""
+        return np.asarray(np.log1p(self.own, dtype=np.float32) - np.float32(_USUAL) * self.usual)
+
+    def veiled(self) -> Image:
+        """By how much less than usual it stands out: natural logarithm."""
+        return np.asarray(self.usual - np.log1p(self.height, dtype=np.float32))
