@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -73,11 +73,6 @@ class FusionSetup:
     near_end: Callable[[], int] = lambda: 0
 
 
-_FOREGROUND_SHARE = 0.125
-"""Of `FusionParameters.foreground` in the pyramid under ``auto``: with all of it bristles (750 px) has
-0.55 dB less, with none of it 0.02 more and fewer hairs that are whole (docs/algorithm.md)."""
-
-
 def make_fusion(method: Method, setup: FusionSetup) -> Fusion:
     """Begin a fusion."""
     return _FUSIONS[method](setup)
@@ -95,9 +90,7 @@ def takes_nearness(method: Method) -> bool:
 
 def _auto(setup: FusionSetup) -> Fusion:
     store = FrameStore(setup.scratch_dir, setup.dtype)
-    # Whole pixels do most of what an opaque foreground asks for, and cost less beside edges.
-    softer = replace(setup.parameters, foreground=_FOREGROUND_SHARE * setup.parameters.foreground)
-    pyramid = _pyramid(replace(setup, parameters=softer), store)
+    pyramid = _pyramid(setup, store)
     return AutoFusion(pyramid, store, setup.noise_sigma, setup.near_end, setup.nearness is not None)
 
 
