@@ -57,14 +57,16 @@ def ablate(stack: RenderedStack, parameters: FusionParameters) -> tuple[float, f
 
 
 def fuse_by(
-    method: Method, stack: RenderedStack, parameters: FusionParameters = _AS_IS
+    method: Method, stack: RenderedStack, parameters: FusionParameters = _AS_IS, near_end: int = 0
 ) -> tuple[float, float]:
-    """Fuse a stack by a method; see `ablate`."""
+    """Fuse a stack by a method; see `ablate`. The nearer end may be known: 1 for the first frame."""
     frames = list(stack.frames())
     height, width = frames[0].shape[:2]
     reference = stack.reference
     sigma = estimate_noise(np.ascontiguousarray(frames[reference]))
-    setup = FusionSetup((width, height), frames[0].dtype, sigma, parameters, frames.__getitem__)
+    setup = FusionSetup(
+        (width, height), frames[0].dtype, sigma, parameters, frames.__getitem__, near_end=lambda: near_end
+    )
     fusion = make_fusion(method, setup)
     transforms = stack.transforms("middle")
     started = time.process_time()
@@ -119,6 +121,9 @@ def _compare_methods(stacks: list[RenderedStack]) -> None:
         results = [fuse_by(method, stack) for stack in stacks]
         best = [max(most, psnr) for most, (psnr, _) in zip(best, results, strict=True)]
         _row(method.value, results)
+    mixed = replace(_AS_IS, whole_pixels=False)
+    _row("auto, no whole pixels", [fuse_by(Method.AUTO, stack, mixed) for stack in stacks])
+    _row("auto, nearer end known", [fuse_by(Method.AUTO, stack, near_end=1) for stack in stacks])
     results = [fuse_by(Method.AUTO, stack) for stack in stacks]
     _row("auto", results)
     over = [(psnr - most, cpu) for most, (psnr, cpu) in zip(best, results, strict=True)]

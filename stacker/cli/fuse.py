@@ -101,7 +101,8 @@ def _fuse(
     order: Annotated[
         _Order | None,
         typer.Option(
-            help="Whether the first frame is in focus nearest to the camera or farthest from it.",
+            help="Whether the first frame is in focus nearest to the camera or farthest from it: an opaque "
+            "foreground needs it, and it helps where hairs cross things behind them. Positions tell as well.",
             rich_help_panel="Fusion",
         ),
     ] = None,

@@ -64,6 +64,8 @@ class AutoFusion:
         Which end of the stack is the nearer one, asked at the end: see `stacker.fusion.methods.FusionSetup`.
     opaque : bool
         Whether the foreground is.
+    whole_pixels : bool
+        See `stacker.fusion.scoring.FusionParameters`.
 
     Attributes
     ----------
@@ -80,9 +82,10 @@ class AutoFusion:
         noise_sigma: float,
         near_end: Callable[[], int],
         opaque: bool,
+        whole_pixels: bool = True,
     ) -> None:
         self._pyramid, self._store, self._noise = pyramid, store, noise_sigma
-        self._near_end, self._opaque = near_end, opaque
+        self._near_end, self._opaque, self._whole_pixels = near_end, opaque, whole_pixels
         self.add = pyramid.add  # itself: a function between the two would hold on to the pixels
         self.method, self.reason = "pyramid", ""
 
@@ -143,6 +146,8 @@ class AutoFusion:
         self, image: Image, surface: Surface, wanted: Image, blocks: Blocks, canvas: Window, extent: Window
     ) -> float:
         """Take places where things lie over each other from one frame each, in place; gives their share."""
+        if not self._whole_pixels:
+            return 0.0
         variance, peak = self._pyramid.depth.planes[2:]
         cells = at_two_depths(variance, peak, surface.focus_width)
         found = of_blocks(cells, canvas, extent, blocks).astype(np.float32) / np.float32(255)

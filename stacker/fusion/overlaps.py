@@ -2,8 +2,9 @@
 
 A hair before print is sharp in one frame and the print behind it in another, and both are there at the same
 place: the print shows through the hair where that is out of focus. The pyramid takes fine bands from the one
-and coarse bands from the other, so that the hair comes out pale, or with letters printed on it. Here each
-pixel in which detail rises and falls twice as the plane of focus passes is taken from one frame.
+and coarse bands from the other, so that the hair comes out pale, or with letters printed on it. Here what is
+narrow is taken from one frame, pixel by pixel: from that which shows detail there, and where detail rises and
+falls twice as the plane of focus passes, from one of the two.
 
 From which, without knowing which end of the stack is near? What lies behind is veiled by what lies before it,
 and what lies before is not: so the one counts that stands out from its surroundings as much as things in that
@@ -167,24 +168,24 @@ def overlap(places: Places) -> Overlap:
     last = _first_risen(places.detail[::-1], least)
     np.copyto(last, behind - last, where=last >= 0)
     twice = (first >= 0) & (last - first > max(_APART, places.apart))
-    if not twice.any():
+    once = (first >= 0) & ~twice
+    if not (first >= 0).any():
         return Overlap(first, np.zeros(first.shape, np.float32))
     one, two = _Standing.nothing(first.shape), _Standing.nothing(first.shape)
     for at, luma in enumerate(places.luma):
         mine, other = first == at, last == at
-        if not (twice & (mine | other)).any():
+        if not (mine | other).any():
             continue
         standing = _Standing.of(luma, places.narrow_px, mine & other)
-        one.take(standing, mine & twice)
-        two.take(standing, other & twice)
+        one.take(standing, mine)
+        two.take(standing, other)
     lead = one.beside_usual() - two.beside_usual() + np.float32(places.near_lead)
     ahead = lead > 0
     best = one.where(ahead, two)
     share = _ramp(best.own / np.maximum(best.height, 1), _RIM_FROM, _RIM_FULL)
-    share *= _ramp(np.abs(lead), _UNDECIDED, _DECIDED)
-    nearer = ahead if places.near_lead > 0 else ~ahead & (places.near_lead < 0)
-    share *= np.maximum(nearer, 1 - _ramp(best.veiled(), _VEILED_FROM, _VEILED_WHOLLY))
-    share[~twice | (best.height <= _STANDS_OUT * least)] = 0
+    share *= np.maximum(once, _ramp(np.abs(lead), _UNDECIDED, _DECIDED))
+    share *= 1 - _ramp(best.veiled(), _VEILED_FROM, _VEILED_WHOLLY)
+    share[(first < 0) | (best.height <= _STANDS_OUT * least)] = 0
     return Overlap(np.where(ahead, first, last), share)
 
 

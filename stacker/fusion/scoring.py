@@ -104,6 +104,9 @@ class FusionParameters:
         Regression of the truth's finest band on ours gives factors of 1.05 to 1.12 in rendered stacks. 0.07
         brings wings +0.17, porcelain +0.2, slope +0.1 and mineral +0.5 dB; 0.04 and 0.1 are worse there. In
         luma alone: in colour there is more noise than detail.
+    whole_pixels : bool
+        Whether `Method.AUTO` takes places where things lie over each other from one frame each; see
+        `stacker.fusion.overlaps`.
     """
 
     softness: float = 3.0
@@ -114,6 +117,7 @@ class FusionParameters:
     glare: float = 80.0
     foreground: float = 2.0
     crisp: float = 0.07
+    whole_pixels: bool = True
 
 
 @dataclass(frozen=True)
