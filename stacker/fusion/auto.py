@@ -23,7 +23,7 @@ from stacker.fusion.blending import STRIP_PX, Blocks, blend, compare, preference
 from stacker.fusion.depth import Surface
 from stacker.fusion.depth_picture import depth_picture
 from stacker.fusion.highlights import lost_highlights
-from stacker.fusion.overlap_patches import Ordering, Taken, take_whole_pixels
+from stacker.fusion.overlap_patches import Ordering, take_whole_pixels
 from stacker.fusion.overlaps import at_two_depths
 from stacker.fusion.pyramid import PyramidFusion
 from stacker.fusion.smooth_faults import Signs, holes, jumble, of_blocks, wisps
@@ -39,11 +39,8 @@ _HARDLY = 0.005
 """Share of the picture below which one of the two is not worth naming."""
 
 _LEAD, _LEAD_IF_OPAQUE = 0.5, 2.0
-"""By how much the nearer of two things that lie over each other is ahead because it is known which that is,
-and because the foreground is opaque; what is seen of that comes to it (docs/algorithm.md)."""
-
-_TOLD_LEAD = 0.2
-"""Lead from which it is said which frames are taken for the nearer ones."""
+"""By how much the nearer of two things that lie over each other is ahead where it is known which that is, and
+where the foreground is opaque (docs/algorithm.md)."""
 
 _SMALL_PX = 32
 """Narrower pictures are not worth the trouble."""
@@ -127,9 +124,9 @@ class AutoFusion:
         self.method, self.reason = _told(share, whole)
         return fused
 
-    def _improve(self, image: Image, surface: Surface, canvas: Window, extent: Window) -> tuple[float, Taken]:
-        """Blend the depth map's picture in where it is better, and whole pixels of single frames; says how
-        much of both."""
+    def _improve(self, image: Image, surface: Surface, canvas: Window, extent: Window) -> tuple[float, float]:
+        """Blend the depth map's picture in where it is better, and whole pixels of single frames; gives the
+        share of both."""
         other = depth_picture(self._store, surface, self._pyramid.glitter(), canvas, extent)
         sharpen(other, self._pyramid.crisp)
         # Nothing was kept where no frame was seen, or what happened to lie beside one.
@@ -147,10 +144,10 @@ class AutoFusion:
 
     def _part_overlaps(
         self, image: Image, surface: Surface, wanted: Image, blocks: Blocks, canvas: Window, extent: Window
-    ) -> Taken:
-        """Take places where things lie over each other from one frame each, in place."""
+    ) -> float:
+        """Take places where things lie over each other from one frame each, in place; gives their share."""
         if not self._whole_pixels:
-            return Taken()
+            return 0.0
         variance, peak = self._pyramid.depth.planes[2:]
         cells = at_two_depths(variance, peak, surface.focus_width)
         found = of_blocks(cells, canvas, extent, blocks).astype(np.float32) / np.float32(255)
@@ -191,13 +188,11 @@ def _runs(some: np.ndarray[Any, np.dtype[np.bool_]]) -> list[slice]:
     return [slice(int(part[0]), int(part[-1]) + 1) for part in parts]
 
 
-def _told(share: float, whole: Taken) -> tuple[str, str]:
-    """What it came to and why, by the share of the depth map and by what was taken from single frames."""
+def _told(share: float, whole: float) -> tuple[str, str]:
+    """What it came to and why, by the share of the depth map and of whole pixels."""
     method, reason = _blended(share)
-    if whole.share >= _HARDLY:
-        reason += f"; {whole.share:.0%} whole pixels: one thing before another"
-        if abs(whole.near_lead) > _TOLD_LEAD:
-            reason += f", the {'first' if whole.near_lead > 0 else 'last'} frames nearer"
+    if whole >= _HARDLY:
+        reason += f"; {whole:.0%} whole pixels: one thing before another"
     return method, reason
 
 

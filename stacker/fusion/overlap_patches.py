@@ -14,23 +14,14 @@ import numpy as np
 from stacker.focus.measure import LUMA
 from stacker.frames import Image
 from stacker.fusion.blending import FINEST_PX, FINEST_SIGMA
-from stacker.fusion.overlaps import (
-    DETAIL_REACH,
-    Candidates,
-    Overlap,
-    Places,
-    Veils,
-    candidates,
-    detail_around,
-    narrow_px,
-)
+from stacker.fusion.overlaps import DETAIL_REACH, Overlap, Places, detail_around, narrow_px, overlap
 from stacker.fusion.stages import SourceCode
 from stacker.fusion.store import FrameStore
 from stacker.fusion.tiles import HALO_CELLS, OUTSIDE, RIM, TILE_PX, cell_side
 from stacker.fusion.window import Window
 from stacker.fusion.workers import over_rows
 
-__all__ = ["Ordering", "Taken", "take_whole_pixels"]
+__all__ = ["Ordering", "take_whole_pixels"]
 
 _LOOKED_AT_PX = 1500
 """Larger pictures are looked at in half the size, a quarter and so on, until the long side is below twice
@@ -63,7 +54,7 @@ class Ordering:
     apart : float
         Frames for which things stay sharp.
     near_lead : float
-        See `stacker.fusion.overlaps.Candidates`: what is known, to which comes what the frames show.
+        See `stacker.fusion.overlaps.Places`.
     crisp : float
         Share of the finest detail that is given back to what was interpolated.
     """
@@ -74,22 +65,6 @@ class Ordering:
     crisp: float
 
 
-@dataclass(frozen=True)
-class Taken:
-    """What was taken from single frames.
-
-    Attributes
-    ----------
-    share : float
-        Of the picture.
-    near_lead : float
-        By how much the first frames were ahead, by what was known and by what was seen.
-    """
-
-    share: float = 0.0
-    near_lead: float = 0.0
-
-
 def take_whole_pixels(
     image: Image,
     store: FrameStore,
@@ -98,7 +73,7 @@ def take_whole_pixels(
     side_px: int,
     extent: Window,
     ordering: Ordering,
-) -> Taken:
+) -> float:
     """Take places where things lie over each other from one frame each, in place.
 
     Parameters
@@ -119,8 +94,8 @@ def take_whole_pixels(
 
     Returns
     -------
-    Taken
-        How much it came to.
+    float
+        Share of the picture that was taken.
 
     Raises
     ------
@@ -135,37 +110,29 @@ def take_whole_pixels(
         patch for patch in _patches(extent, step, len(store.frames)) if _worth(both, patch, extent, side_px)
     ]
     narrow = narrow_px(max(extent.width, extent.height) // step)
-    found_in: list[Candidates | None] = [None] * len(patches)
-
-    def look(first: int, behind: int) -> None:
-        for at, patch in enumerate(patches[first:behind], first):
-            seen = _Seen(store, patch, step)
-            if len(seen.frames) > 2:
-                luma, detail = seen.planes()
-                found_in[at] = candidates(Places(luma, detail, ordering.noise_sigma, narrow, ordering.apart))
-
-    over_rows(look, len(patches), rows_together=1)
-    seen = sum((each.veils for each in found_in if each), Veils())
-    near_lead = ordering.near_lead + seen.near_lead()
     taken = np.zeros(len(patches))
 
-    def put(first: int, behind: int) -> None:
+    def some(first: int, behind: int) -> None:
         for at, patch in enumerate(patches[first:behind], first):
-            candidate, found_in[at] = found_in[at], None
-            if candidate is None:
+            seen = _Seen(store, patch, step)
+            if len(seen.frames) <= 2:
                 continue
-            over = candidate.overlap(near_lead)
+            luma, detail = seen.planes()
+            over = overlap(
+                Places(luma, detail, ordering.noise_sigma, narrow, ordering.apart, ordering.near_lead)
+            )
+            del luma, detail
             share = cv2.resize(
                 _part(wanted, patch.expanded(_HALO * step), extent, side_px),
                 over.share.shape[::-1],
                 interpolation=cv2.INTER_LINEAR,
             )
             share *= over.share
-            _Seen(store, patch, step).put(Overlap(over.frame, share), ordering.crisp, image, extent)
+            seen.put(Overlap(over.frame, share), ordering.crisp, image, extent)
             taken[at] = share[_HALO:-_HALO, _HALO:-_HALO].sum()
 
-    over_rows(put, len(patches), rows_together=1)
-    return Taken(float(taken.sum()) * step**2 / (extent.width * extent.height), near_lead)
+    over_rows(some, len(patches), rows_together=1)
+    return float(taken.sum()) * step**2 / (extent.width * extent.height)
 
 
 def _patches(extent: Window, step: int, frames: int) -> list[Window]:

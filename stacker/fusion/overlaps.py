@@ -8,15 +8,13 @@ falls twice as the plane of focus passes, from one of the two.
 
 From which, without knowing which end of the stack is near? What lies behind is veiled by what lies before it,
 and what lies before is not: so the one counts that stands out from its surroundings as much as things in that
-frame do elsewhere. Over the whole picture that tells which end is near, and the nearer one is given a lead.
-How far something narrow stands out is what an opening takes away, or a closing fills in (Serra, "Image
-Analysis and Mathematical Morphology", 1982: top hats).
+frame do elsewhere. How far something narrow stands out is what an opening takes away, or a closing fills in
+(Serra, "Image Analysis and Mathematical Morphology", 1982: top hats).
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -24,17 +22,7 @@ import numpy as np
 
 from stacker.frames import Image
 
-__all__ = [
-    "DETAIL_REACH",
-    "Candidates",
-    "Overlap",
-    "Places",
-    "Veils",
-    "at_two_depths",
-    "candidates",
-    "detail_around",
-    "narrow_px",
-]
+__all__ = ["DETAIL_REACH", "Overlap", "Places", "at_two_depths", "detail_around", "narrow_px", "overlap"]
 
 DETAIL_REACH = 5
 """Pixels from which `detail_around` looks at a place."""
@@ -86,20 +74,6 @@ _CRISP, _SPREAD = 5.0, 1.5
 """Logarithm of energy over noise from which there is detail without doubt, and how far the index of what is
 sharp at a cell is spread from which that is at two depths: standard deviation in focus widths."""
 
-_SURELY = 16.0
-"""Lead where there is but one thing: more than any other."""
-
-_INSIDE, _VEILED = 0.6, 0.3
-"""Share of the height from which a pixel is inside of what stands out, and by how much less than usual that
-stands out when it counts as veiled."""
-
-_VEILED_BEFORE, _TOLD_BEFORE = 0.1, 200
-"""What is taken for the share of veiled places before any is seen, and for how many places that counts."""
-
-_LEAD_BY_VEILS, _LEAD_AT_MOST = 2.0, 1.0
-"""Lead of the nearer one by the logarithm of how much more often the other is veiled, and its bound: a wrong
-guess costs 0.05 to 0.15 dB, a right one brings 0.05 to 0.3."""
-
 _Positions = np.ndarray[Any, np.dtype[np.int16]]
 _Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -118,6 +92,9 @@ class Places:
         See `narrow_px`.
     apart : float
         Frames for which things stay sharp.
+    near_lead : float
+        By how much the frames at the beginning of the stack are ahead because they are the nearer ones
+        (natural logarithm); below 0 where those at its end are, 0 where nobody knows.
     """
 
     luma: Image
@@ -125,6 +102,7 @@ class Places:
     noise_sigma: float
     narrow_px: int
     apart: float
+    near_lead: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -157,76 +135,6 @@ def at_two_depths(variance: Image, peak: Image, focus_width: float) -> Image:
     return np.multiply(both, np.uint8(255), dtype=np.uint8)
 
 
-@dataclass(frozen=True)
-class Veils:
-    """How often things at the two ends of the stack are veiled where there is something at another depth.
-
-    Attributes
-    ----------
-    first, of_first, last, of_last : int
-        Places where the thing that is sharp in the earlier frame stands out much less than usual, and all of
-        which that can be told; the same of the later frame.
-    """
-
-    first: int = 0
-    of_first: int = 0
-    last: int = 0
-    of_last: int = 0
-
-    def __add__(self, other: Veils) -> Veils:
-        return Veils(*(mine + more for mine, more in zip(astuple(self), astuple(other), strict=True)))
-
-    def near_lead(self) -> float:
-        """By how much the first frames are ahead, because they are the nearer ones (natural logarithm).
-
-        What is near is veiled by nothing, so what is veiled more often is far. In 22 rendered stacks of
-        bristles, needles, wings, fibres, glass and circuit boards that is so 1.1 to 6 times as often.
-        """
-        first, last = (
-            (veiled + _VEILED_BEFORE * _TOLD_BEFORE) / (told + _TOLD_BEFORE)
-            for veiled, told in ((self.first, self.of_first), (self.last, self.of_last))
-        )
-        return max(-_LEAD_AT_MOST, min(_LEAD_AT_MOST, _LEAD_BY_VEILS * math.log(last / first)))
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """What there is to take places from.
-
-    Attributes
-    ----------
-    first, last : ndarray of int16, shape (h, w)
-        The one or two frames, as places among those that were looked at; below 0 where there is none.
-    lead : ndarray of float16, shape (h, w)
-        By how much the first is ahead: natural logarithm.
-    of_first, of_last : ndarray of float16, shape (h, w)
-        How much of either to take, 0 to 1, where it is ahead.
-    veils : Veils
-        What tells which end of the stack is near.
-    """
-
-    first: _Positions
-    last: _Positions
-    lead: Image
-    of_first: Image
-    of_last: Image
-    veils: Veils
-
-    def overlap(self, near_lead: float) -> Overlap:
-        """Decide.
-
-        Parameters
-        ----------
-        near_lead : float
-            By how much the frames at the beginning of the stack are ahead because they are the nearer ones
-            (natural logarithm); below 0 where those at its end are.
-        """
-        lead = self.lead.astype(np.float32) + np.float32(near_lead)
-        ahead = lead > 0
-        share = np.where(ahead, self.of_first, self.of_last) * _ramp(np.abs(lead), _UNDECIDED, _DECIDED)
-        return Overlap(np.where(ahead, self.first, self.last), share)
-
-
 def narrow_px(long_side_px: int) -> int:
     """Up to how wide a thing is narrow in a picture of that size; odd."""
     return max(_NARROWEST_PX, round(long_side_px * _NARROW) | 1)
@@ -252,27 +160,33 @@ def detail_around(luma: Image) -> Image:
     return np.asarray(cv2.convertScaleAbs(cv2.sqrt(fine, fine), alpha=_PER_LEVEL))
 
 
-def candidates(places: Places) -> Candidates:
-    """Find what is narrow, and the one or two frames that show it."""
+def overlap(places: Places) -> Overlap:
+    """Find where two things lie over each other, and which frame counts there."""
     least = max(_LEAST_LEVELS, _LEAST_NOISE * places.noise_sigma)
     first = _first_risen(places.detail, least)
     behind = len(places.detail) - 1
     last = _first_risen(places.detail[::-1], least)
     np.copyto(last, behind - last, where=last >= 0)
     twice = (first >= 0) & (last - first > max(_APART, places.apart))
+    once = (first >= 0) & ~twice
+    if not (first >= 0).any():
+        return Overlap(first, np.zeros(first.shape, np.float32))
     one, two = _Standing.nothing(first.shape), _Standing.nothing(first.shape)
     for at, luma in enumerate(places.luma):
         mine, other = first == at, last == at
-        if not (mine.any() or other.any()):
+        if not (mine | other).any():
             continue
         standing = _Standing.of(luma, places.narrow_px, mine & other)
         one.take(standing, mine)
         two.take(standing, other)
-    lead = one.beside_usual() - two.beside_usual()
-    np.add(lead, np.copysign(np.float32(_SURELY), lead), out=lead, where=~twice)
-    height = _STANDS_OUT * least
-    veils = Veils(*one.veils(twice, height), *two.veils(twice, height))
-    return Candidates(first, last, lead.astype(np.float16), one.share(height), two.share(height), veils)
+    lead = one.beside_usual() - two.beside_usual() + np.float32(places.near_lead)
+    ahead = lead > 0
+    best = one.where(ahead, two)
+    share = _ramp(best.own / np.maximum(best.height, 1), _RIM_FROM, _RIM_FULL)
+    share *= np.maximum(once, _ramp(np.abs(lead), _UNDECIDED, _DECIDED))
+    share *= 1 - _ramp(best.veiled(), _VEILED_FROM, _VEILED_WHOLLY)
+    share[(first < 0) | (best.height <= _STANDS_OUT * least)] = 0
+    return Overlap(np.where(ahead, first, last), share)
 
 
 def _ramp(values: Image, none: float, full: float) -> Image:
@@ -338,18 +252,13 @@ class _Standing:
         np.copyto(self.own, other.own, where=where)
         np.copyto(self.usual, other.usual, where=where)
 
-    def share(self, least: float) -> Image:
-        """How much of it to take where it is higher than so many levels; float16, shape (h, w)."""
-        share = _ramp(self.own / np.maximum(self.height, 1), _RIM_FROM, _RIM_FULL)
-        share *= 1 - _ramp(self.veiled(), _VEILED_FROM, _VEILED_WHOLLY)
-        share[self.height <= least] = 0
-        return share.astype(np.float16)
-
-    def veils(self, where: _Mask, least: float) -> tuple[int, int]:
-        """Where it is veiled, and where that can be told: number of pixels."""
-        veiled = self.veiled()
-        told = where & (self.height > least) & (self.own > _INSIDE * self.height) & (veiled != 0)
-        return int(np.count_nonzero(told & (veiled > _VEILED))), int(np.count_nonzero(told))
+    def where(self, mine: _Mask, other: _Standing) -> _Standing:
+        """Some places of this one, the rest of another."""
+        return _Standing(
+            np.where(mine, self.height, other.height),
+            np.where(mine, self.own, other.own),
+            np.where(mine, self.usual, other.usual),
+        )
 
     def beside_usual(self) -> Image:
         """How far each pixel stands out over what is usual: natural logarithm."""
