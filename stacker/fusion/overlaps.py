@@ -58,10 +58,10 @@ _NARROWEST_PX, _NEAR_PX = 5, 7
 _RIM_FROM, _RIM_FULL = 0.3, 0.7
 """Share of that height from which a pixel belongs to what stands out, and wholly."""
 
-_USUAL_PX, _USUAL = 31, 0.8
-"""Window in which it is looked for how far things of a frame stand out where they are alone, and the power of
-that which a height is compared with. In windows of 15 the far print on the near part of a circuit board is
-too seldom known for what it is, in those of 61 needles are lost (docs/algorithm.md)."""
+_USUAL_PX = 31
+"""Window in which it is looked for how far things of a frame stand out where they are alone. In windows of 15
+the far print on the near part of a circuit board is too seldom known for what it is, in those of 61 needles
+are lost (docs/algorithm.md)."""
 
 _VEILED_FROM, _VEILED_WHOLLY = 0.2, 0.5
 """By how much less than usual something stands out (natural logarithm) that may be veiled, and is: it is seen
@@ -262,7 +262,7 @@ class _Standing:
 
     def beside_usual(self) -> Image:
         """How far each pixel stands out over what is usual: natural logarithm."""
-        return np.asarray(np.log1p(self.own, dtype=np.float32) - np.float32(_USUAL) * self.usual)
+        return np.asarray(np.log1p(self.own, dtype=np.float32) - self.usual)
 
     def veiled(self) -> Image:
         """By how much less than usual it stands out: natural logarithm."""
