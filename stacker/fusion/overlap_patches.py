@@ -5,6 +5,7 @@ See `stacker.fusion.overlaps` for why, and for which frame that is.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,8 +28,9 @@ _LOOKED_AT_PX = 1500
 """Larger pictures are looked at in half the size, a quarter and so on, until the long side is below twice
 that: hairs that are a pixel wide there are lost, and cost four times as much to look for."""
 
-_HALO = 16
-"""Pixels of what is looked at that a patch sees beyond its edges: narrow things and their surroundings."""
+_HALO = 32
+"""Pixels of what is looked at that a patch sees beyond its edges: narrow things and their surroundings, in
+windows of up to 63."""
 
 _PATCH_TILES = 4
 """Tiles of what is looked at along the side of a patch at most."""
@@ -122,12 +124,7 @@ def take_whole_pixels(
                 Places(luma, detail, ordering.noise_sigma, narrow, ordering.apart, ordering.near_lead)
             )
             del luma, detail
-            share = cv2.resize(
-                _part(wanted, patch.expanded(_HALO * step), extent, side_px),
-                over.share.shape[::-1],
-                interpolation=cv2.INTER_LINEAR,
-            )
-            share *= over.share
+            share = _part(wanted, patch.expanded(_HALO * step), extent, side_px, step) * over.share
             seen.put(Overlap(over.frame, share), ordering.crisp, image, extent)
             taken[at] = share[_HALO:-_HALO, _HALO:-_HALO].sum()
 
@@ -156,12 +153,16 @@ def _worth(found: Image, area: Window, extent: Window, side_px: int) -> bool:
     return inside.size > 0 and float(inside.mean()) > _WORTH
 
 
-def _part(wanted: Image, area: Window, extent: Window, side_px: int) -> Image:
-    """The blocks of an area of the reference view; beyond the picture nothing is wanted."""
+def _part(wanted: Image, area: Window, extent: Window, side_px: int, step: int) -> Image:
+    """What is wanted in an area of the reference view, reduced by a step; beyond the picture nothing is."""
     blocks, picture = _blocks(area, extent, side_px), Window(0, 0, wanted.shape[1], wanted.shape[0])
     part, inside = np.zeros((blocks.height, blocks.width), np.float32), blocks.intersection(picture)
     part[inside.slices_in(blocks)] = wanted[inside.slices_in(picture)]
-    return part
+    times = side_px // step
+    large = cv2.resize(part, None, fx=times, fy=times, interpolation=cv2.INTER_LINEAR)
+    # Blocks begin where the picture does, which need not be where the area does.
+    left, top = (area.x - extent.x) // step - blocks.x * times, (area.y - extent.y) // step - blocks.y * times
+    return np.asarray(large[top : top + area.height // step, left : left + area.width // step])
 
 
 def _blocks(area: Window, extent: Window, side_px: int) -> Window:
@@ -188,9 +189,9 @@ class _Seen:
         some = (offsets >= 0).any(axis=(1, 2))
         self.frames = np.flatnonzero(some)
         self._offsets, self._whole = offsets[some], whole[some]
-        most = int((self._offsets >= 0).sum(axis=(1, 2)).max(initial=0))
-        self._pixels: Image = np.empty((most, 3, TILE_PX, TILE_PX), store.dtype)
-        self._codes: Image = np.empty((most, 2, cell_side(), cell_side()), np.uint8)
+        # A row of tiles at a time: larger pictures have patches of hundreds, for each of the threads.
+        self._pixels: Image = np.empty((len(self._columns), 3, TILE_PX, TILE_PX), store.dtype)
+        self._codes: Image = np.empty((len(self._columns), 2, cell_side(), cell_side()), np.uint8)
         self._source = SourceCode.of(store.dtype)
 
     def planes(self) -> tuple[Image, Image]:
@@ -216,21 +217,20 @@ class _Seen:
 
     def put(self, found: Overlap, crisp: float, image: Image, extent: Window) -> None:
         """Put frames into a picture."""
-        step, tile = self._step, TILE_PX // self._step
+        step = self._step
         for at in np.unique(found.frame[found.share > 0]):
-            mine = (found.frame == at) & (found.share > 0)
+            share = np.where(found.frame == at, found.share, np.float32(0))
             tiles = self._offsets[at] >= 0
             for row, column in zip(*np.nonzero(tiles), strict=True):
-                inside, _ = self._overlapping(row, column)
                 area = self._tile(row, column)
-                tiles[row, column] = area.intersection(self._patch) == area and bool(mine[inside].any())
+                tiles[row, column] = area.intersection(self._patch) == area and bool(
+                    share[self._framed(row, column)].any()
+                )
             for row, column, record in self._read(at, tiles):
-                inside, _ = self._overlapping(row, column)
-                framed = tuple(slice(part.start - 1, part.stop + 1) for part in inside)
-                wide = cv2.resize(found.share[framed], None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR)
-                own = mine[inside].astype(np.float32)
-                weight = cv2.resize(own, (TILE_PX, TILE_PX), interpolation=cv2.INTER_NEAREST)
-                weight *= wide[step : step + step * tile, step : step + step * tile]
+                wide = cv2.resize(
+                    share[self._framed(row, column)], None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR
+                )
+                weight = wide[step : step + TILE_PX, step : step + TILE_PX]
                 self._blend(self._pixels[record], weight, crisp, self._tile(row, column), image, extent)
 
     def _blend(
@@ -251,14 +251,14 @@ class _Seen:
         moved = before + weight[part][..., None] * (taken[part] - before)
         before[...] = self._source.stored(moved)
 
-    def _read(self, at: int, tiles: Image) -> list[tuple[int, int, int]]:
-        """Read some tiles of a frame: their row, column, and place among what was read."""
-        rows, columns = np.nonzero(tiles)
-        count = len(rows)
-        if not count:
-            return []
-        self._store.read(self._offsets[at][tiles], self._pixels[:count], self._codes[:count])
-        return list(zip(rows.tolist(), columns.tolist(), range(count), strict=True))
+    def _read(self, at: int, tiles: Image) -> Iterator[tuple[int, int, int]]:
+        """Read some tiles of a frame: row, column, place in what was read, until the next row is read."""
+        for row in np.flatnonzero(tiles.any(axis=1)).tolist():
+            columns = np.flatnonzero(tiles[row])
+            count = len(columns)
+            self._store.read(self._offsets[at, row, columns], self._pixels[:count], self._codes[:count])
+            for record, column in enumerate(columns.tolist()):
+                yield row, column, record
 
     def _tile(self, row: int, column: int) -> Window:
         x, y = self._columns[column] * TILE_PX, self._rows[row] * TILE_PX
@@ -270,8 +270,13 @@ class _Seen:
         seen = tile.intersection(self._area)
         return seen.slices_in(self._area, self._step), seen.slices_in(tile, self._step)
 
+    def _framed(self, row: int, column: int) -> tuple[slice, ...]:
+        """Where a tile of the patch is in the reduced planes, with a pixel more on all sides."""
+        inside, _ = self._overlapping(row, column)
+        return tuple(slice(part.start - 1, part.stop + 1) for part in inside)
+
     def _luma(self, planes: Image) -> Image:
-        """Luma of a tile, reduced, white at 255."""
+        """Luma of a tile, reduced, white at 255; floats beyond black and white are clipped."""
         if self._step > 1:
             side = TILE_PX // self._step
             planes = np.stack(
@@ -279,7 +284,7 @@ class _Seen:
             )
         quarter = np.float32(self._source.to_levels / 4)
         red, green, blue = (plane.astype(np.float32) for plane in planes)
-        return np.asarray((red + 2 * green + blue) * quarter)
+        return np.asarray(np.clip((red + 2 * green + blue) * quarter, 0, 255))
 
     def _not_reached(self, codes: Image) -> Image:
         """Where a frame does not reach a tile, reduced: above 0."""

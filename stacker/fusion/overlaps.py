@@ -49,11 +49,13 @@ _APART = 2
 _STANDS_OUT = 4.0
 """Times the least amplitude by which something has to stand out from its surroundings."""
 
-_NARROW = 4 / 750
-"""Of the picture's long side: what is wider has an inside of its own, which is told by its detail."""
+_NARROW = 1 / 220
+_NARROWEST_PX, _WIDEST_PX = 5, 7
+"""Of the picture's long side, and pixels in any: what is wider has an inside of its own, which is told by its
+detail, and that is looked at in a window of so many pixels whatever the picture."""
 
-_NARROWEST_PX, _NEAR_PX = 5, 7
-"""Pixels that count as narrow in every picture, and in which the height of what stands out is looked for."""
+_NEAR_PX = 7
+"""Window in which the height of what stands out is looked for."""
 
 _RIM_FROM, _RIM_FULL = 0.3, 0.7
 """Share of that height from which a pixel belongs to what stands out, and wholly."""
@@ -63,9 +65,30 @@ _USUAL_PX = 31
 the far print on the near part of a circuit board is too seldom known for what it is, in those of 61 needles
 are lost (docs/algorithm.md)."""
 
+_WIDE_PX = 63
+"""Window in which the same is looked for where there is one thing only: print seen through the rim of a wide
+part is alone there, and stands out as usual among its like, but not beside print that is in the clear."""
+
 _VEILED_FROM, _VEILED_WHOLLY = 0.2, 0.5
+_WIDE_VEILED_FROM, _WIDE_VEILED_WHOLLY = 0.4, 0.7
 """By how much less than usual something stands out (natural logarithm) that may be veiled, and is: it is seen
-through the blur of what lies before it, and is not to be taken."""
+through the blur of what lies before it, and is not to be taken. Second the same by the wide window."""
+
+_FAINT, _CLEAR = 0.1, 0.25
+"""Amplitude of one thing's detail over that of the other from which it may be taken, and wholly: what is less
+is the blur of something that comes to focus between the two."""
+
+_SHARPEST = 0.8
+"""Share of the amplitude in the sharpest of all frames that one of the two has at least: there may be a third
+thing between them."""
+
+_BURNT = 250
+"""Luma from which something bright is as bright as can be, and not less so behind a veil: it wins only where
+it is known to be the nearer one."""
+
+_SPECK_SHARE = 0.2
+_SPECK_PX, _LONG_PX = 4, 8
+"""Size of a piece (of at least that share) that is a speck of texture, and from which it may be a hair."""
 
 _UNDECIDED, _DECIDED = 0.25, 0.75
 """Lead of one of the two from which it is taken, and wholly."""
@@ -137,7 +160,7 @@ def at_two_depths(variance: Image, peak: Image, focus_width: float) -> Image:
 
 def narrow_px(long_side_px: int) -> int:
     """Up to how wide a thing is narrow in a picture of that size; odd."""
-    return max(_NARROWEST_PX, round(long_side_px * _NARROW) | 1)
+    return min(_WIDEST_PX, max(_NARROWEST_PX, round(long_side_px * _NARROW) | 1))
 
 
 def detail_around(luma: Image) -> Image:
@@ -161,32 +184,37 @@ def detail_around(luma: Image) -> Image:
 
 
 def overlap(places: Places) -> Overlap:
-    """Find where two things lie over each other, and which frame counts there."""
+    """Find where something narrow is to be taken as a whole, and from which frame."""
     least = max(_LEAST_LEVELS, _LEAST_NOISE * places.noise_sigma)
     first = _first_risen(places.detail, least)
     behind = len(places.detail) - 1
     last = _first_risen(places.detail[::-1], least)
     np.copyto(last, behind - last, where=last >= 0)
-    twice = (first >= 0) & (last - first > max(_APART, places.apart))
-    once = (first >= 0) & ~twice
     if not (first >= 0).any():
         return Overlap(first, np.zeros(first.shape, np.float32))
+    twice = (first >= 0) & (last - first > max(_APART, places.apart))
     one, two = _Standing.nothing(first.shape), _Standing.nothing(first.shape)
-    for at, luma in enumerate(places.luma):
+    for at, (luma, detail) in enumerate(zip(places.luma, places.detail, strict=True)):
         mine, other = first == at, last == at
         if not (mine | other).any():
             continue
-        standing = _Standing.of(luma, places.narrow_px, mine & other)
+        standing = _Standing.of(luma, detail, places.narrow_px, mine & other)
         one.take(standing, mine)
         two.take(standing, other)
     lead = one.beside_usual() - two.beside_usual() + np.float32(places.near_lead)
     ahead = lead > 0
-    best = one.where(ahead, two)
+    best, other_one = one.where(ahead, two), two.where(ahead, one)
+    known = (ahead & (places.near_lead > 0)) | (~ahead & (places.near_lead < 0))
     share = _ramp(best.own / np.maximum(best.height, 1), _RIM_FROM, _RIM_FULL)
-    share *= np.maximum(once, _ramp(np.abs(lead), _UNDECIDED, _DECIDED))
     share *= 1 - _ramp(best.veiled(), _VEILED_FROM, _VEILED_WHOLLY)
+    decided = _ramp(np.abs(lead), _UNDECIDED, _DECIDED) * ~(best.burnt & ~known)
+    decided *= _ramp(best.detail / np.maximum(other_one.detail, np.float32(1)), _FAINT, _CLEAR)
+    bare = 1 - _ramp(best.veiled(widely=True), _WIDE_VEILED_FROM, _WIDE_VEILED_WHOLLY)
+    share *= np.where(twice, decided, bare)
+    sharpest = np.float32(_SHARPEST) * places.detail.max(axis=0)
     share[(first < 0) | (best.height <= _STANDS_OUT * least)] = 0
-    return Overlap(np.where(ahead, first, last), share)
+    share[np.maximum(best.detail, other_one.detail) < sharpest] = 0
+    return Overlap(np.where(ahead, first, last), _without_specks(share))
 
 
 def _ramp(values: Image, none: float, full: float) -> Image:
@@ -209,6 +237,17 @@ def _first_risen(detail: Image, least: float) -> _Positions:
     return where
 
 
+def _without_specks(share: Image) -> Image:
+    """Leave out pieces that are small both ways: blotches of what is behind would dot what is before."""
+    pieces = np.asarray(share > _SPECK_SHARE, np.uint8)
+    _, labels, found, _ = cv2.connectedComponentsWithStats(pieces, connectivity=8)
+    size = np.maximum(found[:, cv2.CC_STAT_WIDTH], found[:, cv2.CC_STAT_HEIGHT])
+    kept = _ramp(size, _SPECK_PX, _LONG_PX)
+    kept[0] = 0
+    # Around pieces there are rims of less share.
+    return np.asarray(share * cv2.dilate(kept[labels], np.ones((3, 3), np.uint8)))
+
+
 @dataclass(frozen=True)
 class _Standing:
     """How far things stand out.
@@ -218,20 +257,30 @@ class _Standing:
     height, own : ndarray of uint8, shape (h, w)
         The most in the few pixels around, and each pixel's own; of what is darker or brighter than its
         surroundings, whichever is more.
-    usual : ndarray of float32, shape (h, w)
-        The height of things around that are alone, as log(1 + x); that of the place where there are none.
+    detail : ndarray of uint8, shape (h, w)
+        See `detail_around`.
+    usual, widely : ndarray of float32, shape (h, w)
+        The height of things around that are alone, as log(1 + x), in two windows; that of the place where
+        there are none.
+    burnt : ndarray of bool, shape (h, w)
+        Where it is brighter than its surroundings and reaches white.
     """
 
     height: Image
     own: Image
+    detail: Image
     usual: Image
+    widely: Image
+    burnt: _Mask
 
     @classmethod
     def nothing(cls, shape: tuple[int, ...]) -> _Standing:
-        return cls(np.zeros(shape, np.uint8), np.zeros(shape, np.uint8), np.zeros(shape, np.float32))
+        height, own, detail = np.zeros((3, *shape), np.uint8)
+        usual, widely = np.zeros((2, *shape), np.float32)
+        return cls(height, own, detail, usual, widely, np.zeros(shape, np.bool_))
 
     @classmethod
-    def of(cls, luma: Image, narrow: int, alone: _Mask) -> _Standing:
+    def of(cls, luma: Image, detail: Image, narrow: int, alone: _Mask) -> _Standing:
         """Of a frame; ``alone`` is where there is nothing at another depth."""
         wide, near = np.ones((narrow, narrow), np.uint8), np.ones((_NEAR_PX, _NEAR_PX), np.uint8)
         bright = cv2.subtract(luma, cv2.morphologyEx(luma, cv2.MORPH_OPEN, wide))
@@ -239,31 +288,37 @@ class _Standing:
         brights, darks = cv2.dilate(bright, near), cv2.dilate(dark, near)
         height, own = cv2.max(brights, darks), np.where(darks > brights, dark, bright)
         some = np.where(alone & (own > height // 2), height, np.uint8(0)).astype(np.float32)
-        window = (_USUAL_PX, _USUAL_PX)
-        # Weighted by themselves: beside something that stands out, what hardly does tells nothing.
-        total = cv2.boxFilter(some, -1, window)
-        squares = cv2.sqrBoxFilter(some, -1, window)
-        usual = np.where(total > 0, squares / np.maximum(total, np.float32(1e-6)), height)
-        return cls(height, own, np.log1p(usual, dtype=np.float32))
+        usual, widely = (_usual(some, height, side) for side in (_USUAL_PX, _WIDE_PX))
+        burnt = (cv2.dilate(luma, near) >= _BURNT) & (brights >= darks)
+        return cls(height, own, detail, usual, widely, burnt)
 
     def take(self, other: _Standing, where: _Mask) -> None:
         """Replace some places by those of another frame."""
-        np.copyto(self.height, other.height, where=where)
-        np.copyto(self.own, other.own, where=where)
-        np.copyto(self.usual, other.usual, where=where)
+        for mine, its in zip(self._planes(), other._planes(), strict=True):
+            np.copyto(mine, its, where=where)
 
     def where(self, mine: _Mask, other: _Standing) -> _Standing:
         """Some places of this one, the rest of another."""
-        return _Standing(
-            np.where(mine, self.height, other.height),
-            np.where(mine, self.own, other.own),
-            np.where(mine, self.usual, other.usual),
-        )
+        pairs = zip(self._planes(), other._planes(), strict=True)
+        return _Standing(*(np.where(mine, own, its) for own, its in pairs))
 
     def beside_usual(self) -> Image:
         """How far each pixel stands out over what is usual: natural logarithm."""
         return np.asarray(np.log1p(self.own, dtype=np.float32) - self.usual)
 
-    def veiled(self) -> Image:
+    def veiled(self, widely: bool = False) -> Image:
         """By how much less than usual it stands out: natural logarithm."""
-        return np.asarray(self.usual - np.log1p(self.height, dtype=np.float32))
+        usual = self.widely if widely else self.usual
+        return np.asarray(usual - np.log1p(self.height, dtype=np.float32))
+
+    def _planes(self) -> tuple[Image, ...]:
+        return self.height, self.own, self.detail, self.usual, self.widely, self.burnt
+
+
+def _usual(some: Image, height: Image, side_px: int) -> Image:
+    """Mean height of things in a window, as log(1 + x); ``some`` is 0 where there is none of them."""
+    window = (side_px, side_px)
+    # Weighted by themselves: beside something that stands out, what hardly does tells nothing.
+    total, squares = cv2.boxFilter(some, -1, window), cv2.sqrBoxFilter(some, -1, window)
+    usual = np.where(total > 0, squares / np.maximum(total, np.float32(1e-6)), height)
+    return np.asarray(np.log1p(usual, dtype=np.float32))
