@@ -24,7 +24,7 @@ from stacker.fusion.depth import Surface
 from stacker.fusion.depth_picture import depth_picture
 from stacker.fusion.highlights import lost_highlights
 from stacker.fusion.overlap_patches import Ordering, take_whole_pixels
-from stacker.fusion.overlaps import at_two_depths
+from stacker.fusion.overlaps import at_two_depths, looked_at_step
 from stacker.fusion.pyramid import PyramidFusion
 from stacker.fusion.smooth_faults import Signs, holes, jumble, of_blocks, wisps
 from stacker.fusion.softening import veiled
@@ -149,7 +149,8 @@ class AutoFusion:
         if not self._whole_pixels:
             return 0.0
         variance, peak = self._pyramid.depth.planes[2:]
-        cells = at_two_depths(variance, peak, surface.focus_width)
+        step = looked_at_step(max(extent.width, extent.height))
+        cells = at_two_depths(variance, peak, surface.focus_width, step)
         found = of_blocks(cells, canvas, extent, blocks).astype(np.float32) / np.float32(255)
         lead = self._near_end() * (_LEAD_IF_OPAQUE if self._opaque else _LEAD)
         ordering = Ordering(self._noise, surface.focus_width, lead, self._pyramid.crisp)

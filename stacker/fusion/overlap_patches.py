@@ -15,7 +15,15 @@ import numpy as np
 from stacker.focus.measure import LUMA
 from stacker.frames import Image
 from stacker.fusion.blending import FINEST_PX, FINEST_SIGMA
-from stacker.fusion.overlaps import DETAIL_REACH, Overlap, Places, detail_around, narrow_px, overlap
+from stacker.fusion.overlaps import (
+    DETAIL_REACH,
+    Overlap,
+    Places,
+    detail_around,
+    looked_at_step,
+    narrow_px,
+    overlap,
+)
 from stacker.fusion.stages import SourceCode
 from stacker.fusion.store import FrameStore
 from stacker.fusion.tiles import HALO_CELLS, OUTSIDE, RIM, TILE_PX, cell_side
@@ -23,10 +31,6 @@ from stacker.fusion.window import Window
 from stacker.fusion.workers import over_rows
 
 __all__ = ["Ordering", "take_whole_pixels"]
-
-_LOOKED_AT_PX = 1500
-"""Larger pictures are looked at in half the size, a quarter and so on, until the long side is below twice
-that: hairs that are a pixel wide there are lost, and cost four times as much to look for."""
 
 _HALO = 32
 """Pixels of what is looked at that a patch sees beyond its edges: narrow things and their surroundings, in
@@ -104,9 +108,7 @@ def take_whole_pixels(
     OSError
         When what was kept cannot be read.
     """
-    step = 1
-    while 2 * step * _LOOKED_AT_PX <= max(extent.width, extent.height) and 2 * step <= side_px:
-        step *= 2
+    step = min(looked_at_step(max(extent.width, extent.height)), side_px)
     both = wanted * found
     patches = [
         patch for patch in _patches(extent, step, len(store.frames)) if _worth(both, patch, extent, side_px)

@@ -14,6 +14,7 @@ frame do elsewhere. How far something narrow stands out is what an opening takes
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,16 @@ import numpy as np
 
 from stacker.frames import Image
 
-__all__ = ["DETAIL_REACH", "Overlap", "Places", "at_two_depths", "detail_around", "narrow_px", "overlap"]
+__all__ = [
+    "DETAIL_REACH",
+    "Overlap",
+    "Places",
+    "at_two_depths",
+    "detail_around",
+    "looked_at_step",
+    "narrow_px",
+    "overlap",
+]
 
 DETAIL_REACH = 5
 """Pixels from which `detail_around` looks at a place."""
@@ -36,9 +46,10 @@ _AROUND_SIGMA, _AROUND_PX = 1.0, 5
 _PER_LEVEL = 2.0
 """Amplitudes are kept in halves of a level of 255, as bytes."""
 
-_LEAST_LEVELS, _LEAST_NOISE = 3.0, 2.0
+_LEAST_LEVELS, _LEAST_NOISE = 5.0, 2.0
 """Amplitude of detail from which it is there, in levels and in standard deviations of a channel's noise (of
-which 0.6 are left in it)."""
+which 0.6 are left in it). Three levels are as good where frames are rendered, but compression of photographs
+(``pcb-depth`` and ``pcb`` in docs/quality.md) makes so much beside blurred print, and speckles of it."""
 
 _FALLEN = 0.35
 """What is left of the amplitude where detail has come and gone."""
@@ -49,6 +60,10 @@ _APART = 2
 _STANDS_OUT = 4.0
 """Times the least amplitude by which something has to stand out from its surroundings."""
 
+_LOOKED_AT_PX = 1500
+"""Larger pictures are looked at in half the size, a quarter and so on, until the long side is below twice
+that: hairs that are a pixel wide there are lost, and cost four times as much to look for."""
+
 _NARROW = 1 / 220
 _NARROWEST_PX, _WIDEST_PX = 5, 7
 """Of the picture's long side, and pixels in any: what is wider has an inside of its own, which is told by its
@@ -56,6 +71,10 @@ detail, and that is looked at in a window of so many pixels whatever the picture
 
 _NEAR_PX = 7
 """Window in which the height of what stands out is looked for."""
+
+_SOFT, _SHARP = 0.07, 0.14
+"""Amplitude of detail over the height from which something may be sharp, and is: hairs have 0.2 and more, and
+what is blurred stands out just as far."""
 
 _RIM_FROM, _RIM_FULL = 0.3, 0.7
 """Share of that height from which a pixel belongs to what stands out, and wholly."""
@@ -93,9 +112,10 @@ _SPECK_PX, _LONG_PX = 4, 8
 _UNDECIDED, _DECIDED = 0.25, 0.75
 """Lead of one of the two from which it is taken, and wholly."""
 
-_CRISP, _SPREAD = 5.0, 1.5
-"""Logarithm of energy over noise from which there is detail without doubt, and how far the index of what is
-sharp at a cell is spread from which that is at two depths: standard deviation in focus widths."""
+_CRISP, _CRISP_LESS, _SPREAD = 5.0, 0.5, 1.5
+"""Logarithm of energy over noise from which there is detail without doubt; how much less that is wherever a
+picture is twice as large, as diffraction leaves less of the finest detail there; and how far the index of
+what is sharp at a cell is spread from which that is at two depths: standard deviation in focus widths."""
 
 _Positions = np.ndarray[Any, np.dtype[np.int16]]
 _Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -144,7 +164,7 @@ class Overlap:
     share: Image
 
 
-def at_two_depths(variance: Image, peak: Image, focus_width: float) -> Image:
+def at_two_depths(variance: Image, peak: Image, focus_width: float, step: int) -> Image:
     """Cells that show crisp detail in frames far apart: 255, and 0 elsewhere; uint8.
 
     Parameters
@@ -153,9 +173,17 @@ def at_two_depths(variance: Image, peak: Image, focus_width: float) -> Image:
         Of `stacker.fusion.depth.DepthTracker.planes`.
     focus_width : float
         Of the surface.
+    step : int
+        See `looked_at_step`.
     """
-    both = (variance > np.float32((_SPREAD * focus_width) ** 2)) & (peak > np.float32(_CRISP))
+    crisp = _CRISP - _CRISP_LESS * math.log2(step)
+    both = (variance > np.float32((_SPREAD * focus_width) ** 2)) & (peak > np.float32(crisp))
     return np.multiply(both, np.uint8(255), dtype=np.uint8)
+
+
+def looked_at_step(long_side_px: int) -> int:
+    """Which share of its size a picture is looked at in: 1, 2 for half of it, 4 and so on."""
+    return 1 << max(0, int(math.log2(max(1, long_side_px) / _LOOKED_AT_PX)))
 
 
 def narrow_px(long_side_px: int) -> int:
@@ -212,6 +240,7 @@ def overlap(places: Places) -> Overlap:
     bare = 1 - _ramp(best.veiled(widely=True), _WIDE_VEILED_FROM, _WIDE_VEILED_WHOLLY)
     share *= np.where(twice, decided, bare)
     sharpest = np.float32(_SHARPEST) * places.detail.max(axis=0)
+    share *= _ramp(best.detail / (np.float32(_PER_LEVEL) * np.maximum(best.height, 1)), _SOFT, _SHARP)
     share[(first < 0) | (best.height <= _STANDS_OUT * least)] = 0
     share[np.maximum(best.detail, other_one.detail) < sharpest] = 0
     return Overlap(np.where(ahead, first, last), _without_specks(share))
