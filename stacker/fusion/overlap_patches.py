@@ -14,7 +14,7 @@ import numpy as np
 
 from stacker.focus.measure import LUMA
 from stacker.frames import Image
-from stacker.fusion.blending import FINEST_PX, FINEST_SIGMA
+from stacker.fusion.blending import DEPTHS, FINEST_PX, FINEST_SIGMA
 from stacker.fusion.overlaps import (
     DETAIL_REACH,
     Overlap,
@@ -200,93 +200,75 @@ class _Seen:
         """Luma and detail of the frames, reduced; see `Places`."""
         height, width = self._area.height // self._step, self._area.width // self._step
         luma, detail = np.zeros((2, len(self.frames), height, width), np.uint8)
+        side = TILE_PX // self._step
+        grid = len(self._rows) * side, len(self._columns), side
         # What was not kept of a frame is dull; the frame before it stands for it.
-        plane = np.zeros((height, width), np.float32)
+        plane = np.zeros(grid, np.float32)
+        reach = np.ones((2 * DETAIL_REACH + 1,) * 2, np.uint8)
         for at in range(len(self.frames)):
-            unknown = np.ones((height, width), np.uint8)
-            for row, column, record in self._read(at, self._offsets[at] >= 0):
-                inside, of_tile = self._overlapping(row, column)
-                plane[inside] = self._luma(self._pixels[record])[of_tile]
+            unknown = np.ones(grid, np.uint8)
+            for row, columns in self._read(at, self._offsets[at] >= 0):
+                inside = slice(row * side, (row + 1) * side), columns
+                plane[inside] = self._luma(len(columns)).transpose(1, 0, 2)
                 unknown[inside] = 0
-                if not self._whole[at, row, column]:
-                    unknown[inside] = self._not_reached(self._codes[record, 0])[of_tile]
-            luma[at] = cv2.convertScaleAbs(plane)
-            detail[at] = detail_around(plane)
+                for record in np.flatnonzero(~self._whole[at, row, columns]):
+                    unknown[inside[0], columns[record]] = self._not_reached(self._codes[record, 0])
+            seen = self._of_area(plane)
+            luma[at], detail[at] = cv2.convertScaleAbs(seen), detail_around(seen)
             if unknown.any():
-                reach = np.ones((2 * DETAIL_REACH + 1,) * 2, np.uint8)
-                detail[at][cv2.dilate(unknown, reach) > 0] = 0
+                detail[at][cv2.dilate(self._of_area(unknown), reach) > 0] = 0
         return luma, detail
 
     def put(self, found: Overlap, crisp: float, image: Image, extent: Window) -> None:
         """Put frames into a picture."""
-        step = self._step
+        step, side = self._step, TILE_PX // self._step
+        first = self._patch.y // TILE_PX - self._rows[0], self._patch.x // TILE_PX - self._columns[0]
+        count = self._patch.width // TILE_PX
+        inner = tuple(slice(start, start + count) for start in first)
+        around = np.ones((3, 3), np.uint8)
         for at in np.unique(found.frame[found.share > 0]):
             share = np.where(found.frame == at, found.share, np.float32(0))
-            tiles = self._offsets[at] >= 0
-            for row, column in zip(*np.nonzero(tiles), strict=True):
-                area = self._tile(row, column)
-                tiles[row, column] = area.intersection(self._patch) == area and bool(
-                    share[self._framed(row, column)].any()
-                )
-            for row, column, record in self._read(at, tiles):
-                wide = cv2.resize(
-                    share[self._framed(row, column)], None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR
-                )
-                weight = wide[step : step + TILE_PX, step : step + TILE_PX]
-                self._blend(self._pixels[record], weight, crisp, self._tile(row, column), image, extent)
+            some = cv2.dilate(share, around)[_HALO:-_HALO, _HALO:-_HALO] > 0
+            tiles = np.zeros(self._offsets[at].shape, np.bool_)
+            tiles[inner] = some.reshape(count, side, count, side).any(axis=(1, 3))
+            for row, columns in self._read(at, tiles & (self._offsets[at] >= 0)):
+                top = _HALO + (row - first[0]) * side - 1
+                for record, column in enumerate(columns):
+                    left = _HALO + (int(column) - first[1]) * side - 1
+                    framed = share[top : top + side + 2, left : left + side + 2]
+                    wide = cv2.resize(framed, None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR)
+                    weight = wide[step : step + TILE_PX, step : step + TILE_PX]
+                    x, y = self._columns[int(column)] * TILE_PX, self._rows[row] * TILE_PX
+                    area = Window(x - extent.x, y - extent.y, TILE_PX, TILE_PX)
+                    _blend(self._pixels[record], weight, crisp, area, image)
 
-    def _blend(
-        self, planes: Image, weight: Image, crisp: float, area: Window, image: Image, extent: Window
-    ) -> None:
-        picture = Window(0, 0, image.shape[1], image.shape[0])
-        area = Window(area.x - extent.x, area.y - extent.y, area.width, area.height)
-        seen = area.intersection(picture)
-        if not (seen.width and seen.height):
-            return
-        part = seen.slices_in(area)
-        taken = cv2.merge([plane.astype(np.float32) for plane in planes])
-        if crisp > 0:
-            luma = cv2.transform(taken, LUMA)
-            fine = cv2.subtract(luma, cv2.GaussianBlur(luma, (2 * FINEST_PX + 1,) * 2, FINEST_SIGMA))
-            taken += np.float32(crisp) * fine[..., None]
-        before = image[seen.slices_in(picture)]
-        moved = before + weight[part][..., None] * (taken[part] - before)
-        before[...] = self._source.stored(moved)
-
-    def _read(self, at: int, tiles: Image) -> Iterator[tuple[int, int, int]]:
-        """Read some tiles of a frame: row, column, place in what was read, until the next row is read."""
+    def _read(self, at: int, tiles: Image) -> Iterator[tuple[int, Image]]:
+        """Read some tiles of a frame: a row, and the columns of what was read until the next row is."""
         for row in np.flatnonzero(tiles.any(axis=1)).tolist():
             columns = np.flatnonzero(tiles[row])
             count = len(columns)
             self._store.read(self._offsets[at, row, columns], self._pixels[:count], self._codes[:count])
-            for record, column in enumerate(columns.tolist()):
-                yield row, column, record
+            yield row, columns
 
-    def _tile(self, row: int, column: int) -> Window:
-        x, y = self._columns[column] * TILE_PX, self._rows[row] * TILE_PX
-        return Window(x, y, TILE_PX, TILE_PX)
+    def _of_area(self, grid: Image) -> Image:
+        """The part of a grid of reduced tiles that is looked at."""
+        tiles = Window(self._columns[0], self._rows[0], len(self._columns), len(self._rows))
+        covered = Window(*(TILE_PX * each for each in (tiles.x, tiles.y, tiles.width, tiles.height)))
+        plane = grid.reshape(grid.shape[0], -1)
+        return np.ascontiguousarray(plane[self._area.slices_in(covered, self._step)])
 
-    def _overlapping(self, row: int, column: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-        """Where a tile is in the reduced planes, and which of its reduced pixels that is."""
-        tile = self._tile(row, column)
-        seen = tile.intersection(self._area)
-        return seen.slices_in(self._area, self._step), seen.slices_in(tile, self._step)
-
-    def _framed(self, row: int, column: int) -> tuple[slice, ...]:
-        """Where a tile of the patch is in the reduced planes, with a pixel more on all sides."""
-        inside, _ = self._overlapping(row, column)
-        return tuple(slice(part.start - 1, part.stop + 1) for part in inside)
-
-    def _luma(self, planes: Image) -> Image:
-        """Luma of a tile, reduced, white at 255; floats beyond black and white are clipped."""
+    def _luma(self, count: int) -> Image:
+        """Luma of tiles that were read, reduced, white at 255; floats beyond black and white are clipped."""
+        side, planes = TILE_PX // self._step, self._pixels[:count]
         if self._step > 1:
-            side = TILE_PX // self._step
-            planes = np.stack(
-                [cv2.resize(plane, (side, side), interpolation=cv2.INTER_AREA) for plane in planes]
-            )
+            rows = planes.reshape(-1, TILE_PX)
+            small = cv2.resize(rows, (side, len(rows) // self._step), interpolation=cv2.INTER_AREA)
+            planes = small.reshape(count, 3, side, side)
         quarter = np.float32(self._source.to_levels / 4)
-        red, green, blue = (plane.astype(np.float32) for plane in planes)
-        return np.asarray(np.clip((red + 2 * green + blue) * quarter, 0, 255))
+        luma = np.multiply(planes[:, 1], 2 * quarter, dtype=np.float32)
+        for channel in (0, 2):
+            luma += np.multiply(planes[:, channel], quarter, dtype=np.float32)
+        return np.clip(luma, 0, 255, out=luma)
 
     def _not_reached(self, codes: Image) -> Image:
         """Where a frame does not reach a tile, reduced: above 0."""
@@ -295,3 +277,21 @@ class _Seen:
         side = TILE_PX // self._step
         how = cv2.INTER_NEAREST if side > len(inner) else cv2.INTER_AREA
         return np.asarray(cv2.resize(outside, (side, side), interpolation=how))
+
+
+def _blend(planes: Image, weight: Image, crisp: float, area: Window, image: Image) -> None:
+    """Move an area of a picture towards a tile."""
+    picture = Window(0, 0, image.shape[1], image.shape[0])
+    seen = area.intersection(picture)
+    if not (seen.width and seen.height):
+        return
+    part = seen.slices_in(area)
+    taken = np.asarray(cv2.merge(list(planes)), np.float32)
+    if crisp > 0:
+        luma = cv2.transform(taken, LUMA)
+        fine = cv2.subtract(luma, cv2.GaussianBlur(luma, (2 * FINEST_PX + 1,) * 2, FINEST_SIGMA))
+        cv2.scaleAdd(cv2.merge([fine] * 3), crisp, taken, taken)
+    mine = image[seen.slices_in(picture)]
+    off = cv2.subtract(taken[part], mine, dtype=cv2.CV_32F)
+    cv2.multiply(off, cv2.merge([weight[part]] * 3), off)
+    mine[...] = cv2.add(mine, off, dtype=DEPTHS[image.dtype.char])
