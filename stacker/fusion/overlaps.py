@@ -85,11 +85,11 @@ the far print on the near part of a circuit board is too seldom known for what i
 are lost (docs/algorithm.md)."""
 
 _WIDE_PX = 63
-"""Window in which the same is looked for where there is one thing only: print seen through the rim of a wide
-part is alone there, and stands out as usual among its like, but not beside print that is in the clear."""
+"""Window in which the same is looked for once more: print seen through the rim of a wide part stands out as
+usual among its like, but not beside print that is in the clear."""
 
 _VEILED_FROM, _VEILED_WHOLLY = 0.2, 0.5
-_WIDE_VEILED_FROM, _WIDE_VEILED_WHOLLY = 0.4, 0.7
+_WIDE_VEILED_FROM, _WIDE_VEILED_WHOLLY = 0.5, 0.8
 """By how much less than usual something stands out (natural logarithm) that may be veiled, and is: it is seen
 through the blur of what lies before it, and is not to be taken. Second the same by the wide window."""
 
@@ -235,10 +235,10 @@ def overlap(places: Places) -> Overlap:
     known = (ahead & (places.near_lead > 0)) | (~ahead & (places.near_lead < 0))
     share = _ramp(best.own / np.maximum(best.height, 1), _RIM_FROM, _RIM_FULL)
     share *= 1 - _ramp(best.veiled(), _VEILED_FROM, _VEILED_WHOLLY)
+    share *= 1 - _ramp(best.veiled(widely=True), _WIDE_VEILED_FROM, _WIDE_VEILED_WHOLLY)
     decided = _ramp(np.abs(lead), _UNDECIDED, _DECIDED) * ~(best.burnt & ~known)
     decided *= _ramp(best.detail / np.maximum(other_one.detail, np.float32(1)), _FAINT, _CLEAR)
-    bare = 1 - _ramp(best.veiled(widely=True), _WIDE_VEILED_FROM, _WIDE_VEILED_WHOLLY)
-    share *= np.where(twice, decided, bare)
+    share *= np.maximum(decided, ~twice)
     sharpest = np.float32(_SHARPEST) * places.detail.max(axis=0)
     share *= _ramp(best.detail / (np.float32(_PER_LEVEL) * np.maximum(best.height, 1)), _SOFT, _SHARP)
     share[(first < 0) | (best.height <= _STANDS_OUT * least)] = 0
