@@ -135,7 +135,8 @@ class AutoFusion:
         confidence = of_blocks(surface.confidence, canvas, extent, blocks)
         signs = Signs.of(blocks, self._noise, surface, canvas, extent)
         share = preference(blocks, confidence, signs.peak, signs.smooth, self._noise)
-        share *= 1 - np.maximum(holes(blocks, signs), lost_highlights(blocks, signs.smooth))
+        lost = lost_highlights(blocks, confidence, signs.smooth)
+        share *= 1 - np.maximum(holes(blocks, signs), lost)
         share = np.maximum(share, wisps(blocks, signs, self._pyramid.outlines, extent))
         blend(image, other, share, blocks.side_px)
         del other

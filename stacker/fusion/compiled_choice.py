@@ -102,8 +102,9 @@ def choice_rows(
     margin : int
         Rows and columns around the band in which steps of the index are looked for, too.
     numbers : (7,)
-        Least step that no slope has; energy below which things are quiet; what is added to the width there,
-        and the least width; factor of glitter; how many widths away frames count, and beside highlights.
+        Step of the index from which there may be an edge; energy below which things are quiet; what is added
+        to the width there, and the least width; factor of glitter; how many widths away frames count, and
+        beside highlights.
     near, per_width, glare : (H, W)
         Are filled; see `stacker.fusion.depth_choice.Choice`. The first is the index.
     least, most : (W,)

@@ -99,16 +99,18 @@ def test_a_highlight_that_is_dull_in_the_depth_map_is_lost_and_the_disc_of_one_i
     for picture, level, radius in ((glint, 250, 5), (dull, 140, 5), (point, 250, 2)):
         cv2.circle(picture, (80, 60), radius, (level,) * 3, -1)
 
-    def lost(other: np.ndarray, smooth: float = 1.0) -> np.ndarray:
+    def lost(other: np.ndarray, confidence: float = 1.0, smooth: float = 1.0) -> np.ndarray:
         blocks = compare(glint, other)
         assert blocks.side_px == 2
-        return lost_highlights(blocks, np.full(blocks.luma.shape, smooth, np.float32))
+        shape = blocks.luma.shape
+        return lost_highlights(blocks, *(np.full(shape, x, np.float32) for x in (confidence, smooth)))
 
     found = lost(dull)
     assert found[29:32, 39:42].min() > 0.9
     assert found[:20].max() == found[:, 50:].max() == 0
     assert lost(point).max() == lost(glint).max() == 0
-    assert lost(dull, 0.0).max() == 0, "beside an edge of depth it may be hidden"
+    assert lost(dull, smooth=0.0).max() == 0, "beside an edge of depth it may be hidden"
+    assert lost(dull, confidence=0.9).max() == 0, "where the index is not sure, too"
 
 
 def test_what_glitters_is_the_depth_maps_where_its_discs_are_and_the_pyramids_where_both_are_alike() -> None:

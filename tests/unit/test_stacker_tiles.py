@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +126,26 @@ def test_compiled_and_plain_choices_agree(columns: tuple[int, int]) -> None:
     for name in ("near", "far", "edge", "per_width", "glare"):
         np.testing.assert_allclose(getattr(by_loop, name), getattr(plainly, name), rtol=1e-5)
     np.testing.assert_allclose(by_loop.reach, plainly.reach, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_what_sure_surroundings_say_counts_where_a_highlight_behind_shows_through(compiled: bool) -> None:
+    index, peak = np.full((80, 80), 2.0, np.float32), np.full((80, 80), 6.0, np.float32)
+    confidence = np.ones_like(index)
+    apart = np.hypot(*(np.mgrid[:80, :80] - 40)).astype(np.float32)
+    index += 4.5 * np.clip((7 - apart) / 5, 0, 1)  # fades within five cells
+    peak[apart < 2], confidence[apart < 7] = 10.0, 0.5
+    seen = Surface(index, confidence, peak, 1.0)
+
+    def choice(depth: Surface) -> Choice:
+        return Choice.of(depth, np.zeros_like(index), (20, 60), (20, 60), compiled=compiled)
+
+    hidden = choice(seen)
+    assert hidden.edge[20, 20] == 1
+    assert (hidden.near[20, 20], hidden.far[20, 20]) == (2.0, 3.5)
+    unsure = choice(replace(seen, confidence=np.full_like(index, 0.5)))
+    assert unsure.far[20, 20] == pytest.approx(6.5)
+    assert not choice(replace(seen, peak=np.full_like(peak, 6.0))).edged, "no step of 3, and no highlight"
 
 
 def test_noise_is_averaged_over_as_many_frames_as_things_stay_sharp() -> None:
