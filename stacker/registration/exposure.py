@@ -11,6 +11,7 @@ import numpy as np
 
 from stacker.focus.reduction import halved_often, reduced
 from stacker.frames import Image, full_scale
+from stacker.registration.light import PEDESTAL, POWER, light_of_samples, linear_light, toned
 from stacker.registration.similarity import Matrix
 
 __all__ = ["Gain", "Levels", "Tones", "relative_levels", "tones"]
@@ -22,8 +23,14 @@ _WIDTH_PX = 250
 _CLIPPED = 0.96
 """Share of white from which a sample may be clipped: JPEG rounds the shoulder."""
 
+_BEYOND = -1e4
+"""What is beyond a frame's edge: pixels that have any of it are below 0."""
+
 _CLIPPED_SHARE = 0.01
 _BLACK = 2.0
+_DARK = float(linear_light(np.full((1, 1), _BLACK, np.float32))[0, 0])
+"""Of 255: what is darker tells nothing; on the tone curve, and in light."""
+
 _SPILL_PX = 5
 """A clipped highlight that is out of focus spreads that far, in the reduced picture."""
 
@@ -32,9 +39,9 @@ _LIMIT = 16.0
 """Four stops: more is another photograph, not flicker."""
 
 
-_PEDESTAL = 0.055 * 255.0
-"""Of 255: where the tone curve of sRGB would be a power. Another exposure multiplies light, and so what lies
-above this: an exposure 1 EV off is 3.5 of 255 wrong in the dark when it is made up for by a gain alone."""
+_TIMES = 8
+"""How much wider a frame is at least, when its values are turned into light, than what it is reduced to: what
+is finer than that is averaged on the tone curve, where blur does not keep the sum."""
 
 _TELLING_GAIN = 0.05
 """A smaller change of gain than this makes an offset below 0.7 of 255, which cannot be told from noise."""
@@ -120,7 +127,7 @@ class Tones:
     Attributes
     ----------
     colours : ndarray, shape (h, w, 3), float32
-        The frame reduced to 250 px, white at 255.
+        Light of the frame reduced to 250 px, white at 255.
     clipped : ndarray, shape (h, w), float32
         Share of clipped pixels in each reduced one.
     """
@@ -140,20 +147,22 @@ def tones(pixels: Image) -> Tones:
     white = full_scale(pixels.dtype)
     ratio = min(1.0, _WIDTH_PX / pixels.shape[1])
     size = (max(1, round(pixels.shape[1] * ratio)), max(1, round(pixels.shape[0] * ratio)))
-    pixels = halved_often(pixels, size)
+    pixels = halved_often(pixels, size, _TIMES)
     # 0 or 255, so that shares of a hundredth outlast rounding.
     clipped = (_of_channels(cv2.max, pixels) > _CLIPPED * white).view(np.uint8) * np.uint8(255)
     share = np.zeros((size[1], size[0]), np.float32)
     if clipped.any():
         share = reduced(clipped, size, 2) * np.float32(1 / 255.0)
-    return Tones(reduced(pixels, size, 2) * np.float32(255.0 / white), share)
+    light, brightest = light_of_samples(pixels)
+    return Tones(reduced(light, size, 2) * np.float32(255.0 / brightest), share)
 
 
 def relative_levels(fixed: Tones, moving: Tones, transform: Matrix) -> Levels:
     """Find what makes a frame as bright as another.
 
     Defocus moves light about but keeps its sum, so the ratio of the means over the common part is right for
-    frames with different planes of focus. Clipped places and their surroundings are left out.
+    frames with different planes of focus; of values on the tone curve it would not be. Clipped places and
+    their surroundings are left out.
 
     Parameters
     ----------
@@ -167,11 +176,11 @@ def relative_levels(fixed: Tones, moving: Tones, transform: Matrix) -> Levels:
     Levels
         For ``moving``; those that change nothing where too little is left to measure.
     """
-    warped = _warp(moving.colours, transform, fixed.colours.shape, -1.0)
+    warped = _warp(moving.colours, transform, fixed.colours.shape, _BEYOND)
     clipped = np.maximum(fixed.clipped, _warp(moving.clipped, transform, fixed.colours.shape, 1.0))
     burnt = (clipped > _CLIPPED_SHARE).astype(np.uint8)
     spill = cv2.dilate(burnt, np.ones((2 * _SPILL_PX + 1, 2 * _SPILL_PX + 1), np.uint8))
-    dark = cv2.max(_of_channels(cv2.max, fixed.colours), _of_channels(cv2.max, warped)) < _BLACK
+    dark = cv2.max(_of_channels(cv2.max, fixed.colours), _of_channels(cv2.max, warped)) < _DARK
     within = _of_channels(cv2.min, warped) >= 0
     for unusable in (spill > 0, burnt > 0, clipped > 0.5):
         usable = within & ~unusable & ~dark
@@ -187,14 +196,18 @@ def _of_channels(kind: Callable[[Image, Image], Image], picture: Image) -> Image
 
 
 def _fitted(light: Image, other: Image, usable: np.ndarray[Any, np.dtype[np.bool_]]) -> Levels:
-    """Gain from the means; with the foot of the tone curve taken into account where that fits better."""
+    """Gain from the means of light; with the foot of the tone curve taken into account where that fits
+    better."""
     counted = usable.view(np.uint8)
-    means = _mean(light, counted), _mean(other, counted)
-    plain = _ratio(*means, 0.0)
+    # Another exposure multiplies light, and so what lies above the pedestal of the tone curve: one that is
+    # 1 EV off is 3.5 of 255 wrong in the dark when it is made up for by a gain alone.
+    ratio = _mean(light, counted) / np.maximum(_mean(other, counted), 1e-6)
+    curved = np.clip(ratio ** (1 / POWER), 1 / _LIMIT, _LIMIT)
+    value = np.maximum(_mean(toned(other), counted), 1e-6)
+    plain = np.clip(curved + PEDESTAL * (curved - 1) / value, 1 / _LIMIT, _LIMIT)
     if np.abs(np.log(plain)).max() < _TELLING_GAIN:
         return Levels(plain, np.zeros(3))
-    curved = _ratio(*means, _PEDESTAL)
-    candidates = Levels(plain, np.zeros(3)), Levels(curved, _PEDESTAL * (curved - 1))
+    candidates = Levels(plain, np.zeros(3)), Levels(curved, PEDESTAL * (curved - 1))
     # Compared where defocus does not matter: clipped and outer places filled with what is like them in both.
     weight = usable.astype(np.float32)
     cover = cv2.GaussianBlur(weight, (0, 0), _FIT_BLUR_PX)
@@ -203,18 +216,13 @@ def _fitted(light: Image, other: Image, usable: np.ndarray[Any, np.dtype[np.bool
     spread = (
         cv2.GaussianBlur(picture * weight[..., None], (0, 0), _FIT_BLUR_PX) for picture in (light, other)
     )
-    near = [np.asarray(picture[inner] / cover[inner][:, None]) for picture in spread]
+    near = [toned(picture[inner] / cover[inner][:, None]) for picture in spread]
     errors = [float(np.abs(near[0] - near[1] * each.gain - each.offset).mean()) for each in candidates]
     return candidates[int(errors[1] < errors[0] - _TELLING_ERROR)]
 
 
 def _mean(picture: Image, where: Image) -> Gain:
     return np.array(cv2.mean(picture, where)[:3], np.float64)
-
-
-def _ratio(light: Gain, other: Gain, pedestal: float) -> Gain:
-    above, below = light + pedestal, other + pedestal
-    return np.asarray(np.clip(above / np.maximum(below, 1e-6), 1 / _LIMIT, _LIMIT))
 
 
 def _warp(image: Image, transform: Matrix, shape: tuple[int, ...], border: float) -> Image:

@@ -15,10 +15,11 @@ from stacker.frames import Image, full_scale
 from stacker.fusion.blending import in_samples
 from stacker.fusion.workers import by_loops
 from stacker.registration.exposure import Tones, tones
+from stacker.registration.light import linear_light
 from stacker.registration.match import MatchPyramid
 from stacker.registration.sequence import detail_of
 
-__all__ = ["Prepared", "linear_light", "prepare", "without_highlights"]
+__all__ = ["Prepared", "prepare", "without_highlights"]
 
 _BURNT = 0.92 * 255
 _AROUND_PX = 2
@@ -133,17 +134,6 @@ def _shares(width: int, size: int) -> tuple[Image, Image]:
     covered[(covered < _NEGLIGIBLE) | (columns >= width)] = 0
     shares = covered / covered.sum(axis=0)
     return first.astype(np.uint32), shares.astype(np.float32)
-
-
-def linear_light(grey: Image) -> Image:
-    """Undo the tone curve of sRGB (IEC 61966-2-1), white at 255 in both.
-
-    Frames that hold linear light already are bent by it, all in the same way.
-    """
-    # The curve's straight foot, below 4 % of white, is left out: it is within 1e-3 of white of the power.
-    share = grey + np.float32(0.055 * 255.0)
-    share *= np.float32(255.0 ** (1 / 2.4) / (1.055 * 255.0))
-    return np.asarray(cv2.pow(share, 2.4, share))
 
 
 def without_highlights(grey: Image) -> Image:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from stacker.fusion.window import Window, window_of
 from stacker.registration.exposure import relative_levels, tones
+from stacker.registration.light import linear_light, toned
 from stacker.registration.match import Match, MatchPyramid, Spread, match
 from stacker.registration.pace import Pace
 from stacker.registration.rail import Rail, RailGeometry
@@ -202,9 +203,20 @@ def test_gain_leaves_clipped_highlights_out() -> None:
     colour = np.repeat(_scene()[..., None], 3, axis=2)
     colour[100:140, 100:140] = 600
     bright = np.clip(colour, 0, 255).astype(np.uint8)
-    dim = np.clip(cv2.GaussianBlur(colour, (0, 0), 2) * np.array([0.8, 0.9, 1.0]), 0, 255).astype(np.uint8)
+    blurred = toned(cv2.GaussianBlur(linear_light(colour.astype(np.float32)), (0, 0), 2))
+    dim = np.clip(blurred * np.array([0.8, 0.9, 1.0]), 0, 255).astype(np.uint8)
     gain = relative_levels(tones(bright), tones(dim), np.eye(3)).gain
     assert gain == pytest.approx([1 / 0.8, 1 / 0.9, 1.0], rel=0.01)
+
+
+def test_gain_of_bold_print_out_of_focus_is_one() -> None:
+    """Blur keeps the sum of light, and not that of values on the tone curve: that grows by a third here."""
+    print_ = np.full((300, 450, 3), 20.0, np.float32)
+    print_[(np.arange(300) % 40 < 20)] = 230.0
+    blurred = toned(cv2.GaussianBlur(linear_light(print_), (0, 0), 12))
+    assert blurred.mean() > 1.2 * print_.mean()
+    sharp, soft = (tones(np.rint(picture).astype(np.uint8)) for picture in (print_, blurred))
+    assert relative_levels(sharp, soft, np.eye(3)).gain == pytest.approx(np.ones(3), abs=0.003)
 
 
 def test_gain_of_black_frames_is_one() -> None:
