@@ -25,6 +25,10 @@ __all__ = ["Chain", "Registration", "Verdict"]
 
 _MIN_CORRELATION = 0.4
 _MIN_LIKENESS = 0.35
+_UNLIKE, _HARDLY_ALIKE, _MORE_ALIKE = -1.0, 0.6, 0.2
+"""Likeness where there is no match, up to which it is tried with highlights as they are, and by how much more
+alike that has to be."""
+
 _LOW_CORRELATION = 0.75
 
 _STRUCTURE_ALIKE = 0.55
@@ -253,7 +257,15 @@ class Chain:
         model = self._model
         if model is MotionModel.AUTO and last.position_mm is not None:
             model = MotionModel.SIMILARITY  # a rail does not tilt
-        return match(last.pyramid, seen.pyramid, expected, focus_top=self._focus_top, model=model)
+        found = match(last.pyramid, seen.pyramid, expected, focus_top=self._focus_top, model=model)
+        alike = _UNLIKE if found is None else found.likeness
+        filled = last.seen.with_highlights is not None or seen.with_highlights is not None
+        if alike > _HARDLY_ALIKE or not filled:
+            return found
+        # What glitters all over, a chain for one, is more than its highlights, and gone with them.
+        pyramids = last.seen.glittering, seen.glittering
+        other = match(*pyramids, expected, focus_top=self._focus_top, model=model)
+        return found if other is None or other.likeness < alike + _MORE_ALIKE else other
 
     def _believed(
         self, found: Match, last: Link, seen: Prepared, position_mm: float | None, units: float

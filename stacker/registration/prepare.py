@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import cv2
 import numpy as np
@@ -60,6 +60,8 @@ class Prepared:
         `stacker.sharpness` of the frame.
     detail : ndarray of float32
         What the order of frames is told by: `stacker.registration.sequence.detail_of`.
+    with_highlights : ndarray of float32, optional
+        The grey picture as it was, where highlights of it were filled.
     """
 
     size_px: tuple[int, int]
@@ -68,6 +70,13 @@ class Prepared:
     tones: Tones
     sharpness: float
     detail: Image
+    with_highlights: Image | None = None
+
+    @cached_property
+    def glittering(self) -> MatchPyramid:
+        """The pyramid with highlights, made when it is asked for."""
+        grey = self.with_highlights
+        return self.pyramid if grey is None else MatchPyramid(linear_light(grey))
 
 
 def prepare(pixels: Image, width_px: int = 1000) -> Prepared:
@@ -84,9 +93,11 @@ def prepare(pixels: Image, width_px: int = 1000) -> Prepared:
     factor = min(1.0, width_px / max(width, 1))
     size = round(width * factor), max(1, round(height * factor))
     grey, colours = _small(pixels, size)
-    pyramid = MatchPyramid(linear_light(without_highlights(grey)))
+    filled = without_highlights(grey)
+    pyramid = MatchPyramid(linear_light(filled))
     measured = sharpness_of_grey(grey), detail_of(pyramid)
-    return Prepared((width, height), factor, pyramid, tones(colours), *measured)
+    kept = None if filled is grey else grey
+    return Prepared((width, height), factor, pyramid, tones(colours), *measured, kept)
 
 
 def _small(pixels: Image, size: tuple[int, int]) -> tuple[Image, Image]:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stacker import Stacker
 from stacker.fusion.window import Window, window_of
 from stacker.registration.exposure import relative_levels, tones
 from stacker.registration.light import linear_light, toned
@@ -222,3 +223,30 @@ def test_gain_of_bold_print_out_of_focus_is_one() -> None:
 def test_gain_of_black_frames_is_one() -> None:
     black = tones(np.zeros((60, 90, 3), np.uint8))
     assert relative_levels(black, black, np.eye(3)).gain.tolist() == [1, 1, 1]
+
+
+def _glittering_chains() -> np.ndarray:
+    """Links with burnt glints before dark cloth; linear, so that glints spread when they are blurred."""
+    rng = np.random.default_rng(3)
+    cloth = cv2.GaussianBlur(rng.normal(0, 1, (400, 600)), (0, 0), 2.0)
+    picture = 45 + 6 * cloth / cloth.std()
+    for row in range(5):
+        for number, x in enumerate(np.arange(0, 900, 7.0)):
+            at = round(x), round(60 + 70 * row + 18 * np.sin(x / (60 + 9 * row) + row))
+            cv2.ellipse(picture, at, ((3, 3), (4, 2))[number % 2], 0, 0, 360, 170.0, -1, cv2.LINE_AA)
+            cv2.circle(picture, (at[0] - 1, at[1] - 1), 1, 900.0, -1, cv2.LINE_AA)
+    return picture
+
+
+def test_what_glitters_all_over_is_registered_with_its_highlights() -> None:
+    """Highlights are left out because they wander; of a fine chain nothing would be left."""
+    stacker = Stacker()
+    for blur_px, scale in ((0.6, 1.0), (1.6, 1.008), (2.6, 1.016)):
+        turned = cv2.getRotationMatrix2D((299.5, 199.5), 0, scale)
+        frame = cv2.warpAffine(
+            _glittering_chains(), turned, (600, 400), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+        )
+        frame = np.clip(np.rint(cv2.GaussianBlur(frame, (0, 0), blur_px)), 0, 255).astype(np.uint8)
+        report = stacker.add(np.dstack([frame] * 3))
+        assert report.registered
+        assert report.scale == pytest.approx(1 / scale, abs=0.001)
