@@ -60,7 +60,7 @@ class Prepared:
         `stacker.sharpness` of the frame.
     detail : ndarray of float32
         What the order of frames is told by: `stacker.registration.sequence.detail_of`.
-    with_highlights : ndarray of float32, optional
+    with_highlights : ndarray of uint8, optional
         The grey picture as it was, where highlights of it were filled.
     """
 
@@ -76,7 +76,7 @@ class Prepared:
     def glittering(self) -> MatchPyramid:
         """The pyramid with highlights, made when it is asked for."""
         grey = self.with_highlights
-        return self.pyramid if grey is None else MatchPyramid(linear_light(grey))
+        return self.pyramid if grey is None else MatchPyramid(linear_light(grey.astype(np.float32)))
 
 
 def prepare(pixels: Image, width_px: int = 1000) -> Prepared:
@@ -96,7 +96,7 @@ def prepare(pixels: Image, width_px: int = 1000) -> Prepared:
     filled = without_highlights(grey)
     pyramid = MatchPyramid(linear_light(filled))
     measured = sharpness_of_grey(grey), detail_of(pyramid)
-    kept = None if filled is grey else grey
+    kept = None if filled is grey else np.asarray(cv2.convertScaleAbs(grey))
     return Prepared((width, height), factor, pyramid, tones(colours), *measured, kept)
 
 

@@ -11,6 +11,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from hardware_sims.scenes.fields import srgb_linear
+from hardware_sims.sensor import srgb_encode
 
 Array = np.ndarray[Any, np.dtype[Any]]
 _MARGIN = 120
@@ -41,8 +43,9 @@ def _texture(rng: np.random.Generator, height: int, width: int) -> Array:
 
 
 def _defocused(texture: Array, depth: Array, focus: float, strength: float) -> Array:
-    """Blur by a Gaussian whose sigma is ``strength`` times the distance from the plane of focus."""
+    """Blur light by a Gaussian whose sigma is ``strength`` times the distance from the plane of focus."""
     sigma = np.abs(depth - focus) * strength
+    texture = srgb_linear(texture / 255)
     result = np.zeros_like(texture)
     previous = texture
     for low, high in itertools.pairwise(_SIGMAS):
@@ -52,7 +55,7 @@ def _defocused(texture: Array, depth: Array, focus: float, strength: float) -> A
         inside = (sigma >= low)[..., None]
         result = np.where(inside, mixed, result) if low else mixed
         previous = blurred
-    return result
+    return np.asarray(255 * srgb_encode(result))
 
 
 def render(

@@ -54,7 +54,7 @@ def srgb_times(frame: Array, exposure: float) -> Array:
 @pytest.mark.parametrize(
     ("changes", "limit_px"),
     [
-        ({"noise": 8.0}, 0.6),
+        ({"noise": 8.0}, 0.7),
         ({"breathing": 0.0222, "count": 10}, 0.6),
         ({"flicker": 0.03}, 0.3),
     ],

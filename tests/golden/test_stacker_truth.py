@@ -243,10 +243,10 @@ def test_memory_does_not_grow_with_the_frames(render_stack: Render) -> None:
             held.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()
-    # The canvas may grow once, in steps with room to spare. After that 24 frames of 460 kB came in (11 MB);
-    # reports and the registration of one frame more than before are all that may stay: the first, the last,
-    # and the one the chain is checked against are not always three.
-    assert held[-1] - held[1] < 2_500_000
+    # The canvas may grow at first, in steps with room to spare: the chain drifts on its way to and fro. After
+    # that 16 frames of 460 kB came in (7 MB); reports and the registration of one frame more than before are
+    # all that may stay: the first, the last, and the one the chain is checked against are not always three.
+    assert held[-1] - held[3] < 1_500_000
 
 
 def test_the_preview_is_the_picture_made_small(render_stack: Render) -> None:
