@@ -12,9 +12,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from stacker.focus.measure import LUMA
 from stacker.frames import Image
-from stacker.fusion.blending import DEPTHS, FINEST_PX, FINEST_SIGMA
+from stacker.fusion.blending import DEPTHS, sharpen
 from stacker.fusion.overlaps import (
     DETAIL_REACH,
     Overlap,
@@ -286,11 +285,8 @@ def _blend(planes: Image, weight: Image, crisp: float, area: Window, image: Imag
     if not (seen.width and seen.height):
         return
     part = seen.slices_in(area)
-    taken = np.asarray(cv2.merge(list(planes)), np.float32)
-    if crisp > 0:
-        luma = cv2.transform(taken, LUMA)
-        fine = cv2.subtract(luma, cv2.GaussianBlur(luma, (2 * FINEST_PX + 1,) * 2, FINEST_SIGMA))
-        cv2.scaleAdd(cv2.merge([fine] * 3), crisp, taken, taken)
+    taken = np.asarray(cv2.merge(list(planes)))
+    sharpen(taken, crisp)
     mine = image[seen.slices_in(picture)]
     off = cv2.subtract(taken[part], mine, dtype=cv2.CV_32F)
     cv2.multiply(off, cv2.merge([weight[part]] * 3), off)
