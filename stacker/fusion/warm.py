@@ -11,6 +11,7 @@ from stacker.fusion.blending import sharpen
 from stacker.options import Options
 from stacker.registration.levels import MatchPyramid
 from stacker.registration.match import match
+from stacker.registration.prepare import prepare
 from stacker.registration.similarity import Similarity
 from stacker.stack import Stacker
 
@@ -33,6 +34,7 @@ def warm() -> None:
         stacker.preview(32)
         stacker.finish()
         sharpen(frame.copy(), 0.1)  # which frames that need not be interpolated do without
+        prepare(frame, _SIZE[1] // 2)  # as frames wider than what is matched are
 
 
 if __name__ == "__main__":
