@@ -36,7 +36,8 @@ Room = np.ndarray[Any, np.dtype[np.float32]]
 _F = np.float32
 
 _BARE = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-"""Python does not call the loops by numba's own ways in, which take as long to compile as a short loop."""
+"""Python does not call the loops by numba's own ways in, which take as long to compile as a short loop. Nor
+what they call, of which numba leaves out one way by itself."""
 
 _FOUND_EVERYWHERE = ("llvm.", "memset", "memcpy", "memmove")
 """What machine code may call: the C library's, which is in every process."""
@@ -251,7 +252,7 @@ def _compile(function: FunctionType, kinds: tuple[Any, ...]) -> tuple[str, bytes
     _tell_once()
     _teach_fetching()
     while _inner:
-        register_jitable(**_OPTIONS)(_inner.pop())
+        register_jitable(**_OPTIONS, **_BARE)(_inner.pop())
 
     def numba_type(kind: Any) -> Any:
         if isinstance(kind, str):
