@@ -21,7 +21,7 @@ $(VENV)/.dev: pyproject.toml $(VENV)/.installed
 	@touch $@
 
 demo: $(VENV)/.installed  ## shoot and stack a simulated subject, say where the picture is
-	@$(BIN)/python -m stacker.fusion.warm  # compiles loops, once, so that stacking keeps up with the first run
+	@$(BIN)/python -m stacker.warm  # compiles loops, once, so that stacking keeps up with the first run
 	$(BIN)/rig shoot --start 0 --end 32mm --step auto --name demo
 
 # What keeps one core busy runs side by side; the tests have all of them.
@@ -40,7 +40,7 @@ imports: $(VENV)/.dev  ## who may import whom
 	$(BIN)/lint-imports
 
 warm: $(VENV)/.dev  ## compile the loops of the stacker, once
-	@$(BIN)/python -m stacker.fusion.warm
+	@$(BIN)/python -m stacker.warm
 
 # Two passes: what measures real time has the machine to itself. The others often wait for a simulated device, so
 # there are more of them at a time than cores.

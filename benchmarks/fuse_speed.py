@@ -302,7 +302,7 @@ def warm_up(places: Places) -> None:
     """
     compileall.compile_dir(Path(_ROOT) / "stacker", quiet=1)
     with tempfile.TemporaryDirectory() as name:
-        cost = run_measured([sys.executable, "-m", "stacker.fusion.warm"], Path(name))
+        cost = run_measured([sys.executable, "-m", "stacker.warm"], Path(name))
         print(f"compiling what was not yet: {cost.cpu_s:.2f} s CPU")
         for bits in (8, 16):
             frames = painted(0.1, _BANDS, Path(name) / f"frames-{bits}", bits)

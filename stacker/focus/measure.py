@@ -7,7 +7,7 @@ import numpy as np
 
 from stacker.focus.noise import CALM_PERCENTILE, FEWEST_BLOCKS, NOT_BLACK, NOT_CLIPPED
 from stacker.frames import Image, full_scale
-from stacker.fusion.scratch import Scratch
+from stacker.loops.scratch import Scratch
 
 __all__ = [
     "BLOCK",

@@ -31,7 +31,7 @@ from stacker.fusion.softening import veiled
 from stacker.fusion.store import FrameStore
 from stacker.fusion.tiles import CELL_PX
 from stacker.fusion.window import Window
-from stacker.fusion.workers import over_rows
+from stacker.loops.workers import over_rows
 
 __all__ = ["AutoFusion"]
 

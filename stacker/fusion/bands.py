@@ -33,9 +33,9 @@ from stacker.fusion.scoring import (
     inherit,
     merge,
 )
-from stacker.fusion.scratch import Scratch, blank, uniform
 from stacker.fusion.stages import MeanCode, Stages, half_to_levels
 from stacker.fusion.window import Window
+from stacker.loops.scratch import Scratch, blank, uniform
 
 __all__ = ["NOISE_GAINS", "Bands", "grown", "level_windows", "pyramid_levels"]
 

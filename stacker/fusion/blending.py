@@ -11,7 +11,7 @@ import numpy as np
 from stacker.focus.measure import LUMA, half_luma_of_samples
 from stacker.frames import Image
 from stacker.fusion.stages import SourceCode
-from stacker.fusion.workers import by_loops, over_rows, run_rows
+from stacker.loops.workers import by_loops, in_samples, over_rows, run_rows
 
 __all__ = [
     "DEPTHS",
@@ -22,7 +22,6 @@ __all__ = [
     "blend",
     "compare",
     "glow",
-    "in_samples",
     "preference",
     "sharpen",
     "strips_of",
@@ -182,12 +181,6 @@ def _mirrored(rows: Rows, height: int) -> Rows:
     """Rows that stand for those beyond the first and the last."""
     inward = np.where(rows >= height, 2 * height - 2 - rows, np.abs(rows))
     return np.asarray(np.clip(inward, 0, height - 1))
-
-
-def in_samples(picture: Image) -> Image:
-    """A picture (H, W, 3) as rows of samples (H, 3 W), which are the same memory."""
-    assert picture.flags.c_contiguous, "a copy would be changed in its place"
-    return picture.reshape(len(picture), -1)
 
 
 def compare(picture: Image, other: Image, compiled: bool | None = None) -> Blocks:

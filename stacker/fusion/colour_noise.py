@@ -17,11 +17,11 @@ import numpy as np
 
 from stacker.frames import Image, full_scale
 from stacker.fusion.base import Fused
-from stacker.fusion.blending import DEPTHS, FINEST_PX, FINEST_SIGMA, STRIP_PX, in_samples, strips_of
+from stacker.fusion.blending import DEPTHS, FINEST_PX, FINEST_SIGMA, STRIP_PX, strips_of
 from stacker.fusion.colour_blocks import ColourBlocks, finest_colour
 from stacker.fusion.stages import SourceCode
 from stacker.fusion.window import Window
-from stacker.fusion.workers import by_loops, over_rows, run_rows
+from stacker.loops.workers import by_loops, in_samples, over_rows, run_rows
 from stacker.registration.similarity import Matrix
 
 __all__ = ["LEAST_SIGMA", "ColourNoise", "Held", "quieten_colour"]

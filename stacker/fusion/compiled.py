@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from stacker.fusion.compiled_math import (
+from stacker.loops.compiled_math import (
     TOGETHER,
     adds_to,
     any_above,
@@ -23,7 +23,7 @@ from stacker.fusion.compiled_math import (
     fetch_part,
     logarithm,
 )
-from stacker.fusion.jit import compiled, inner
+from stacker.loops.jit import compiled, inner
 
 __all__ = [
     "bound_rows",

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from stacker.fusion.compiled_math import blurred_across, blurred_down, mirrored
-from stacker.fusion.jit import compiled, inner
+from stacker.loops.compiled_math import blurred_across, blurred_down, mirrored
+from stacker.loops.jit import compiled, inner
 
 __all__ = ["blend_rows", "compare_rows", "sharpen_strips"]
 

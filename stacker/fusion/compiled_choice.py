@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from stacker.fusion.compiled_math import copied, exponential
-from stacker.fusion.jit import compiled, inner
+from stacker.loops.compiled_math import copied, exponential
+from stacker.loops.jit import compiled, inner
 
 __all__ = ["choice_rows"]
 

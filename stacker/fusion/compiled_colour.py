@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from stacker.fusion.compiled_math import blurred_across, blurred_down
-from stacker.fusion.jit import compiled, inner
+from stacker.loops.compiled_math import blurred_across, blurred_down
+from stacker.loops.jit import compiled, inner
 
 __all__ = ["quieten_strips"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from stacker.focus.measure import BLOCK
-from stacker.fusion.compiled_math import (
+from stacker.loops.compiled_math import (
     TOGETHER,
     adds_to,
     exponential,
@@ -17,7 +17,7 @@ from stacker.fusion.compiled_math import (
     mirrored_row,
     raised,
 )
-from stacker.fusion.jit import compiled, inner
+from stacker.loops.jit import compiled, inner
 
 __all__ = ["blocks_rows", "follow_rows"]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from stacker.fusion.compiled_math import expand_eighths, fetch_part
-from stacker.fusion.jit import compiled, inner
+from stacker.loops.compiled_math import expand_eighths, fetch_part
+from stacker.loops.jit import compiled, inner
 
 __all__ = ["measure_rows"]
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from stacker.fusion.compiled_math import any_above, copied, exponential, raised
-from stacker.fusion.jit import compiled, inner
 from stacker.fusion.tiles import CELL_PX, HALO_CELLS, TILE_PX
+from stacker.loops.compiled_math import any_above, copied, exponential, raised
+from stacker.loops.jit import compiled, inner
 
 __all__ = ["mix_tiles"]
 

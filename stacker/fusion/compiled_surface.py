@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from stacker.fusion.compiled_math import exponential, logarithm, mirrored, mirrored_row
-from stacker.fusion.jit import compiled, inner
+from stacker.loops.compiled_math import exponential, logarithm, mirrored, mirrored_row
+from stacker.loops.jit import compiled, inner
 
 __all__ = ["confidence_rows", "nearer_rows", "roughness_rows", "settle_rows", "smooth_rows"]
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from stacker.fusion.jit import compiled, inner
+from stacker.loops.jit import compiled, inner
 
 __all__ = ["MOST_SLOPE", "WARP_ROOM", "warp_rows"]
 

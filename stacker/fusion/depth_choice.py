@@ -10,7 +10,7 @@ import numpy as np
 
 from stacker.frames import Image
 from stacker.fusion.depth import Surface
-from stacker.fusion.workers import by_loops, run_rows
+from stacker.loops.workers import by_loops, run_rows
 
 __all__ = ["NEGLIGIBLE", "POWER", "RIM_LOG", "Choice", "glitter_of_cells"]
 

@@ -13,7 +13,7 @@ from stacker.fusion.mixing import Mix, Tiles, choose_mix
 from stacker.fusion.store import FrameStore
 from stacker.fusion.tiles import CELL_PX, HALO_CELLS, TILE_PX, cell_side
 from stacker.fusion.window import Window
-from stacker.fusion.workers import over_rows
+from stacker.loops.workers import over_rows
 
 __all__ = ["depth_picture"]
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from stacker.frames import Image
-from stacker.fusion.workers import by_loops, over_rows, run_rows
+from stacker.loops.workers import by_loops, over_rows, run_rows
 
 __all__ = [
     "LOCAL",

@@ -16,12 +16,12 @@ from stacker.fusion.depth import DepthTracker
 from stacker.fusion.depth_choice import Choice, glitter_of_cells
 from stacker.fusion.placing import Placed, place
 from stacker.fusion.scoring import glitter
-from stacker.fusion.scratch import Scratch
 from stacker.fusion.smooth_faults import without_jumps
 from stacker.fusion.softmean import CELL_PX, SoftMean
 from stacker.fusion.tiles import brightness
 from stacker.fusion.weighted import preview_step, reached_cells, reduced, telling_cells
 from stacker.fusion.window import Window, window_of
+from stacker.loops.scratch import Scratch
 from stacker.registration.exposure import Levels
 from stacker.registration.similarity import Matrix
 

@@ -8,8 +8,6 @@ from stacker.focus.measure import BLOCK, FocusMeasure
 from stacker.frames import Image
 from stacker.fusion import compiled as loops
 from stacker.fusion import compiled_depth as depth
-from stacker.fusion.blending import in_samples
-from stacker.fusion.compiled_math import TOGETHER
 from stacker.fusion.compiled_measure import measure_rows
 from stacker.fusion.compiled_warp import MOST_SLOPE, WARP_ROOM, warp_rows
 from stacker.fusion.history import POWER, UNREACHED, History
@@ -25,7 +23,8 @@ from stacker.fusion.scoring import (
 )
 from stacker.fusion.stages import MeanCode, SourceCode, half_to_levels
 from stacker.fusion.window import Spans
-from stacker.fusion.workers import run_rows
+from stacker.loops.compiled_math import TOGETHER
+from stacker.loops.workers import in_samples, run_rows
 from stacker.registration.similarity import Matrix
 
 __all__ = ["FastStages"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stacker.frames import Image
-from stacker.fusion.scratch import blank, uniform
+from stacker.loops.scratch import blank, uniform
 
 __all__ = ["NOTHING", "POWER", "UNREACHED", "History"]
 

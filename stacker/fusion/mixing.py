@@ -9,11 +9,10 @@ import cv2
 import numpy as np
 
 from stacker.frames import Image
-from stacker.fusion.blending import in_samples
 from stacker.fusion.depth_choice import NEGLIGIBLE, POWER, RIM_LOG, Choice
 from stacker.fusion.stages import SourceCode
 from stacker.fusion.tiles import CELL_PX, HALO_CELLS, OUTSIDE, RIM, TILE_PX, code_to_score
-from stacker.fusion.workers import by_loops, run_rows
+from stacker.loops.workers import by_loops, in_samples, run_rows
 
 __all__ = ["Mix", "Tiles", "choose_mix", "mix_by_loop", "mix_plainly"]
 

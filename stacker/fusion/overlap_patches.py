@@ -27,7 +27,7 @@ from stacker.fusion.stages import SourceCode
 from stacker.fusion.store import FrameStore
 from stacker.fusion.tiles import HALO_CELLS, OUTSIDE, RIM, TILE_PX, cell_side
 from stacker.fusion.window import Window
-from stacker.fusion.workers import over_rows
+from stacker.loops.workers import over_rows
 
 __all__ = ["Ordering", "take_whole_pixels"]
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from stacker.frames import Image, full_scale
 from stacker.fusion.burnt import burnt_pixels
-from stacker.fusion.scratch import Scratch
 from stacker.fusion.window import Window, corners_in_reference
+from stacker.loops.scratch import Scratch
 from stacker.registration.exposure import Levels
 from stacker.registration.similarity import Matrix
 

@@ -20,7 +20,7 @@ from stacker.fusion.scoring import (
 )
 from stacker.fusion.stages import MeanCode, SourceCode, half_to_levels
 from stacker.fusion.window import Spans
-from stacker.fusion.workers import over_rows
+from stacker.loops.workers import over_rows
 from stacker.registration.similarity import Matrix
 
 __all__ = ["PlainStages", "warp_by_opencv"]

@@ -18,11 +18,11 @@ from stacker.fusion.depth import DepthTracker
 from stacker.fusion.depth_choice import glitter_of_cells
 from stacker.fusion.gate import Gate
 from stacker.fusion.scoring import FusionParameters
-from stacker.fusion.scratch import Scratch, uniform
 from stacker.fusion.softening import Softening
 from stacker.fusion.stages import MeanCode, SourceCode, Stages, choose_stages
 from stacker.fusion.store import FrameStore
 from stacker.fusion.window import Outline, Spans, Window, corners_in_reference, window_of
+from stacker.loops.scratch import Scratch, uniform
 from stacker.registration.exposure import Levels
 from stacker.registration.similarity import Matrix
 

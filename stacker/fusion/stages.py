@@ -16,7 +16,7 @@ from stacker.frames import Image, full_scale
 from stacker.fusion.history import History
 from stacker.fusion.scoring import FusionParameters, Score
 from stacker.fusion.window import Spans
-from stacker.fusion.workers import by_loops
+from stacker.loops.workers import by_loops
 from stacker.registration.similarity import Matrix
 
 __all__ = ["MeanCode", "SourceCode", "Stages", "choose_stages", "half_to_levels"]

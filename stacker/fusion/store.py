@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from stacker.frames import Image
-from stacker.fusion.scratch import Scratch
 from stacker.fusion.tiles import TILE_PX, Cells, Cut, brightness, cell_side, choose_cut, grown_tiles, tiles_of
 from stacker.fusion.window import Window
-from stacker.fusion.workers import over_rows
+from stacker.loops.scratch import Scratch
+from stacker.loops.workers import over_rows
 
 __all__ = ["FrameStore"]
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from stacker.frames import Image
 from stacker.fusion.scoring import OUTSIDE_GATE
-from stacker.fusion.scratch import blank
 from stacker.fusion.window import Window
-from stacker.fusion.workers import by_loops, over_rows, run_rows
+from stacker.loops.scratch import blank
+from stacker.loops.workers import by_loops, over_rows, run_rows
 
 __all__ = [
     "CELL_PX",

@@ -12,9 +12,9 @@ from stacker.fusion.base import Fused
 from stacker.fusion.colour_noise import ColourNoise
 from stacker.fusion.depth import DepthTracker
 from stacker.fusion.placing import Placed, place
-from stacker.fusion.scratch import Scratch
 from stacker.fusion.softmean import CELL_PX, SoftMean
 from stacker.fusion.window import Window, window_of
+from stacker.loops.scratch import Scratch
 from stacker.registration.exposure import Levels
 from stacker.registration.similarity import Matrix
 

@@ -9,7 +9,7 @@ from collections import deque
 import numpy as np
 
 from stacker.frames import Image
-from stacker.fusion.scratch import blank
+from stacker.loops.scratch import blank
 
 __all__ = ["Pages"]
 

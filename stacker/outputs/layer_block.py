@@ -15,7 +15,7 @@ import psdtags
 from isal import isal_zlib
 
 from stacker.frames import Image
-from stacker.fusion.scratch import Scratch
+from stacker.loops.scratch import Scratch
 from stacker.outputs.layered import Document, LayerHead
 
 __all__ = ["LayerBlock"]

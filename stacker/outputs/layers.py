@@ -19,11 +19,11 @@ from stacker.colour.convert import convert_depth
 from stacker.colour.spaces import ColourSpace
 from stacker.errors import UserError
 from stacker.frames import Image, full_scale
-from stacker.fusion.scratch import Scratch
 from stacker.fusion.window import Window
 from stacker.io.encode import replace_atomically, require_folder
 from stacker.io.stored import in_space
 from stacker.io.thumbnail import thumbnail_of
+from stacker.loops.scratch import Scratch
 from stacker.outputs.layered import Document, LayerHead, LayerSink
 from stacker.outputs.partition import Partition, never_used, partition_of
 from stacker.outputs.registered import RegisteredFrames, picture_window

@@ -12,11 +12,11 @@ import numpy as np
 from stacker.batch.ahead import one_ahead
 from stacker.errors import DataError, UserError
 from stacker.frames import Frame, FrameSource, Image
-from stacker.fusion.scratch import Scratch
 from stacker.fusion.stages import choose_stages
 from stacker.fusion.window import Spans, Window, window_of
 from stacker.io.decode import fingerprint
 from stacker.io.decode import read_again as reread
+from stacker.loops.scratch import Scratch
 from stacker.registration.exposure import Levels
 from stacker.result import FrameReport, Stack
 

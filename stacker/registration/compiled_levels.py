@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from stacker.fusion.compiled_math import mirrored, mirrored_row
-from stacker.fusion.jit import compiled, inner
+from stacker.loops.compiled_math import mirrored, mirrored_row
+from stacker.loops.jit import compiled, inner
 
 __all__ = ["COARSE_REACH", "FINE_REACH", "band_rows"]
 

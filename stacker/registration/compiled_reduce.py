@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from stacker.fusion.compiled_math import fetch_part
-from stacker.fusion.jit import compiled, inner
+from stacker.loops.compiled_math import fetch_part
+from stacker.loops.jit import compiled, inner
 
 __all__ = ["reduce_rows"]
 

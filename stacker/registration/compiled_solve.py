@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stacker.fusion.jit import compiled, inner
+from stacker.loops.jit import compiled, inner
 
 __all__ = ["PART", "cell_sums", "equations", "room_for"]
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from stacker.focus.reduction import whole_tiles
 from stacker.frames import Image
-from stacker.fusion.workers import by_loops
+from stacker.loops.workers import by_loops
 
 __all__ = ["TILE_PX", "Level", "MatchPyramid"]
 

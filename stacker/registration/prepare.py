@@ -12,8 +12,7 @@ import numpy as np
 from stacker.focus.reduction import halved, halves, reduced
 from stacker.focus.sharpness import sharpness_of_grey
 from stacker.frames import Image, full_scale
-from stacker.fusion.blending import in_samples
-from stacker.fusion.workers import by_loops
+from stacker.loops.workers import by_loops, in_samples
 from stacker.registration.exposure import Tones, tones
 from stacker.registration.light import linear_light
 from stacker.registration.match import MatchPyramid

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from stacker.frames import Image
-from stacker.fusion.workers import by_loops
+from stacker.loops.workers import by_loops
 from stacker.registration.levels import TILE_PX, Level, MatchPyramid
 from stacker.registration.similarity import Matrix, about_centre, inverse
 

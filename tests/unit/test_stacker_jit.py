@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from stacker.errors import StackerError
-from stacker.fusion import compiled_depth, jit
+from stacker.fusion import compiled_depth
+from stacker.loops import jit
 
 
 def test_machine_code_is_of_no_use_when_a_number_of_another_file_has_changed(
@@ -75,7 +76,7 @@ stacker.finish()
 _BROKEN = """
 import sys
 from pathlib import Path
-from stacker.fusion import jit
+from stacker.loops import jit
 folder = Path(sys.argv[1])
 (folder / "numba").mkdir()
 (folder / "numba/__init__.py").write_text("raise ImportError('Numba needs another NumPy')")
@@ -85,14 +86,14 @@ jit._folders = lambda: [folder]
 """A numba that is found but cannot be imported, and no machine code kept."""
 
 _ODD = """
-from stacker.fusion import jit
+from stacker.loops import jit
 flat = jit._flat
 jit._flat = lambda argument: (argument + 1,) if isinstance(argument, int) else flat(argument)
 """
 """A numba that takes the same types of arguments, and makes something else of them."""
 
 _UNTEACHABLE = """
-from stacker.fusion import jit
+from stacker.loops import jit
 jit._TO_READ, jit._folders = ("otherwise", 0, 0), lambda: []
 """
 """A numba or LLVM that knows the instruction of `fetch` otherwise, and no machine code kept."""
@@ -150,8 +151,8 @@ def test_a_numba_that_breaks_while_machine_code_is_kept_is_told_of_in_a_sentence
 _WARMED = """
 import gc
 import numpy as np
-from stacker.fusion.jit import Loop
-from stacker.fusion.warm import warm
+from stacker.loops.jit import Loop
+from stacker.warm import warm
 from stacker.stack import Stacker
 
 def known():

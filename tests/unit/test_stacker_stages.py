@@ -17,7 +17,7 @@ from stacker.fusion.pyramid import PyramidFusion
 from stacker.fusion.scoring import FusionParameters, Score
 from stacker.fusion.stages import MeanCode, SourceCode, Stages, choose_stages
 from stacker.fusion.window import Spans, Window
-from stacker.fusion.workers import over_rows
+from stacker.loops.workers import over_rows
 from stacker.registration.exposure import Levels
 
 SIZE = (200, 136)

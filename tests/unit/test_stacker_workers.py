@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stacker.fusion.workers import over_rows, run_rows
+from stacker.loops.workers import over_rows, run_rows
 
 
 @pytest.fixture(autouse=True)

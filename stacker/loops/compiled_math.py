@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from stacker.fusion.jit import fetch, inner
+from stacker.loops.jit import fetch, inner
 
 __all__ = [
     "TOGETHER",

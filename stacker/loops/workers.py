@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-if TYPE_CHECKING:  # the plain stages share rows out as well, and need no compiler
-    from stacker.fusion.jit import Loop, Room
+from stacker.frames import Image
 
-__all__ = ["by_loops", "over_rows", "run_rows"]
+if TYPE_CHECKING:  # the plain stages share rows out as well, and need no compiler
+    from stacker.loops.jit import Loop, Room
+
+__all__ = ["by_loops", "in_samples", "over_rows", "run_rows"]
 
 _FEWEST_ROWS = 16
 """Below that, handing work over costs more than it saves."""
@@ -43,7 +45,7 @@ def _loops_work() -> bool:
     if importlib.util.find_spec("numba") is None:
         return False
     try:
-        from stacker.fusion.jit import try_out
+        from stacker.loops.jit import try_out
 
         try_out()
     except Exception as error:  # noqa: BLE001 - an import can fail in any way
@@ -112,6 +114,12 @@ def over_rows(
     wait(waiting)
     for part in waiting:
         part.result()
+
+
+def in_samples(picture: Image) -> Image:
+    """A picture (H, W, 3) as rows of samples (H, 3 W), which are the same memory."""
+    assert picture.flags.c_contiguous, "a copy would be changed in its place"
+    return picture.reshape(len(picture), -1)
 
 
 def _room(size: int) -> Room:

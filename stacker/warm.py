@@ -1,6 +1,6 @@
 """Compiles the loops of the fusion ahead, so that the first stack need not wait.
 
-To be run as ``python -m stacker.fusion.warm``, after installing.
+To be run as ``python -m stacker.warm``, after installing.
 """
 
 from __future__ import annotations
