@@ -23,6 +23,7 @@ from stacker.frames import full_scale
 from stacker.fusion.methods import FusionSetup, Method, make_fusion
 from stacker.fusion.scoring import FusionParameters
 from stacker.registration.exposure import Levels
+from stacker.registration.light import PEDESTAL, POWER
 
 __all__ = ["VARIANTS", "ablate", "fuse_by", "main"]
 
@@ -71,8 +72,7 @@ def fuse_by(
     transforms = stack.transforms("middle")
     started = time.process_time()
     for index in [*range(reference, len(frames)), *range(reference - 1, -1, -1)]:
-        levels = Levels(np.full(3, 1.0 / float(np.mean(stack.gains[index]))), np.zeros(3))
-        fusion.add(frames[index], transforms[index], levels, index)
+        fusion.add(frames[index], transforms[index], _undoing(stack.gains[index]), index)
     cpu_s = time.process_time() - started
     fused = fusion.finish()
     rows, columns = stack.common("middle")
@@ -82,6 +82,12 @@ def fuse_by(
         columns.start - fused.extent.x : columns.stop - fused.extent.x,
     ] / full_scale(frames[0].dtype)
     return _psnr_db(seen, truth), cpu_s * 1e3 / len(frames) / (width * height / 1e6)
+
+
+def _undoing(gain: float) -> Levels:
+    """What takes a gain of light back, on the tone curve."""
+    factor = gain ** (-1 / POWER)
+    return Levels(np.full(3, factor), np.full(3, PEDESTAL * (factor - 1)))
 
 
 def _psnr_db(seen: np.ndarray, truth: np.ndarray) -> float:

@@ -57,7 +57,7 @@ def place_bristles(candidates: list[Tube]) -> list[Tube]:
 
     What is left has one depth at every place, so perspective and blur can be told there.
     """
-    count = round(2.0 * _HALF_DOMAIN / _CELL)
+    count = _cell_count()
     taken = np.full((count, count), np.nan, np.float32)
     kept = []
     for tube in candidates:
@@ -69,10 +69,14 @@ def place_bristles(candidates: list[Tube]) -> list[Tube]:
     return kept
 
 
+def _cell_count() -> int:
+    return round(2.0 * _HALF_DOMAIN / _CELL)
+
+
 def _clashes(taken: Array, cell: Array, depth: float) -> bool:
     row, column = cell
-    rows = slice(row - _GAP_CELLS, row + _GAP_CELLS + 1)
-    near = taken[rows, column - _GAP_CELLS : column + _GAP_CELLS + 1]
+    rows, columns = (slice(max(0, at - _GAP_CELLS), at + _GAP_CELLS + 1) for at in (row, column))
+    near = taken[rows, columns]
     return bool(np.any(np.abs(near - depth) > _SAME_DEPTH))
 
 
@@ -81,4 +85,5 @@ def _cells(tube: Tube) -> tuple[Array, Array]:
     k = np.arange(len(tube.points))
     x, y, depth = (np.interp(t, k, tube.points[:, axis]) for axis in range(3))
     cells = np.stack([(y + _HALF_DOMAIN) / _CELL, (x + _HALF_DOMAIN) / _CELL], axis=1).astype(int)
-    return cells, depth
+    # A tip may stand out of the domain, which counts as its rim.
+    return np.clip(cells, 0, _cell_count() - 1), depth
