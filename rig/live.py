@@ -21,7 +21,7 @@ from rig.errors import Interrupted
 from rig.events import Event, EventBus, FrameRejected, FrameSaved, FrameStacked, Note
 
 if TYPE_CHECKING:
-    from stacker import Credits
+    from stacker import Credits, Stacker
 
 __all__ = ["LiveAbout", "LiveGeometry", "LiveResult", "LiveStacker"]
 
@@ -36,11 +36,15 @@ class LiveGeometry:
     """What the plan knows of the pictures before they are taken.
 
     ``pupil_distance_mm`` is v, from the entrance pupil to the plane of focus, or None when it is unknown;
-    then the result has the first frame's view instead of the planned middle's.
+    then the result has the first frame's view instead of the planned middle's. ``frames`` is how many there
+    are going to be, or None when that is not known, and ``near_first`` whether the nearest is the first, or
+    None where positions tell or nobody knows.
     """
 
     positions_mm: tuple[float, ...]
     pupil_distance_mm: float | None
+    frames: int | None = None
+    near_first: bool | None = None
 
     @property
     def predictable(self) -> bool:
@@ -257,11 +261,11 @@ def _serve(pipe: Connection, geometry: LiveGeometry, preview: Path) -> None:
     # Ctrl-C is for the rig, which ends this process in its own time.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(5)  # the capture goes first
-    from stacker import Stacker, StackerError, write_image
+    from stacker import StackerError, write_image
 
     inbox: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(pipe, inbox), daemon=True).start()
-    stacker = Stacker(_options(geometry, preview.parent))
+    stacker = _stacker(geometry, preview.parent)
     shown_s = -math.inf
     while True:
         message = inbox.get()
@@ -330,14 +334,19 @@ def _listen(pipe: Connection, inbox: queue.SimpleQueue[tuple[Any, ...]]) -> None
         os._exit(0)  # the rig is gone, and with it whoever wanted an image
 
 
-def _options(geometry: LiveGeometry, scratch_dir: Path) -> Any:
-    """The stacker's options for frames of that geometry."""
-    from stacker import Options, ReferenceView
+def _stacker(geometry: LiveGeometry, scratch_dir: Path) -> Stacker:
+    """A stacker that is told what is known of the frames."""
+    from stacker import Options, Order, ReferenceView, Stacker, nearness_by_index
 
-    if not geometry.predictable or geometry.view_position_mm is None:
-        return Options(scratch_dir=scratch_dir)
-    return Options(
-        scratch_dir=scratch_dir,
-        reference=ReferenceView.at_position(geometry.view_position_mm),
-        pupil_distance_mm=geometry.pupil_distance_mm,
-    )
+    options = Options(scratch_dir=scratch_dir)
+    if geometry.predictable and geometry.view_position_mm is not None:
+        options = Options(
+            scratch_dir=scratch_dir,
+            reference=ReferenceView.at_position(geometry.view_position_mm),
+            pupil_distance_mm=geometry.pupil_distance_mm,
+        )
+    nearness = None
+    if geometry.near_first is not None and geometry.frames is not None:
+        order = Order.NEAR_FIRST if geometry.near_first else Order.FAR_FIRST
+        nearness = nearness_by_index(order, geometry.frames)
+    return Stacker(options, nearness=nearness, frames=geometry.frames)

@@ -194,7 +194,8 @@ class LensRun(SessionRun):
 
     def _geometry(self) -> LiveGeometry:
         """Nothing is known of positions in mm: the stacker finds the breathing in the frames."""
-        return LiveGeometry((), None)
+        plan = self._lens_plan
+        return LiveGeometry((), None, plan.frames, near_first=plan.direction > 0)
 
     def _note_drive(self, axis: LensAxis, watch: LiveWatch, state: LensState | None, far: int | None) -> None:
         """Journal what was measured of the drive, and keep the count where it is known."""

@@ -346,8 +346,10 @@ class SessionRun:
     def _geometry(self) -> LiveGeometry:
         """What the stacker may know of the frames."""
         # The middle of a stack whose end is not known is not known either.
-        pupil_mm = None if self._rail_plan.open_end else self._rail_plan.pupil_distance_mm
-        return LiveGeometry(self._rail_plan.positions_mm, pupil_mm)
+        plan = self._rail_plan
+        if plan.open_end:
+            return LiveGeometry(plan.positions_mm, None)
+        return LiveGeometry(plan.positions_mm, plan.pupil_distance_mm, plan.frames)
 
     def _live(self, teardown: ExitStack, runner: Runner) -> LiveStacker:
         geometry = self._geometry()
