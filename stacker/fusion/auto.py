@@ -23,8 +23,8 @@ from stacker.fusion.blending import STRIP_PX, Blocks, blend, compare, preference
 from stacker.fusion.depth import Surface
 from stacker.fusion.depth_picture import depth_picture
 from stacker.fusion.highlights import lost_highlights
-from stacker.fusion.overlap_patches import Ordering, take_whole_pixels
-from stacker.fusion.overlaps import at_two_depths, looked_at_step
+from stacker.fusion.overlap_patches import Sought, take_whole_pixels
+from stacker.fusion.overlaps import Ordering, at_two_depths, looked_at_step
 from stacker.fusion.pyramid import PyramidFusion
 from stacker.fusion.smooth_faults import Signs, holes, jumble, of_blocks, wisps
 from stacker.fusion.softening import veiled
@@ -117,16 +117,21 @@ class AutoFusion:
             self.method, self.reason = "pyramid", "the picture is too small to tell what is where"
             return fused
         try:
-            share, whole = self._improve(fused.image, surface, canvas, fused.extent)
+            blocks, share, smooth = self._blend_depth_map(fused.image, surface, canvas, fused.extent)
         except OSError as error:
             self.method, self.reason = "pyramid", f"the scratch file cannot be read: {error.strerror}"
             return fused
-        self.method, self.reason = _told(share, whole)
+        self.method, self.reason = _told(float(share.mean()))
+        if self._whole_pixels:
+            wanted = np.clip((1 - 2 * share) * (1 - smooth), 0, 1)
+            self.reason += self._part_overlaps(fused, surface, wanted, blocks, canvas)
         return fused
 
-    def _improve(self, image: Image, surface: Surface, canvas: Window, extent: Window) -> tuple[float, float]:
-        """Blend the depth map's picture in where it is better, and whole pixels of single frames; gives the
-        share of both."""
+    def _blend_depth_map(
+        self, image: Image, surface: Surface, canvas: Window, extent: Window
+    ) -> tuple[Blocks, Image, Image]:
+        """Blend the depth map's picture in where it is better; gives the blocks that were compared, its share
+        of each and how smooth each is."""
         other = depth_picture(self._store, surface, self._pyramid.glitter(), canvas, extent)
         sharpen(other, self._pyramid.crisp)
         # Nothing was kept where no frame was seen, or what happened to lie beside one.
@@ -139,24 +144,25 @@ class AutoFusion:
         share *= 1 - np.maximum(holes(blocks, signs), lost)
         share = np.maximum(share, wisps(blocks, signs, self._pyramid.outlines, extent))
         blend(image, other, share, blocks.side_px)
-        del other
-        wanted = (1 - 2 * share) * (1 - signs.smooth)
-        return float(share.mean()), self._part_overlaps(image, surface, wanted, blocks, canvas, extent)
+        return blocks, share, signs.smooth
 
     def _part_overlaps(
-        self, image: Image, surface: Surface, wanted: Image, blocks: Blocks, canvas: Window, extent: Window
-    ) -> float:
-        """Take places where things lie over each other from one frame each, in place; gives their share."""
-        if not self._whole_pixels:
-            return 0.0
+        self, fused: Fused, surface: Surface, wanted: Image, blocks: Blocks, canvas: Window
+    ) -> str:
+        """Take what lies over each other from one frame each, in place; says what came of it."""
+        extent = fused.extent
         variance, peak = self._pyramid.depth.planes[2:]
         step = looked_at_step(max(extent.width, extent.height))
         cells = at_two_depths(variance, peak, surface.focus_width, step)
         found = of_blocks(cells, canvas, extent, blocks).astype(np.float32) / np.float32(255)
         lead = self._near_end() * (_LEAD_IF_OPAQUE if self._opaque else _LEAD)
-        ordering = Ordering(self._noise, surface.focus_width, lead, self._pyramid.crisp)
-        wanted = np.clip(wanted, 0, 1)
-        return take_whole_pixels(image, self._store, wanted, found, blocks.side_px, extent, ordering)
+        sought = Sought(wanted, found, blocks.side_px, extent)
+        ordering = Ordering(self._noise, surface.focus_width, lead)
+        try:
+            whole = take_whole_pixels(fused.image, self._store, sought, ordering, self._pyramid.crisp)
+        except OSError as error:
+            return f"; not all whole pixels where things lie over each other: {error.strerror}"
+        return "" if whole < _HARDLY else f"; {whole:.0%} whole pixels: one thing before another"
 
 
 def _copy_cells(image: Image, cells: Image, canvas: Window, extent: Window, out: Image) -> None:
@@ -190,16 +196,8 @@ def _runs(some: np.ndarray[Any, np.dtype[np.bool_]]) -> list[slice]:
     return [slice(int(part[0]), int(part[-1]) + 1) for part in parts]
 
 
-def _told(share: float, whole: float) -> tuple[str, str]:
-    """What it came to and why, by the share of the depth map and of whole pixels."""
-    method, reason = _blended(share)
-    if whole >= _HARDLY:
-        reason += f"; {whole:.0%} whole pixels: one thing before another"
-    return method, reason
-
-
-def _blended(share: float) -> tuple[str, str]:
-    """The same by the share of the depth map."""
+def _told(share: float) -> tuple[str, str]:
+    """What it came to and why, by the share of the depth map."""
     one_depth, several = "one depth, or highlights", "detail at several depths, or none that tells the depth"
     if share < _HARDLY:
         return "pyramid", several

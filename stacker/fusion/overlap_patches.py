@@ -16,6 +16,7 @@ from stacker.frames import Image
 from stacker.fusion.blending import DEPTHS, sharpen
 from stacker.fusion.overlaps import (
     DETAIL_REACH,
+    Ordering,
     Overlap,
     Places,
     detail_around,
@@ -29,7 +30,7 @@ from stacker.fusion.tiles import HALO_CELLS, OUTSIDE, RIM, TILE_PX, cell_side
 from stacker.fusion.window import Window
 from stacker.loops.workers import over_rows
 
-__all__ = ["Ordering", "take_whole_pixels"]
+__all__ = ["Sought", "take_whole_pixels"]
 
 _HALO = 32
 """Pixels of what is looked at that a patch sees beyond its edges: narrow things and their surroundings, in
@@ -49,35 +50,62 @@ _Offsets = np.ndarray[Any, np.dtype[np.int64]]
 
 
 @dataclass(frozen=True)
-class Ordering:
-    """What is known of the stack.
+class Sought:
+    """Where in a picture to look.
 
     Attributes
     ----------
-    noise_sigma : float
-        Standard deviation of the frames' noise, in units of 1/255 of white.
-    apart : float
-        Frames for which things stay sharp.
-    near_lead : float
-        See `stacker.fusion.overlaps.Places`.
-    crisp : float
-        Share of the finest detail that is given back to what was interpolated.
+    wanted, found : ndarray of float32, shape (h, w)
+        For blocks of the picture how much of that is wanted at most, and the share of cells in which detail
+        at two depths was found, 0 to 1.
+    side_px : int
+        Of these blocks.
+    extent : Window
+        Of the picture, in the reference view.
     """
 
-    noise_sigma: float
-    apart: float
-    near_lead: float
-    crisp: float
+    wanted: Image
+    found: Image
+    side_px: int
+    extent: Window
+
+    @property
+    def step(self) -> int:
+        """Which share of its size the picture is looked at in."""
+        return min(looked_at_step(max(self.extent.width, self.extent.height)), self.side_px)
+
+    @property
+    def narrow_px(self) -> int:
+        """Up to how wide a thing is narrow in what is looked at."""
+        return narrow_px(max(self.extent.width, self.extent.height) // self.step)
+
+    def worth(self, area: Window) -> bool:
+        """Whether there is enough in an area of the reference view."""
+        blocks, picture = self._blocks(area), Window(0, 0, self.found.shape[1], self.found.shape[0])
+        inside = blocks.intersection(picture).slices_in(picture)
+        both = self.wanted[inside] * self.found[inside]
+        return both.size > 0 and float(both.mean()) > _WORTH
+
+    def part(self, area: Window) -> Image:
+        """What is wanted in an area of the reference view, reduced; beyond the picture nothing is."""
+        blocks, picture = self._blocks(area), Window(0, 0, self.wanted.shape[1], self.wanted.shape[0])
+        part, inside = np.zeros((blocks.height, blocks.width), np.float32), blocks.intersection(picture)
+        part[inside.slices_in(blocks)] = self.wanted[inside.slices_in(picture)]
+        step, times = self.step, self.side_px // self.step
+        large = cv2.resize(part, None, fx=times, fy=times, interpolation=cv2.INTER_LINEAR)
+        # Blocks begin where the picture does, which need not be where the area does.
+        left = (area.x - self.extent.x) // step - blocks.x * times
+        top = (area.y - self.extent.y) // step - blocks.y * times
+        return np.asarray(large[top : top + area.height // step, left : left + area.width // step])
+
+    def _blocks(self, area: Window) -> Window:
+        """An area of the reference view in blocks of the picture."""
+        x, y = area.x - self.extent.x, area.y - self.extent.y
+        return Window(x, y, area.width, area.height).aligned(self.side_px).reduced(self.side_px)
 
 
 def take_whole_pixels(
-    image: Image,
-    store: FrameStore,
-    wanted: Image,
-    found: Image,
-    side_px: int,
-    extent: Window,
-    ordering: Ordering,
+    image: Image, store: FrameStore, sought: Sought, ordering: Ordering, crisp: float
 ) -> float:
     """Take places where things lie over each other from one frame each, in place.
 
@@ -87,15 +115,12 @@ def take_whole_pixels(
         The fused picture, in the frames' type.
     store : FrameStore
         The frames.
-    wanted, found : ndarray of float32, shape (h, w)
-        For blocks of the picture how much of that is wanted at most, and the share of cells in which detail
-        at two depths was found, 0 to 1.
-    side_px : int
-        Of these blocks.
-    extent : Window
-        Of the picture, in the reference view.
+    sought : Sought
+        Where to look.
     ordering : Ordering
-        What else is known.
+        What is known of the stack.
+    crisp : float
+        Share of the finest detail that is given back to what was interpolated.
 
     Returns
     -------
@@ -107,12 +132,8 @@ def take_whole_pixels(
     OSError
         When what was kept cannot be read.
     """
-    step = min(looked_at_step(max(extent.width, extent.height)), side_px)
-    both = wanted * found
-    patches = [
-        patch for patch in _patches(extent, step, len(store.frames)) if _worth(both, patch, extent, side_px)
-    ]
-    narrow = narrow_px(max(extent.width, extent.height) // step)
+    step, extent = sought.step, sought.extent
+    patches = [patch for patch in _patches(extent, step, len(store.frames)) if sought.worth(patch)]
     taken = np.zeros(len(patches))
 
     def some(first: int, behind: int) -> None:
@@ -121,12 +142,10 @@ def take_whole_pixels(
             if len(seen.frames) <= 2:
                 continue
             luma, detail = seen.planes()
-            over = overlap(
-                Places(luma, detail, ordering.noise_sigma, narrow, ordering.apart, ordering.near_lead)
-            )
+            over = overlap(Places(luma, detail, sought.narrow_px, ordering))
             del luma, detail
-            share = _part(wanted, patch.expanded(_HALO * step), extent, side_px, step) * over.share
-            seen.put(Overlap(over.frame, share), ordering.crisp, image, extent)
+            share = sought.part(patch.expanded(_HALO * step)) * over.share
+            seen.put(Overlap(over.frame, share), crisp, image, extent)
             taken[at] = share[_HALO:-_HALO, _HALO:-_HALO].sum()
 
     over_rows(some, len(patches), rows_together=1)
@@ -145,34 +164,6 @@ def _patches(extent: Window, step: int, frames: int) -> list[Window]:
         for y in range(grid.y, grid.bottom, side)
         for x in range(grid.x, grid.right, side)
     ]
-
-
-def _worth(found: Image, area: Window, extent: Window, side_px: int) -> bool:
-    """Whether there is enough in an area of the reference view."""
-    blocks, picture = _blocks(area, extent, side_px), Window(0, 0, found.shape[1], found.shape[0])
-    inside = found[blocks.intersection(picture).slices_in(picture)]
-    return inside.size > 0 and float(inside.mean()) > _WORTH
-
-
-def _part(wanted: Image, area: Window, extent: Window, side_px: int, step: int) -> Image:
-    """What is wanted in an area of the reference view, reduced by a step; beyond the picture nothing is."""
-    blocks, picture = _blocks(area, extent, side_px), Window(0, 0, wanted.shape[1], wanted.shape[0])
-    part, inside = np.zeros((blocks.height, blocks.width), np.float32), blocks.intersection(picture)
-    part[inside.slices_in(blocks)] = wanted[inside.slices_in(picture)]
-    times = side_px // step
-    large = cv2.resize(part, None, fx=times, fy=times, interpolation=cv2.INTER_LINEAR)
-    # Blocks begin where the picture does, which need not be where the area does.
-    left, top = (area.x - extent.x) // step - blocks.x * times, (area.y - extent.y) // step - blocks.y * times
-    return np.asarray(large[top : top + area.height // step, left : left + area.width // step])
-
-
-def _blocks(area: Window, extent: Window, side_px: int) -> Window:
-    """An area of the reference view in blocks of the picture."""
-    return (
-        Window(area.x - extent.x, area.y - extent.y, area.width, area.height)
-        .aligned(side_px)
-        .reduced(side_px)
-    )
 
 
 class _Seen:

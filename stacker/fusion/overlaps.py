@@ -25,6 +25,7 @@ from stacker.frames import Image
 
 __all__ = [
     "DETAIL_REACH",
+    "Ordering",
     "Overlap",
     "Places",
     "at_two_depths",
@@ -122,17 +123,13 @@ _Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 @dataclass(frozen=True)
-class Places:
-    """What decides about a part of the picture.
+class Ordering:
+    """What is known of the stack.
 
     Attributes
     ----------
-    luma, detail : ndarray of uint8, shape (n, h, w)
-        Luma of the frames, white at 255, and what `detail_around` says of it, in the order of the stack.
     noise_sigma : float
         Standard deviation of the frames' noise, in units of 1/255 of white.
-    narrow_px : int
-        See `narrow_px`.
     apart : float
         Frames for which things stay sharp.
     near_lead : float
@@ -140,12 +137,29 @@ class Places:
         (natural logarithm); below 0 where those at its end are, 0 where nobody knows.
     """
 
-    luma: Image
-    detail: Image
     noise_sigma: float
-    narrow_px: int
     apart: float
     near_lead: float = 0.0
+
+
+@dataclass(frozen=True)
+class Places:
+    """What decides about a part of the picture.
+
+    Attributes
+    ----------
+    luma, detail : ndarray of uint8, shape (n, h, w)
+        Luma of the frames, white at 255, and what `detail_around` says of it, in the order of the stack.
+    narrow_px : int
+        See `narrow_px`.
+    ordering : Ordering
+        What is known beside.
+    """
+
+    luma: Image
+    detail: Image
+    narrow_px: int
+    ordering: Ordering
 
 
 @dataclass(frozen=True)
@@ -213,14 +227,15 @@ def detail_around(luma: Image) -> Image:
 
 def overlap(places: Places) -> Overlap:
     """Find where something narrow is to be taken as a whole, and from which frame."""
-    least = max(_LEAST_LEVELS, _LEAST_NOISE * places.noise_sigma)
+    known = places.ordering
+    least = max(_LEAST_LEVELS, _LEAST_NOISE * known.noise_sigma)
     first = _first_risen(places.detail, least)
     behind = len(places.detail) - 1
     last = _first_risen(places.detail[::-1], least)
     np.copyto(last, behind - last, where=last >= 0)
     if not (first >= 0).any():
         return Overlap(first, np.zeros(first.shape, np.float32))
-    twice = (first >= 0) & (last - first > max(_APART, places.apart))
+    twice = (first >= 0) & (last - first > max(_APART, known.apart))
     one, two = _Standing.nothing(first.shape), _Standing.nothing(first.shape)
     for at, (luma, detail) in enumerate(zip(places.luma, places.detail, strict=True)):
         mine, other = first == at, last == at
@@ -229,14 +244,14 @@ def overlap(places: Places) -> Overlap:
         standing = _Standing.of(luma, detail, places.narrow_px, mine & other)
         one.take(standing, mine)
         two.take(standing, other)
-    lead = one.beside_usual() - two.beside_usual() + np.float32(places.near_lead)
+    lead = one.beside_usual() - two.beside_usual() + np.float32(known.near_lead)
     ahead = lead > 0
     best, other_one = one.where(ahead, two), two.where(ahead, one)
-    known = (ahead & (places.near_lead > 0)) | (~ahead & (places.near_lead < 0))
+    nearer = (ahead & (known.near_lead > 0)) | (~ahead & (known.near_lead < 0))
     share = _ramp(best.own / np.maximum(best.height, 1), _RIM_FROM, _RIM_FULL)
     share *= 1 - _ramp(best.veiled(), _VEILED_FROM, _VEILED_WHOLLY)
     share *= 1 - _ramp(best.veiled(widely=True), _WIDE_VEILED_FROM, _WIDE_VEILED_WHOLLY)
-    decided = _ramp(np.abs(lead), _UNDECIDED, _DECIDED) * ~(best.burnt & ~known)
+    decided = _ramp(np.abs(lead), _UNDECIDED, _DECIDED) * ~(best.burnt & ~nearer)
     decided *= _ramp(best.detail / np.maximum(other_one.detail, np.float32(1)), _FAINT, _CLEAR)
     share *= np.maximum(decided, ~twice)
     sharpest = np.float32(_SHARPEST) * places.detail.max(axis=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import cv2
@@ -66,6 +67,29 @@ def test_without_a_scratch_file_it_is_the_pyramid_and_says_so(tmp_path: Path, mi
     assert stack.method == "pyramid"
     assert str(folder) in stack.reason
     assert np.array_equal(stack.image, stacked(glittering(), 2.0, options(Method.PYRAMID)).image)
+
+
+@pytest.mark.parametrize(
+    ("fails_in", "method", "told"),
+    [
+        ("depth_picture", "pyramid", "the scratch file cannot be read: Input/output error"),
+        (
+            "take_whole_pixels",
+            "pyramid + depthmap",
+            "; not all whole pixels where things lie over each other",
+        ),
+    ],
+)
+def test_what_came_of_a_scratch_file_that_fails_at_the_end_is_told(
+    monkeypatch: pytest.MonkeyPatch, fails_in: str, method: str, told: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(auto, fails_in, fail)
+    stack = stacked(glittering(), 0.5, options())
+    assert stack.method == method
+    assert told in stack.reason
 
 
 def test_nothing_is_left_in_the_scratch_folder(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from stacker.fusion import overlap_patches
-from stacker.fusion.overlap_patches import Ordering, take_whole_pixels
-from stacker.fusion.overlaps import Overlap, Places, detail_around, overlap
+from stacker.fusion.overlap_patches import Sought, take_whole_pixels
+from stacker.fusion.overlaps import Ordering, Overlap, Places, detail_around, overlap
 from stacker.fusion.store import FrameStore
 from stacker.fusion.window import Window
 
@@ -55,7 +55,7 @@ def stack(behind: Picture, cover: Picture, level: float, frames: int = 12) -> li
 def found(frames: list[Picture], near_lead: float = 0.0) -> Overlap:
     luma = np.array([cv2.convertScaleAbs(frame) for frame in frames])
     detail = np.array([detail_around(frame) for frame in frames])
-    return overlap(Places(luma, detail, 1.0, 5, 1.0, near_lead))
+    return overlap(Places(luma, detail, 5, Ordering(1.0, 1.0, near_lead)))
 
 
 def crossing() -> Mask:
@@ -123,7 +123,7 @@ def test_detail_says_whether_it_is_one_of_two(sharp: dict[int, int], whole: bool
     luma[9, 20:23] = 130
     for at, amplitude in sharp.items():
         detail[at] = 2 * amplitude
-    over = overlap(Places(luma, detail, 0.5, 5, 1.0, 1.0))
+    over = overlap(Places(luma, detail, 5, Ordering(0.5, 1.0, 1.0)))
     assert bool((over.share[20:23] == 1).all()) == whole
     assert bool(over.share.any()) == whole
     assert (over.frame[20:23] == 1).all()
@@ -155,7 +155,8 @@ def taken(store: FrameStore, picture: Picture, wanted: float = 1.0) -> tuple[Pic
     blocks = np.full((side // 2, side // 2), wanted, np.float32)
     extent = Window(0, 0, side, side)
     image = picture.copy()
-    share = take_whole_pixels(image, store, blocks, blocks, 2, extent, Ordering(1.0, 1.0, 0.0, 0.0))
+    sought = Sought(blocks, blocks, 2, extent)
+    share = take_whole_pixels(image, store, sought, Ordering(1.0, 1.0), 0.0)
     return image, share
 
 
