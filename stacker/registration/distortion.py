@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,15 @@ from stacker.registration.levels import MatchPyramid
 from stacker.registration.model import MotionModel
 from stacker.registration.search import BRIGHTNESS, Refined
 from stacker.registration.similarity import Matrix, about_centre, inverse
-from stacker.registration.solve import chosen_points, covariance, increment, linearised, solved
+from stacker.registration.solve import (
+    Points,
+    System,
+    chosen_points,
+    covariance,
+    increment,
+    linearised,
+    solved,
+)
 
 __all__ = ["Distortion"]
 
@@ -18,6 +27,12 @@ _ITERATIONS = 4
 
 _SLIGHT = 3e-4
 """Of the width, by which perspective moves the ends of the long side: less is not worth a second look."""
+
+_WIDE = 0.4
+"""Share of the picture, each way, that what is matched has to spread over for perspective to be as plain as
+its standard errors say. In a strip that is sharper on one side, blur stretches what is there, and carried on
+to the other end of the picture that is perspective, by the square: strips of 0.08 had an evidence of up to
+203 where nothing tilts."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +45,8 @@ class Distortion:
         For points of the moving picture about the centre with half the long side as 1; applied before the
         motion.
     evidence : float
-        The square of what perspective was found in its standard errors (Mahalanobis), where the model is
-        `MotionModel.AUTO`, else 0.
+        The square of what perspective was found in its standard errors (Mahalanobis), less where only a strip
+        of the picture tells of it, where the model is `MotionModel.AUTO`, else 0.
     """
 
     matrix: Matrix
@@ -81,13 +96,25 @@ class Distortion:
         if model is MotionModel.AUTO:
             system = linearised(points, moving.levels[last.level], richer)
             known = None if system is None else covariance(system, points, (*unknowns, *BRIGHTNESS))
-            if known is None:
+            if system is None or known is None:
                 return cls.none()
             evidence = float(tilt @ np.linalg.solve(known[4:6, 4:6], tilt))
+            evidence *= min(1.0, _spread(points, system, size) / _WIDE) ** 2
         onto = about_centre(size)
         # moving → fixed is similarity⁻¹ ∘ distortion, so the distortion acts on points of the moving picture.
         matrix = onto @ last.transform @ inverse(richer) @ inverse(onto)
         return cls(np.asarray(matrix / matrix[2, 2]), evidence)
+
+
+def _spread(points: Points, system: System, size: tuple[int, int]) -> float:
+    """How far over the picture that reaches which the equations rest on; 1 where it is everywhere."""
+    told = system.weight * (system.jacobian[2] ** 2 + system.jacobian[3] ** 2)
+    told /= told.sum()
+    spreads = []
+    for place, side in zip((points.u, points.v), size, strict=True):
+        middle = told @ place
+        spreads.append(math.sqrt(3.0 * float(told @ (place - middle) ** 2)) * max(size) / side)
+    return min(spreads)
 
 
 def _perspective_px(fixed: MatchPyramid, last: Refined) -> float:

@@ -183,6 +183,13 @@ class Pace:
         if len(self._surprises) >= _FEWEST_REMEMBERED:
             typical = 2.2 * np.median(np.array(self._surprises), axis=0)
             self._unevenness = np.maximum(typical, self._least**2)
+        elif len(self._surprises) > 1:
+            # Few do not tell that steps are even. That they are not, with the camera in a hand, two tell: one
+            # may be a knock at the table.
+            several = np.array(self._surprises)
+            several[:, 2:] = several[:, 2:].mean(axis=1, keepdims=True)  # a hand shakes either way
+            twice = np.sort(several, axis=0)[-2]
+            self._unevenness = np.maximum(2.2 * twice, _FIRST_UNEVENNESS**2)
 
     def _learn(self, measured: Vector, noise: Vector, units: float) -> None:
         trust = self._unevenness / (self._unevenness + noise)

@@ -121,6 +121,20 @@ def test_a_rail_is_believed_about_scale_and_a_match_about_bumps() -> None:
     assert knocked.shift_px == (40.0, 0.0)
 
 
+@pytest.mark.parametrize(("moved", "followed"), [((0.3, -9.0, 8.0), True), ((0.3, 9.0, 0.3), False)])
+def test_a_hand_that_shakes_is_known_after_two_steps_and_one_knock_is_no_hand(
+    moved: tuple[float, ...], followed: bool
+) -> None:
+    pace = Pace(frames=16)
+    for x in moved:
+        pace.believed(_found(Similarity(0.99, 0.0, (x, -0.5 * x))), 1.0, 750, 450.0)
+    vague = replace(_found(Similarity(0.99, 0.0, (-3.0, 2.0)), 0.1), spread=Spread(0.3, 0.15, 0.15))
+    found, _, predicted = pace.believed(vague, 1.0, 750, 450.0)
+    assert (predicted < 0.2) == followed
+    if followed:
+        assert found.shift_px[0] == pytest.approx(-3.0, abs=1.0)
+
+
 def test_the_pupil_distance_is_fitted_and_a_wrong_one_is_noticed() -> None:
     true = RailGeometry(150.0, 0.0)
     for believed_mm in (None, 300.0):
