@@ -123,7 +123,7 @@ def keep_tiles(
     top: Any,
     left: Any,
     code_of: Any,
-    margin: Any,
+    margins: Any,
     enough: Any,
     best: Any,
     pixels: Any,
@@ -143,9 +143,10 @@ def keep_tiles(
         Row and column of the band in ``planes``; even, and some of it may lie beyond.
     code_of : (2,)
         Factor and offset from scores to codes.
-    margin, enough : int
-        How much lower than the best code so far a cell may be, and how many such cells make a tile worth
-        keeping; one that is reached for the first time does, too.
+    margins : (n,)
+        How much lower than the best code so far a cell of each tile may be.
+    enough : int
+        How many such cells make a tile worth keeping; one that is reached for the first time does, too.
     best : (n, T / 2, T / 2)
         Largest code so far, 0 where there was none; is updated.
     pixels, codes : (n, 3, T, T), (n, 2, C, C)
@@ -171,7 +172,7 @@ def keep_tiles(
             _cut(line, x0, inside, codes[tile, 0, j])
             _cut(bright[at], x0, inside, codes[tile, 1, j])
     for tile in range(t0, t1):
-        _judge(codes[tile, 0], margin, best[tile], found[tile])
+        _judge(codes[tile, 0], margins[tile], best[tile], found[tile])
     for c in range(3):
         for y in range(side):
             at = max(0, min(planes.shape[1] - 1, top + y))

@@ -20,7 +20,18 @@ from typing import Any
 import numpy as np
 
 from stacker.frames import Image
-from stacker.fusion.tiles import TILE_PX, Cells, Cut, brightness, cell_side, choose_cut, grown_tiles, tiles_of
+from stacker.fusion.tiles import (
+    TILE_PX,
+    Cells,
+    Counts,
+    Cut,
+    brightness,
+    cell_side,
+    choose_cut,
+    grown_tiles,
+    margins_of,
+    tiles_of,
+)
 from stacker.fusion.window import Window
 from stacker.loops.scratch import Scratch
 from stacker.loops.workers import over_rows
@@ -62,6 +73,44 @@ class _Kept:
         return offsets, whole
 
 
+@dataclass(frozen=True)
+class _Places:
+    """What was kept of each place so far, whatever the frame.
+
+    Attributes
+    ----------
+    tiles : Window
+        That they are, in tiles.
+    best : ndarray of uint8, shape (rows, columns, T / 2, T / 2)
+        Largest code.
+    count, last : ndarray of int64, shape (rows, columns)
+        Of how many frames, and of which one last.
+    """
+
+    tiles: Window
+    best: Image
+    count: Counts
+    last: Counts
+
+    @classmethod
+    def nothing(cls, tiles: Window) -> _Places:
+        shape = tiles.height, tiles.width
+        best = grown_tiles(np.zeros((0, 0, 0, 0), np.uint8), Window(0, 0, 0, 0), tiles)
+        return cls(tiles, best, np.zeros(shape, np.int64), np.zeros(shape, np.int64))
+
+    def covering(self, tiles: Window) -> _Places:
+        """With places for the tiles of a frame."""
+        if not self.tiles.width:
+            return _Places.nothing(tiles)
+        after = self.tiles.union(tiles)
+        if after == self.tiles:
+            return self
+        count, last = np.zeros((2, after.height, after.width), np.int64)
+        inside = self.tiles.slices_in(after)
+        count[inside], last[inside] = self.count, self.last
+        return _Places(after, grown_tiles(self.best, self.tiles, after), count, last)
+
+
 class _Buffers(threading.local):
     """Tiles of a band on their way to the file: memory of each thread, used again for every band."""
 
@@ -97,8 +146,7 @@ class FrameStore:
         self.dtype, self.failure = np.dtype(dtype), ""
         self._cut = choose_cut() if cut is None else cut
         self._frames: dict[int, _Kept] = {}
-        self._tiles = Window(0, 0, 0, 0)
-        self._best: Image = np.zeros((0, 0, 0, 0), np.uint8)
+        self._places = _Places.nothing(Window(0, 0, 0, 0))
         self._scratch, self._own = Scratch(), _Buffers(self.dtype)
         self._appending = threading.Lock()
         self._file: int | None = None
@@ -143,13 +191,13 @@ class FrameStore:
         if self.failure:
             return
         kept = _Kept.nothing(tiles_of(window))
-        self._make_room(kept.tiles)
+        self._places = self._places.covering(kept.tiles)
         bright = self._scratch.array("bright", *luma.shape, dtype=np.dtype(np.uint8))
         frame = Cells(score, brightness(luma, bright), gate)
 
         def bands(first: int, behind: int) -> None:
             for row in range(first, behind):
-                self._put_band(row, planes, frame, window, kept)
+                self._put_band(index, row, planes, frame, window, kept)
 
         try:
             over_rows(bands, kept.tiles.height, rows_together=1)
@@ -212,21 +260,19 @@ class FrameStore:
         self._scratch.release()
         self._own = _Buffers(self.dtype)
 
-    def _make_room(self, tiles: Window) -> None:
-        """For the tiles of a frame."""
-        before = self._tiles
-        self._tiles = before.union(tiles) if before.width else tiles
-        if self._tiles != before:
-            self._best = grown_tiles(self._best, before, self._tiles)
-
-    def _put_band(self, row: int, planes: Image, frame: Cells, window: Window, kept: _Kept) -> None:
+    def _put_band(
+        self, index: int, row: int, planes: Image, frame: Cells, window: Window, kept: _Kept
+    ) -> None:
         """Keep a row of tiles."""
-        count, at = kept.tiles.width, kept.tiles.x - self._tiles.x
-        best = self._best[kept.tiles.y + row - self._tiles.y, at : at + count]
+        here, at = self._places, kept.tiles.x - self._places.tiles.x
+        band = kept.tiles.y + row - here.tiles.y, slice(at, at + kept.tiles.width)
         corner = (kept.tiles.y + row) * TILE_PX - window.y, kept.tiles.x * TILE_PX - window.x
-        pixels, codes = self._own.tiles(count)
-        wanted, whole = self._cut(planes, frame, corner, best, pixels, codes)
+        pixels, codes = self._own.tiles(kept.tiles.width)
+        margins = margins_of(here.count[band], np.abs(index - here.last[band]))
+        wanted, whole = self._cut(planes, frame, corner, margins, here.best[band], pixels, codes)
         kept.whole[row] = whole
+        here.count[band] += wanted
+        here.last[band][wanted] = index
         places = np.flatnonzero(wanted)
         if not places.size:
             return
@@ -254,7 +300,7 @@ class FrameStore:
     def _give_up(self, why: str) -> None:
         self.failure = why
         self._frames.clear()
-        self._best = np.zeros((0, 0, 0, 0), np.uint8)
+        self._places = _Places.nothing(Window(0, 0, 0, 0))
         self._used = 0
         if self._file is not None:
             self._close()

@@ -21,6 +21,7 @@ __all__ = [
     "RIM",
     "TILE_PX",
     "Cells",
+    "Counts",
     "Cut",
     "brightness",
     "cell_side",
@@ -29,6 +30,7 @@ __all__ = [
     "cut_by_loop",
     "cut_plainly",
     "grown_tiles",
+    "margins_of",
     "tiles_of",
 ]
 
@@ -56,13 +58,20 @@ _BRIGHT_SIGMA = 0.75
 """Of the window over which brightness is averaged, in cells: as narrow as the discs of highlights that are a
 little out of focus. 0.6 to 1 are within 0.2 dB on glints."""
 
-_MARGIN = 9
+_MARGIN, _BETTER = 9, -1
 """Codes by which a cell may be less sharp than in the sharpest frame so far: one by a factor of e squared in
-energy is farther from the index than what is mixed."""
+energy is farther from the index than what is mixed. And where it has to be sharper, see `margins_of`."""
+
+_MANY = 16
+"""Tiles of a place that are kept before frames have to be twice as far apart, and so on."""
+
+_FARTHEST = 10
+"""Logarithm (base 2) of the frames that are ever so far apart."""
 
 _ENOUGH = 40
 """Cells of a tile's 4096 that make it worth keeping: fewer are chance."""
 
+Counts = np.ndarray[Any, np.dtype[np.int64]]
 _Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 
@@ -109,6 +118,7 @@ class Cut(Protocol):
         planes: Image,
         frame: Cells,
         corner: tuple[int, int],
+        margins: Counts,
         best: Image,
         pixels: Image,
         codes: Image,
@@ -127,6 +137,8 @@ class Cut(Protocol):
             What else is known of it.
         corner : tuple of int
             Row and column of the first tile in ``planes``; even, and tiles may lie partly beyond.
+        margins : ndarray of int64, shape (n,)
+            How much lower than the largest code so far is nearly as sharp.
         best : ndarray of uint8, shape (n, T / 2, T / 2)
             Largest code of any frame so far; is updated.
         pixels, codes : ndarray, shapes (n, 3, T, T) and (n, 2, C, C)
@@ -165,6 +177,24 @@ def grown_tiles(best: Image, before: Window, after: Window) -> Image:
     return larger
 
 
+def margins_of(kept: Counts, steps: Counts) -> Counts:
+    """By how many codes cells of each tile may be less sharp than in the sharpest frame so far.
+
+    In a deep stack most frames that are kept show blur that is as sharp as any before the plane of focus gets
+    there, and no more is known of a place without texture. Of many of them a few will do, unless they are
+    sharper than all before.
+
+    Parameters
+    ----------
+    kept : ndarray of int64
+        How many frames' tiles are kept of each place.
+    steps : ndarray of int64
+        By how many frames this one is away from the last one that was kept.
+    """
+    apart = 1 << np.minimum(kept // _MANY, _FARTHEST)
+    return np.where(steps < apart, _BETTER, _MARGIN)
+
+
 def choose_cut(compiled: bool | None = None) -> Cut:
     """The compiled loop where numba is installed, else the plain one; or as asked."""
     return cut_by_loop if by_loops(compiled) else cut_plainly
@@ -174,6 +204,7 @@ def cut_by_loop(
     planes: Image,
     frame: Cells,
     corner: tuple[int, int],
+    margins: Counts,
     best: Image,
     pixels: Image,
     codes: Image,
@@ -192,7 +223,7 @@ def cut_by_loop(
         frame.gate,
         *corner,
         np.array([_CODES_PER_SCORE, offset], np.float32),
-        _MARGIN,
+        margins,
         _ENOUGH,
         best,
         pixels,
@@ -208,6 +239,7 @@ def cut_plainly(
     planes: Image,
     frame: Cells,
     corner: tuple[int, int],
+    margins: Counts,
     best: Image,
     pixels: Image,
     codes: Image,
@@ -226,7 +258,7 @@ def cut_plainly(
         scored = (inner > OUTSIDE) & (inner < RIM)
         reached = codes[at, 0]
         reach[at] = 2 if reached.min() > OUTSIDE and reached.max() < RIM else int(reached.any())
-        good[at] = (scored & (inner.astype(np.int64) + _MARGIN >= best[at])).sum()
+        good[at] = (scored & (inner.astype(np.int64) + margins[at] >= best[at])).sum()
         new[at] = ((inner > OUTSIDE) & (best[at] == 0)).sum()
         best[at] = np.maximum(best[at], np.where(inner == RIM, np.uint8(1), inner))
         rows = np.clip(np.arange(area.y, area.bottom), 0, window.height - 1)

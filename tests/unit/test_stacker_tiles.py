@@ -88,6 +88,24 @@ def test_what_is_out_of_focus_later_is_not_kept(tmp_path: Path) -> None:
     assert store.used_bytes == 2 * first
 
 
+@pytest.mark.parametrize("cut", [cut_by_loop, cut_plainly])
+def test_of_many_frames_that_are_alike_a_few_are_kept_and_all_that_are_sharper(
+    cut: Cut, tmp_path: Path
+) -> None:
+    planes, score, luma, gate, window = frame(0, "u1")
+    store = FrameStore(tmp_path, np.dtype("u1"), cut)
+    sizes = [0]
+    for index in range(120):
+        sharper = 1.0 if index >= 100 else 0.0
+        store.put(index, planes, score + sharper * (index - 99), luma, gate, window)
+        sizes.append(store.used_bytes)
+    kept = np.diff(sizes) > 0
+    assert kept[:16].all()
+    assert 0.3 < kept[16:48].mean() < 0.7, "every second one"
+    assert 0.2 < kept[48:100].mean() < 0.3, "every fourth one"
+    assert kept[100:].all()
+
+
 def test_where_one_frame_is_sharp_the_picture_is_that_frame(tmp_path: Path) -> None:
     height, width = AREA.height // 2, AREA.width // 2
     flat = Surface(np.full((height, width), 2.0, np.float32), np.ones((height, width), np.float32),
