@@ -162,6 +162,11 @@ class DepthTracker:
         """Logarithm of the sum of weights, mean and variance of the index, and highest energy."""
         return self._history.planes
 
+    def peak(self, window: Window) -> Image:
+        """Highest energy in a window of the reference view that was covered, as in `planes`; not a copy."""
+        assert self.extent is not None, "cover() comes first"
+        return np.asarray(self._history.peak[window.slices_in(self.extent, self.step)])
+
     def score(self, luma: Image) -> Image:
         """How sharp a frame is, as `add` says, without taking it into account."""
         energy, spill = self._measure.measure(luma)

@@ -162,7 +162,7 @@ class PyramidFusion:
         score = self._bands.spare(luma) if self._store is not None else None
         self._depth.add(luma, gate.telling, window, index, score)
         if self._store is not None and score is not None:
-            self._store.put(index, planes, score, luma, gate.weight, window)
+            self._store.put(index, planes, score, luma, gate.weight, window, self._depth.peak(window))
 
     def preview(self, max_width_px: int) -> Fused:
         """The picture so far, reduced; see `stacker.fusion.base.Fusion`."""

@@ -170,7 +170,16 @@ class FrameStore:
         """Size of the file."""
         return self._used
 
-    def put(self, index: int, planes: Image, score: Image, luma: Image, gate: Image, window: Window) -> None:
+    def put(
+        self,
+        index: int,
+        planes: Image,
+        score: Image,
+        luma: Image,
+        gate: Image,
+        window: Window,
+        peak: Image,
+    ) -> None:
         """Keep what may be needed of a frame; where that fails all are let go, and ``failure`` says so.
 
         Parameters
@@ -187,6 +196,8 @@ class FrameStore:
             255 inside, less at the rim, `OUTSIDE_GATE` or less where the frame has nothing to say.
         window : Window
             Where it lies in the reference view; edges are even.
+        peak : ndarray of float32, shape (h / 2, w / 2)
+            Logarithm of the highest energy of detail over that of noise so far.
         """
         if self.failure:
             return
@@ -197,7 +208,7 @@ class FrameStore:
 
         def bands(first: int, behind: int) -> None:
             for row in range(first, behind):
-                self._put_band(index, row, planes, frame, window, kept)
+                self._put_band(index, row, planes, frame, window, peak, kept)
 
         try:
             over_rows(bands, kept.tiles.height, rows_together=1)
@@ -261,14 +272,14 @@ class FrameStore:
         self._own = _Buffers(self.dtype)
 
     def _put_band(
-        self, index: int, row: int, planes: Image, frame: Cells, window: Window, kept: _Kept
+        self, index: int, row: int, planes: Image, frame: Cells, window: Window, peak: Image, kept: _Kept
     ) -> None:
         """Keep a row of tiles."""
         here, at = self._places, kept.tiles.x - self._places.tiles.x
         band = kept.tiles.y + row - here.tiles.y, slice(at, at + kept.tiles.width)
         corner = (kept.tiles.y + row) * TILE_PX - window.y, kept.tiles.x * TILE_PX - window.x
         pixels, codes = self._own.tiles(kept.tiles.width)
-        margins = margins_of(here.count[band], np.abs(index - here.last[band]))
+        margins = margins_of(here.count[band], np.abs(index - here.last[band]), peak, corner)
         wanted, whole = self._cut(planes, frame, corner, margins, here.best[band], pixels, codes)
         kept.whole[row] = whole
         here.count[band] += wanted

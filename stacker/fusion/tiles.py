@@ -65,6 +65,9 @@ energy is farther from the index than what is mixed. And where it has to be shar
 _MANY = 16
 """Tiles of a place that are kept before frames have to be twice as far apart, and so on."""
 
+_CRISP = 5.0
+"""Logarithm of energy over noise from which there is detail without doubt."""
+
 _FARTHEST = 10
 """Logarithm (base 2) of the frames that are ever so far apart."""
 
@@ -177,22 +180,40 @@ def grown_tiles(best: Image, before: Window, after: Window) -> Image:
     return larger
 
 
-def margins_of(kept: Counts, steps: Counts) -> Counts:
-    """By how many codes cells of each tile may be less sharp than in the sharpest frame so far.
+def margins_of(kept: Counts, steps: Counts, peak: Image, corner: tuple[int, int]) -> Counts:
+    """By how many codes cells of a row of tiles may be less sharp than in the sharpest frame so far.
 
     In a deep stack most frames that are kept show blur that is as sharp as any before the plane of focus gets
-    there, and no more is known of a place without texture. Of many of them a few will do, unless they are
-    sharper than all before.
+    there, and of a place without texture no more is ever known. Of many such frames a few will do, unless
+    they are sharper than all before. Where there has been crisp detail all are kept that are as sharp: there
+    may be more behind it, to be seen in fewer frames than would be skipped.
 
     Parameters
     ----------
-    kept : ndarray of int64
-        How many frames' tiles are kept of each place.
-    steps : ndarray of int64
+    kept : ndarray of int64, shape (n,)
+        How many frames are kept of each tile.
+    steps : ndarray of int64, shape (n,)
         By how many frames this one is away from the last one that was kept.
+    peak : ndarray of float32, shape (h / 2, w / 2)
+        Logarithm of the highest energy of detail over that of noise so far, over the frame.
+    corner : tuple of int
+        Of the first tile; see `Cut`.
     """
-    apart = 1 << np.minimum(kept // _MANY, _FARTHEST)
-    return np.where(steps < apart, _BETTER, _MARGIN)
+    margins = np.full(len(kept), _MARGIN, np.int64)
+    crowded = steps < 1 << np.minimum(kept // _MANY, _FARTHEST)
+    if crowded.any():
+        margins[crowded & _dull(peak, corner, len(kept))] = _BETTER
+    return margins
+
+
+def _dull(peak: Image, corner: tuple[int, int], count: int) -> _Mask:
+    """Which tiles of a row have shown no crisp detail so far."""
+    side = TILE_PX // CELL_PX
+    top, left = corner[0] // CELL_PX, corner[1] // CELL_PX
+    crisp = np.zeros(count * side, np.uint8)
+    of_row = (peak[max(0, top) : top + side] > np.float32(_CRISP)).view(np.uint8)
+    np.sum(of_row, axis=0, dtype=np.uint8, out=crisp[-left : peak.shape[1] - left])
+    return np.asarray(crisp.reshape(count, side).sum(axis=1) < _ENOUGH)
 
 
 def choose_cut(compiled: bool | None = None) -> Cut:

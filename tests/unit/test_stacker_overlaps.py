@@ -145,6 +145,7 @@ def kept(frames: list[Picture], dtype: np.dtype[Any], folder: Path) -> tuple[Fra
             cv2.resize(frame, half, interpolation=cv2.INTER_AREA),
             np.full(half, 255, np.uint8),
             Window(0, 0, side, side),
+            np.full(half, 3.0, np.float32),
         )
     mean = np.mean(frames, axis=0) * (white / 255)
     return store, np.dstack([mean.astype(dtype)] * 3)

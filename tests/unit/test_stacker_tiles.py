@@ -40,7 +40,8 @@ def frame(index: int, dtype: str) -> tuple[Image, Image, Image, Image, Window]:
 def stored(dtype: str, cut: Cut, folder: Path) -> FrameStore:
     store = FrameStore(folder, np.dtype(dtype), cut)
     for index in range(COUNT):
-        store.put(index, *frame(index, dtype))
+        made = frame(index, dtype)
+        store.put(index, *made, np.zeros_like(made[1]))
     assert store.failure == ""
     return store
 
@@ -80,30 +81,41 @@ def test_both_keep_the_same_tiles(tmp_path: Path) -> None:
 def test_what_is_out_of_focus_later_is_not_kept(tmp_path: Path) -> None:
     planes, score, luma, gate, window = frame(0, "u1")
     store = FrameStore(tmp_path, np.dtype("u1"))
-    store.put(0, planes, score, luma, gate, window)
+    store.put(0, planes, score, luma, gate, window, score)
     first = store.used_bytes
-    store.put(1, planes, score - 3, luma, gate, window)
+    store.put(1, planes, score - 3, luma, gate, window, score)
     assert store.used_bytes == first
-    store.put(2, planes, score + 3, luma, gate, window)
+    store.put(2, planes, score + 3, luma, gate, window, score)
     assert store.used_bytes == 2 * first
 
 
 @pytest.mark.parametrize("cut", [cut_by_loop, cut_plainly])
-def test_of_many_frames_that_are_alike_a_few_are_kept_and_all_that_are_sharper(
+def test_of_many_frames_without_detail_a_few_are_kept_and_all_that_are_sharper(
     cut: Cut, tmp_path: Path
 ) -> None:
     planes, score, luma, gate, window = frame(0, "u1")
-    store = FrameStore(tmp_path, np.dtype("u1"), cut)
+    store, dull = FrameStore(tmp_path, np.dtype("u1"), cut), np.zeros_like(score)
     sizes = [0]
     for index in range(120):
         sharper = 1.0 if index >= 100 else 0.0
-        store.put(index, planes, score + sharper * (index - 99), luma, gate, window)
+        store.put(index, planes, score + sharper * (index - 99), luma, gate, window, dull)
         sizes.append(store.used_bytes)
     kept = np.diff(sizes) > 0
     assert kept[:16].all()
     assert 0.3 < kept[16:48].mean() < 0.7, "every second one"
     assert 0.2 < kept[48:100].mean() < 0.3, "every fourth one"
     assert kept[100:].all()
+
+
+def test_all_frames_are_kept_where_detail_has_been_seen(tmp_path: Path) -> None:
+    """There may be more behind it, sharp in fewer frames than are skipped."""
+    planes, score, luma, gate, window = frame(0, "u1")
+    store, peak = FrameStore(tmp_path, np.dtype("u1")), np.zeros_like(score)
+    peak[40:50, :10] = 6.0  # in the first tile
+    for index in range(40):
+        store.put(index, planes, score, luma, gate, window, peak)
+    offsets, _ = store.row(AREA.y // 128, range(AREA.x // 128, -(-AREA.right // 128)))
+    assert (offsets >= 0).sum(axis=0).tolist() == [40, 28, 28, 28]
 
 
 def test_where_one_frame_is_sharp_the_picture_is_that_frame(tmp_path: Path) -> None:
@@ -114,7 +126,8 @@ def test_where_one_frame_is_sharp_the_picture_is_that_frame(tmp_path: Path) -> N
     store = FrameStore(tmp_path, np.dtype("u1"))
     for index in range(COUNT):
         _, score, luma, gate, _ = frame(2, "u1")
-        store.put(index, frame(2, "u1")[0] if index == 2 else planes // 2, score, luma, gate, window)
+        shown = frame(2, "u1")[0] if index == 2 else planes // 2
+        store.put(index, shown, score, luma, gate, window, score)
     found = depth_picture(store, flat, np.zeros_like(flat.index), AREA, window)
     off = np.abs(found[10:].astype(int) - planes.transpose(1, 2, 0)[10:])
     assert off.max() <= 0.04 * 255  # a 30th of each of the two frames beside it, half as bright
@@ -125,9 +138,8 @@ def test_frames_that_end_leave_no_dark_line(cut: Cut, mix: Mix, tmp_path: Path) 
     store = FrameStore(tmp_path, np.dtype("u1"), cut)
     for index in range(COUNT):
         planes, _, luma, gate, window = frame(index, "u1")
-        store.put(
-            index, np.full_like(planes, 200), np.zeros_like(luma), luma, np.full_like(gate, 255), window
-        )
+        dull, whole = np.zeros_like(luma), np.full_like(gate, 255)
+        store.put(index, np.full_like(planes, 200), dull, luma, whole, window, dull)
     found = depth_picture(store, surface(), glitter(), AREA, AREA, mix)
     assert found.min() >= 199
 
@@ -185,7 +197,7 @@ def test_a_disk_that_is_too_small_ends_it(tmp_path: Path) -> None:
     store = stored("u1", cut_by_loop, tmp_path)
     store._budget = store.used_bytes  # as if that were a quarter of what is free
     planes, score, luma, gate, window = frame(0, "u1")
-    store.put(9, planes, score + 9, luma, gate, window)
+    store.put(9, planes, score + 9, luma, gate, window, score)
     assert "GB" in store.failure
     assert store.frames == ()
 
