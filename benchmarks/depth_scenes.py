@@ -1,7 +1,7 @@
 """More scenes for the depth index, each of a kind that the six of `benchmarks.stacks` are not.
 
-They are rendered, kept and opened as those are: `benchmarks.stacks.load` knows their names. Slats is there to
-be fitted to, the others to be judged by."""
+They are rendered, kept and opened as those are: `benchmarks.stacks.load` knows their names. Slats and saucer
+are there to be fitted to, the others to be judged by."""
 
 from __future__ import annotations
 
@@ -196,6 +196,35 @@ def _slats(seed: int) -> tuple[Sheet, ...]:
     return Sheet("wall", "surface", _BOUNDS, wall), Sheet("slats", "surface", _BOUNDS, slats)
 
 
+def _saucer(seed: int) -> tuple[Sheet, ...]:
+    """A glazed saucer with a few painted strokes: between them, and on the cloth, is nothing to see."""
+    rng = np.random.default_rng((seed, 47))
+    strokes = np.zeros([round((_BOUNDS[k + 2] - _BOUNDS[k]) * _PER_UNIT) for k in (1, 0)], np.uint8)
+    for _ in range(70):
+        start, turn = rng.uniform((-14.0, -11.0), (14.0, 11.0)), rng.uniform(0.0, 2.0 * np.pi)
+        bend, along = rng.uniform(-0.6, 0.6), np.linspace(0.0, rng.uniform(0.4, 3.0), 24)
+        path = start + np.stack([along * np.cos(turn + bend * along), along * np.sin(turn + bend * along)], 1)
+        points = np.rint((path - _BOUNDS[:2]) * _PER_UNIT).astype(np.int32)
+        cv2.polylines(strokes, [points], False, 255, int(rng.integers(4, 16)), cv2.LINE_AA)
+
+    def shape(grid: Grid) -> Array:
+        x, y = coordinates(grid)
+        radius = np.hypot(x / 15.5, y / 12.5)
+        hollow = 20.0 - 14.0 * smoothstep(0.25, 1.0, radius) + 0.8 * noise(grid, 9.0, seed + 3)
+        return np.asarray(hollow + 16.0 * smoothstep(1.0, 1.06, radius))
+
+    def raster(grid: Grid) -> Raster:
+        depth, light = _lit(grid, lambda at: np.minimum(shape(at), 21.5))
+        x, y = coordinates(grid)
+        cloth = smoothstep(1.02, 1.05, np.hypot(x / 15.5, y / 12.5))
+        glaze = rgb(0.78, 0.77, 0.72) * (0.35 + 0.65 * light)[..., None]
+        bare = glaze + (rgb(0.3, 0.33, 0.36) - glaze) * cloth[..., None]
+        painted = _sampled(strokes, grid) * (1.0 - cloth)
+        return _whole(bare + (rgb(0.12, 0.2, 0.45) - bare) * 0.85 * painted[..., None], depth)
+
+    return (Sheet("saucer", "surface", _BOUNDS, raster),)
+
+
 SHEETS: dict[str, Callable[[int], tuple[Sheet, ...]]] = {
     "coin": _coin,
     "page": _page,
@@ -203,5 +232,6 @@ SHEETS: dict[str, Callable[[int], tuple[Sheet, ...]]] = {
     "leaf": _leaf,
     "grit": _grit,
     "slats": _slats,
+    "saucer": _saucer,
 }
 """Far to near, by name."""

@@ -32,7 +32,8 @@ def warm() -> None:
         for _ in range(2):
             stacker.add(frame)
         stacker.preview(32)
-        stacker.finish()
+        depth = stacker.finish().depth
+        assert depth is None or depth.confidence.size  # made when it is looked at
         sharpen(frame.copy(), 0.1)  # which frames that need not be interpolated do without
         prepare(frame, _SIZE[1] // 2)  # as frames wider than what is matched are
 

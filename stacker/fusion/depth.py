@@ -294,4 +294,5 @@ class DepthTracker:
             half = half_of_samples(picture)
             detail = self._measure.raw(np.asarray(cv2.transform(half, LUMA))) * louder
         (length,) = focus_lengths(peak, variance, _CLEAR)
-        return Evidence(surface.index, mean, measured, variance, peak, detail, half, length)
+        planes = surface.index, mean, measured, surface.confidence, variance, peak, detail
+        return Evidence(*planes, half, length)

@@ -46,7 +46,7 @@ def explained(index: Image, trust: Image, picture: Image) -> tuple[Image, Image]
     weight = cv2.resize(trust, size, interpolation=cv2.INTER_AREA)
     level = cv2.resize(trust * index, size, interpolation=cv2.INTER_AREA) / weight
     colours = cv2.split(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
-    window = _Window(weight.astype(np.float64))
+    window = _Window(weight)
     spread, common = _moments(window, level, colours)
     by_colour = window.functions(_solved(spread, common), colours, level)
     by_luma = window.functions([_along_luma(spread, common)], [_luma(colours)], level)
@@ -57,7 +57,8 @@ def explained(index: Image, trust: Image, picture: Image) -> tuple[Image, Image]
 
 
 class _Window:
-    """Weighted means over windows; in double, as differences of squares of grey pictures are small."""
+    """Weighted means over windows. In single precision the index comes out the same to 3e-4 slices: what the
+    squares of grey pictures differ by is small, but `_VARIANCE` is added to it."""
 
     def __init__(self, weight: Image) -> None:
         self._weight = weight

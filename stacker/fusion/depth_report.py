@@ -15,9 +15,11 @@ import numpy as np
 from stacker.focus.measure import LUMA
 from stacker.frames import Image
 from stacker.fusion.depth_guide import explained
-from stacker.fusion.depth_surface import LOCAL, by_strips, roughness
+from stacker.fusion.depth_judge import FITTED
+from stacker.fusion.depth_surface import LOCAL, by_strips, roughness, strips_of
+from stacker.loops.workers import over_rows
 
-__all__ = ["FITTED", "Evidence", "Weights", "reported", "signs"]
+__all__ = ["SIGNS", "Evidence", "reported", "signs"]
 
 Signs = tuple[Image, ...]
 
@@ -42,7 +44,7 @@ _NOISE_WIDTHS = 0.3
 Without a limit, 14.1 instead of 13.2 % of bristles and 2.1 instead of 1.7 % of wings are wrong by more than a
 slice (750 px, seed 1)."""
 
-_UNBIASED_CELLS, _SIDED_CELLS = 18, 8
+_UNBIASED_CELLS, _SIGNS_CELLS = 18, 8
 """How far around a cell is looked: twice the window and both smoothings, and the blur of the contrast."""
 
 _OWN_DETAIL = (0.5, 3.0)
@@ -58,12 +60,12 @@ _NEAR_CELLS, _AROUND_CELLS, _WIDE_CELLS, _AROUND_STEP = 8, 16, 24, 4
 the index is looked at, and the cells of the blocks for that. Twice as large pictures need no others."""
 
 _FLOORS = (0.05, 2.0, 0.1, 0.1, 0.2)
-_SIDED_FLOORS = (0.02, 1.0)
+_CONTRAST_FLOOR = 1.0
 _FOUND_FLOOR = 0.1
 _SPREAD_FLOOR = 0.1
-"""The least of each difference that says anything, in slices; of the slope, in slices a cell, and of the
-picture's contrast, of 255; of differences from what surroundings say, in slices; and of the spread of what
-was measured, in focus lengths."""
+"""The least of each difference that says anything, in slices; of the picture's contrast, of 255; of
+differences from what surroundings say, in slices; and of the spread of what was measured, in focus
+lengths."""
 
 _CLEAR_PEAK, _LEAST_LENGTH = 6.0, 0.2
 """Logarithm of energy over noise beyond which a peak says no more, and the least focus length that spreads
@@ -75,50 +77,24 @@ _CONTRAST_SIGMA = 2.0
 _CERTAIN = 1e-3
 """Probabilities nearer to 0 or 1 say no more."""
 
-_DOUBTFUL = 3.5
-"""Difference in slices from what luma and colours explain that is assumed as long as it is not known, so that
-only what is above all doubt is trusted in the fit."""
-
 _LEAST_TRUST = 1e-4
 """Of the fit to luma and colour, where nothing is trusted."""
 
 
-@dataclass(frozen=True)
-class Weights:
-    """Coefficients of four logistic functions, whose constants come last.
+_EVIDENCE = (-0.34, 6.02, 2.42, -6.34)
+"""Coefficients, and the constant, of a logistic function of the first three signs below: is there anything
+that tells the depth? Cells are trusted by that where surroundings are asked."""
 
-    Attributes
-    ----------
-    evidence : tuple of float
-        Of the detail around, of the confidence around, and of the least detail close by: is there anything
-        that tells the depth?
-    agreement : tuple of float
-        Of the logarithms of the differences in slices of `_differences`: does what was measured say the same?
-    single : tuple of float
-        Of the logarithm of the spread of what was measured, in focus lengths, and of the peak's height: is
-        there one depth here?
-    side : tuple of float
-        Of the logarithms of the slope and of the picture's contrast, and of the odds of what was measured;
-        then of the logarithms of four more differences in slices: of the index from what luma and what
-        colours explain of it, and from its mean in wide surroundings, and its standard deviation there. Is
-        the cell on the side of an edge of depth that its index is of? What is steep is doubted less where the
-        surroundings have relief.
-    """
-
-    evidence: tuple[float, ...]
-    agreement: tuple[float, ...]
-    single: tuple[float, ...]
-    side: tuple[float, ...]
-
-
-FITTED = Weights(
-    evidence=(-0.34, 6.02, 2.42, -6.34),
-    agreement=(-1.43, -1.85, -1.47, -0.25, -0.47, 1.41),
-    single=(-2.91, 0.55, 5.18),
-    side=(-0.91, -0.12, 0.3, -0.27, -1.21, -0.09, 1.19, 0.34),
+SIGNS = (
+    *("detail around", "measured around", "least detail"),
+    *("roughness", "range", "measured - seen", "measured - index", "seen - index"),
+    *("spread", "peak"),
+    *("contrast", "measured"),
+    *("luma's guess", "colours' guess", "mean around", "deviation around"),
 )
-"""As ``python -m benchmarks.depth_confidence`` prints them, which says what they were fitted to. In slices,
-since right is within a slice."""
+"""What confidence is judged by, in the order of `signs`: of evidence, of agreement, of one depth, of a cell
+alone, and of its surroundings. All but the first three, the peak and the odds of what was measured are
+logarithms of differences in slices (spread: in focus lengths; contrast: of 255)."""
 
 
 @dataclass(frozen=True)
@@ -131,8 +107,8 @@ class Evidence:
         Of the surface.
     mean : ndarray
         The index as it was measured.
-    measured : ndarray
-        Confidence in that; see `stacker.fusion.depth_surface.confidence_of`.
+    measured, believed : ndarray
+        Confidence in that, and in the surface; see `stacker.fusion.depth_surface.confidence_of`.
     variance, peak : ndarray
         Of the index, in slices squared, and the logarithm of 1 + the largest energy of detail over noise.
     detail : ndarray
@@ -146,6 +122,7 @@ class Evidence:
     index: Image
     mean: Image
     measured: Image
+    believed: Image
     variance: Image
     peak: Image
     detail: Image
@@ -165,17 +142,15 @@ def reported(known: Evidence) -> tuple[Image, Image]:
     more detail on one side, that is the depth of another place. The fused picture tells where the detail is,
     so the surface is looked at through the same window, and moved by what that makes of it too much.
 
-    The confidence is the product of four: that there is evidence, that it agrees, that it is of one depth,
-    and that it is of the right side of edges of depth. A sum of the logarithms of odds would let one make up
-    for another: but what was filled is smooth because nothing is known there, and the rim of a step as smooth
-    as steep ground. Evidence is detail in the fused picture, at the cell and around it, and surroundings that
-    are measured: a smooth wall beside a blurred silhouette has neither, though the silhouette's energy, which
-    reaches it through the wide windows, looks like detail in a short run of frames. Agreement is a smooth
-    surface that fits what was measured: that is noise. One depth is a short run of frames for a peak of that
-    height, beside how long things stay sharp elsewhere: a plain bar before a wall with much detail gets the
-    wall's index, as that is seen through its blur, but its rims are sharp in other frames. Edges are where
-    the surface is steeper than around, and not where the picture changes: beside a nearer thing the ground is
-    veiled by its blur, and has its index, but the ground's colour.
+    Confidence is what `stacker.fusion.depth_judge` makes of sixteen signs. Evidence is detail in the fused
+    picture, at the cell and around it, and surroundings that are measured: a smooth wall beside a
+    blurred silhouette has neither, though the silhouette's energy, which reaches it through the wide windows,
+    looks like detail in a short run of frames. Agreement is a smooth surface that fits what was measured:
+    that is noise. One depth is a short run of frames for a peak of that height, beside how long things stay
+    sharp elsewhere: a plain bar before a wall with much detail gets the wall's index, as that is seen through
+    its blur, but its rims are sharp in other frames. Sides of edges are told by what the picture's luma and
+    colours explain of the index: beside a nearer thing the ground is veiled by its blur, and has its index,
+    but the ground's colour.
 
     Returns
     -------
@@ -184,34 +159,50 @@ def reported(known: Evidence) -> tuple[Image, Image]:
     """
     index = _without_bias(known)
     own, near, around = _detail_around(known)
-    alone = (
-        by_strips(_odds(_evidence, FITTED.evidence), _LEAST_CELLS, own, near, around),
-        by_strips(_odds(_agreement, FITTED.agreement), _WINDOW_CELLS, index, known.mean, known.detail, own),
-        by_strips(_odds(_single(known.focus_length), FITTED.single), 0, known.variance, known.peak),
-        by_strips(_odds(_alone, _of_cell(FITTED)), _SIDED_CELLS, index, known.measured, _luma(known.picture)),
-    )
-    found = _found(known, index, by_strips(partial(_trust, weights=FITTED), 0, *alone))
-    return index, by_strips(partial(_confidence, weights=FITTED), 0, *alone, index, *found)
+    found = _found(known, index, own, near, around)
+    confidence = np.empty_like(index)
+    planes = index, known.mean, known.detail, own, near, around, known.variance, known.peak, known.measured
+    told = partial(_signs, focus_length=known.focus_length)
+
+    def judged(first: int, behind: int) -> None:
+        for rows, around_them, inner in strips_of(first, behind, index.shape, _SIGNS_CELLS):
+            made = told(*(plane[around_them] for plane in (*planes, known.picture, *found)))
+            FITTED.confidence(np.stack([plane[inner] for plane in made]), confidence[rows])
+
+    over_rows(judged, len(index), rows_together=4 * _SIGNS_CELLS)
+    return index, confidence
 
 
-def signs(known: Evidence, weights: Weights = FITTED) -> tuple[Image, tuple[Signs, ...]]:
-    """The index, and what each of the logistic functions is of: a plane for each coefficient but the
-    constants.
-
-    For fitting: ``weights`` say which cells are trusted where surroundings are asked.
-    """
+def signs(known: Evidence) -> tuple[Image, Signs]:
+    """The index, and what its confidence is judged by: a plane for each of `SIGNS`, for fitting."""
     index = _without_bias(known)
     own, near, around = _detail_around(known)
-    *others, alone = (
-        _evidence(own, near, around),
-        _agreement(index, known.mean, known.detail, own),
-        _single(known.focus_length)(known.variance, known.peak),
-        _alone(index, known.measured, _luma(known.picture)),
+    planes = index, known.mean, known.detail, own, near, around, known.variance, known.peak, known.measured
+    found = _found(known, index, own, near, around)
+    return index, _signs(*planes, known.picture, *found, focus_length=known.focus_length)
+
+
+def _signs(
+    index: Image,
+    mean: Image,
+    detail: Image,
+    own: Image,
+    near: Image,
+    around: Image,
+    variance: Image,
+    peak: Image,
+    measured: Image,
+    picture: Image,
+    *found: Image,
+    focus_length: float,
+) -> Signs:
+    return (
+        *_evidence(own, near, around),
+        *_agreement(index, mean, detail, own),
+        *_single(focus_length)(variance, peak),
+        *_alone(measured, _luma(picture)),
+        *_around_signs(index, *found),
     )
-    factors = weights.evidence, weights.agreement, weights.single, _of_cell(weights)
-    odds = (_weighed(*one) for one in zip((*others, alone), factors, strict=True))
-    found = _found(known, index, _trust(*odds, weights=weights))
-    return index, (*others, (*alone, *_around_signs(index, *found)))
 
 
 def _without_bias(known: Evidence) -> Image:
@@ -225,7 +216,10 @@ def _detail_around(known: Evidence) -> tuple[Image, Image, Image]:
     return own, _around(by_strips(_detail_of, 0, own), _NEAR_CELLS), _around(known.measured, _AROUND_CELLS)
 
 
-def _found(known: Evidence, index: Image, trust: Image) -> tuple[Image, ...]:
+def _found(known: Evidence, index: Image, own: Image, near: Image, around: Image) -> tuple[Image, ...]:
+    """The index, as luma, the colours and wide surroundings have it, and its spread there."""
+    evidence = by_strips(_odds(_evidence, _EVIDENCE), _LEAST_CELLS, own, near, around)
+    trust = by_strips(_trust, 0, evidence, known.measured, known.believed)
     return *explained(index, trust, known.picture), *_surroundings(index, trust)
 
 
@@ -286,54 +280,25 @@ def _single(focus_length: float) -> Callable[[Image, Image], Signs]:
     return planes
 
 
-def _alone(index: Image, measured: Image, luma: Image) -> Signs:
-    """What a cell tells of its side without asking its surroundings."""
-    across, down = (cv2.Sobel(index, cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1)))
+def _alone(measured: Image, luma: Image) -> Signs:
+    """What a cell tells of its side without asking its surroundings: is the picture plain there, and how sure
+    was the measurement?"""
     contrast = cv2.absdiff(luma, cv2.GaussianBlur(luma, (0, 0), _CONTRAST_SIGMA))
-    planes = cv2.magnitude(across, down), contrast
     sure = cv2.log(measured + np.float32(_CERTAIN)) - cv2.log(np.float32(1 + _CERTAIN) - measured)
-    return *(_logarithm(plane, floor) for plane, floor in zip(planes, _SIDED_FLOORS, strict=True)), sure
+    return _logarithm(contrast, _CONTRAST_FLOOR), sure
 
 
 def _around_signs(index: Image, *found: Image) -> Signs:
-    """``found``: the index, what luma, the colours and wide surroundings say instead, and its spread
-    there."""
+    """``found``: see `_found`."""
     *guesses, spread = found
     differences = *(cv2.absdiff(guess, index) for guess in guesses), spread
     return tuple(_logarithm(slices, _FOUND_FLOOR) for slices in differences)
 
 
-def _trust(evidence: Image, agreement: Image, single: Image, side: Image, *, weights: Weights) -> Image:
-    """Weight of a cell in what is asked of its surroundings, whose outcome is not known yet."""
-    by_luma, by_colour = _of_surroundings(weights)[:2]
-    unknown = np.float32((by_luma + by_colour) * np.log(_DOUBTFUL + _FOUND_FLOOR))
-    return np.asarray(np.square(_all(evidence, agreement, single, side + unknown)) + np.float32(_LEAST_TRUST))
-
-
-def _confidence(
-    evidence: Image,
-    agreement: Image,
-    single: Image,
-    side: Image,
-    index: Image,
-    *found: Image,
-    weights: Weights,
-) -> Image:
-    """Of the index, when it is known what its surroundings make of it."""
-    side = side + _weighed(_around_signs(index, *found), _of_surroundings(weights))
-    return _all(evidence, agreement, single, side)
-
-
-_ALONE = 3
-"""Coefficients of the side for what a cell tells alone; the others are for its surroundings."""
-
-
-def _of_cell(weights: Weights) -> tuple[float, ...]:
-    return *weights.side[:_ALONE], weights.side[-1]
-
-
-def _of_surroundings(weights: Weights) -> tuple[float, ...]:
-    return *weights.side[_ALONE:-1], 0.0
+def _trust(evidence: Image, measured: Image, believed: Image) -> Image:
+    """Weight of a cell in what is asked of surroundings: is there evidence, was it sure, does it agree?"""
+    doubt = cv2.exp(np.clip(-evidence, -20, 20)) + np.float32(1)
+    return np.asarray(np.square(measured * believed / doubt) + np.float32(_LEAST_TRUST))
 
 
 def _weighed(planes: Signs, coefficients: tuple[float, ...]) -> Image:
@@ -348,14 +313,6 @@ def _weighed(planes: Signs, coefficients: tuple[float, ...]) -> Image:
 def _logarithm(plane: Image, floor: float) -> Image:
     apart = plane + np.float32(floor)
     return np.asarray(cv2.log(apart, apart))
-
-
-def _all(*odds: Image) -> Image:
-    """Product of probabilities, by the logarithms of their odds."""
-    doubt = np.ones_like(odds[0])
-    for one in odds:
-        doubt *= cv2.exp(np.clip(-one, -20, 20)) + np.float32(1)
-    return np.asarray(1 / doubt)
 
 
 def _average(energy: Image) -> Image:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
@@ -19,6 +19,7 @@ __all__ = [
     "focus_length",
     "focus_lengths",
     "roughness",
+    "strips_of",
 ]
 
 LOCAL = 5
@@ -256,19 +257,29 @@ def _room(index: Image) -> int:
 
 def by_strips(function: Callable[..., Image], halo: int, *planes: Image) -> Image:
     """Apply a function of planes that looks ``halo`` cells far, some rows at a time, on all threads."""
-    height, width = planes[0].shape
-    result = np.empty((height, width), np.float32)
-    together = max(1, 4 * halo, _STRIP_CELLS // width)
+    result = np.empty(planes[0].shape[:2], np.float32)
 
     def strips(first: int, behind: int) -> None:
-        for top in range(first, behind, together):
-            bottom = min(behind, top + together)
-            above, below = max(0, top - halo), min(height, bottom + halo)
-            found = function(*(plane[above:below] for plane in planes))
-            result[top:bottom] = found[top - above : bottom - above]
+        for rows, around, inner in strips_of(first, behind, result.shape, halo):
+            result[rows] = function(*(plane[around] for plane in planes))[inner]
 
-    over_rows(strips, height, rows_together=together)
+    over_rows(strips, len(result), rows_together=_together(result.shape[1], halo))
     return result
+
+
+def strips_of(
+    first: int, behind: int, shape: tuple[int, ...], halo: int
+) -> Iterator[tuple[slice, slice, slice]]:
+    """Rows to be handled at a time, these with ``halo`` more at both ends, and where they are in those."""
+    together = _together(shape[1], halo)
+    for top in range(first, behind, together):
+        bottom = min(behind, top + together)
+        above, below = max(0, top - halo), min(shape[0], bottom + halo)
+        yield slice(top, bottom), slice(above, below), slice(top - above, bottom - above)
+
+
+def _together(width: int, halo: int) -> int:
+    return max(1, 4 * halo, _STRIP_CELLS // width)
 
 
 def _box(picture: Image, size: int) -> Image:

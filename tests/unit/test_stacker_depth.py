@@ -13,7 +13,8 @@ from stacker.frames import Image
 from stacker.fusion.base import DepthIndex
 from stacker.fusion.depth import DepthTracker
 from stacker.fusion.depth_guide import explained
-from stacker.fusion.depth_report import Evidence, reported
+from stacker.fusion.depth_judge import FITTED, Judge
+from stacker.fusion.depth_report import SIGNS, Evidence, reported
 from stacker.fusion.depth_surface import confidence_of, filled, roughness
 from stacker.fusion.stages import choose_stages
 from stacker.fusion.window import Window
@@ -159,7 +160,7 @@ def seen(index: Image, detail: Image, picture: Image, measured: Image | None = N
     """Measured at one depth, in a short run of frames, with a clear peak."""
     sure = np.ones_like(index) if measured is None else measured
     variance, peak = np.full_like(index, 0.1), np.full_like(index, 5)
-    return Evidence(index, index, sure, variance, peak, detail, picture, 1.0)
+    return Evidence(index, index, sure, sure, variance, peak, detail, picture, 1.0)
 
 
 def told(truth: Image, mean: Image, detail: Image, picture: Image) -> tuple[Image, Image]:
@@ -351,3 +352,15 @@ def test_compiled_and_plain_surfaces_agree(size: tuple[int, int]) -> None:
     by_loop, plainly = (filled(index, trust, None, (0, 40), compiled) for compiled in (True, False))
     np.testing.assert_allclose(by_loop, plainly, atol=0.01)
     assert plainly.max() <= 40
+
+
+def test_compiled_and_plain_judges_agree_and_are_read_as_they_are_printed() -> None:
+    assert Judge.read(str(FITTED)) == FITTED
+    assert len(FITTED.least) == len(FITTED.most) == len(SIGNS)
+    signs = np.random.default_rng(4).normal(0, 3, (len(SIGNS), 5, 700)).astype(np.float32)
+    by_loop, plainly = np.empty((2, 5, 700), np.float32)
+    for out, compiled in ((by_loop, True), (plainly, False)):
+        FITTED.confidence(signs, out, compiled)
+    np.testing.assert_allclose(by_loop, plainly, atol=1e-5)
+    assert plainly.min() < 0.1
+    assert plainly.max() > 0.9

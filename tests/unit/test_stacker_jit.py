@@ -156,7 +156,7 @@ from stacker.warm import warm
 from stacker.stack import Stacker
 
 def known():
-    loops = [thing for thing in gc.get_objects() if isinstance(thing, Loop)]
+    loops = [thing for thing in gc.get_objects() if type(thing) is Loop]
     return {(loop._function.__name__, kinds) for loop in loops for kinds in loop._entries}
 
 warm()
