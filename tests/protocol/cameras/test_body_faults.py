@@ -171,7 +171,8 @@ def test_a_file_is_cut_short(wired: Callable[..., Any], name: str) -> None:
 
 @pytest.mark.parametrize("name", ["sony", "nikon", "generic"])
 def test_a_transfer_ends_early(wired: Callable[..., Any], name: str, tmp_path: Path) -> None:
-    """From a card the size tells; of a picture in memory libgphoto2 makes up the missing bytes."""
+    """From a card the size tells. Of a picture in the body's memory nothing does: where bytes are missing,
+    libgphoto2 hands on whatever lay in its own, and that can be the end of another picture."""
     body = wired(name)
     order(body, "short_transfer")
     body.release()
@@ -179,9 +180,9 @@ def test_a_transfer_ends_early(wired: Callable[..., Any], name: str, tmp_path: P
     told = body.library("fetch", folder, file, str(tmp_path / "short"))
     if name == "generic":
         assert told["announced"] - told["size"] == 1000
+        assert not whole(tmp_path / "short")
     else:
         assert told["announced"] in (None, told["size"])
-    assert not whole(tmp_path / "short")
 
 
 def test_a_focus_drive_comes_short(wired: Callable[..., Any]) -> None:
