@@ -152,11 +152,11 @@ class AutoFusion:
         """Take what lies over each other from one frame each, in place; says what came of it."""
         extent = fused.extent
         variance, peak = self._pyramid.depth.planes[2:]
-        step = looked_at_step(max(extent.width, extent.height))
+        step = min(looked_at_step(max(extent.width, extent.height)), blocks.side_px)
         cells = at_two_depths(variance, peak, surface.focus_width, step)
         found = of_blocks(cells, canvas, extent, blocks).astype(np.float32) / np.float32(255)
         lead = self._near_end() * (_LEAD_IF_OPAQUE if self._opaque else _LEAD)
-        sought = Sought(wanted, found, blocks.side_px, extent)
+        sought = Sought(wanted, found, blocks.side_px, step, extent)
         ordering = Ordering(self._noise, surface.focus_width, lead)
         try:
             whole = take_whole_pixels(fused.image, self._store, sought, ordering, self._pyramid.crisp)

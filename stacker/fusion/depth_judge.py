@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -46,7 +47,8 @@ class Judge:
     def __str__(self) -> str:
         """As `read` takes it, three digits a number."""
         parts = (self.least, self.most, *self.units, self.weights)
-        return ";\n".join(_lines([f"{number:.3g}" for number in part]) for part in parts)
+        lines = (" ".join(f"{number:.3g}" for number in part) for part in parts)
+        return ";\n".join(textwrap.fill(line, _ACROSS, break_on_hyphens=False) for line in lines)
 
     @cached_property
     def _arrays(self) -> tuple[Image, Image, Image]:
@@ -99,16 +101,6 @@ class Judge:
 
 _ACROSS = 100
 """Characters of a line."""
-
-
-def _lines(words: list[str]) -> str:
-    lines = [words[0]]
-    for word in words[1:]:
-        if len(lines[-1]) + len(word) < _ACROSS:
-            lines[-1] += f" {word}"
-        else:
-            lines.append(word)
-    return "\n".join(lines)
 
 
 FITTED = Judge.read(

@@ -157,16 +157,14 @@ def reported(known: Evidence) -> tuple[Image, Image]:
     tuple of ndarray of float32, shape (h, w)
         Index, and confidence from 0 to 1.
     """
-    index = _without_bias(known)
-    own, near, around = _detail_around(known)
-    found = _found(known, index, own, near, around)
+    planes = _looked_at(known)
+    index = planes[0]
     confidence = np.empty_like(index)
-    planes = index, known.mean, known.detail, own, near, around, known.variance, known.peak, known.measured
     told = partial(_signs, focus_length=known.focus_length)
 
     def judged(first: int, behind: int) -> None:
         for rows, around_them, inner in strips_of(first, behind, index.shape, _SIGNS_CELLS):
-            made = told(*(plane[around_them] for plane in (*planes, known.picture, *found)))
+            made = told(*(plane[around_them] for plane in planes))
             FITTED.confidence(np.stack([plane[inner] for plane in made]), confidence[rows])
 
     over_rows(judged, len(index), rows_together=4 * _SIGNS_CELLS)
@@ -175,11 +173,16 @@ def reported(known: Evidence) -> tuple[Image, Image]:
 
 def signs(known: Evidence) -> tuple[Image, Signs]:
     """The index, and what its confidence is judged by: a plane for each of `SIGNS`, for fitting."""
+    planes = _looked_at(known)
+    return planes[0], _signs(*planes, focus_length=known.focus_length)
+
+
+def _looked_at(known: Evidence) -> Signs:
+    """What `_signs` takes; the index is the first."""
     index = _without_bias(known)
     own, near, around = _detail_around(known)
     planes = index, known.mean, known.detail, own, near, around, known.variance, known.peak, known.measured
-    found = _found(known, index, own, near, around)
-    return index, _signs(*planes, known.picture, *found, focus_length=known.focus_length)
+    return *planes, known.picture, *_found(known, index, own, near, around)
 
 
 def _signs(

@@ -20,7 +20,6 @@ from stacker.fusion.overlaps import (
     Overlap,
     Places,
     detail_around,
-    looked_at_step,
     narrow_px,
     overlap,
 )
@@ -60,6 +59,8 @@ class Sought:
         at two depths was found, 0 to 1.
     side_px : int
         Of these blocks.
+    step : int
+        See `stacker.fusion.overlaps.looked_at_step`; no larger than they are.
     extent : Window
         Of the picture, in the reference view.
     """
@@ -67,12 +68,8 @@ class Sought:
     wanted: Image
     found: Image
     side_px: int
+    step: int
     extent: Window
-
-    @property
-    def step(self) -> int:
-        """Which share of its size the picture is looked at in."""
-        return min(looked_at_step(max(self.extent.width, self.extent.height)), self.side_px)
 
     @property
     def narrow_px(self) -> int:

@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 
 from stacker.frames import Image
+from stacker.fusion.history import CRISP
 
 __all__ = [
     "DETAIL_REACH",
@@ -113,10 +114,10 @@ _SPECK_PX, _LONG_PX = 4, 8
 _UNDECIDED, _DECIDED = 0.25, 0.75
 """Lead of one of the two from which it is taken, and wholly."""
 
-_CRISP, _CRISP_LESS, _SPREAD = 5.0, 0.5, 1.5
-"""Logarithm of energy over noise from which there is detail without doubt; how much less that is wherever a
-picture is twice as large, as diffraction leaves less of the finest detail there; and how far the index of
-what is sharp at a cell is spread from which that is at two depths: standard deviation in focus widths."""
+_CRISP_LESS, _SPREAD = 0.5, 1.5
+"""How much less `CRISP` is wherever a picture is twice as large, as diffraction leaves less of the finest
+detail there; and how far the index of what is sharp at a cell is spread from which that is at two depths:
+standard deviation in focus widths."""
 
 _Positions = np.ndarray[Any, np.dtype[np.int16]]
 _Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -190,7 +191,7 @@ def at_two_depths(variance: Image, peak: Image, focus_width: float, step: int) -
     step : int
         See `looked_at_step`.
     """
-    crisp = _CRISP - _CRISP_LESS * math.log2(step)
+    crisp = CRISP - _CRISP_LESS * math.log2(step)
     both = (variance > np.float32((_SPREAD * focus_width) ** 2)) & (peak > np.float32(crisp))
     return np.multiply(both, np.uint8(255), dtype=np.uint8)
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from stacker.frames import Image
+from stacker.fusion.history import CRISP
 from stacker.fusion.scoring import OUTSIDE_GATE
 from stacker.fusion.window import Window
 from stacker.loops.scratch import blank
@@ -64,9 +65,6 @@ energy is farther from the index than what is mixed. And where it has to be shar
 
 _MANY = 16
 """Tiles of a place that are kept before frames have to be twice as far apart, and so on."""
-
-_CRISP = 5.0
-"""Logarithm of energy over noise from which there is detail without doubt."""
 
 _FARTHEST = 10
 """Logarithm (base 2) of the frames that are ever so far apart."""
@@ -211,7 +209,7 @@ def _dull(peak: Image, corner: tuple[int, int], count: int) -> _Mask:
     side = TILE_PX // CELL_PX
     top, left = corner[0] // CELL_PX, corner[1] // CELL_PX
     crisp = np.zeros(count * side, np.uint8)
-    of_row = (peak[max(0, top) : top + side] > np.float32(_CRISP)).view(np.uint8)
+    of_row = (peak[max(0, top) : top + side] > np.float32(CRISP)).view(np.uint8)
     np.sum(of_row, axis=0, dtype=np.uint8, out=crisp[-left : peak.shape[1] - left])
     return np.asarray(crisp.reshape(count, side).sum(axis=1) < _ENOUGH)
 

@@ -156,7 +156,7 @@ def taken(store: FrameStore, picture: Picture, wanted: float = 1.0) -> tuple[Pic
     blocks = np.full((side // 2, side // 2), wanted, np.float32)
     extent = Window(0, 0, side, side)
     image = picture.copy()
-    sought = Sought(blocks, blocks, 2, extent)
+    sought = Sought(blocks, blocks, 2, 1, extent)
     share = take_whole_pixels(image, store, sought, Ordering(1.0, 1.0), 0.0)
     return image, share
 
