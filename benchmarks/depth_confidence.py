@@ -95,10 +95,7 @@ class Sample:
 def to_fit() -> Iterator[tuple[str, RenderedStack]]:
     """Stacks with all kinds of faults; slope is not among them, as nothing is wrong there."""
     scenes = [name for name in RECIPES if name != "slope"]
-    for name in scenes:
-        for seed in (1, 3):
-            yield f"{name} seed {seed}", load(name, seed, width_px=750)
-    for name in FURTHER:
+    for name in (*scenes, *FURTHER):
         for seed in (1, 3):
             yield f"{name} seed {seed}", load(name, seed, width_px=750)
     for name in ("bristles", "glints", "porcelain", "wings"):
