@@ -159,7 +159,7 @@ class _Sketch:
     def reduced(self, step: int) -> tuple[Image, np.ndarray[Any, np.dtype[np.bool_]]]:
         """Picture and reach with that many pixels of the reference view per pixel."""
         more = step // CELL_PX
-        height, width = (side // more for side in self._best.shape)
+        height, width = (max(1, side // more) for side in self._best.shape)
         picture = self._picture[: height * more, : width * more]
         reached = self._reached[::more, ::more][:height, :width] > 0
         return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), reached

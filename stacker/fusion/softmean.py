@@ -97,9 +97,9 @@ class SoftMean:
         return result
 
     def reduced(self, step: int) -> Image:
-        """Every ``step``-th pixel's surroundings as uint8; shape (H // step, W // step, 3)."""
+        """Every ``step``-th pixel's surroundings as uint8; shape (H // step, W // step, 3), at least one."""
         height, width = self._mean.shape[:2]
-        size = (width // step, height // step)
+        size = (max(1, width // step), max(1, height // step))
         small = cv2.resize(self._mean[: size[1] * step, : size[0] * step], size, interpolation=cv2.INTER_AREA)
         return np.asarray(np.clip(np.rint(small), 0, 255).astype(np.uint8))
 

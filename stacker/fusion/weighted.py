@@ -62,10 +62,9 @@ class WeightedFusion:
         """The picture so far, reduced; see `stacker.fusion.base.Fusion`."""
         extent = self._require_frames()
         step = preview_step(extent, max_width_px)
-        reached = self._mean.reached[::step, ::step][: extent.height // step, : extent.width // step] > 0
-        return Fused(
-            self._mean.reduced(step), reached, reduced(extent, step), self._depth.shares(), step=step
-        )
+        small = reduced(extent, step)
+        reached = self._mean.reached[::step, ::step][: small.height, : small.width] > 0
+        return Fused(self._mean.reduced(step), reached, small, self._depth.shares(), step=step)
 
     def finish(self) -> Fused:
         """The picture of all frames so far; see `stacker.fusion.base.Fusion`."""
@@ -100,5 +99,6 @@ def preview_step(extent: Window, max_width_px: int) -> int:
 
 
 def reduced(extent: Window, step: int) -> Window:
-    """The extent in pixels of a reduced picture."""
-    return Window(extent.x // step, extent.y // step, extent.width // step, extent.height // step)
+    """The extent in pixels of a reduced picture, at least one."""
+    width, height = (max(1, side // step) for side in (extent.width, extent.height))
+    return Window(extent.x // step, extent.y // step, width, height)

@@ -39,9 +39,11 @@ def noise_frame(height: int, width: int, seed: int = 0, dtype: type = np.uint8) 
     dtype=st.sampled_from([np.uint8, np.uint16]),
     count=st.integers(1, 3),
     align=st.booleans(),
-    method=st.sampled_from([Method.AUTO, Method.DEPTHMAP]),
+    method=st.sampled_from([Method.AUTO, Method.DEPTHMAP, Method.WEIGHTED]),
 )
 @example(height=1, width=2, dtype=np.uint8, count=2, align=False, method=Method.DEPTHMAP)
+@example(height=1, width=63, dtype=np.uint8, count=1, align=False, method=Method.DEPTHMAP)
+@example(height=1, width=63, dtype=np.uint8, count=1, align=False, method=Method.WEIGHTED)
 def test_any_size_works(
     height: int, width: int, dtype: type, count: int, align: bool, method: Method
 ) -> None:
