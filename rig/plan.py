@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from rig.errors import UserError
+from rig.formatting import format_length
 from rig.optics.framing import field_of_last_frame, framing_growth
 from rig.optics.setup import OpticalSetup
 from rig.optics.stops import stop_mark
@@ -20,7 +21,6 @@ from rig.planning.positions import RailGeometry, check_limits, place
 from rig.planning.shots import ShotSeries
 from rig.planning.spacing import Spacing, StepSource
 from rig.planning.timing import StackTiming, critical_path_s
-from rig.units import format_length
 
 __all__ = ["Picture", "RailGeometry", "Spacing", "StackPlan", "View", "optics_fields", "plan_stack"]
 

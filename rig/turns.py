@@ -6,8 +6,8 @@ import re
 from fractions import Fraction
 
 from rig.errors import UserError
+from rig.formatting import format_length
 from rig.planning.grid import Grid
-from rig.units import format_length
 
 __all__ = ["format_turns", "hand_step", "parse_turns", "part_name", "parts_name", "uneven_step_note"]
 

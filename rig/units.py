@@ -1,7 +1,7 @@
 """Text with units, parsed once at the edge: mm, s and mm/s inside, whatever people write outside.
 
 Inside ``rig`` every length is a `float` in mm and every time one in s; the name says so (``_mm``, ``_s``).
-This module turns ``"350 um"``, ``"1/8 s"`` or ``"f/5.6"`` into such numbers and back into text for people.
+This module turns ``"350 um"``, ``"1/8 s"`` or ``"f/5.6"`` into such numbers; `rig.formatting` has the way back.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from rig.errors import UserError
-from rig.optics.stops import stop_mark, true_stop
+from rig.optics.stops import true_stop
 
 if TYPE_CHECKING:
     import pint
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_COC",
     "CircleOfConfusion",
-    "format_duration",
-    "format_f_number",
-    "format_length",
-    "format_shutter",
     "parse_acceleration_mm_s2",
     "parse_circle_of_confusion",
     "parse_f_number",
@@ -338,68 +334,3 @@ def parse_circle_of_confusion(value: object, what: str = "coc") -> CircleOfConfu
     if not coc.value > 0:
         raise _refusal(value, what, "is not above 0", right)
     return coc
-
-
-def format_length(length_mm: float) -> str:
-    """Write a length for people: µm below 1 mm, mm up to 1 m; three or more significant digits.
-
-    Examples
-    --------
-    >>> format_length(0.22281)
-    '223 µm'
-    >>> format_length(32)
-    '32 mm'
-    """
-    size = abs(length_mm)
-    if size == 0:
-        return "0 mm"
-    if size < 0.9995:
-        return f"{_significant(length_mm * 1000, 3)} µm"
-    if size < 1000:
-        return f"{_significant(length_mm, 4)} mm"
-    return f"{_significant(length_mm / 1000, 4)} m"
-
-
-def _significant(value: float, digits: int) -> str:
-    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    text = f"{value:.{decimals}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def format_duration(seconds: float) -> str:
-    """Write a duration for people.
-
-    Examples
-    --------
-    >>> format_duration(161.2)
-    '2 min 41 s'
-    >>> format_duration(5.43)
-    '5.4 s'
-    """
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    minutes, rest = divmod(whole, 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def format_shutter(seconds: float) -> str:
-    """Write a shutter time as cameras do: ``1/8 s``, ``0.5 s``, ``2 s``."""
-    if 0 < seconds < 0.3:
-        inverse = 1 / seconds
-        return f"1/{inverse:.0f} s" if abs(inverse - round(inverse)) < 0.05 else f"1/{inverse:.1f} s"
-    return f"{seconds:g} s"
-
-
-def format_f_number(f_number: float) -> str:
-    """Write an f-number with its mark: ``f/5.6`` for 5.657; ``f/11.1`` for what has no mark.
-
-    Examples
-    --------
-    >>> format_f_number(2**2.5)
-    'f/5.6'
-    """
-    return f"f/{stop_mark(f_number)}"

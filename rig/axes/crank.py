@@ -25,8 +25,8 @@ from rig.errors import (
     PositionUnknownError,
     UserError,
 )
+from rig.formatting import format_length
 from rig.turns import format_turns, parse_turns
-from rig.units import format_length
 
 __all__ = ["CrankAxis", "open_crank"]
 

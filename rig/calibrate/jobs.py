@@ -16,8 +16,8 @@ from rig.calibrate.pupil import PupilMeasurement, measure_pupil
 from rig.calibrate.records import DofRecord, PupilRecord
 from rig.calibrate.sweep import Region, Sweep, read_sweep
 from rig.calibrate.task import Task
+from rig.formatting import format_length
 from rig.plan import StackPlan
-from rig.units import format_length
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -22,8 +22,8 @@ from rig.calibrate.records import (
 from rig.config import RigConfig
 from rig.config.models import EffectiveFNumberConfig
 from rig.errors import UserError
+from rig.formatting import format_length
 from rig.planning.focus_calibration import FocusCalibration
-from rig.units import format_length
 
 __all__ = ["MeasuredSetUp", "measured_setup", "run_up_mm"]
 

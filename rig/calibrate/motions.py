@@ -20,7 +20,7 @@ from rig.calibrate.settle import Pair, SettleMeasurement, measure_settle
 from rig.calibrate.sweep import Sweep, refuse_burnt
 from rig.calibrate.task import Task
 from rig.errors import DataError, UserError
-from rig.units import format_length
+from rig.formatting import format_length
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -18,7 +18,7 @@ from rig.calibrate.scale import PeriodMeasurement, checker_period, ruler_period
 from rig.calibrate.sweep import Region, refuse_burnt
 from rig.calibrate.task import Task
 from rig.errors import UserError
-from rig.units import format_length
+from rig.formatting import format_length
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

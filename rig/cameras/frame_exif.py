@@ -139,7 +139,7 @@ def differences(
     tuple of str
         A sentence part each, empty when all is as locked.
     """
-    from rig.units import format_shutter  # brings numpy, which a camera's own process need not load
+    from rig.formatting import format_shutter  # brings numpy, which a camera's own process need not load
 
     found = []
     if frame.shutter_s and locked.shutter_s and not _same_time(frame.shutter_s, locked, time_scale):

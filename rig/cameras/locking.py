@@ -11,7 +11,7 @@ from rig.cameras.bodies.profile import AbsentMeans, FixedSetting, SettingState, 
 from rig.cameras.bodies.values import nearest, parse_kelvin, same_f_number, same_iso, same_shutter
 from rig.cameras.held_entries import Configuration, HeldEntries
 from rig.cameras.protocol import StorageSpace
-from rig.units import format_shutter
+from rig.formatting import format_shutter
 
 __all__ = ["Locker", "card_report"]
 

@@ -15,7 +15,7 @@ from rig.cli.table import show_rows, show_warnings
 from rig.dof.compare import Comparison, OverlapRow, apertures, magnifications, overlaps
 from rig.dof.report import DofReport
 from rig.dof.resolve import SetUp
-from rig.units import format_f_number, format_length
+from rig.formatting import format_f_number, format_length
 
 __all__ = ["dof_rows", "show_comparison", "show_dof"]
 

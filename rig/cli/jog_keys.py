@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from rig.axes.base import AxisLimits, JogReport, PositionTrust
+from rig.formatting import format_length
 from rig.rails.jogging import Jogger
-from rig.units import format_length
 
 __all__ = ["HELP", "handle", "status"]
 

@@ -10,11 +10,11 @@ from rich.console import Console
 
 from rig.cli.table import show_rows
 from rig.config import LoadedConfig
+from rig.formatting import format_duration, format_length, format_shutter
 from rig.plan import StackPlan
 from rig.planning.lens_plan import LensPlan
 from rig.sizes import format_bytes
 from rig.turns import format_turns
-from rig.units import format_duration, format_length, format_shutter
 
 __all__ = ["note_simulated", "show_plan"]
 

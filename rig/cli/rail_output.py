@@ -17,11 +17,11 @@ from rig.axes.grbl_settings import NAMES
 from rig.axes.ports import SerialPort
 from rig.cli.table import show_rows
 from rig.config import LoadedConfig
+from rig.formatting import format_duration, format_length
 from rig.rails.held import RailFacts, Reached, Zeroed
 from rig.rails.limits import LimitsFound
 from rig.rails.setup import Proposal
 from rig.rails.stop import Stopped
-from rig.units import format_duration, format_length
 
 __all__ = [
     "position_dict",

@@ -25,7 +25,7 @@ from rig.events import (
     RunStarted,
     StackReady,
 )
-from rig.units import format_duration
+from rig.formatting import format_duration
 
 __all__ = ["JsonLines", "RunDisplay", "Watcher", "watcher"]
 

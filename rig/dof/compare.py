@@ -13,8 +13,8 @@ from rig.config.equipment import lens_row
 from rig.dof.report import DofReport, describe
 from rig.dof.resolve import SetUp
 from rig.errors import UserError
-from rig.optics.depth_of_field import step_for_overlap
 from rig.optics.seams import seam_contrast_loss
+from rig.optics.steps import step_for_overlap
 from rig.optics.stops import true_stop
 
 __all__ = [

@@ -9,10 +9,10 @@ from rig.config.models import LensConfig
 from rig.dof.request import DofRequest
 from rig.dof.sensors import Sensor
 from rig.errors import UserError
+from rig.formatting import format_length
 from rig.optics.limits import entrance_pupil_distance
 from rig.optics.magnification import magnification_from_focus, magnification_from_frame
 from rig.optics.tables import LensRow, Tables
-from rig.units import format_length
 
 __all__ = ["Focus", "focus_of"]
 

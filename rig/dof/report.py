@@ -10,13 +10,13 @@ from pydantic import BaseModel, ConfigDict
 from rig.config.equipment import lens_row
 from rig.dof.resolve import SetUp
 from rig.errors import UserError
-from rig.optics import aperture, diffraction, limits
+from rig.formatting import format_length
+from rig.optics import aperture, diffraction, limits, steps
 from rig.optics import depth_of_field as dof
 from rig.optics.aperture import EffectiveAperture, choose_effective_aperture
 from rig.optics.magnification import frame_width
 from rig.optics.setup import diffraction_advice
 from rig.optics.stops import stop_mark
-from rig.units import format_length
 
 __all__ = ["DofReport", "describe"]
 
@@ -287,14 +287,14 @@ def _on_lens(setup: SetUp, f_number: float) -> float | None:
 def _stepping(setup: SetUp, m: float | None, ne: float | None, depth: _Depth) -> dict[str, float | None]:
     fields: dict[str, float | None] = {}
     if depth.combined is not None and math.isfinite(depth.combined):
-        step = float(dof.step_for_overlap(depth.combined, setup.overlap))
+        step = float(steps.step_for_overlap(depth.combined, setup.overlap))
         fields |= {"step_mm": step, "frames_per_mm": 1 / step}
     if ne is None or setup.coc_mm is None:
         return fields
-    image_step = float(dof.lens_focus_step(ne, setup.coc_mm, setup.overlap, setup.wavelength_mm))
+    image_step = float(steps.lens_focus_step(ne, setup.coc_mm, setup.overlap, setup.wavelength_mm))
     fields["lens_focus_step_mm"] = image_step
     if setup.focal_length_mm is not None and m is not None:
-        dioptres = dof.focus_step_dioptres(image_step, setup.focal_length_mm, m)
+        dioptres = steps.focus_step_dioptres(image_step, setup.focal_length_mm, m)
         fields["lens_focus_step_dioptres"] = float(dioptres)
     return fields
 

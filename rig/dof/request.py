@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rig import units
 from rig.errors import UserError
+from rig.formatting import format_length
 from rig.planning.request import parse_overlap, parse_positive_length
 from rig.sizes import parse_pixels
 from rig.units import CircleOfConfusion
@@ -124,9 +125,7 @@ class DofRequest:
                 option = _OPTION.get(name, name.removesuffix("_mm")).replace("_", "-")
                 raise UserError(f"--{option}: {value:g} is not possible; write {right}")
         if self.coc is not None and self.coc.unit == "mm" and not 1e-6 <= self.coc.value <= 10:
-            raise UserError(
-                f"--coc: {units.format_length(self.coc.value)} is not possible; write 2px or 30um"
-            )
+            raise UserError(f"--coc: {format_length(self.coc.value)} is not possible; write 2px or 30um")
 
 
 _POSSIBLE = (
@@ -202,7 +201,7 @@ def _pixel_pitch(text: str | None) -> float | None:
     pitch = parse_positive_length(text, "--pixel-pitch")
     if pitch is not None and pitch > _LARGEST_PIXEL_MM:
         raise UserError(
-            f'--pixel-pitch: "{text}" is {units.format_length(pitch)}, larger than any camera\'s; write it '
+            f'--pixel-pitch: "{text}" is {format_length(pitch)}, larger than any camera\'s; write it '
             "with its unit, such as 3.76um"
         )
     return pitch

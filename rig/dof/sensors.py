@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from rig.config.models import CameraConfig
 from rig.dof.request import DofRequest
 from rig.errors import UserError
+from rig.formatting import format_length
 from rig.optics.tables import Tables, find_sensor, suggestions
-from rig.units import format_length
 
 __all__ = ["FORMATS", "Sensor", "parse_sensor", "sensor_of"]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rig.errors import UserError
-from rig.units import format_length
+from rig.formatting import format_length
 
 __all__ = ["LEAST_MM", "LEAST_SHARE", "check_clearance", "clearance_mm", "least_clearance_mm"]
 

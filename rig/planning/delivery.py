@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from rig.config import RigConfig
 from rig.errors import UserError
+from rig.formatting import format_length
 from rig.optics.magnification import pixel_pitch
 from rig.plan import Picture
 from rig.planning.limits import estimated_frame_bytes
 from rig.planning.request import PlanRequest
-from rig.units import DEFAULT_COC, CircleOfConfusion, format_length
+from rig.units import DEFAULT_COC, CircleOfConfusion
 
 __all__ = ["circle_of_confusion", "picture_of", "pixel_mm"]
 

@@ -10,13 +10,14 @@ import numpy as np
 
 from rig.config import LoadedConfig, RigConfig
 from rig.errors import UserError
+from rig.formatting import format_length
 from rig.planning.delivery import picture_of
 from rig.planning.lens_plan import DriveSpacing, LensPlan, plan_lens_stack
 from rig.planning.limits import Room, check_length
 from rig.planning.rail import measured_config, optical_setup, plan_limits, stack_timing
 from rig.planning.request import PlanRequest
 from rig.planning.shots_from_config import shots_of
-from rig.units import format_length, parse_length_mm, parse_number
+from rig.units import parse_length_mm, parse_number
 
 __all__ = ["Depth", "LensRequest", "lens_plan_for"]
 

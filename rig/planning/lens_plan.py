@@ -9,16 +9,16 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from rig.optics.depth_of_field import lens_focus_step, overlap_of_step
+from rig.formatting import format_length
 from rig.optics.lens_focus import widest_interval
 from rig.optics.setup import OpticalSetup
+from rig.optics.steps import lens_focus_step, overlap_of_step
 from rig.plan import Picture, optics_fields
 from rig.planning.focus_calibration import FocusCalibration
 from rig.planning.lens_positions import DriveSpacing, check_units, image_shift, place_units
 from rig.planning.shots import ShotSeries
 from rig.planning.spacing import StepSource, advice, default_overlap
 from rig.planning.timing import StackTiming, critical_path_s
-from rig.units import format_length
 
 __all__ = ["DriveSpacing", "LensPlan", "plan_lens_stack"]
 

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from rig.errors import UserError
+from rig.formatting import format_length
 from rig.optics.lens_focus import evenly_in_image_space, widest_interval
 from rig.planning.focus_calibration import FocusCalibration
 from rig.planning.grid import intervals_for_step
 from rig.planning.spacing import MAX_FRAMES, StepSource
-from rig.units import format_length
 
 __all__ = ["DriveSpacing", "PlacedUnits", "check_units", "image_shift", "place_units"]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rig.errors import DataError, UserError
+from rig.formatting import format_duration
 from rig.sizes import format_bytes
-from rig.units import format_duration
 
 __all__ = ["AnyPlan", "PlanLimits", "Room", "check_length", "estimated_frame_bytes"]
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rig.errors import LimitError, UserError
-from rig.optics.depth_of_field import overlap_of_step, step_for_overlap
+from rig.formatting import format_length
+from rig.optics.steps import overlap_of_step, step_for_overlap
 from rig.planning.grid import GRID_TOLERANCE, Grid
 from rig.planning.spacing import (
     Spacing,
@@ -21,7 +22,6 @@ from rig.planning.spacing import (
     step_to_go_by,
 )
 from rig.turns import hand_step
-from rig.units import format_length
 
 __all__ = ["Placed", "RailGeometry", "check_limits", "place"]
 

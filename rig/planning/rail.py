@@ -6,12 +6,12 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from rig import units
 from rig.calibrate.measured import MeasuredSetUp, measured_setup
 from rig.calibrate.records import Calibration, SetUp, read_calibration
 from rig.config import LoadedConfig, RigConfig
 from rig.config.equipment import check_aperture, equipped, known_aperture, lens_magnification, pupil_distance
 from rig.errors import UserError
+from rig.formatting import format_length
 from rig.optics.aperture import ApertureKnowledge, EffectiveSource
 from rig.optics.magnification import frame_width
 from rig.optics.setup import OpticalSetup, describe_setup
@@ -225,8 +225,8 @@ def _surprise(measured_mm: float | None, optics: OpticalSetup | None) -> str | N
     if 1 / most <= ratio <= most:
         return None
     return (
-        f"the measured depth of field of {units.format_length(measured_mm)} is {ratio:.2g} times what the "
-        f"optics predict, {units.format_length(optics.dof_mm)}: check magnification and aperture, or measure "
+        f"the measured depth of field of {format_length(measured_mm)} is {ratio:.2g} times what the "
+        f"optics predict, {format_length(optics.dof_mm)}: check magnification and aperture, or measure "
         "it again on a flat target; the step follows the measured one"
     )
 
@@ -266,7 +266,7 @@ def _measured_dof(
     if optics is None or before is None:
         raise UserError(
             "the depth of field was measured for a circle of confusion of "
-            f"{units.format_length(measured.dof_coc_mm)}, not {units.format_length(coc_mm)}; to carry it "
+            f"{format_length(measured.dof_coc_mm)}, not {format_length(coc_mm)}; to carry it "
             "over, magnification and aperture have to be known: give them, or measure again with this --coc"
         )
     return measured.dof_mm * optics.dof_mm / before.dof_mm
@@ -301,7 +301,7 @@ def _magnification(config: RigConfig, request: PlanRequest) -> float | None:
         lens = lens.model_copy(update=asked)
     if lens.magnification is None and lens.frame_width_mm is not None and sensor_width is None:
         raise UserError(
-            f"a frame width of {units.format_length(lens.frame_width_mm)} gives a magnification only with "
+            f"a frame width of {format_length(lens.frame_width_mm)} gives a magnification only with "
             "the sensor's width: set sensor_width in [camera], or give --magnification"
         )
     return lens_magnification(lens, sensor_width)

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict
 
 from rig.errors import UserError
-from rig.units import format_shutter, parse_time_s
+from rig.formatting import format_shutter
+from rig.units import parse_time_s
 
 __all__ = ["MOST_SHOTS", "Bracket", "Brackets", "PlannedShot", "ShotSeries", "parse_brackets", "shot_series"]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rig.errors import UserError
+from rig.formatting import format_length
 from rig.planning.grid import COUNT_TOLERANCE, GRID_TOLERANCE, Grid
 from rig.turns import uneven_step_note
-from rig.units import format_length
 
 __all__ = [
     "DEFAULT_OVERLAP",

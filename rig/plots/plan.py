@@ -6,11 +6,11 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rig.formatting import format_length
 from rig.plan import StackPlan
 from rig.planning.lens_plan import LensPlan
 from rig.plots.canvas import ACCENT, INK, SECOND, WARN, sheet
 from rig.plots.track import Track, draw_frames, draw_travel
-from rig.units import format_length
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

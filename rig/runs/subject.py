@@ -15,11 +15,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, PositiveFloat, Valida
 from rig.axes.base import FocusAxis
 from rig.config import RigConfig
 from rig.errors import DataError, Interrupted, MotionError, UserError
+from rig.formatting import format_length
 from rig.rails.state import RailState, now
 from rig.runs.operator import Operator
 from rig.runs.stopping import Stopper
 from rig.state import state_file, write_state
-from rig.units import format_length, parse_length_mm
+from rig.units import parse_length_mm
 
 __all__ = ["AWAY_MM", "LensMemory", "confirm_direction", "known_working_distance_mm"]
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import rig.kinematics
 import rig.optics
 import rig.units
-from rig.optics import aperture, diffraction, framing, limits, magnification, seams, stops
+from rig.optics import aperture, diffraction, framing, limits, magnification, seams, steps, stops
 from rig.optics import depth_of_field as dof
 from rig.optics.aperture import ApertureKnowledge, EffectiveSource, MeasuredAperture, TableRow
 from rig.optics.setup import describe_setup
@@ -72,7 +72,7 @@ def test_worked_examples(m, f_number, known, dof_um, step_um):
     setup = describe_setup(m, f_number, known, 2 * 0.00376, 0.00376)
     digits = 0 if dof_um > 100 else 1
     assert round(setup.dof_mm * 1000, digits) == dof_um
-    assert round(dof.step_for_overlap(setup.dof_mm, 0.3) * 1000, digits) == step_um
+    assert round(steps.step_for_overlap(setup.dof_mm, 0.3) * 1000, digits) == step_um
 
 
 def test_true_stops():
@@ -154,7 +154,7 @@ def test_formulas_take_arrays():
         lambda: dof.geometric_dof(8.0, float("nan"), 1.0),
         lambda: dof.wave_dof(1.0),
         lambda: dof.wave_dof(1.4, 1.33),
-        lambda: dof.step_for_overlap(0.3, 1.0),
+        lambda: steps.step_for_overlap(0.3, 1.0),
         lambda: magnification.magnification_from_focus(50.0, 40.0),
         lambda: stops.true_stop(-5.6),
         lambda: framing.framing_growth(30.0, 32.0),
@@ -208,7 +208,7 @@ def test_seams_lose_what_the_model_says():
         for ne in (2.8, 5.6, 11, 22, 45):
             na = 1 / (2 * ne)
             depth = dof.combined_dof(dof.geometric_dof(ne, 2 * 0.00376, 1.0), dof.wave_dof(na))
-            loss = seams.seam_contrast_loss(dof.step_for_overlap(depth, overlap), na, 1.0, 0.00376)
+            loss = seams.seam_contrast_loss(steps.step_for_overlap(depth, overlap), na, 1.0, 0.00376)
             assert low - 0.01 < loss < high + 0.01, (overlap, ne, loss)
 
 
@@ -217,7 +217,7 @@ def test_dioptres_of_a_lens_focus_step():
     f, m, step = 50.0, 0.02, 0.05
     image = f * (1 + m)
     exact = 1000 * ((1 / f - 1 / (image + step / 2)) - (1 / f - 1 / (image - step / 2)))
-    assert dof.focus_step_dioptres(step, f, m) == pytest.approx(exact, rel=1e-5)
+    assert steps.focus_step_dioptres(step, f, m) == pytest.approx(exact, rel=1e-5)
 
 
 def test_resolution_takes_arrays():

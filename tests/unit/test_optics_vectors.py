@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rig.optics import aperture, diffraction, framing, magnification, prescriptions, stops
+from rig.optics import aperture, diffraction, framing, magnification, prescriptions, steps, stops
 from rig.optics import depth_of_field as dof
 from rig.optics.trace import trace_lens
 
@@ -36,7 +36,7 @@ def _geo_from_n(m, N, P, c):
 
 def _geo_step_na_um(NA, m, c, overlap):
     ne = aperture.effective_f_number_from_na(m, NA)
-    return 1000 * dof.step_for_overlap(dof.geometric_dof(ne, c, m), overlap)
+    return 1000 * steps.step_for_overlap(dof.geometric_dof(ne, c, m), overlap)
 
 
 def _near(f, N, c, s):

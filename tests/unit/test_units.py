@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rig import units
+from rig import formatting, units
 from rig.errors import UserError
 from rig.units import CircleOfConfusion
 
@@ -179,7 +179,7 @@ def test_circle_of_confusion_in_mm():
     ],
 )
 def test_lengths_for_people(mm, text):
-    assert units.format_length(mm) == text
+    assert formatting.format_length(mm) == text
 
 
 @pytest.mark.parametrize(
@@ -194,14 +194,14 @@ def test_lengths_for_people(mm, text):
     ],
 )
 def test_durations_for_people(seconds, text):
-    assert units.format_duration(seconds) == text
+    assert formatting.format_duration(seconds) == text
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0.125, "1/8 s"), (0.5, "0.5 s"), (2, "2 s"), (0.004, "1/250 s")]
 )
 def test_shutter_times_for_people(seconds, text):
-    assert units.format_shutter(seconds) == text
+    assert formatting.format_shutter(seconds) == text
 
 
 @given(
@@ -221,4 +221,4 @@ def test_any_text_is_a_length_or_a_user_error(text):
 
 @given(st.floats(1e-5, 1e5))
 def test_a_printed_length_reads_back(mm):
-    assert units.parse_length_mm(units.format_length(mm)) == pytest.approx(mm, rel=6e-3)
+    assert units.parse_length_mm(formatting.format_length(mm)) == pytest.approx(mm, rel=6e-3)
