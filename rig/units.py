@@ -1,7 +1,7 @@
 """Text with units, parsed once at the edge: mm, s and mm/s inside, whatever people write outside.
 
 Inside ``rig`` every length is a `float` in mm and every time one in s; the name says so (``_mm``, ``_s``).
-This module turns ``"350 um"``, ``"1/8 s"`` or ``"f/5.6"`` into such numbers; `rig.formatting` has the way back.
+This module turns ``"350 um"``, ``"1/8 s"`` or ``"f/5.6"`` into such numbers, `rig.formatting` back into text.
 """
 
 from __future__ import annotations
