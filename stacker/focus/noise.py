@@ -28,6 +28,12 @@ and tells nothing of the rest."""
 _BAND_GAIN = 0.867
 """Standard deviation of the finest Laplacian band of white noise of deviation 1."""
 
+_TEXTURE_FALLS, _TEXTURE_FROM, _LEAST_PART = 0.25, 1.0, 0.09
+"""Energy that texture has in the finest band for each that it has in the second one; from how many times the
+finest band's on the second one's is texture's (noise has as much if a camera has smoothed it, a sixteenth if
+it is white); and what part is noise at least. In the calmest blocks of the middle frames of twelve rendered
+stacks, whose noise is known, the first is 0.12 to 0.4."""
+
 _MIN_SIGMA = {"u1": 0.29, "u2": 0.02, "f4": 0.02}
 """Floor in units of 1/255 of white: rounding to 8 bits alone is 1/√12; deeper frames have analogue noise."""
 
@@ -37,7 +43,8 @@ def estimate_noise(pixels: Image) -> float:
 
     Looks at the band that the fusion looks at, the finest of the Laplacian pyramid, block by block, and
     takes the calmest blocks that are not clipped. (Estimators of still finer structure, like Immerkær's,
-    say half as much on camera JPEGs, whose noise has been smoothed.)
+    say half as much on camera JPEGs, whose noise has been smoothed.) Where these hold texture, as the frame
+    is full of it, the second band has far more of that than the finest, and tells what to take off.
 
     Parameters
     ----------
@@ -54,14 +61,22 @@ def estimate_noise(pixels: Image) -> float:
     if min(height, width) < 2 * _BLOCK_PX:
         return max(1.0, floor)
     parts = [_blocks(pixels[rows]) for rows in _strips(height, width)]
-    mean_response, brightness = (np.concatenate(kind) for kind in zip(*parts, strict=True))
-    usable = mean_response[
-        (brightness > NOT_BLACK) & (brightness < NOT_CLIPPED) & (mean_response > _NOT_PAINTED)
-    ]
-    if usable.size < FEWEST_BLOCKS:
-        usable = mean_response.ravel()
-    calm = float(np.percentile(usable, CALM_PERCENTILE))
-    return max(calm * math.sqrt(math.pi / 2) / _BAND_GAIN, floor)  # mean of |x| of a Gaussian is σ·√(2/π)
+    finest, second, brightness = (np.concatenate(kind) for kind in zip(*parts, strict=True))
+    usable = (brightness > NOT_BLACK) & (brightness < NOT_CLIPPED) & (finest > _NOT_PAINTED)
+    if np.count_nonzero(usable) >= FEWEST_BLOCKS:
+        finest, second = finest[usable], second[usable]
+    calm = float(np.percentile(finest, CALM_PERCENTILE))
+    part = _noise_part(finest, second, calm)
+    return max(calm * math.sqrt(part * math.pi / 2) / _BAND_GAIN, floor)  # the mean of |x| is σ·√(2/π)
+
+
+def _noise_part(finest: Image, second: Image, calm: float) -> float:
+    """Which part of the energy of the calm blocks is noise: what is not, their second band tells."""
+    among = finest <= max(calm, _NOT_PAINTED)
+    if not among.any():
+        return 1.0
+    coarser = float(np.median(second[among] / np.maximum(finest[among], _NOT_PAINTED))) ** 2
+    return max(_LEAST_PART, 1 - _TEXTURE_FALLS * max(0.0, coarser - _TEXTURE_FROM))
 
 
 def _strips(height: int, width: int) -> list[slice]:
@@ -73,11 +88,18 @@ def _strips(height: int, width: int) -> list[slice]:
     return [slice(top, top + _STRIP_ROWS) for top in tops]
 
 
-def _blocks(pixels: Image) -> tuple[Image, Image]:
-    """Mean of the finest band's magnitude and of the brightness, block by block, in levels."""
+def _blocks(pixels: Image) -> tuple[Image, Image, Image]:
+    """Means of the magnitude of the finest and of the second band, and of the brightness, block by block, in
+    levels."""
     height, width = pixels.shape[:2]
     green = cv2.extractChannel(pixels, 1).astype(np.float32) * np.float32(255.0 / full_scale(pixels.dtype))
-    response = np.abs(cv2.subtract(green, cv2.pyrUp(cv2.pyrDown(green), dstsize=(width, height))))
-    blocks = (width // _BLOCK_PX, height // _BLOCK_PX)
-    mean_response = cv2.resize(response, blocks, interpolation=cv2.INTER_AREA)
-    return mean_response.ravel(), cv2.resize(green, blocks, interpolation=cv2.INTER_AREA).ravel()
+    half = cv2.pyrDown(green)
+    size = (width // _BLOCK_PX, height // _BLOCK_PX)
+    magnitudes = (np.abs(_band(*pair)) for pair in ((green, half), (half, cv2.pyrDown(half))))
+    means = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in (*magnitudes, green))
+    finest, second, brightness = (mean.ravel() for mean in means)
+    return finest, second, brightness
+
+
+def _band(picture: Image, half: Image) -> Image:
+    return np.asarray(cv2.subtract(picture, cv2.pyrUp(half, dstsize=(picture.shape[1], picture.shape[0]))))

@@ -173,6 +173,18 @@ def test_noise_is_measured_beside_texture(sigma: float) -> None:
         assert estimate_noise(frame) == pytest.approx(sigma, rel=0.2)
 
 
+def test_noise_is_told_from_texture_that_fills_the_frame() -> None:
+    import cv2
+
+    rng = np.random.default_rng(3)
+    texture = cv2.GaussianBlur(rng.normal(0, 1, (320, 480)), (0, 0), 3.0)
+    texture *= 30 / texture.std()
+    noisy = 120 + texture[..., None] + rng.normal(0, 1.0, (320, 480, 3))
+    assert estimate_noise(np.clip(np.rint(noisy), 0, 255).astype(np.uint8)) == pytest.approx(
+        1.0, abs=0.3
+    )  # 3.6 by the finest band alone
+
+
 def test_folders_go_outward_from_the_middle() -> None:
     assert outward_order(7, 3) == [3, 4, 5, 6, 2, 1, 0]
     assert outward_order(1, 0) == [0]
