@@ -12,7 +12,7 @@ import queue
 import signal
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -340,8 +340,8 @@ def _stacker(geometry: LiveGeometry, scratch_dir: Path) -> Stacker:
 
     options = Options(scratch_dir=scratch_dir)
     if geometry.predictable and geometry.view_position_mm is not None:
-        options = Options(
-            scratch_dir=scratch_dir,
+        options = replace(
+            options,
             reference=ReferenceView.at_position(geometry.view_position_mm),
             pupil_distance_mm=geometry.pupil_distance_mm,
         )

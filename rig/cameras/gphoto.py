@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -21,23 +20,21 @@ from rig.cameras.base import (
 from rig.cameras.bodies import BodyProfile, recognise
 from rig.cameras.bodies.profile import SettingState
 from rig.cameras.bodies.values import same_shutter
-from rig.cameras.camera_process import CallFailedError
 from rig.cameras.gphoto_connection import GPhotoConnection
-from rig.cameras.judging import SETTLE_S, FrameJudge, strayed
+from rig.cameras.gphoto_fetching import ShotFetcher
+from rig.cameras.judging import FrameJudge, strayed
 from rig.cameras.locking import Locker, card_report
 from rig.cameras.messages import LinkLostError
-from rig.cameras.protocol import Fetched, FetchOrder, Fired, ReleaseOrder
+from rig.cameras.protocol import Fetched, Fired, ReleaseOrder
 from rig.cameras.settings import CameraSettings
 from rig.clock import Clock
-from rig.errors import CameraError, OperatorNeededError, RigError
+from rig.errors import CameraError, OperatorNeededError
 
 __all__ = ["GPhotoCamera"]
 
 _CALL_S = 60.0
 """A read or a set; bodies that step a shutter time through its range take seconds a step."""
 _RELEASE_S = 45.0
-_AFTER_RECONNECT_S = 5.0
-"""A picture that survived a broken connection is there at once; one that did not never comes."""
 
 
 class GPhotoCamera:
@@ -66,6 +63,9 @@ class GPhotoCamera:
         self._locker = Locker(self, self._profile)
         self._report: LockReport | None = None
         self._judge = FrameJudge()
+        self._fetcher = ShotFetcher(
+            settings, self._profile, self._locker, self._judge, self._link.call, self._reconnect
+        )
         self._health = CameraHealth()
         self._to_card, self._discards = False, False
         self._pending: Shot | None = None
@@ -203,7 +203,7 @@ class GPhotoCamera:
         if self._pending != shot:
             raise CameraError(f"shot {shot.number} is not the one that waits to be collected")
         try:
-            fetched = self._fetch(shot, directory)
+            fetched = self._fetcher.fetch(shot, directory, doubtful=self._doubtful)
             with ExitStack() as unless_right:
                 for file in fetched.files:
                     unless_right.callback(Path(file.path).unlink, missing_ok=True)
@@ -377,44 +377,6 @@ class GPhotoCamera:
         changed = self._locker.hold_again()
         if changed:
             raise OperatorNeededError(f"{cause}; after connecting again {'; '.join(changed)}") from cause
-
-    def _fetch(self, shot: Shot, directory: Path) -> Fetched:
-        wait_s = self._settings.image_wait_s
-        try:
-            return self._fetch_once(shot, directory, wait_s)
-        except LinkLostError as err:
-            self._reconnect(err)
-            try:
-                return self._fetch_once(shot, directory, min(wait_s, _AFTER_RECONNECT_S))
-            except CameraError as again:
-                self._judge.sequence.lost()
-                raise CameraError(f"shot {shot.number} is lost: {err}; connected again, but {again}") from err
-
-    def _fetch_once(self, shot: Shot, directory: Path, wait_s: float) -> Fetched:
-        order = FetchOrder(
-            directory=str(directory),
-            stem=f"shot-{shot.number:05d}-{time.time_ns():x}",
-            files=self._profile.files_per_shot(self._locker.image_format),
-            deadline_s=wait_s,
-            quiet_s=max(self._judge.quiet_s, SETTLE_S if self._doubtful else 0.0),
-            old_numbers=self._judge.sequence.old_numbers,
-            watched=(*self._locker.held, self._profile.battery, self._profile.shots_left),
-        )
-        try:
-            fetched: Fetched = self._call(
-                f"fetching shot {shot.number}",
-                "fetch",
-                order,
-                deadline_s=wait_s + order.quiet_s + self._settings.transfer_s,
-            )
-        except RigError as err:
-            kind = err.__cause__.trouble.kind if isinstance(err.__cause__, CallFailedError) else ""
-            if kind == "missing":
-                self._judge.sequence.lost()
-            elif kind == "surplus":
-                self._judge.start_anew()  # both have come: nothing is late any more
-            raise
-        return fetched
 
     def _fields(self) -> dict[str, str]:
         """The exposure in force, for the journal."""

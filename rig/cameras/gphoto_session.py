@@ -15,6 +15,7 @@ from rig.cameras import gphoto_asking as asking
 from rig.cameras.bodies import recognise
 from rig.cameras.bodies.profile import Release, ReleaseKind, SettingState
 from rig.cameras.gphoto_entries import entry, every_entry
+from rig.cameras.gphoto_events import FileEvents, FilePath
 from rig.cameras.gphoto_files import FilesInHand, UnusableFileError, write_checked
 from rig.cameras.gphoto_guards import keep_descriptor_0, use_only_network_ports
 from rig.cameras.protocol import (
@@ -32,10 +33,6 @@ __all__ = ["GPhotoSession"]
 
 _CONVERTS: dict[int, Callable[[str], str | float]] = {gp.GP_WIDGET_RANGE: float, gp.GP_WIDGET_TOGGLE: int}
 
-_IN_MEMORY = "/"
-"""The folder of pictures that were never on a card: libgphoto2 has fetched them when it tells of them."""
-
-_POLL_MS = 1
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.001, 0.005
 """Between polls for a file: short, since half of it is a frame's overhead; longer when it takes its time."""
 
@@ -73,8 +70,8 @@ class GPhotoSession:
     def __init__(self, private: Path) -> None:
         self._private = private
         self._camera: Any = None
-        self._arrived: list[tuple[str, str]] = []
-        self._fetched: list[tuple[str, str]] = []
+        self._events: FileEvents
+        self._fetched: list[FilePath] = []
         self._ready_at = 0.0
 
     def connect(self, port: str | None, model: str | None) -> Connected:
@@ -95,7 +92,7 @@ class GPhotoSession:
             camera.init()
         finally:
             keep_descriptor_0()
-        self._camera = camera
+        self._camera, self._events = camera, FileEvents(camera)
         found = self.read_all()
         manufacturer, name = _said(found, "manufacturer"), _said(found, "cameramodel") or abilities_name
         self._ready_at = time.monotonic() + recognise(manufacturer, name).settle_after_connect_s
@@ -146,7 +143,7 @@ class GPhotoSession:
 
     def write(self, name: str, value: str) -> None:
         """Set one entry; whether the body took it only a read-back after `refresh` can tell."""
-        self._patiently(partial(self._choose, name, value), self._drain)
+        self._patiently(partial(self._choose, name, value), self._events.drain)
 
     def drive_focus(self, name: str, value: str) -> bool:
         """Give one command to the lens's motor; whether the body took it, and not told of an end of travel.
@@ -164,16 +161,13 @@ class GPhotoSession:
     def refresh(self, cache_s: float) -> None:
         """Make the next read come from the body: by draining a body's events, or by waiting for its cache."""
         time.sleep(cache_s)
-        self._drain()
+        self._events.drain()
 
     def release(self, order: ReleaseOrder) -> Fired:
         """Fire; what lies about from earlier releases is put aside."""
-        settled = time.monotonic() + order.settle_s
-        while time.monotonic() < settled:
-            self._drain()
-            time.sleep(_LONGEST_PAUSE_S)
+        self._events.drain_for(order.settle_s)
         time.sleep(max(0.0, self._ready_at - time.monotonic()))
-        self._clear()
+        self._events.clear()
         try:
             triggered = order.how.kind is ReleaseKind.TRIGGER and not order.hold_s
             return self._trigger(order) if triggered else self._press(order)
@@ -193,12 +187,6 @@ class GPhotoSession:
             return False
         return bool(free) and all(room == 0 for room in free)
 
-    def _clear(self) -> None:
-        self._drain()
-        for path in self._arrived:
-            self._forget(path)
-        self._arrived.clear()
-
     def _steps(self, how: Release) -> tuple[tuple[str, str], ...]:
         """Entries and values that press the button and let go of it."""
         if how.kind is ReleaseKind.TRIGGER:
@@ -213,7 +201,7 @@ class GPhotoSession:
 
     def _press(self, order: ReleaseOrder) -> Fired:
         """Press and let go, each asked for again by itself while the body is busy."""
-        between = self._clear
+        between = self._events.clear
         for number, (name, value) in enumerate(self._steps(order.how)):
             step = partial(self._choose, name, value)
             if number and order.hold_s:
@@ -222,7 +210,7 @@ class GPhotoSession:
                 self._patiently(step, between)
             if not number:
                 fired = Fired(time.time())
-            between = self._drain  # from the first step on, what comes is this release's
+            between = self._events.drain  # from the first step on, what comes is this release's
         return fired
 
     def _hold(self, seconds: float, let_go: Callable[[], object]) -> None:
@@ -230,9 +218,9 @@ class GPhotoSession:
         until = time.monotonic() + seconds
         while (left_s := until - time.monotonic()) > _AWAKE_S:
             time.sleep(min(_AWAKE_S, left_s - _AWAKE_S))
-            self._drain()
+            self._events.drain()
         time.sleep(max(0.0, until - time.monotonic()))
-        self._patiently(let_go, self._drain)
+        self._patiently(let_go, self._events.drain)
 
     def let_go(self, how: Release) -> None:
         """Close a shutter that a lost connection has left open; a body that is not exposing refuses."""
@@ -243,7 +231,7 @@ class GPhotoSession:
 
         def fire() -> None:
             # A body may be busy for the press of the button or for letting go of it: then it has fired.
-            if not (doubts and self._has_fired(order.exposure_s + _OFFERED_S)):
+            if not (doubts and self._events.any_within(order.exposure_s + _OFFERED_S)):
                 self._camera.trigger_capture()
 
         def doubt() -> None:
@@ -253,14 +241,6 @@ class GPhotoSession:
         at_s = time.time()
         self._patiently(fire, doubt)
         return Fired(at_s, doubtful=doubts > 0)
-
-    def _has_fired(self, wait_s: float) -> bool:
-        """Whether a file comes of a release of which it is not known whether it was one."""
-        until = time.monotonic() + wait_s
-        while not self._arrived and time.monotonic() < until:
-            self._drain()
-            time.sleep(_LONGEST_PAUSE_S)
-        return bool(self._arrived)
 
     def _choose(self, name: str, value: str) -> None:
         """Set an entry through a fresh widget: setting the same value twice on one does nothing."""
@@ -283,7 +263,7 @@ class GPhotoSession:
     def _gather(self, order: FetchOrder, shot: ShotFiles, in_hand: FilesInHand) -> None:
         deadline, pause_s = time.monotonic() + order.deadline_s, _FIRST_PAUSE_S
         while not shot.complete:
-            path = self._arrived.pop(0) if self._arrived else self._poll_file()
+            path = self._events.next()
             if path is None:
                 if time.monotonic() > deadline:
                     came = f"only {shot.names[0]} of {order.files} files" if shot.names else "no file"
@@ -293,29 +273,28 @@ class GPhotoSession:
                 time.sleep(pause_s)
                 pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
             elif path[1] in shot.names:
-                self._forget(path)  # some bodies announce a file twice
+                self._events.forget(path)  # some bodies announce a file twice
             elif not self._is_old(path, order):
                 if not shot.fits(path[1]):
-                    self._forget(path)
+                    self._events.forget(path)
                     raise UnusableFileError(
                         "surplus",
                         f"{path[1]} came besides {shot.names[0]}: one of them is of an earlier release",
                     )
                 shot.names.append(path[1])
-                in_hand.add(*self._take(path))
+                in_hand.add(*self._events.take(path))
                 self._fetched.append(path)
 
     def discard(self) -> None:
-        """Take the files that were fetched last off the card; those that were in memory are gone already."""
+        """Take the files that were fetched last off the card."""
         for path in self._fetched:
-            if path[0] != _IN_MEMORY:
-                self._camera.file_delete(*path)
+            self._events.delete(path)
         self._fetched.clear()
 
     def _watch(self, names: tuple[str, ...]) -> dict[str, str | None]:
         """What these entries are now; nothing over a broken link: a new one is looked at anyway."""
         try:
-            self._drain()
+            self._events.drain()
             return {name: state.value for name, state in self.read(names).items()}
         except gp.GPhoto2Error:
             return {}
@@ -324,9 +303,9 @@ class GPhotoSession:
         """The next file that the body tells of, whoever fired; None when none comes within the deadline."""
         deadline = time.monotonic() + order.deadline_s
         while True:
-            path = self._arrived.pop(0) if self._arrived else self._poll_file()
+            path = self._events.next()
             if path is not None:
-                return write_checked(*self._take(path), order, 0)
+                return write_checked(*self._events.take(path), order, 0)
             if time.monotonic() > deadline:
                 return None
             time.sleep(_FOLLOW_PAUSE_S)
@@ -335,6 +314,7 @@ class GPhotoSession:
         """Let go of the camera."""
         camera, self._camera = self._camera, None
         if camera is not None:
+            del self._events  # it holds the camera, too
             try:
                 with suppress(gp.GPhoto2Error):  # a dead link cannot be left politely
                     camera.exit()
@@ -357,64 +337,20 @@ class GPhotoSession:
             else:
                 return
 
-    def _poll_file(self) -> tuple[str, str] | None:
-        """The next file that the body tells of; None when it has nothing to tell."""
-        while True:
-            kind, data = self._camera.wait_for_event(_POLL_MS)
-            if kind == gp.GP_EVENT_FILE_ADDED:
-                return data.folder, data.name
-            if kind == gp.GP_EVENT_TIMEOUT:
-                return None
-
-    def _drain(self) -> None:
-        """Read the body's events until there are none; files among them wait for whoever wants them."""
-        while (path := self._poll_file()) is not None:
-            self._arrived.append(path)
-
-    def _forget(self, path: tuple[str, str]) -> None:
-        """Drop libgphoto2's copy of a picture that was never on a card; it would stay in memory otherwise."""
-        if path[0] == _IN_MEMORY:
-            with suppress(gp.GPhoto2Error):  # it is a copy only: nothing is lost when it stays
-                self._camera.file_delete(*path)
-
-    def _is_old(self, path: tuple[str, str], order: FetchOrder) -> bool:
+    def _is_old(self, path: FilePath, order: FetchOrder) -> bool:
         number = file_number(path[1])
         if number is None or number not in order.old_numbers:
             return False
-        self._forget(path)
+        self._events.forget(path)
         return True
-
-    def _take(self, path: tuple[str, str]) -> tuple[bytes, int | None, str]:
-        """A file's bytes, the size that was announced for it, and its name."""
-        try:
-            announced = self._announced(path)
-            # The CameraFile is kept while its bytes are used: they die with it.
-            file = self._camera.file_get(*path, gp.GP_FILE_TYPE_NORMAL)
-            data = memoryview(file.get_data_and_size())
-            try:
-                return bytes(data), announced, path[1]
-            finally:
-                data.release()
-        finally:
-            self._forget(path)
-
-    def _announced(self, path: tuple[str, str]) -> int | None:
-        """The size that the body named; None for a Nikon's memory, of which no record is kept."""
-        try:
-            size: int = self._camera.file_get_info(*path).file.size
-        except gp.GPhoto2Error as err:
-            if path[0] != _IN_MEMORY or err.code != gp.GP_ERROR:
-                raise
-            return None
-        return size
 
     def _refuse_surplus(self, order: FetchOrder, shot: ShotFiles) -> None:
         """After a lost release, a file too many means that one of them is not this release's."""
         until = time.monotonic() + order.quiet_s
         while time.monotonic() < until:
-            path = self._poll_file()
+            path = self._events.poll()
             if path is not None:
-                self._forget(path)
+                self._events.forget(path)
                 if path[1] in shot.names:
                     continue  # some bodies announce a file twice
                 raise UnusableFileError(

@@ -29,6 +29,7 @@ from rig.planning.lens_plan import LensPlan
 from rig.preflight import check_travel
 from rig.runner import Runner, RunSettings
 from rig.runs.connection import Connection
+from rig.runs.first_move import describe_first_move
 from rig.runs.open_end import OpenEnd
 from rig.runs.operator import Operator
 from rig.runs.pace import Pace
@@ -37,7 +38,6 @@ from rig.runs.subject import known_working_distance_mm
 from rig.runs.trial import Trial
 from rig.session import RunState, Session
 from rig.simulate import bench_order
-from rig.state import PositionCount
 
 __all__ = ["Operator", "Outcome", "Ready", "SessionRun", "ShootOptions"]
 
@@ -288,37 +288,14 @@ class SessionRun:
     def _confirm(self, axis: FocusAxis, here_is_mm: float, approach: Approach) -> None:
         """On real hardware: say where the carriage is about to go, before it goes."""
         state = self._replayed()
-        rail, positions, saved = self._config.rail, self._plan.stops[: state.frames], state.saved
-        left = [p for i, p in enumerate(positions) if i not in saved]
-        if self._config.simulated or not left:
+        stops_mm = self._plan.stops[: state.frames]
+        left_mm = [p for i, p in enumerate(stops_mm) if i not in state.saved]
+        if self._config.simulated or not left_mm:
             return
-        homes = rail.reference == "home"
-        here_mm = rail.home_position_mm if homes else here_is_mm
-        legs = " then ".join(f"{leg:g} mm" for leg in approach.legs(left[0], here_mm, engaged=False))
-        closest_mm = max(travel_envelope(left, approach).high, positions[0])
-        begins = (
-            f"the rail homes itself; after that, at {here_mm:g} mm,"
-            if homes
-            else f"the carriage is taken to stand at {here_mm:g} mm;"
-        )
+        rail = self._config.rail
         self._operator.confirm(
-            f"{axis.name}: {begins} the first move goes to {legs}. The closest point is {closest_mm:g} mm, "
-            f"{closest_mm - here_mm:+g} mm towards the subject from there. "
-            + (
-                "You turn the crank; nothing moves by itself."
-                if rail.by_hand
-                else f"Positive is towards the subject (towards_subject = {rail.towards_subject!r})."
-            )
-            + (self._count_says(here_mm) if rail.counted else "")
+            describe_first_move(axis.name, rail, left_mm, stops_mm[0], here_is_mm, approach)
         )
-
-    def _count_says(self, here_mm: float) -> str:
-        """What the count says of a rail that cannot be asked, where that is something else than assumed."""
-        counted = PositionCount(self._config.rail.name).read()
-        if counted is None or (counted.holds and abs(counted.position_mm - here_mm) < 1e-6):
-            return ""
-        told = f" The count of the last run says {counted.text}"
-        return f"{told}: --here-is last goes on from there." if counted.holds else f"{told}."
 
     def _lock_request(self) -> LockRequest:
         return replace(
