@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stacker.errors import DataError
+from stacker.errors import DataError, UserError
 from stacker.io.development import Recipe
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Frame", "FrameMetadata", "FrameSource", "Image", "as_frame", "full_scale"]
+__all__ = ["Frame", "FrameMetadata", "FrameSource", "Image", "as_frame", "check_alike", "full_scale"]
 
 Image = np.ndarray[Any, np.dtype[Any]]
 """Pixels: H × W × 3 RGB, uint8, uint16 or float32 (0 to 1)."""
@@ -122,6 +122,36 @@ class Frame:
 def full_scale(dtype: np.dtype[Any]) -> float:
     """Value of white in pixels of that type: 255, 65535, or 1 for floats."""
     return 1.0 if dtype.kind == "f" else float(np.iinfo(dtype).max)
+
+
+def check_alike(frame: Frame, first: str, size: tuple[int, int], dtype: np.dtype[Any]) -> None:
+    """See that a frame has the size and the samples of the first one, as all frames of a stack have.
+
+    Parameters
+    ----------
+    frame : Frame
+        Any of them.
+    first : str
+        The first one's name, for the message.
+    size, dtype : (int, int), numpy.dtype
+        Its width and height, in pixels, and the type of its samples.
+
+    Raises
+    ------
+    UserError
+        When it differs.
+    """
+    if (frame.width, frame.height) != size:
+        width, height = size
+        raise UserError(
+            f"{frame.name} is {frame.width} × {frame.height} px, but {first} is {width} × {height} px: "
+            "the frames of a stack have one size"
+        )
+    if frame.pixels.dtype != dtype:
+        raise UserError(
+            f"{frame.name} has {frame.pixels.dtype} samples, but {first} has {dtype}: "
+            "the frames of a stack have one bit depth"
+        )
 
 
 def as_frame(pixels: NDArray[Any], name: str = "frame") -> Frame:

@@ -71,12 +71,12 @@ class ReferenceView:
 
     @classmethod
     def declared(cls, first_to_view: Matrix) -> ReferenceView:
-        """A view into which the first frame is taken by a known 3 × 3 transform."""
+        """A view into which the first frame is taken by a known transform of pixels, shape (3, 3)."""
         return cls(tuple(float(value) for value in np.asarray(first_to_view, float).reshape(9)))
 
     @classmethod
     def at_position(cls, position_mm: float) -> ReferenceView:
-        """The view from a rail position, for example the middle of a planned run."""
+        """The view from a rail position, in mm, for example the middle of a planned run."""
         return cls(position_mm=position_mm)
 
     @property

@@ -81,6 +81,18 @@ def near_end(nearness: Nearness | None, positions_mm: Mapping[int, float | None]
 def nearness_by_index(order: Order, count: int) -> Nearness:
     """Nearness in a stack of evenly spaced frames.
 
+    Parameters
+    ----------
+    order : Order
+        Which end the first frame has in focus.
+    count : int
+        Number of frames.
+
+    Returns
+    -------
+    callable
+        Takes the index of a frame, gives 0 for the farthest to 1 for the nearest.
+
     Examples
     --------
     >>> nearness_by_index(Order.NEAR_FIRST, 5)(1)

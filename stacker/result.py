@@ -161,7 +161,10 @@ class Stack:
         return tuple(report for report, share in pairs if report.used and share < 0.0005)
 
     def save(self, path: Path | str, saving: Saving | None = None) -> tuple[str, ...]:
-        """Write TIFF, PNG or JPEG, atomically, with the frames' EXIF; see `stacker.write_image`."""
+        """Write TIFF, PNG, JPEG or DNG, atomically, with the frames' EXIF.
+
+        Parameters, what is returned and errors are those of `stacker.write_image`.
+        """
         return write_image(Path(path), self.image, self.metadata, saving)
 
     def save_transforms(self, path: Path | str) -> None:

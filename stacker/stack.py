@@ -14,7 +14,7 @@ import numpy as np
 from stacker.about import described
 from stacker.errors import UserError
 from stacker.focus.noise import estimate_noise
-from stacker.frames import Frame, FrameMetadata, FrameSource, Image, as_frame
+from stacker.frames import Frame, FrameMetadata, FrameSource, Image, as_frame, check_alike
 from stacker.fusion.base import Fused, Fusion
 from stacker.fusion.borders import CommonField, reached_window
 from stacker.fusion.methods import FusionSetup, make_fusion, needs_second_look
@@ -191,7 +191,7 @@ class Stacker:
         if self._chain is None:
             self._begin(taken, position_mm)
         assert self._chain is not None
-        self._check_alike(taken)
+        check_alike(taken, self._first_name, self._size, self._dtype)
         self._grey = self._grey and taken.metadata.grey
         if self._known is not None:
             found = self._known.add(taken.pixels, number)
@@ -392,17 +392,3 @@ class Stacker:
                 )
             return common.reduced(fused.step).intersection(fused.extent)
         return reached_window(fused.reached, fused.extent)
-
-    def _check_alike(self, frame: Frame) -> None:
-        if (frame.width, frame.height) != self._size:
-            width, height = self._size
-            raise UserError(
-                f"{frame.name} is {frame.width} × {frame.height} px, but {self._first_name} is "
-                f"{width} × {height} px: "
-                "the frames of a stack have one size"
-            )
-        if frame.pixels.dtype != self._dtype:
-            raise UserError(
-                f"{frame.name} has {frame.pixels.dtype} samples, but {self._first_name} has {self._dtype}: "
-                "the frames of a stack have one bit depth"
-            )

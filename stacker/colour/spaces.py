@@ -93,6 +93,18 @@ def adaptation(white: _XY) -> Image:
 def find_space(name: str, option: str = "--colour-space") -> ColourSpace:
     """The space of a name, in whatever way it is spelled: ``Adobe RGB (1998)`` is ``adobe-rgb``.
 
+    Parameters
+    ----------
+    name : str
+        One of `SPACES`, or a usual spelling.
+    option : str
+        Where it was said, for the message.
+
+    Returns
+    -------
+    ColourSpace
+        Its primaries, white and curve.
+
     Raises
     ------
     UserError

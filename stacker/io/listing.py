@@ -31,6 +31,16 @@ def natural_order(paths: Iterable[Path]) -> list[Path]:
 
     Cameras count to 9999 and begin again (JEITA CP-3461, DCF): of files that one has numbered, ``IMG_0001``
     comes after ``IMG_9999`` if both are there and most of the numbers between are not.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        Files of one stack.
+
+    Returns
+    -------
+    list of Path
+        All of them.
     """
     ordered = sorted(paths, key=lambda path: (_natural_key(path), path.as_posix()))
     start = _after_restart(ordered)

@@ -71,6 +71,18 @@ class Crop:
 def parse_crop(text: str, aspect: str | None = None) -> Crop:
     """What a person says: ``auto``, ``geometry``, ``none``, or ``x,y,w,h`` in pixels.
 
+    Parameters
+    ----------
+    text : str
+        One of these.
+    aspect : str, optional
+        ``3:2`` and the like, or ``frame`` for that of the frames: what is kept has it.
+
+    Returns
+    -------
+    Crop
+        For `cropped`.
+
     Raises
     ------
     UserError
@@ -105,6 +117,18 @@ def parse_aspect(text: str) -> Fraction:
 
 def cropped(stack: Stack, crop: Crop) -> Stack:
     """A stack without its border; depth and all that lies pixel on pixel are cut with it.
+
+    Parameters
+    ----------
+    stack : Stack
+        Stays as it is.
+    crop : Crop
+        How the part that is kept is found.
+
+    Returns
+    -------
+    Stack
+        The same one where there is nothing to cut.
 
     Raises
     ------

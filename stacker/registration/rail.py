@@ -51,10 +51,6 @@ class RailGeometry:
         """Scale of a frame's plane of focus in the reference view: v / (v + Δ)."""
         return self.pupil_distance_mm / (self.pupil_distance_mm + position_mm - self.reference_mm)
 
-    def step_scale(self, distance_mm: float) -> float:
-        """Scale that matches a frame to its neighbour, of points halfway between their planes: exp(-δ/v)."""
-        return math.exp(-distance_mm / self.pupil_distance_mm)
-
 
 @dataclass(frozen=True)
 class PupilFit:

@@ -120,6 +120,16 @@ def transforms_as_json(frame_size_px: tuple[int, int], frames: Iterable[tuple[in
 def load_transforms(path: Path | str) -> SavedTransforms:
     """Read a file of transforms.
 
+    Parameters
+    ----------
+    path : Path or str
+        As `stacker.Stack.save_transforms` writes it.
+
+    Returns
+    -------
+    SavedTransforms
+        The size of the frames, and where each of them lies.
+
     Raises
     ------
     UserError

@@ -200,5 +200,16 @@ class RetouchBook(_Record):
 
 
 def book_path(stack_folder: Path) -> Path:
-    """Where the retouches of a stack folder are: beside it, so that they stay when it is replaced."""
+    """Where the retouches of a stack folder are: beside it, so that they stay when it is replaced.
+
+    Parameters
+    ----------
+    stack_folder : Path
+        As `stacker.load_stack` reads it; need not be there.
+
+    Returns
+    -------
+    Path
+        ``NAME.retouch.json``.
+    """
     return stack_folder.with_suffix(".retouch.json")

@@ -174,6 +174,16 @@ class Retoucher:
     def apply(self, retouches: Sequence[Retouch]) -> Image:
         """The whole picture with retouches, in order; the stack's own picture stays as it is.
 
+        Parameters
+        ----------
+        retouches : sequence of Retouch
+            The last one lies on top.
+
+        Returns
+        -------
+        ndarray, shape (H, W, 3)
+            RGB, in the frames' type.
+
         Raises
         ------
         UserError, DataError
