@@ -3,8 +3,8 @@
 The pyramid keeps hairs and glass, because it has the detail of every depth at a place. The depth map takes
 whole pixels from the frames around the sharpest: that is quieter, and cleaner beside highlights, whose discs
 the bands of other frames would bring in. On the six scenes of ``benchmarks.stacks`` (750 px) the one is up to
-2.1 and the other up to 2.1 dB better, and the two together are within 0.2 dB of the better one or above it;
-``python -m benchmarks.ablation --methods`` prints the figures.
+3.2 and the other up to 2.3 dB better, and the two together are within 0.1 dB of the better one or above it
+(docs/algorithm.md; ``python -m benchmarks.ablation --methods`` prints the figures).
 
 The depth map's picture needs the frames once more when the depth is known: they are kept in a scratch file.
 """

@@ -179,7 +179,8 @@ class Bands:
             if level + 1 == self.levels:
                 break
             if level + 1 == fine:
-                margins = _margins(windows[level].halved(1), windows[fine])
+                down, across = windows[level].halved(1).margins_in(windows[fine])
+                margins = *down, *across
                 picture = np.stack([_padded(plane, margins) for plane in picture])
                 activity = _padded(activity, margins)
                 gate = gate.padded(margins)
@@ -341,16 +342,6 @@ def grown(array: Image, before: Window, after: Window, fill: float) -> Image:
     rows, columns = before.slices_in(after)
     larger[..., rows, columns] = array
     return larger
-
-
-def _margins(inner: Window, outer: Window) -> tuple[int, int, int, int]:
-    """Rows above and below, columns to the left and to the right."""
-    return (
-        inner.y - outer.y,
-        outer.bottom - inner.bottom,
-        inner.x - outer.x,
-        outer.right - inner.right,
-    )
 
 
 def _padded(plane: Image, margins: tuple[int, int, int, int]) -> Image:

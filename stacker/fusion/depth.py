@@ -118,11 +118,7 @@ class DepthTracker:
         if old is None:
             self._history = History.empty(new.height // step, new.width // step)
             return
-        pads = (
-            ((old.y - new.y) // step, (new.bottom - old.bottom) // step),
-            ((old.x - new.x) // step, (new.right - old.right) // step),
-        )
-        self._history, self._lent = self._history.padded(pads), False
+        self._history, self._lent = self._history.padded(old.margins_in(new, step)), False
 
     def add(
         self, luma: Image, reached: Image | None, window: Window, index: int, score: Image | None = None
@@ -240,11 +236,10 @@ class DepthTracker:
         """
         canvas, seen = self.extent, self.snapshot()
         assert canvas is not None, "add() comes first"
-        above, left = extent.y - canvas.y, extent.x - canvas.x
-        beyond = above, canvas.bottom - extent.bottom, left, canvas.right - extent.right
+        down, across = extent.margins_in(canvas)
 
         def make() -> DepthIndex:
-            return seen.finish(cv2.copyMakeBorder(image, *beyond, cv2.BORDER_REPLICATE))
+            return seen.finish(cv2.copyMakeBorder(image, *down, *across, cv2.BORDER_REPLICATE))
 
         return DepthIndex.later(make).cropped(extent.slices_in(canvas))
 

@@ -16,7 +16,7 @@ from stacker.focus.measure import LUMA
 from stacker.frames import Image
 from stacker.fusion.depth_guide import explained
 from stacker.fusion.depth_judge import FITTED
-from stacker.fusion.depth_surface import LOCAL, by_strips, roughness, strips_of
+from stacker.fusion.depth_surface import LOCAL, by_strips, roughness, strips_with_halo
 from stacker.loops.workers import over_rows
 
 __all__ = ["SIGNS", "Evidence", "reported", "signs"]
@@ -163,7 +163,7 @@ def reported(known: Evidence) -> tuple[Image, Image]:
     told = partial(_signs, focus_length=known.focus_length)
 
     def judged(first: int, behind: int) -> None:
-        for rows, around_them, inner in strips_of(first, behind, index.shape, _SIGNS_CELLS):
+        for rows, around_them, inner in strips_with_halo(first, behind, index.shape, _SIGNS_CELLS):
             made = told(*(plane[around_them] for plane in planes))
             FITTED.confidence(np.stack([plane[inner] for plane in made]), confidence[rows])
 

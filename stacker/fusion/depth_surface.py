@@ -19,7 +19,7 @@ __all__ = [
     "focus_length",
     "focus_lengths",
     "roughness",
-    "strips_of",
+    "strips_with_halo",
 ]
 
 LOCAL = 5
@@ -260,14 +260,14 @@ def by_strips(function: Callable[..., Image], halo: int, *planes: Image) -> Imag
     result = np.empty(planes[0].shape[:2], np.float32)
 
     def strips(first: int, behind: int) -> None:
-        for rows, around, inner in strips_of(first, behind, result.shape, halo):
+        for rows, around, inner in strips_with_halo(first, behind, result.shape, halo):
             result[rows] = function(*(plane[around] for plane in planes))[inner]
 
     over_rows(strips, len(result), rows_together=_together(result.shape[1], halo))
     return result
 
 
-def strips_of(
+def strips_with_halo(
     first: int, behind: int, shape: tuple[int, ...], halo: int
 ) -> Iterator[tuple[slice, slice, slice]]:
     """Rows to be handled at a time, these with ``halo`` more at both ends, and where they are in those."""

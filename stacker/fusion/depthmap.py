@@ -17,9 +17,15 @@ from stacker.fusion.depth_choice import Choice, glitter_of_cells
 from stacker.fusion.placing import Placed, place
 from stacker.fusion.scoring import glitter
 from stacker.fusion.smooth_faults import without_jumps
-from stacker.fusion.softmean import CELL_PX, SoftMean
+from stacker.fusion.softmean import (
+    CELL_PX,
+    SoftMean,
+    extent_of_preview,
+    preview_step,
+    reached_cells,
+    telling_cells,
+)
 from stacker.fusion.tiles import brightness
-from stacker.fusion.weighted import preview_step, reached_cells, reduced, telling_cells
 from stacker.fusion.window import Window, window_of
 from stacker.loops.scratch import Scratch
 from stacker.registration.exposure import Levels
@@ -74,7 +80,7 @@ class DepthMapFusion:
         extent = self._require_frames()
         step = max(CELL_PX, preview_step(extent, max_width_px))
         picture, reached = self._sketch.reduced(step)
-        return Fused(picture, reached, reduced(extent, step), self._depth.shares(), step=step)
+        return Fused(picture, reached, extent_of_preview(extent, step), self._depth.shares(), step=step)
 
     def finish(self) -> Fused:
         """The picture of all frames so far, each looked at again; see `stacker.fusion.base.Fusion`."""
@@ -128,10 +134,7 @@ class _Sketch:
             self._picture, self._best = np.zeros((*shape, 3), np.uint8), np.full(shape, -1e9, np.float32)
             self._reached = np.zeros(shape, np.uint8)
             return
-        pads = (
-            ((old.y - new.y) // CELL_PX, (new.bottom - old.bottom) // CELL_PX),
-            ((old.x - new.x) // CELL_PX, (new.right - old.right) // CELL_PX),
-        )
+        pads = old.margins_in(new, CELL_PX)
         if any(sum(pads, ())):
             self._picture = np.pad(self._picture, (*pads, (0, 0)))
             self._best = np.pad(self._best, pads, constant_values=-1e9)

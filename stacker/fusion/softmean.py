@@ -9,9 +9,17 @@ import numpy as np
 
 from stacker.frames import Image, full_scale
 from stacker.fusion.placing import Placed
+from stacker.fusion.scoring import merge
 from stacker.fusion.window import Window
 
-__all__ = ["CELL_PX", "SoftMean"]
+__all__ = [
+    "CELL_PX",
+    "SoftMean",
+    "extent_of_preview",
+    "preview_step",
+    "reached_cells",
+    "telling_cells",
+]
 
 CELL_PX = 2
 """Weights are given for cells of this many pixels, and change smoothly between their centres."""
@@ -53,8 +61,7 @@ class SoftMean:
             return
         if old == new:
             return
-        pads = (old.y - new.y, new.bottom - old.bottom), (old.x - new.x, new.right - old.right)
-        cells = tuple((before // CELL_PX, after // CELL_PX) for before, after in pads)
+        pads, cells = old.margins_in(new), old.margins_in(new, CELL_PX)
         self._mean = np.pad(self._mean, (*pads, (0, 0)))
         self._total = np.pad(self._total, cells, constant_values=_NOTHING)
         self.reached = np.pad(self.reached, pads)
@@ -78,7 +85,7 @@ class SoftMean:
             log_weight[gate <= _OUTSIDE_FROM] += _OUTSIDE
         total = self._total[window.slices_in(self.extent, CELL_PX)]
         first = (total == np.float32(_NOTHING)).astype(np.uint8)
-        share = _share(total, log_weight)
+        share = merge(log_weight, total)
         mean, reached = (array[window.slices_in(self.extent)] for array in (self._mean, self.reached))
         if placed.inside is None:
             reached[...] = 255
@@ -104,14 +111,28 @@ class SoftMean:
         return np.asarray(np.clip(np.rint(small), 0, 255).astype(np.uint8))
 
 
-def _share(total: Image, weight: Image) -> Image:
-    """Share of the new weight in the sum, which is updated; both are logarithms."""
-    lead = weight - total
-    less = np.exp(-np.abs(lead))
-    share = np.where(lead > 0, np.float32(1), less) / (1 + less)
-    np.maximum(total, weight, out=total)
-    total += np.log1p(less)
-    return np.asarray(share)
+def reached_cells(placed: Placed) -> Image | None:
+    """Where a placed frame reaches, cell by cell; None where it fills the window."""
+    return None if placed.inside is None else placed.inside[::CELL_PX, ::CELL_PX]
+
+
+def telling_cells(placed: Placed) -> Image | None:
+    """Where a placed frame reaches and is not burnt, above 0, cell by cell; None where that is everywhere."""
+    return None if placed.gate is None else (placed.gate[::CELL_PX, ::CELL_PX] > 0).astype(np.uint8)
+
+
+def preview_step(extent: Window, max_width_px: int) -> int:
+    """Largest power of 2 by which an extent can be reduced and stay that wide."""
+    step = 1
+    while extent.width // (2 * step) >= max_width_px:
+        step *= 2
+    return step
+
+
+def extent_of_preview(extent: Window, step: int) -> Window:
+    """The extent in pixels of a reduced picture, at least one."""
+    width, height = (max(1, side // step) for side in (extent.width, extent.height))
+    return Window(extent.x // step, extent.y // step, width, height)
 
 
 def _mix(mean: Image, picture: Image, share: Image, first: Image) -> None:

@@ -11,8 +11,8 @@ from stacker.frames import Image
 from stacker.fusion.base import Fused
 from stacker.fusion.colour_noise import ColourNoise
 from stacker.fusion.depth import DepthTracker
-from stacker.fusion.placing import Placed, place
-from stacker.fusion.softmean import CELL_PX, SoftMean
+from stacker.fusion.placing import place
+from stacker.fusion.softmean import CELL_PX, SoftMean, extent_of_preview, preview_step, telling_cells
 from stacker.fusion.window import Window, window_of
 from stacker.loops.scratch import Scratch
 from stacker.registration.exposure import Levels
@@ -62,7 +62,7 @@ class WeightedFusion:
         """The picture so far, reduced; see `stacker.fusion.base.Fusion`."""
         extent = self._require_frames()
         step = preview_step(extent, max_width_px)
-        small = reduced(extent, step)
+        small = extent_of_preview(extent, step)
         reached = self._mean.reached[::step, ::step][: small.height, : small.width] > 0
         return Fused(self._mean.reduced(step), reached, small, self._depth.shares(), step=step)
 
@@ -78,27 +78,3 @@ class WeightedFusion:
     def _require_frames(self) -> Window:
         assert self._mean.extent is not None, "add() comes first"
         return self._mean.extent
-
-
-def reached_cells(placed: Placed) -> Image | None:
-    """Where a placed frame reaches, cell by cell; None where it fills the window."""
-    return None if placed.inside is None else placed.inside[::CELL_PX, ::CELL_PX]
-
-
-def telling_cells(placed: Placed) -> Image | None:
-    """Where a placed frame reaches and is not burnt, above 0, cell by cell; None where that is everywhere."""
-    return None if placed.gate is None else (placed.gate[::CELL_PX, ::CELL_PX] > 0).astype(np.uint8)
-
-
-def preview_step(extent: Window, max_width_px: int) -> int:
-    """Largest power of 2 by which an extent can be reduced and stay that wide."""
-    step = 1
-    while extent.width // (2 * step) >= max_width_px:
-        step *= 2
-    return step
-
-
-def reduced(extent: Window, step: int) -> Window:
-    """The extent in pixels of a reduced picture, at least one."""
-    width, height = (max(1, side // step) for side in (extent.width, extent.height))
-    return Window(extent.x // step, extent.y // step, width, height)

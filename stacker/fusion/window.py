@@ -68,6 +68,14 @@ class Window:
         top, left = (self.y - outer.y) // shrink, (self.x - outer.x) // shrink
         return slice(top, top + self.height // shrink), slice(left, left + self.width // shrink)
 
+    def margins_in(self, outer: Window, shrink: int = 1) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Rows above and below it, and columns left and right of it, in an array as of `slices_in`."""
+        above, left = (self.y - outer.y) // shrink, (self.x - outer.x) // shrink
+        return (
+            (above, (outer.bottom - self.bottom) // shrink),
+            (left, (outer.right - self.right) // shrink),
+        )
+
 
 def corners_in_reference(transform: Matrix, size: tuple[int, int]) -> Outline:
     """Where the corners of a frame are.
