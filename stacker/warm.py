@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from stacker.frames import Image
 from stacker.fusion.blending import sharpen
+from stacker.fusion.patch_tiles import lay, look
+from stacker.fusion.tiles import TILE_PX
 from stacker.options import Options
 from stacker.registration.levels import MatchPyramid
 from stacker.registration.match import match
@@ -36,6 +39,14 @@ def warm() -> None:
         assert depth is None or depth.confidence.size  # made when it is looked at
         sharpen(frame.copy(), 0.1)  # which frames that need not be interpolated do without
         prepare(frame, _SIZE[1] // 2)  # as frames wider than what is matched are
+        _lay_a_tile(frame)  # which takes things that lie over each other
+
+
+def _lay_a_tile(frame: Image) -> None:
+    tile, place = np.zeros((1, 3, TILE_PX, TILE_PX), frame.dtype), np.ones((1, 2), np.int64)
+    plane = np.zeros((TILE_PX + 2, TILE_PX + 2), np.float32)
+    look(tile, place, 1, plane)
+    lay(tile, place, 1, plane, (0, 0), 0.1, frame.copy())
 
 
 if __name__ == "__main__":

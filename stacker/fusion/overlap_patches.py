@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 
 from stacker.frames import Image
-from stacker.fusion.blending import DEPTHS, sharpen
 from stacker.fusion.overlaps import (
     DETAIL_REACH,
     Ordering,
@@ -23,10 +22,11 @@ from stacker.fusion.overlaps import (
     narrow_px,
     overlap,
 )
-from stacker.fusion.stages import SourceCode
+from stacker.fusion.patch_tiles import TilePlaces, lay, look
 from stacker.fusion.store import FrameStore
 from stacker.fusion.tiles import HALO_CELLS, OUTSIDE, RIM, TILE_PX, cell_side
 from stacker.fusion.window import Window
+from stacker.loops.scratch import Scratch
 from stacker.loops.workers import over_rows
 
 __all__ = ["Sought", "take_whole_pixels"]
@@ -44,6 +44,9 @@ _WORTH = 0.01
 _NUMBERS = 16_000_000
 """Of which all patches that are in work have two bytes each; there are more only where a single tile of every
 frame needs them."""
+
+_TOGETHER = 32
+"""Tiles that are read at a time: larger pictures have patches of hundreds, for each of the threads."""
 
 _Offsets = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -134,13 +137,13 @@ def take_whole_pixels(
     taken = np.zeros(len(patches))
 
     def some(first: int, behind: int) -> None:
+        scratch = Scratch()
         for at, patch in enumerate(patches[first:behind], first):
-            seen = _Seen(store, patch, step)
+            seen = _Seen(store, patch, step, scratch)
             if len(seen.frames) <= 2:
                 continue
             luma, detail = seen.planes()
             over = overlap(Places(luma, detail, sought.narrow_px, ordering))
-            del luma, detail
             share = sought.part(patch.expanded(_HALO * step)) * over.share
             seen.put(Overlap(over.frame, share), crisp, image, extent)
             taken[at] = share[_HALO:-_HALO, _HALO:-_HALO].sum()
@@ -166,8 +169,8 @@ def _patches(extent: Window, step: int, frames: int) -> list[Window]:
 class _Seen:
     """What was kept of a patch and its surroundings."""
 
-    def __init__(self, store: FrameStore, patch: Window, step: int) -> None:
-        self._store, self._patch, self._step = store, patch, step
+    def __init__(self, store: FrameStore, patch: Window, step: int, scratch: Scratch) -> None:
+        self._store, self._patch, self._step, self._scratch = store, patch, step, scratch
         self._area = patch.expanded(_HALO * step)
         grid = self._area.aligned(TILE_PX)
         self._columns = range(grid.x // TILE_PX, grid.right // TILE_PX)
@@ -178,84 +181,61 @@ class _Seen:
         some = (offsets >= 0).any(axis=(1, 2))
         self.frames = np.flatnonzero(some)
         self._offsets, self._whole = offsets[some], whole[some]
-        # A row of tiles at a time: larger pictures have patches of hundreds, for each of the threads.
-        self._pixels: Image = np.empty((len(self._columns), 3, TILE_PX, TILE_PX), store.dtype)
-        self._codes: Image = np.empty((len(self._columns), 2, cell_side(), cell_side()), np.uint8)
-        self._source = SourceCode.of(store.dtype)
+        self._pixels = scratch.array("pixels", _TOGETHER, 3, TILE_PX, TILE_PX, dtype=store.dtype)
+        self._codes = self._bytes("codes", _TOGETHER, 2, cell_side(), cell_side())
+        beyond = grid.y - self._area.y, grid.x - self._area.x
+        self._corner = np.array(beyond, np.int64) // step  # of the tiles in what is looked at
 
     def planes(self) -> tuple[Image, Image]:
-        """Luma and detail of the frames, reduced; see `Places`."""
-        height, width = self._area.height // self._step, self._area.width // self._step
-        luma, detail = np.zeros((2, len(self.frames), height, width), np.uint8)
-        side = TILE_PX // self._step
-        grid = len(self._rows) * side, len(self._columns), side
+        """Luma and detail of the frames, reduced, in scratch buffers; see `Places`."""
+        shape = self._area.height // self._step, self._area.width // self._step
+        luma, detail = (self._bytes(name, len(self.frames), *shape) for name in ("luma", "detail"))
+        side, (top, left) = TILE_PX // self._step, -self._corner
+        inside = slice(top, top + shape[0]), slice(left, left + shape[1])
         # What was not kept of a frame is dull; the frame before it stands for it.
-        plane = np.zeros(grid, np.float32)
+        plane = np.zeros(shape, np.float32)
         reach = np.ones((2 * DETAIL_REACH + 1,) * 2, np.uint8)
         for at in range(len(self.frames)):
-            unknown = np.ones(grid, np.uint8)
-            for row, columns in self._read(at, self._offsets[at] >= 0):
-                inside = slice(row * side, (row + 1) * side), columns
-                plane[inside] = self._luma(len(columns)).transpose(1, 0, 2)
-                unknown[inside] = 0
-                for record in np.flatnonzero(~self._whole[at, row, columns]):
-                    unknown[inside[0], columns[record]] = self._not_reached(self._codes[record, 0])
-            seen = self._of_area(plane)
-            luma[at], detail[at] = cv2.convertScaleAbs(seen), detail_around(seen)
+            unknown = (self._offsets[at] < 0).repeat(side, axis=0).repeat(side, axis=1).view(np.uint8)
+            for tiles in self._read(at, self._offsets[at] >= 0):
+                look(self._pixels[: len(tiles)], tiles * side + self._corner, self._step, plane)
+                for record in np.flatnonzero(~self._whole[at, *tiles.T]):
+                    row, column = tiles[record] * side
+                    there = slice(row, row + side), slice(column, column + side)
+                    unknown[there] = self._not_reached(self._codes[record, 0])
+            cv2.convertScaleAbs(plane, luma[at])
+            detail[at] = detail_around(plane)
             if unknown.any():
-                detail[at][cv2.dilate(self._of_area(unknown), reach) > 0] = 0
+                detail[at][cv2.dilate(np.ascontiguousarray(unknown[inside]), reach) > 0] = 0
         return luma, detail
 
     def put(self, found: Overlap, crisp: float, image: Image, extent: Window) -> None:
         """Put frames into a picture."""
-        step, side = self._step, TILE_PX // self._step
+        side, count = TILE_PX // self._step, self._patch.width // TILE_PX
         first = self._patch.y // TILE_PX - self._rows[0], self._patch.x // TILE_PX - self._columns[0]
-        count = self._patch.width // TILE_PX
         inner = tuple(slice(start, start + count) for start in first)
+        origin = self._area.y - extent.y, self._area.x - extent.x
         around = np.ones((3, 3), np.uint8)
         for at in np.unique(found.frame[found.share > 0]):
             share = np.where(found.frame == at, found.share, np.float32(0))
-            some = cv2.dilate(share, around)[_HALO:-_HALO, _HALO:-_HALO] > 0
-            tiles = np.zeros(self._offsets[at].shape, np.bool_)
-            tiles[inner] = some.reshape(count, side, count, side).any(axis=(1, 3))
-            for row, columns in self._read(at, tiles & (self._offsets[at] >= 0)):
-                top = _HALO + (row - first[0]) * side - 1
-                for record, column in enumerate(columns):
-                    left = _HALO + (int(column) - first[1]) * side - 1
-                    framed = share[top : top + side + 2, left : left + side + 2]
-                    wide = cv2.resize(framed, None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR)
-                    weight = wide[step : step + TILE_PX, step : step + TILE_PX]
-                    x, y = self._columns[int(column)] * TILE_PX, self._rows[row] * TILE_PX
-                    area = Window(x - extent.x, y - extent.y, TILE_PX, TILE_PX)
-                    _blend(self._pixels[record], weight, crisp, area, image)
+            touched = cv2.dilate(share, around)[_HALO:-_HALO, _HALO:-_HALO] > 0
+            some = np.zeros(self._offsets[at].shape, np.bool_)
+            some[inner] = touched.reshape(count, side, count, side).any(axis=(1, 3))
+            for tiles in self._read(at, some & (self._offsets[at] >= 0)):
+                places = tiles * side + self._corner
+                lay(self._pixels[: len(tiles)], places, self._step, share, origin, crisp, image)
 
-    def _read(self, at: int, tiles: Image) -> Iterator[tuple[int, Image]]:
-        """Read some tiles of a frame: a row, and the columns of what was read until the next row is."""
-        for row in np.flatnonzero(tiles.any(axis=1)).tolist():
-            columns = np.flatnonzero(tiles[row])
-            count = len(columns)
-            self._store.read(self._offsets[at, row, columns], self._pixels[:count], self._codes[:count])
-            yield row, columns
+    def _bytes(self, name: str, *shape: int) -> Image:
+        return self._scratch.array(name, *shape, dtype=np.dtype(np.uint8))
 
-    def _of_area(self, grid: Image) -> Image:
-        """The part of a grid of reduced tiles that is looked at."""
-        tiles = Window(self._columns[0], self._rows[0], len(self._columns), len(self._rows))
-        covered = Window(*(TILE_PX * each for each in (tiles.x, tiles.y, tiles.width, tiles.height)))
-        plane = grid.reshape(grid.shape[0], -1)
-        return np.ascontiguousarray(plane[self._area.slices_in(covered, self._step)])
-
-    def _luma(self, count: int) -> Image:
-        """Luma of tiles that were read, reduced, white at 255; floats beyond black and white are clipped."""
-        side, planes = TILE_PX // self._step, self._pixels[:count]
-        if self._step > 1:
-            rows = planes.reshape(-1, TILE_PX)
-            small = cv2.resize(rows, (side, len(rows) // self._step), interpolation=cv2.INTER_AREA)
-            planes = small.reshape(count, 3, side, side)
-        quarter = np.float32(self._source.to_levels / 4)
-        luma = np.multiply(planes[:, 1], 2 * quarter, dtype=np.float32)
-        for channel in (0, 2):
-            luma += np.multiply(planes[:, channel], quarter, dtype=np.float32)
-        return np.clip(luma, 0, 255, out=luma)
+    def _read(self, at: int, tiles: Image) -> Iterator[TilePlaces]:
+        """Read tiles of a frame, some at a time: row and column of those that are there until the next."""
+        places = np.argwhere(tiles)
+        for first in range(0, len(places), _TOGETHER):
+            some = places[first : first + _TOGETHER]
+            offsets = self._offsets[at, *some.T]
+            self._store.read(offsets, self._pixels[: len(some)], self._codes[: len(some)])
+            yield some
 
     def _not_reached(self, codes: Image) -> Image:
         """Where a frame does not reach a tile, reduced: above 0."""
@@ -264,18 +244,3 @@ class _Seen:
         side = TILE_PX // self._step
         how = cv2.INTER_NEAREST if side > len(inner) else cv2.INTER_AREA
         return np.asarray(cv2.resize(outside, (side, side), interpolation=how))
-
-
-def _blend(planes: Image, weight: Image, crisp: float, area: Window, image: Image) -> None:
-    """Move an area of a picture towards a tile."""
-    picture = Window(0, 0, image.shape[1], image.shape[0])
-    seen = area.intersection(picture)
-    if not (seen.width and seen.height):
-        return
-    part = seen.slices_in(area)
-    taken = np.asarray(cv2.merge(list(planes)))
-    sharpen(taken, crisp)
-    mine = image[seen.slices_in(picture)]
-    off = cv2.subtract(taken[part], mine, dtype=cv2.CV_32F)
-    cv2.multiply(off, cv2.merge([weight[part]] * 3), off)
-    mine[...] = cv2.add(mine, off, dtype=DEPTHS[image.dtype.char])

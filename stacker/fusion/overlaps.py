@@ -8,21 +8,20 @@ falls twice as the plane of focus passes, from one of the two.
 
 From which, without knowing which end of the stack is near? What lies behind is veiled by what lies before it,
 and what lies before is not: so the one counts that stands out from its surroundings as much as things in that
-frame do elsewhere. How far something narrow stands out is what an opening takes away, or a closing fills in
-(Serra, "Image Analysis and Mathematical Morphology", 1982: top hats).
+frame do elsewhere; see `stacker.fusion.standing`.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 
 from stacker.frames import Image
 from stacker.fusion.history import CRISP
+from stacker.fusion.standing import Positions, standing_in_both
 
 __all__ = [
     "DETAIL_REACH",
@@ -71,24 +70,12 @@ _NARROWEST_PX, _WIDEST_PX = 5, 7
 """Of the picture's long side, and pixels in any: what is wider has an inside of its own, which is told by its
 detail, and that is looked at in a window of so many pixels whatever the picture."""
 
-_NEAR_PX = 7
-"""Window in which the height of what stands out is looked for."""
-
 _SOFT, _SHARP = 0.07, 0.14
 """Amplitude of detail over the height from which something may be sharp, and is: hairs have 0.2 and more, and
 what is blurred stands out just as far."""
 
 _RIM_FROM, _RIM_FULL = 0.3, 0.7
 """Share of that height from which a pixel belongs to what stands out, and wholly."""
-
-_USUAL_PX = 31
-"""Window in which it is looked for how far things of a frame stand out where they are alone. In windows of 15
-the far print on the near part of a circuit board is too seldom known for what it is, in those of 61 needles
-are lost (docs/algorithm.md)."""
-
-_WIDE_PX = 63
-"""Window in which the same is looked for once more: print seen through the rim of a wide part stands out as
-usual among its like, but not beside print that is in the clear."""
 
 _VEILED_FROM, _VEILED_WHOLLY = 0.2, 0.5
 _WIDE_VEILED_FROM, _WIDE_VEILED_WHOLLY = 0.5, 0.8
@@ -103,10 +90,6 @@ _SHARPEST = 0.8
 """Share of the amplitude in the sharpest of all frames that one of the two has at least: there may be a third
 thing between them."""
 
-_BURNT = 250
-"""Luma from which something bright is as bright as can be, and not less so behind a veil: it wins only where
-it is known to be the nearer one."""
-
 _SPECK_SHARE = 0.2
 _SPECK_PX, _LONG_PX = 4, 8
 """Size of a piece (of at least that share) that is a speck of texture, and from which it may be a hair."""
@@ -118,9 +101,6 @@ _CRISP_LESS, _SPREAD = 0.5, 1.5
 """How much less `CRISP` is wherever a picture is twice as large, as diffraction leaves less of the finest
 detail there; and how far the index of what is sharp at a cell is spread from which that is at two depths:
 standard deviation in focus widths."""
-
-_Positions = np.ndarray[Any, np.dtype[np.int16]]
-_Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -175,7 +155,7 @@ class Overlap:
         How much of it to take, 0 to 1.
     """
 
-    frame: _Positions
+    frame: Positions
     share: Image
 
 
@@ -234,32 +214,29 @@ def overlap(places: Places) -> Overlap:
     behind = len(places.detail) - 1
     last = _first_risen(places.detail[::-1], least)
     np.copyto(last, behind - last, where=last >= 0)
-    if not (first >= 0).any():
-        return Overlap(first, np.zeros(first.shape, np.float32))
-    twice = (first >= 0) & (last - first > max(_APART, known.apart))
-    one, two = _Standing.nothing(first.shape), _Standing.nothing(first.shape)
-    for at, (luma, detail) in enumerate(zip(places.luma, places.detail, strict=True)):
-        mine, other = first == at, last == at
-        if not (mine | other).any():
-            continue
-        standing = _Standing.of(luma, detail, places.narrow_px, mine & other)
-        one.take(standing, mine)
-        two.take(standing, other)
+    frame, share = last.copy(), np.zeros(first.shape, np.float32)
+    at = np.flatnonzero(first >= 0)
+    if not at.size:
+        return Overlap(frame, share)
+    beginning, end = first.ravel()[at], last.ravel()[at]
+    twice = end - beginning > max(_APART, known.apart)
+    one, two = standing_in_both(places.luma, places.detail, places.narrow_px, at, beginning, end)
     lead = one.beside_usual() - two.beside_usual() + np.float32(known.near_lead)
     ahead = lead > 0
     best, other_one = one.where(ahead, two), two.where(ahead, one)
     nearer = (ahead & (known.near_lead > 0)) | (~ahead & (known.near_lead < 0))
-    share = _ramp(best.own / np.maximum(best.height, 1), _RIM_FROM, _RIM_FULL)
-    share *= 1 - _ramp(best.veiled(), _VEILED_FROM, _VEILED_WHOLLY)
-    share *= 1 - _ramp(best.veiled(widely=True), _WIDE_VEILED_FROM, _WIDE_VEILED_WHOLLY)
+    some = _ramp(best.own / np.maximum(best.height, 1), _RIM_FROM, _RIM_FULL)
+    some *= 1 - _ramp(best.veiled(), _VEILED_FROM, _VEILED_WHOLLY)
+    some *= 1 - _ramp(best.veiled(widely=True), _WIDE_VEILED_FROM, _WIDE_VEILED_WHOLLY)
     decided = _ramp(np.abs(lead), _UNDECIDED, _DECIDED) * ~(best.burnt & ~nearer)
     decided *= _ramp(best.detail / np.maximum(other_one.detail, np.float32(1)), _FAINT, _CLEAR)
-    share *= np.maximum(decided, ~twice)
-    sharpest = np.float32(_SHARPEST) * places.detail.max(axis=0)
-    share *= _ramp(best.detail / (np.float32(_PER_LEVEL) * np.maximum(best.height, 1)), _SOFT, _SHARP)
-    share[(first < 0) | (best.height <= _STANDS_OUT * least)] = 0
-    share[np.maximum(best.detail, other_one.detail) < sharpest] = 0
-    return Overlap(np.where(ahead, first, last), _without_specks(share))
+    some *= np.maximum(decided, ~twice)
+    sharpest = np.float32(_SHARPEST) * places.detail.max(axis=0).ravel()[at]
+    some *= _ramp(best.detail / (np.float32(_PER_LEVEL) * np.maximum(best.height, 1)), _SOFT, _SHARP)
+    some[best.height <= _STANDS_OUT * least] = 0
+    some[np.maximum(best.detail, other_one.detail) < sharpest] = 0
+    share.ravel()[at], frame.ravel()[at] = some, np.where(ahead, beginning, end)
+    return Overlap(frame, _without_specks(share))
 
 
 def _ramp(values: Image, none: float, full: float) -> Image:
@@ -267,18 +244,19 @@ def _ramp(values: Image, none: float, full: float) -> Image:
     return np.asarray(np.clip((values - none) / (full - none), 0, 1), np.float32)
 
 
-def _first_risen(detail: Image, least: float) -> _Positions:
+def _first_risen(detail: Image, least: float) -> Positions:
     """Where detail rises first and falls again: place of its first peak; -1 where there is none."""
     floor = min(254, round(least * _PER_LEVEL))
     best = np.full(detail.shape[1:], floor, np.uint8)
     where = np.full(detail.shape[1:], -1, np.int16)
-    going_on = np.ones(detail.shape[1:], np.uint8)
+    going_on = np.full(detail.shape[1:], 255, np.uint8)
     for at, plane in enumerate(detail):
         higher = cv2.bitwise_and(cv2.compare(plane, best, cv2.CMP_GT), going_on)
         cv2.copyTo(plane, higher, best)
         np.copyto(where, np.int16(at), where=higher > 0)
         fallen = cv2.compare(plane, cv2.convertScaleAbs(best, alpha=_FALLEN), cv2.CMP_LT)
-        going_on[(fallen > 0) & (best > floor)] = 0
+        over = cv2.bitwise_and(fallen, cv2.threshold(best, floor, 255, cv2.THRESH_BINARY)[1])
+        cv2.bitwise_and(going_on, cv2.bitwise_not(over, over), going_on)
     return where
 
 
@@ -291,79 +269,3 @@ def _without_specks(share: Image) -> Image:
     kept[0] = 0
     # Around pieces there are rims of less share.
     return np.asarray(share * cv2.dilate(kept[labels], np.ones((3, 3), np.uint8)))
-
-
-@dataclass(frozen=True)
-class _Standing:
-    """How far things stand out.
-
-    Attributes
-    ----------
-    height, own : ndarray of uint8, shape (h, w)
-        The most in the few pixels around, and each pixel's own; of what is darker or brighter than its
-        surroundings, whichever is more.
-    detail : ndarray of uint8, shape (h, w)
-        See `detail_around`.
-    usual, widely : ndarray of float32, shape (h, w)
-        The height of things around that are alone, as log(1 + x), in two windows; that of the place where
-        there are none.
-    burnt : ndarray of bool, shape (h, w)
-        Where it is brighter than its surroundings and reaches white.
-    """
-
-    height: Image
-    own: Image
-    detail: Image
-    usual: Image
-    widely: Image
-    burnt: _Mask
-
-    @classmethod
-    def nothing(cls, shape: tuple[int, ...]) -> _Standing:
-        height, own, detail = np.zeros((3, *shape), np.uint8)
-        usual, widely = np.zeros((2, *shape), np.float32)
-        return cls(height, own, detail, usual, widely, np.zeros(shape, np.bool_))
-
-    @classmethod
-    def of(cls, luma: Image, detail: Image, narrow: int, alone: _Mask) -> _Standing:
-        """Of a frame; ``alone`` is where there is nothing at another depth."""
-        wide, near = np.ones((narrow, narrow), np.uint8), np.ones((_NEAR_PX, _NEAR_PX), np.uint8)
-        bright = cv2.subtract(luma, cv2.morphologyEx(luma, cv2.MORPH_OPEN, wide))
-        dark = cv2.subtract(cv2.morphologyEx(luma, cv2.MORPH_CLOSE, wide), luma)
-        brights, darks = cv2.dilate(bright, near), cv2.dilate(dark, near)
-        height, own = cv2.max(brights, darks), np.where(darks > brights, dark, bright)
-        some = np.where(alone & (own > height // 2), height, np.uint8(0)).astype(np.float32)
-        usual, widely = (_usual(some, height, side) for side in (_USUAL_PX, _WIDE_PX))
-        burnt = (cv2.dilate(luma, near) >= _BURNT) & (brights >= darks)
-        return cls(height, own, detail, usual, widely, burnt)
-
-    def take(self, other: _Standing, where: _Mask) -> None:
-        """Replace some places by those of another frame."""
-        for mine, its in zip(self._planes(), other._planes(), strict=True):
-            np.copyto(mine, its, where=where)
-
-    def where(self, mine: _Mask, other: _Standing) -> _Standing:
-        """Some places of this one, the rest of another."""
-        pairs = zip(self._planes(), other._planes(), strict=True)
-        return _Standing(*(np.where(mine, own, its) for own, its in pairs))
-
-    def beside_usual(self) -> Image:
-        """How far each pixel stands out over what is usual: natural logarithm."""
-        return np.asarray(np.log1p(self.own, dtype=np.float32) - self.usual)
-
-    def veiled(self, widely: bool = False) -> Image:
-        """By how much less than usual it stands out: natural logarithm."""
-        usual = self.widely if widely else self.usual
-        return np.asarray(usual - np.log1p(self.height, dtype=np.float32))
-
-    def _planes(self) -> tuple[Image, ...]:
-        return self.height, self.own, self.detail, self.usual, self.widely, self.burnt
-
-
-def _usual(some: Image, height: Image, side_px: int) -> Image:
-    """Mean height of things in a window, as log(1 + x); ``some`` is 0 where there is none of them."""
-    window = (side_px, side_px)
-    # Weighted by themselves: beside something that stands out, what hardly does tells nothing.
-    total, squares = cv2.boxFilter(some, -1, window), cv2.sqrBoxFilter(some, -1, window)
-    usual = np.where(total > 0, squares / np.maximum(total, np.float32(1e-6)), height)
-    return np.asarray(np.log1p(usual, dtype=np.float32))

@@ -12,7 +12,9 @@ import pytest
 from stacker.fusion import overlap_patches
 from stacker.fusion.overlap_patches import Sought, take_whole_pixels
 from stacker.fusion.overlaps import Ordering, Overlap, Places, detail_around, overlap
+from stacker.fusion.patch_tiles import lay, look
 from stacker.fusion.store import FrameStore
+from stacker.fusion.tiles import TILE_PX
 from stacker.fusion.window import Window
 
 SIDE = 160
@@ -190,3 +192,30 @@ def test_nothing_is_taken_where_one_frame_is_like_the_next(tmp_path: Path) -> No
     image, share = taken(store, picture)
     assert share == 0
     assert np.array_equal(image, picture)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("step", [1, 2, 4])
+def test_tiles_are_looked_at_and_laid_by_loops_as_plainly(step: int, dtype: type[Any]) -> None:
+    rng = np.random.default_rng(step)
+    white = 1.0 if dtype is np.float32 else float(np.iinfo(dtype).max)
+    side = TILE_PX // step
+    soft = cv2.GaussianBlur(rng.random((3 * 3 * TILE_PX, TILE_PX), np.float32), (0, 0), 1.2)
+    tiles = (np.clip(4 * soft - 1.5, 0, 1) * white).astype(dtype).reshape(3, 3, TILE_PX, TILE_PX)
+    beyond = np.array([[-5, -side // 2], [-5, side // 2], [side - 5, 2 * side - 3]])
+    seen = [np.zeros((side + 20, 2 * side), np.float32) for _ in range(2)]
+    for plane, compiled in zip(seen, (False, True), strict=True):
+        look(tiles, beyond, step, plane, compiled)
+    assert np.abs(seen[0] - seen[1]).max() < 1e-3
+    weight = np.zeros((side + 40, 3 * side), np.float32)
+    for x in range(0, 3 * side, 24):
+        cv2.line(weight, (x, 0), (x + 20, side + 40), 0.3 + x / (6 * side), 2)
+    picture = (rng.random(((side + 25) * step, (2 * side + 3) * step, 3)) * white).astype(dtype)
+    laid = [picture.copy() for _ in range(2)]
+    places, origin = np.array([[9, 1], [9, side + 1]]), (-7 * step, 3 - step)
+    for image, compiled in zip(laid, (False, True), strict=True):
+        lay(tiles[:2], places, step, weight, origin, 0.12, image, compiled)
+    off = np.abs(laid[0].astype(np.float64) - laid[1])
+    assert off.max() <= (1e-6 if dtype is np.float32 else 1)
+    changed = (laid[0] != picture).any(axis=2).mean()
+    assert 0.02 < changed < 0.6
