@@ -18,9 +18,10 @@ import pydantic
 from stacker.errors import DataError, StackerError, UserError
 from stacker.frames import Frame, FrameMetadata, FrameSource, Image
 from stacker.fusion.base import DepthIndex
+from stacker.io.atomic import storage_error, sync, umask
 from stacker.io.decode import read_frame
 from stacker.io.development import Recipe
-from stacker.io.encode import storage_error, sync, umask, write_image
+from stacker.io.encode import write_image
 from stacker.io.tiff import write_plane
 from stacker.options import Options
 from stacker.registration.chain import Verdict

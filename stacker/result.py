@@ -19,7 +19,10 @@ from stacker.registration.exposure import Levels
 from stacker.registration.rail import PupilFit
 from stacker.registration.similarity import Matrix, Similarity
 
-__all__ = ["FrameReport", "Stack", "report_of"]
+__all__ = ["LEAST_DETAIL", "FrameReport", "Stack", "report_of"]
+
+LEAST_DETAIL = 0.0005
+"""Share of the picture's detail below which a frame contributes nothing to speak of."""
 
 
 @dataclass(frozen=True)
@@ -156,9 +159,9 @@ class Stack:
 
     @property
     def unused(self) -> tuple[FrameReport, ...]:
-        """Frames that were used and contributed nothing to speak of: under 0.05 % of the detail."""
+        """Frames that were used and contributed nothing to speak of: under `LEAST_DETAIL`."""
         pairs = zip(self.reports, self.shares, strict=True)
-        return tuple(report for report, share in pairs if report.used and share < 0.0005)
+        return tuple(report for report, share in pairs if report.used and share < LEAST_DETAIL)
 
     def save(self, path: Path | str, saving: Saving | None = None) -> tuple[str, ...]:
         """Write TIFF, PNG, JPEG or DNG, atomically, with the frames' EXIF.
@@ -175,7 +178,7 @@ class Stack:
         DataError
             When the disk is full or the write fails.
         """
-        from stacker.io.encode import write_text
+        from stacker.io.atomic import write_text
         from stacker.registration.saved import SavedTransform, transforms_as_json
 
         frames = (

@@ -19,11 +19,11 @@ from stacker.errors import UserError
 from stacker.frames import Image
 from stacker.fusion.base import Fused
 from stacker.fusion.methods import FusionSetup, make_fusion
-from stacker.fusion.window import Window
 from stacker.io.decode import read_again
 from stacker.io.encode import write_image
 from stacker.io.saving import Saving
 from stacker.order import near_end, nearness_by_index
+from stacker.outputs.registered import picture_window
 from stacker.result import FrameReport, Stack
 
 __all__ = ["Slabs", "slab_path", "write_slabs"]
@@ -164,8 +164,7 @@ def _fuse(stack: Stack, members: Sequence[int]) -> Image:
 
 def _on_the_picture(fused: Fused, stack: Stack) -> Image:
     """The fused frames on the final picture's canvas; black where none of them reaches."""
-    height, width = stack.image.shape[:2]
-    canvas = Window(*stack.origin_px, width, height)
+    canvas = picture_window(stack)
     common = canvas.intersection(fused.extent)
     picture = np.zeros_like(stack.image)
     source = common.slices_in(fused.extent)

@@ -50,7 +50,7 @@ def _report(
     with interruptible():
         started = time.perf_counter()
         from stacker.folder import made_by
-        from stacker.io.encode import require_folder
+        from stacker.io.atomic import require_folder
         from stacker.report import REPORT_SUFFIXES
         from stacker.report.stack_page import write_report
 

@@ -98,7 +98,8 @@ class Wanted:
 
     def check(self) -> None:
         """Refuse what cannot be written before any work is done."""
-        from stacker.io.encode import require_folder, require_writable
+        from stacker.io.atomic import require_folder
+        from stacker.io.encode import require_writable
 
         require_writable(self.output)
         self.saving.check(self.output)
@@ -132,7 +133,7 @@ class Wanted:
 
     def write(self, result: FilesResult) -> Written:
         """Write everything, and only then give it its names."""
-        from stacker.io.encode import storage_error
+        from stacker.io.atomic import storage_error
 
         home = self.output.parent
         try:
@@ -177,7 +178,7 @@ class Wanted:
 
     def _write_sidecar(self, result: FilesResult) -> None:
         from stacker.handover import sidecar_path
-        from stacker.io.encode import write_text
+        from stacker.io.atomic import write_text
         from stacker.io.stack_xmp import sidecar_text
 
         write_text(sidecar_path(self.output), sidecar_text(result.stack.metadata))

@@ -58,7 +58,7 @@ def place(pixels: Image, transform: Matrix, levels: Levels, window: Window, scra
         Holds the picture, until the next call.
     """
     height, width = pixels.shape[:2]
-    levels = Levels.same() if levels.none else levels
+    levels = levels.applied
     shift = np.array([[1, 0, -window.x], [0, 1, -window.y], [0, 0, 1.0]]) @ transform
     offset = np.rint(shift[:2, 2]).astype(int)
     tilted = bool(np.any(shift[2] != (0, 0, 1)))

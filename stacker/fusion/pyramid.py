@@ -140,14 +140,14 @@ class PyramidFusion:
         bounds = self._cover(frame)
         planes = self._scratch.array("planes", 3, window.height, window.width, dtype=self._source.dtype)
         to_frame = np.linalg.inv(transform) @ np.array([[1, 0, window.x], [0, 1, window.y], [0, 0, 1.0]])
-        kept = Levels.same() if levels.none else levels
+        levels = levels.applied
         self._softening.add(to_frame, window.width, window.height)
-        self._stages.warp(pixels, to_frame, *kept.factors(self._source.dtype), planes)
+        self._stages.warp(pixels, to_frame, *levels.factors(self._source.dtype), planes)
         del pixels  # which nobody may need any more
         self.colour_noise.add(planes, self._source.to_levels, transform, window)
         spans = Spans.of_frame(transform, self._size, window, -0.5)
         rows, columns = window.slices_in(level_windows(self._room, self._levels)[0])
-        burnt = burnt_cells(planes, kept, self._source.to_levels)
+        burnt = burnt_cells(planes, levels, self._source.to_levels)
         if burnt is None:
             self._stages.widen(planes, spans, bounds.low, bounds.high, (rows.start, columns.start))
         else:

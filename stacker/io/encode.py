@@ -1,19 +1,15 @@
-"""Writes results: TIFF, PNG and JPEG, complete under their final name or not there at all."""
+"""Encodes results: TIFF, PNG, JPEG and DNG, with their metadata."""
 
 from __future__ import annotations
 
-import errno
-import os
-import tempfile
 import zlib
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import imagecodecs
 
-from stacker.errors import DataError, StackerError, UserError
 from stacker.frames import FrameMetadata, Image
+from stacker.io.atomic import replace_atomically, require_folder
 from stacker.io.dng import write_dng
 from stacker.io.metadata import write_metadata
 from stacker.io.saving import OUTPUT_SUFFIXES, Chroma, Saving
@@ -21,22 +17,10 @@ from stacker.io.stored import as_stored
 from stacker.io.thumbnail import thumbnail_of
 from stacker.io.tiff import fill_tiff
 
-__all__ = [
-    "replace_atomically",
-    "require_folder",
-    "require_writable",
-    "storage_error",
-    "sync",
-    "umask",
-    "with_png_profile",
-    "write_image",
-    "write_text",
-]
+__all__ = ["require_writable", "with_png_profile", "write_image"]
 
 _QUALITY = 95
 """Of JPEGs: the file is half of what 100 makes, and the difference from it is not seen."""
-
-_FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def require_writable(path: Path) -> None:
@@ -48,34 +32,6 @@ def require_writable(path: Path) -> None:
         When the format is unknown, the folder is missing, or nothing may be written into it.
     """
     require_folder(path, OUTPUT_SUFFIXES)
-
-
-def require_folder(path: Path, suffixes: Sequence[str]) -> None:
-    """Make sure that a file of one of these kinds can be written there.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    suffixes : sequence of str
-        What its name may end in.
-
-    Raises
-    ------
-    UserError
-        When its name ends otherwise, the folder is missing, or nothing may be written into it.
-    """
-    if path.suffix.lower() not in suffixes:
-        raise UserError(f"{path} cannot be written: the name must end in {', '.join(suffixes)}")
-    if path.is_dir():
-        raise UserError(f"{path} is a folder; name a file in it")
-    if not path.parent.is_dir():
-        raise UserError(f"{path} cannot be written: there is no folder {path.parent}")
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".stacker-"):
-            pass
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror} ({path.parent})") from error
 
 
 def write_image(
@@ -123,68 +79,6 @@ def write_image(
 
     replace_atomically(path, fill)
     return stored.notes
-
-
-def replace_atomically(path: Path, fill: Callable[[Path], None]) -> None:
-    """Fill a file under a temporary name beside its place, flush it, and give it its name.
-
-    Raises
-    ------
-    DataError
-        When it could not be written; nothing is left behind.
-    """
-    # Hidden, and no picture by its name: programs that watch the folder leave it alone.
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".stacker-", suffix=".part")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        fill(temporary)
-        temporary.chmod(0o666 & ~umask())  # mkstemp makes private files; a picture is an ordinary one
-        sync(temporary)
-        temporary.replace(path)
-    except StackerError as error:
-        raise DataError(f"{path} could not be written: {error}") from error
-    except OSError as error:
-        raise storage_error(error, path) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def storage_error(error: OSError, path: Path) -> DataError:
-    """What a failed write means to a person."""
-    reason = "the disk is full" if error.errno in _FULL_DISK else error.strerror or str(error)
-    return DataError(f"{path} could not be written: {reason}")
-
-
-def umask() -> int:
-    """The permissions that this process does not give to files it makes."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
-
-
-def sync(path: Path) -> None:
-    """Make sure that a file is on the disk."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically.
-
-    Raises
-    ------
-    DataError
-        When it cannot be written.
-    """
-    try:
-        replace_atomically(path, lambda temporary: _put(temporary, text))
-    except OSError as error:
-        raise storage_error(error, path) from error
-
-
-def _put(path: Path, text: str) -> None:
-    path.write_text(text, "utf-8")
 
 
 def _png(path: Path, samples: Image, about: FrameMetadata, saving: Saving) -> None:  # noqa: ARG001

@@ -113,7 +113,7 @@ def write_frame_sidecar(path: Path | str, facts: Facts) -> None:
     DataError
         When it cannot be written.
     """
-    from stacker.io.encode import write_text
+    from stacker.io.atomic import write_text
 
     xmp = exiv2.XmpData()
     put_facts(xmp, facts)

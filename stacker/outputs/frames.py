@@ -18,7 +18,8 @@ from stacker.about import frame_metadata
 from stacker.errors import DataError, UserError
 from stacker.frames import Image
 from stacker.fusion.window import Window, corners_in_reference
-from stacker.io.encode import storage_error, umask, write_image
+from stacker.io.atomic import storage_error, umask
+from stacker.io.encode import write_image
 from stacker.io.saving import OUTPUT_SUFFIXES, Saving
 from stacker.outputs.registered import Laid, RegisteredFrames, picture_window
 from stacker.result import Stack

@@ -20,7 +20,7 @@ from stacker.colour.spaces import ColourSpace
 from stacker.errors import UserError
 from stacker.frames import Image, full_scale
 from stacker.fusion.window import Window
-from stacker.io.encode import replace_atomically, require_folder
+from stacker.io.atomic import replace_atomically, require_folder
 from stacker.io.stored import in_space
 from stacker.io.thumbnail import thumbnail_of
 from stacker.loops.scratch import Scratch

@@ -13,7 +13,7 @@ from stacker.errors import UserError
 from stacker.frames import Image, full_scale
 from stacker.fusion.window import Spans, Window
 from stacker.outputs.registered import picture_window, used_places
-from stacker.result import Stack
+from stacker.result import LEAST_DETAIL, Stack
 
 __all__ = ["CELL_PX", "Partition", "never_used", "partition_of", "upsampled"]
 
@@ -50,9 +50,6 @@ _OFF_INSET, _OFF_FRAME = 1e4, 1e8
 _LEAST_SHARE = 1e-4
 """Of the picture: a frame that takes less of it, and is nowhere the sharpest to speak of, is not used. A
 24 MP picture has 2400 pixels of that."""
-
-_LEAST_DETAIL = 0.0005
-"""Of the picture's detail; as in `stacker.Stack.unused`."""
 
 _NO_WEIGHT = 1e-6
 """Less than the least weight that the blur of a seam leaves."""
@@ -179,7 +176,7 @@ def never_used(stack: Stack, partition: Partition) -> list[int]:
 
 
 def _matters(stack: Stack, place: int, area: float) -> bool:
-    return area >= _LEAST_SHARE or (area > 0 and stack.shares[place] >= _LEAST_DETAIL)
+    return area >= _LEAST_SHARE or (area > 0 and stack.shares[place] >= LEAST_DETAIL)
 
 
 def _range(cells: Image, unknown: _Cells, side: int) -> tuple[Image, Image]:

@@ -17,7 +17,6 @@ from stacker.fusion.window import Spans, Window, window_of
 from stacker.io.decode import fingerprint
 from stacker.io.decode import read_again as reread
 from stacker.loops.scratch import Scratch
-from stacker.registration.exposure import Levels
 from stacker.result import FrameReport, Stack
 
 __all__ = ["Laid", "RegisteredFrames", "picture_window", "read_again", "used_places"]
@@ -174,7 +173,8 @@ class RegisteredFrames:
         """Lay a frame that has been read on a part of the reference view."""
         report = self._stack.reports[place]
         planes = self._scratch.array("planes", 3, window.height, window.width, dtype=frame.pixels.dtype)
-        self._stages.warp(frame.pixels, frame_from(report, window), *_factors(report, frame), planes)
+        factors = report.levels.applied.factors(frame.pixels.dtype)
+        self._stages.warp(frame.pixels, frame_from(report, window), *factors, planes)
         without = Frame(frame.pixels[:0, :0].copy(), frame.name, frame.path, frame.metadata, frame.source)
         return Laid(place, without, window, planes)
 
@@ -183,11 +183,6 @@ def frame_from(report: FrameReport, window: Window) -> Image:
     """Pixels of a window of the reference view to pixels of the frame, shape (3, 3)."""
     corner = np.array([[1, 0, window.x], [0, 1, window.y], [0, 0, 1.0]])
     return np.asarray(np.linalg.inv(report.matrix) @ corner)
-
-
-def _factors(report: FrameReport, frame: Frame) -> tuple[Image, Image]:
-    levels = Levels.same() if report.levels.none else report.levels
-    return levels.factors(frame.pixels.dtype)
 
 
 def _gone(source: FrameSource) -> str:

@@ -94,6 +94,11 @@ class Levels:
         changes = np.abs(self.offset).max(), np.abs(255.0 * (self.gain - 1) + self.offset).max()
         return bool(max(changes) < _SAME)
 
+    @property
+    def applied(self) -> Levels:
+        """These, or those that change nothing where nothing that can be seen is changed."""
+        return Levels.same() if self.none else self
+
     def factors(self, dtype: np.dtype[Any]) -> tuple[Image, Image]:
         """Gain and offset for samples of a type, float32, shape (3,) each."""
         offset = self.offset * (full_scale(dtype) / 255.0)

@@ -15,7 +15,7 @@ import pydantic
 
 from stacker.about import known_of
 from stacker.batch.notes import few, notes_on, unregistered
-from stacker.io.encode import write_text
+from stacker.io.atomic import write_text
 from stacker.io.metadata import told, unpacked
 from stacker.io.sensor.specks import told_of_dust
 from stacker.io.session_facts import SetUp, find_set_up

@@ -9,7 +9,7 @@ import pydantic
 
 from stacker.errors import DataError, UserError
 from stacker.fusion.methods import Method
-from stacker.io.encode import write_text
+from stacker.io.atomic import write_text
 
 __all__ = [
     "BOOK_VERSION",

@@ -16,7 +16,6 @@ from stacker.fusion.methods import Method
 from stacker.fusion.stages import choose_stages
 from stacker.fusion.window import Spans, Window, corners_in_reference
 from stacker.outputs.registered import frame_from, picture_window, read_again, used_places
-from stacker.registration.exposure import Levels
 from stacker.result import Stack
 from stacker.retouch.book import FromFrame, FromMethod, Retouch
 from stacker.retouch.painting import Box, Layer, paint, tiled
@@ -254,8 +253,8 @@ class Retoucher:
         """A frame in a part of the reference view."""
         report = self._stack.reports[place]
         planes = np.empty((3, part.height, part.width), pixels.dtype)
-        levels = Levels.same() if report.levels.none else report.levels
-        self._stages.warp(pixels, frame_from(report, part), *levels.factors(pixels.dtype), planes)
+        factors = report.levels.applied.factors(pixels.dtype)
+        self._stages.warp(pixels, frame_from(report, part), *factors, planes)
         return np.asarray(cv2.merge(list(planes)))
 
     def _laid(self, place: int) -> _Reductions:

@@ -125,7 +125,7 @@ def test_a_watched_folder_sees_whole_files_only_and_the_picture_last(tmp_path: P
 
 
 def test_what_is_being_written_is_hidden_and_no_picture_by_its_name(tmp_path: Path) -> None:
-    from stacker.io.encode import replace_atomically
+    from stacker.io.atomic import replace_atomically
 
     seen = []
 
