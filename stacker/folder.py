@@ -18,7 +18,7 @@ import pydantic
 from stacker.errors import DataError, StackerError, UserError
 from stacker.frames import Frame, FrameMetadata, FrameSource, Image
 from stacker.fusion.base import DepthIndex
-from stacker.io.atomic import storage_error, sync, umask
+from stacker.io.atomic import publish_folder, storage_error, sync
 from stacker.io.decode import read_frame
 from stacker.io.development import Recipe
 from stacker.io.encode import write_image
@@ -134,7 +134,7 @@ def save_stack(stack: Stack, folder: Path) -> None:
         raise UserError(f"{folder} cannot be written: {error.strerror} ({folder.parent})") from error
     try:
         _fill(part, stack, folder)
-        _publish(part, folder)
+        publish_folder(part, folder)
     except StackerError as error:
         # Named by the place it had for the moment.
         raise DataError(str(error).replace(str(part), str(folder))) from error
@@ -299,22 +299,6 @@ def _file_record(source: FrameSource, folder: Path) -> dict[str, Any]:
         "fingerprint": source.fingerprint,
         "orientation": source.orientation,
     }
-
-
-def _publish(part: Path, folder: Path) -> None:
-    """Give the finished folder its name; an older one is set aside first and removed afterwards."""
-    part.chmod(0o777 & ~umask())  # mkdtemp makes private folders; a result is an ordinary one
-    if folder.exists():
-        aside = part.with_name(part.name + "-old")
-        folder.rename(aside)
-        try:
-            part.rename(folder)
-        except OSError:
-            aside.rename(folder)
-            raise
-        shutil.rmtree(aside, ignore_errors=True)
-    else:
-        part.rename(folder)
 
 
 def _report(frame: _FrameRecord) -> FrameReport:

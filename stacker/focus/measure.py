@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 LUMA = np.array([[0.25, 0.5, 0.25]], np.float32)
-"""Shares of red, green and blue."""
+"""Shares of red, green and blue in brightness and in the energy of bands, as `cv2.transform` takes them."""
 
 _DETAIL_SIGMA = 1.0
 """Of the 5 x 5 Gaussian that leaves detail behind, in cells of 2 px: a band between the two finest of the

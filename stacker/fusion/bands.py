@@ -19,11 +19,11 @@ import math
 import cv2
 import numpy as np
 
+from stacker.focus.measure import LUMA
 from stacker.frames import Image
 from stacker.fusion.gate import Gate
 from stacker.fusion.scoring import (
     LOG_REACH,
-    LUMA,
     NOTHING,
     OUTSIDE_GATE,
     FusionParameters,
@@ -250,7 +250,7 @@ class Bands:
             half = self._scratch.array(f"half {level % 2}", 3, height, width)
         energy = self._scratch.array(f"energy {level % 2}", height, width)
         noise = 4 * self._parameters.softness * self._variances[level]  # of 4 pixels
-        weights = np.array(LUMA, np.float32) / np.float32(noise)
+        weights = LUMA[0] / np.float32(noise)
         self._stages.measure(picture, to_levels, weights, half, energy, luma)
         return half, energy
 

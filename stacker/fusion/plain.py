@@ -5,13 +5,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from stacker.focus.measure import FocusMeasure
+from stacker.focus.measure import LUMA, FocusMeasure
 from stacker.frames import Image
 from stacker.fusion.history import POWER, UNREACHED, History
 from stacker.fusion.scoring import (
     CONFIDENT,
     LOG_REACH,
-    LUMA,
     FusionParameters,
     Score,
     glare,
@@ -63,8 +62,8 @@ class PlainStages:
         cv2.sepFilter2D(energy, cv2.CV_32F, kernel, kernel, energy)
         if luma is not None:
             total[:] = 0
-            for plane, weight in zip(planes, LUMA, strict=True):
-                total += _levels(plane, weight * to_levels)
+            for plane, weight in zip(planes, LUMA[0], strict=True):
+                total += _levels(plane, float(weight) * to_levels)
             cv2.resize(total, luma.shape[::-1], luma, interpolation=cv2.INTER_AREA)
 
     def favour(
@@ -171,7 +170,7 @@ class PlainStages:
         """A part of the full picture in the frames' type, held between the bounds."""
         where = slice(corner[0], corner[0] + out.shape[0]), slice(corner[1], corner[1] + out.shape[1])
         bands = [code.values(plane) for plane in mean]
-        detail = cv2.transform(cv2.merge(bands), np.array([LUMA], np.float32) * np.float32(crisp))
+        detail = cv2.transform(cv2.merge(bands), LUMA * np.float32(crisp))
         for channel in range(3):
             picture = cv2.add(cv2.pyrUp(half[channel]), cv2.add(bands[channel], detail))[where]
             value = source.stored(picture * np.float32(1 / source.to_levels))

@@ -16,7 +16,6 @@ __all__ = [
     "GLARE_IGNORED",
     "GLARE_SURE",
     "LOG_REACH",
-    "LUMA",
     "NOTHING",
     "OUTSIDE_GATE",
     "FusionParameters",
@@ -28,9 +27,6 @@ __all__ = [
     "merge",
     "smoothing",
 ]
-
-LUMA = (0.25, 0.5, 0.25)
-"""Weights of red, green and blue in a band's energy."""
 
 NOTHING = -1e9
 """Logarithmic weight of a pixel that no frame has touched: exp of its distance to any score is 0."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from stacker.frames import Image, full_scale
 from stacker.fusion.placing import Placed
-from stacker.fusion.scoring import merge
+from stacker.fusion.scoring import NOTHING, merge
 from stacker.fusion.window import Window
 
 __all__ = [
@@ -23,9 +23,6 @@ __all__ = [
 
 CELL_PX = 2
 """Weights are given for cells of this many pixels, and change smoothly between their centres."""
-
-_NOTHING = -1e9
-"""Logarithm of the sum of weights where no picture has been."""
 
 _OUTSIDE = -1e4
 """Added to the logarithmic weight beyond a frame's edge: counts only where no frame reaches."""
@@ -56,14 +53,14 @@ class SoftMean:
         new = self.extent = extent if old is None else old.union(extent)
         if old is None:
             self._mean = np.zeros((new.height, new.width, 3), np.float32)
-            self._total = np.full((new.height // CELL_PX, new.width // CELL_PX), _NOTHING, np.float32)
+            self._total = np.full((new.height // CELL_PX, new.width // CELL_PX), NOTHING, np.float32)
             self.reached = np.zeros((new.height, new.width), np.uint8)
             return
         if old == new:
             return
         pads, cells = old.margins_in(new), old.margins_in(new, CELL_PX)
         self._mean = np.pad(self._mean, (*pads, (0, 0)))
-        self._total = np.pad(self._total, cells, constant_values=_NOTHING)
+        self._total = np.pad(self._total, cells, constant_values=NOTHING)
         self.reached = np.pad(self.reached, pads)
 
     def add(self, placed: Placed, log_weight: Image, window: Window) -> None:
@@ -84,7 +81,7 @@ class SoftMean:
             log_weight += 2 * np.log(np.maximum(gate, np.float32(_OUTSIDE_FROM)))
             log_weight[gate <= _OUTSIDE_FROM] += _OUTSIDE
         total = self._total[window.slices_in(self.extent, CELL_PX)]
-        first = (total == np.float32(_NOTHING)).astype(np.uint8)
+        first = (total == np.float32(NOTHING)).astype(np.uint8)
         share = merge(log_weight, total)
         mean, reached = (array[window.slices_in(self.extent)] for array in (self._mean, self.reached))
         if placed.inside is None:

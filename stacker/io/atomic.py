@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from stacker.errors import DataError, StackerError, UserError
 
-__all__ = ["replace_atomically", "require_folder", "storage_error", "sync", "umask", "write_text"]
+__all__ = [
+    "publish_folder",
+    "replace_atomically",
+    "require_folder",
+    "storage_error",
+    "sync",
+    "umask",
+    "write_text",
+]
 
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -66,6 +75,35 @@ def replace_atomically(path: Path, fill: Callable[[Path], None]) -> None:
         raise storage_error(error, path) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def publish_folder(part: Path, folder: Path) -> None:
+    """Give a finished folder its name; an older one is set aside first and removed afterwards.
+
+    Parameters
+    ----------
+    part : Path
+        What is finished, of `tempfile.mkdtemp` beside its place.
+    folder : Path
+        The name.
+
+    Raises
+    ------
+    OSError
+        When it cannot be had; an older folder has it again.
+    """
+    part.chmod(0o777 & ~umask())  # mkdtemp makes private folders; a result is an ordinary one
+    if not folder.exists():
+        part.rename(folder)
+        return
+    aside = part.with_name(part.name + "-old")
+    folder.rename(aside)
+    try:
+        part.rename(folder)
+    except OSError:
+        aside.rename(folder)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def storage_error(error: OSError, path: Path) -> DataError:

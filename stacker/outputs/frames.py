@@ -18,7 +18,7 @@ from stacker.about import frame_metadata
 from stacker.errors import DataError, UserError
 from stacker.frames import Image
 from stacker.fusion.window import Window, corners_in_reference
-from stacker.io.atomic import storage_error, umask
+from stacker.io.atomic import publish_folder, storage_error
 from stacker.io.encode import write_image
 from stacker.io.saving import OUTPUT_SUFFIXES, Saving
 from stacker.outputs.registered import Laid, RegisteredFrames, picture_window
@@ -93,7 +93,7 @@ def write_frames(
         raise UserError(f"{folder} cannot be written: {error.strerror} ({folder.parent})") from error
     try:
         names, notes = _fill(part, stack, frames, suffix, saving, progress)
-        _publish(part, folder)
+        publish_folder(part, folder)
     except OSError as error:
         raise storage_error(error, folder) from error
     except DataError as error:
@@ -159,10 +159,3 @@ def _record(stack: Stack, place: int, name: str, canvas: Window) -> dict[str, An
         "offset": list(report.offset),
         "corners_px": [[round(float(x), 3), round(float(y), 3)] for x, y in corners],
     }
-
-
-def _publish(part: Path, folder: Path) -> None:
-    part.chmod(0o777 & ~umask())
-    if folder.exists():
-        shutil.rmtree(folder)
-    part.rename(folder)
