@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stacker import about
+from stacker.about import described
 from stacker.batch.ahead import one_ahead
 from stacker.batch.alike import Odd, OddReference, Shape, levels_of_others
 from stacker.batch.notes import notes_on
@@ -30,7 +30,7 @@ from stacker.stack import Registered, Stacker
 _Decoded = Generator[tuple[int, Frame | StackerError], None, None]
 _Ready = Generator[tuple[str, list[Registered]], None, None]
 
-__all__ = ["BadFrame", "FilesResult", "Progress", "described", "fuse_files", "outward_order"]
+__all__ = ["BadFrame", "FilesResult", "Progress", "fuse_files", "outward_order", "with_metadata"]
 
 Progress = Callable[[int, int, str], None]
 """Called with frames done, frames in all, and the name of the last one."""
@@ -140,7 +140,7 @@ def fuse_files(
     return replace(result, notes=(note, *result.notes))
 
 
-def described(result: FilesResult, templates: Credits, name: str) -> FilesResult:
+def with_metadata(result: FilesResult, templates: Credits, name: str) -> FilesResult:
     """The result with metadata that tell of it; templates that cannot be filled become notes.
 
     Parameters
@@ -155,7 +155,7 @@ def described(result: FilesResult, templates: Credits, name: str) -> FilesResult
     stack = result.stack
     if result.simulated:
         stack = replace(stack, metadata=replace(stack.metadata, simulated=True))
-    stack, left_out = about.described(stack, find_set_up(result.paths), templates, name)
+    stack, left_out = described(stack, find_set_up(result.paths), templates, name)
     notes = tuple(f"{template!r} is left out: not all that it asks for is known" for template in left_out)
     return replace(result, stack=stack, notes=(*result.notes, *notes))
 

@@ -223,7 +223,7 @@ def _fuse(
         )
         _use_threads(threads)
 
-        from stacker.batch.files import described, fuse_files
+        from stacker.batch.files import fuse_files, with_metadata
 
         with shown_progress(wanted.talk and on_terminal()) as progress:
             result = fuse_files(
@@ -240,7 +240,7 @@ def _fuse(
             wanted = replace(wanted, output=output)
         notes = (*told, *result.notes)
         result = replace(result, stack=cropped(result.stack, part), notes=notes)
-        result = described(result, templates, output.stem)
+        result = with_metadata(result, templates, output.stem)
         written = wanted.write(result)
     seconds = time.perf_counter() - started
     if not json_report:

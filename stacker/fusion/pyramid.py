@@ -107,8 +107,8 @@ class PyramidFusion:
         self._stages = choose_stages() if stages is None else stages
         self._softening = Softening()
         self._code = MeanCode.for_frames(np.dtype(dtype))
-        self._levels = pyramid_levels(*size)
-        self._bands = Bands(self._levels, noise_sigma, parameters, self._code, self._stages)
+        self._band_count = pyramid_levels(*size)
+        self._bands = Bands(self._band_count, noise_sigma, parameters, self._code, self._stages)
         self._nearness, self._foreground = nearness, parameters.foreground
         self._crisp = parameters.crisp
         self.colour_noise = ColourNoise(size, noise_sigma)
@@ -136,7 +136,7 @@ class PyramidFusion:
         """Fold a frame in; see `stacker.fusion.base.Fusion`."""
         frame = window_of(transform, self._size)
         self.outlines.append(corners_in_reference(transform, self._size))
-        window = level_windows(frame, self._levels)[0]
+        window = level_windows(frame, self._band_count)[0]
         bounds = self._cover(frame)
         planes = self._scratch.array("planes", 3, window.height, window.width, dtype=self._source.dtype)
         to_frame = np.linalg.inv(transform) @ np.array([[1, 0, window.x], [0, 1, window.y], [0, 0, 1.0]])
@@ -146,7 +146,7 @@ class PyramidFusion:
         del pixels  # which nobody may need any more
         self.colour_noise.add(planes, self._source.to_levels, transform, window)
         spans = Spans.of_frame(transform, self._size, window, -0.5)
-        rows, columns = window.slices_in(level_windows(self._room, self._levels)[0])
+        rows, columns = window.slices_in(level_windows(self._room, self._band_count)[0])
         burnt = burnt_cells(planes, levels, self._source.to_levels)
         if burnt is None:
             self._stages.widen(planes, spans, bounds.low, bounds.high, (rows.start, columns.start))
@@ -167,7 +167,7 @@ class PyramidFusion:
     def preview(self, max_width_px: int) -> Fused:
         """The picture so far, reduced; see `stacker.fusion.base.Fusion`."""
         level = 0
-        while level < self._levels and (self._reach.width >> (level + 1)) >= max_width_px:
+        while level < self._band_count and (self._reach.width >> (level + 1)) >= max_width_px:
             level += 1
         step = 1 << level
         if level == 0:
@@ -196,13 +196,13 @@ class PyramidFusion:
     def held(self) -> Held:
         """Between what the picture stays."""
         bounds = self._require_frames()
-        rows, columns = self._reach.slices_in(level_windows(self._room, self._levels)[0])
+        rows, columns = self._reach.slices_in(level_windows(self._room, self._band_count)[0])
         return Held(bounds.low, bounds.high, rows.start, columns.start)
 
     def _picture(self, veiled: float) -> Image:
         """The picture of all frames so far, over what they reach."""
         bounds = self._require_frames()
-        rows, columns = self._reach.slices_in(level_windows(self._room, self._levels)[0])
+        rows, columns = self._reach.slices_in(level_windows(self._room, self._band_count)[0])
         image = np.empty((self._reach.height, self._reach.width, 3), self._source.dtype)
         half = self._bands.collapse(1)
         sides = bounds.low, bounds.high
@@ -224,21 +224,23 @@ class PyramidFusion:
         if self._bounds is None:
             # Most stacks reach a little beyond their first frame, and growing costs as much as half a frame.
             self._reach, self._room = frame, frame.expanded(max(frame.width, frame.height) // _SLACK)
-            self._bounds = _Bounds.empty(level_windows(self._room, self._levels)[0], self._source.dtype)
+            self._bounds = _Bounds.empty(level_windows(self._room, self._band_count)[0], self._source.dtype)
         else:
             self._reach = self._reach.union(frame)
             self._room = _with_slack(before, self._reach)
             if self._room != before:
                 self._release()  # an array and its larger copy take the place of what is not needed just now
-                self._bounds.grow(*(level_windows(room, self._levels)[0] for room in (before, self._room)))
+                self._bounds.grow(
+                    *(level_windows(room, self._band_count)[0] for room in (before, self._room))
+                )
         if self._room != before:
             self._bands.cover(self._room)
-            self._depth.cover(level_windows(self._room, self._levels)[0])
+            self._depth.cover(level_windows(self._room, self._band_count)[0])
         return self._bounds
 
     def _reached(self, extent: Window, step: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
         bounds = self._require_frames()
-        canvas = level_windows(self._room, self._levels)[0]
+        canvas = level_windows(self._room, self._band_count)[0]
         rows = slice(extent.y * step - canvas.y, extent.bottom * step - canvas.y, step)
         columns = slice(extent.x * step - canvas.x, extent.right * step - canvas.x, step)
         reached = np.asarray(bounds.low[0, rows, columns] <= bounds.high[0, rows, columns])

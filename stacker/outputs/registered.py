@@ -14,12 +14,11 @@ from stacker.errors import DataError, UserError
 from stacker.frames import Frame, FrameSource, Image
 from stacker.fusion.stages import choose_stages
 from stacker.fusion.window import Spans, Window, window_of
-from stacker.io.decode import fingerprint
-from stacker.io.decode import read_again as reread
+from stacker.io.decode import fingerprint, read_again
 from stacker.loops.scratch import Scratch
 from stacker.result import FrameReport, Stack
 
-__all__ = ["Laid", "RegisteredFrames", "picture_window", "read_again", "used_places"]
+__all__ = ["Laid", "RegisteredFrames", "picture_window", "read_unchanged", "used_places"]
 
 _MARGIN_PX = 4
 """Beyond a frame's edge it is mirrored: weights, which change over cells of 2 px, fade out there."""
@@ -65,8 +64,8 @@ def used_places(stack: Stack) -> list[int]:
     return [place for place, report in enumerate(stack.reports) if report.used]
 
 
-def read_again(source: FrameSource) -> Frame:
-    """Read a frame as it was read when it was stacked.
+def read_unchanged(source: FrameSource) -> Frame:
+    """Read a frame as it was read when it was stacked; it has to be the same.
 
     Raises
     ------
@@ -74,7 +73,7 @@ def read_again(source: FrameSource) -> Frame:
         When it is gone, cannot be decoded, or is not the same any more.
     """
     try:
-        frame = reread(source)
+        frame = read_again(source)
     except UserError as error:
         raise DataError(_gone(source)) from error
     if frame.source is None or frame.source.fingerprint != source.fingerprint:
@@ -155,7 +154,7 @@ class RegisteredFrames:
 
         def read() -> Generator[tuple[int, Frame], None, None]:
             for place in self.places:
-                yield place, read_again(self.source(place))
+                yield place, read_unchanged(self.source(place))
 
         with closing(one_ahead(read(), "stacker-decode")) as frames:
             for place, frame in frames:

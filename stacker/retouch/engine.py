@@ -15,7 +15,7 @@ from stacker.frames import Image
 from stacker.fusion.methods import Method
 from stacker.fusion.stages import choose_stages
 from stacker.fusion.window import Spans, Window, corners_in_reference
-from stacker.outputs.registered import frame_from, picture_window, read_again, used_places
+from stacker.outputs.registered import frame_from, picture_window, read_unchanged, used_places
 from stacker.result import Stack
 from stacker.retouch.book import FromFrame, FromMethod, Retouch
 from stacker.retouch.painting import Box, Layer, paint, tiled
@@ -287,7 +287,7 @@ class Retoucher:
         if source is None:
             name = self._stack.reports[place].name
             raise UserError(f"{name} was no file, so it cannot be read again: stack files instead")
-        return read_again(source).pixels
+        return read_unchanged(source).pixels
 
     def _fused_again(
         self, method: Method, bounds: Window, step: int
