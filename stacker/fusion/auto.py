@@ -19,6 +19,7 @@ import numpy as np
 
 from stacker.frames import Image
 from stacker.fusion.base import Fused
+from stacker.fusion.between import how_far_between, share_between, sharpen_between
 from stacker.fusion.blending import STRIP_PX, Blocks, blend, compare, preference, sharpen
 from stacker.fusion.depth import Surface
 from stacker.fusion.depth_picture import depth_picture
@@ -27,7 +28,7 @@ from stacker.fusion.overlap_patches import Sought, take_whole_pixels
 from stacker.fusion.overlaps import Ordering, at_two_depths, looked_at_step
 from stacker.fusion.pyramid import PyramidFusion
 from stacker.fusion.smooth_faults import Signs, holes, jumble, of_blocks, wisps
-from stacker.fusion.softening import veiled
+from stacker.fusion.softening import apart, veiled
 from stacker.fusion.store import FrameStore
 from stacker.fusion.tiles import CELL_PX
 from stacker.fusion.window import Window
@@ -86,6 +87,7 @@ class AutoFusion:
     ) -> None:
         self._pyramid, self._store, self._noise = pyramid, store, noise_sigma
         self._near_end, self._opaque, self._whole_pixels = near_end, opaque, whole_pixels
+        self._focus_length = 1.0
         self.add = pyramid.add  # itself: a function between the two would hold on to the pixels
         self.method, self.reason = "pyramid", ""
 
@@ -95,14 +97,19 @@ class AutoFusion:
 
     def finish(self) -> Fused:
         """The picture of all frames so far; see `stacker.fusion.base.Fusion`."""
-        return self._pyramid.colour_noise.taken_from(self._fused(), self._pyramid.held())
+        fused = self._pyramid.colour_noise.taken_from(self._fused(), self._pyramid.held())
+        share = share_between(self._focus_length, len(fused.shares))
+        if share:
+            self._sharpen_between(fused, share)
+        return fused
 
     def _fused(self) -> Fused:
         tracker = self._pyramid.depth
         canvas = tracker.extent
         assert canvas is not None, "add() comes first"
         surface = tracker.surface()
-        fused = self._pyramid.fused(veiled(jumble(surface)))
+        self._focus_length = 1.0 if self._store.failure else surface.focus_length
+        fused = self._pyramid.fused(veiled(jumble(surface)) + apart(self._focus_length))
         self._store.release()
         if self._store.failure:
             self.method, self.reason = (
@@ -133,7 +140,7 @@ class AutoFusion:
         """Blend the depth map's picture in where it is better; gives the blocks that were compared, its share
         of each and how smooth each is."""
         other = depth_picture(self._store, surface, self._pyramid.glitter(), canvas, extent)
-        sharpen(other, self._pyramid.crisp)
+        sharpen(other, self._crisp)
         # Nothing was kept where no frame was seen, or what happened to lie beside one.
         _copy_cells(image, self._pyramid.depth.unseen, canvas, extent, other)
         blocks = compare(image, other)
@@ -145,6 +152,23 @@ class AutoFusion:
         share = np.maximum(share, wisps(blocks, signs, self._pyramid.outlines, extent))
         blend(image, other, share, blocks.side_px)
         return blocks, share, signs.smooth
+
+    @property
+    def _crisp(self) -> float:
+        """Share of the finest luma that whole pixels lack."""
+        return self._pyramid.crisp + apart(self._focus_length)
+
+    def _sharpen_between(self, fused: Fused, share: float) -> None:
+        """Sharpen what lies between planes of focus, in place: neither of two frames that are blurred alike
+        bounds what is sharp, so that comes last."""
+        canvas, held = self._pyramid.depth.extent, self._pyramid.held()
+        assert canvas is not None, "add() comes first"
+        height, width = fused.extent.height // 2, fused.extent.width // 2
+        top, left = (fused.extent.y - canvas.y) // 2, (fused.extent.x - canvas.x) // 2
+        cells = slice(top, top + height), slice(left, left + width)
+        mean, _, peak = self._pyramid.depth.planes[1:]
+        highest = held.high[1, held.top :: 2, held.left :: 2][:height, :width]
+        sharpen_between(fused.image, how_far_between(mean[cells], peak[cells]), highest, share)
 
     def _part_overlaps(
         self, fused: Fused, surface: Surface, wanted: Image, blocks: Blocks, canvas: Window
@@ -159,7 +183,7 @@ class AutoFusion:
         sought = Sought(wanted, found, blocks.side_px, step, extent)
         ordering = Ordering(self._noise, surface.focus_width, lead)
         try:
-            whole = take_whole_pixels(fused.image, self._store, sought, ordering, self._pyramid.crisp)
+            whole = take_whole_pixels(fused.image, self._store, sought, ordering, self._crisp)
         except OSError as error:
             return f"; not all whole pixels where things lie over each other: {error.strerror}"
         return "" if whole < _HARDLY else f"; {whole:.0%} whole pixels: one thing before another"
