@@ -230,7 +230,7 @@ class _Seen:
 
     def _read(self, at: int, tiles: Image) -> Iterator[TilePlaces]:
         """Read tiles of a frame, some at a time: row and column of those that are there until the next."""
-        places = np.argwhere(tiles)
+        places = np.ascontiguousarray(np.argwhere(tiles))
         for first in range(0, len(places), _TOGETHER):
             some = places[first : first + _TOGETHER]
             offsets = self._offsets[at, *some.T]

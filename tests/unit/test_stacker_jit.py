@@ -150,6 +150,7 @@ def test_a_numba_that_breaks_while_machine_code_is_kept_is_told_of_in_a_sentence
 
 _WARMED = """
 import gc
+import cv2
 import numpy as np
 from stacker.loops.jit import Loop
 from stacker.warm import warm
@@ -162,13 +163,22 @@ def known():
 warm()
 before = known()
 assert before
-rng = np.random.default_rng(1)
-picture = rng.random((900, 1350, 3))
-for frame in ((picture * 255).astype(np.uint8), (picture * 65535).astype(np.uint16)):
+hair, page = np.zeros((400, 1200, 3), np.float32), np.full((400, 1200, 3), 0.8, np.float32)
+for y in range(-600, 400, 90):
+    cv2.line(hair, (0, y), (1200, y + 600), (1, 1, 1), 3)
+for x in range(6, 1200, 18):
+    page[:, x : x + 4] = 0.16
+
+def blurred(picture, frames):
+    return cv2.GaussianBlur(picture, (0, 0), 0.6 * abs(frames)) if frames else picture
+
+for dtype, white in ((np.uint8, 255), (np.uint16, 65535)):
     stacker = Stacker()
-    stacker.add(frame)
-    stacker.add(np.roll(frame, 2, 1))
-    stacker.finish()
+    for at in range(10):
+        veil = blurred(hair, at - 1)
+        stacker.add(((veil * 0.95 + (1 - veil) * blurred(page, at - 8)) * white).astype(dtype))
+    stack = stacker.finish()
+    assert "whole pixels" in stack.reason, stack.reason
 print(*sorted(known() - before), sep="\\n", end="")
 """
 

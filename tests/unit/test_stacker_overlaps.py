@@ -16,6 +16,8 @@ from stacker.fusion.patch_tiles import lay, look
 from stacker.fusion.store import FrameStore
 from stacker.fusion.tiles import TILE_PX
 from stacker.fusion.window import Window
+from stacker.options import Options
+from stacker.stack import Stacker
 
 SIDE = 160
 HAIR_AT, PRINT_AT = 2, 9
@@ -75,6 +77,16 @@ def test_a_light_hair_before_dark_print_comes_out_whole(reverse: bool) -> None:
     whole = (over.frame == at) & (over.share > 0.5)
     assert whole[there].mean() > 0.8
     assert ((over.frame[there] != at) & (over.share[there] > 0.5)).mean() < 0.1
+
+
+def test_a_few_hairs_before_a_page_come_out_whole() -> None:
+    """The page leaves the index smooth: whole pixels were looked for only where it is not."""
+    stacker = Stacker(Options(align=False))
+    for frame in stack(page(), hair(), 235):
+        stacker.add(cv2.merge([cv2.convertScaleAbs(frame)] * 3))
+    done = stacker.finish()
+    assert "whole pixels" in done.reason
+    assert done.image[crossing()].mean() > 190
 
 
 def test_what_is_known_to_be_nearer_wins() -> None:
