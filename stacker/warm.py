@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from stacker.frames import Image
-from stacker.fusion.blending import sharpen
 from stacker.fusion.patch_tiles import lay, look
+from stacker.fusion.sharpening import sharpen
 from stacker.fusion.tiles import TILE_PX
 from stacker.options import Options
 from stacker.registration.levels import MatchPyramid

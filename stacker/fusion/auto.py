@@ -20,13 +20,14 @@ import numpy as np
 from stacker.frames import Image
 from stacker.fusion.base import Fused
 from stacker.fusion.between import how_far_between, share_between, sharpen_between
-from stacker.fusion.blending import STRIP_PX, Blocks, blend, compare, preference, sharpen
+from stacker.fusion.blending import Blocks, blend, compare, preference
 from stacker.fusion.depth import Surface
 from stacker.fusion.depth_picture import depth_picture
 from stacker.fusion.highlights import lost_highlights
 from stacker.fusion.overlap_patches import Sought, take_whole_pixels
 from stacker.fusion.overlaps import Ordering, at_two_depths, looked_at_step
 from stacker.fusion.pyramid import PyramidFusion
+from stacker.fusion.sharpening import STRIP_PX, sharpen
 from stacker.fusion.smooth_faults import Signs, holes, jumble, of_blocks, wisps
 from stacker.fusion.softening import apart, veiled
 from stacker.fusion.store import FrameStore

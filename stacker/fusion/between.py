@@ -14,7 +14,7 @@ import numpy as np
 
 from stacker.focus.measure import half_luma_of_samples
 from stacker.frames import Image, full_scale
-from stacker.fusion.blending import DEPTHS, STRIP_PX
+from stacker.fusion.sharpening import OPENCV_TYPES, STRIP_PX
 from stacker.loops.workers import over_rows
 
 __all__ = ["how_far_between", "share_between", "sharpen_between"]
@@ -103,7 +103,7 @@ def sharpen_between(picture: Image, between: Image, highest: Image, share: float
             wide = cv2.resize(framed[top : bottom + 2], None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
             mine = picture[2 * top : min(height, 2 * bottom)]
             more = cv2.merge([wide[2 : 2 + len(mine), 2 : 2 + width]] * 3)
-            mine[...] = cv2.add(mine, more, dtype=DEPTHS[picture.dtype.char])
+            mine[...] = cv2.add(mine, more, dtype=OPENCV_TYPES[picture.dtype.char])
 
     over_rows(strips, -(-height // 2), rows_together=STRIP_PX)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from stacker.focus.measure import LUMA
 from stacker.frames import Image
-from stacker.fusion.blending import FINEST_PX, FINEST_SIGMA
+from stacker.fusion.sharpening import FINEST_PX, FINEST_SIGMA
 from stacker.fusion.window import Window
 from stacker.registration.similarity import Matrix
 

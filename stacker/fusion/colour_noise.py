@@ -17,8 +17,8 @@ import numpy as np
 
 from stacker.frames import Image, full_scale
 from stacker.fusion.base import Fused
-from stacker.fusion.blending import DEPTHS, FINEST_PX, FINEST_SIGMA, STRIP_PX, strips_of
 from stacker.fusion.colour_blocks import ColourBlocks, finest_colour
+from stacker.fusion.sharpening import FINEST_PX, FINEST_SIGMA, OPENCV_TYPES, STRIP_PX, strips_of
 from stacker.fusion.stages import SourceCode
 from stacker.fusion.window import Window
 from stacker.loops.workers import by_loops, in_samples, over_rows, run_rows
@@ -150,7 +150,7 @@ def quieten_colour(
             rows = picture[tops[strip] : bottoms[strip]]
             seen = np.concatenate([edges[strip, :_REACH_PX], rows, edges[strip, _REACH_PX:]])
             lost = _noise_of(seen.astype(np.float32), noise)
-            rows[...] = cv2.subtract(rows, lost, dtype=DEPTHS[picture.dtype.char])
+            rows[...] = cv2.subtract(rows, lost, dtype=OPENCV_TYPES[picture.dtype.char])
             held.hold(rows, int(tops[strip]))
 
     over_rows(strips, len(tops), rows_together=1)

@@ -1,4 +1,7 @@
-"""Sharpening a picture and blending it into another one, in compiled loops; see `stacker.fusion.blending`."""
+"""Sharpening a picture and blending it into another one, in compiled loops.
+
+See `stacker.fusion.sharpening` and `stacker.fusion.blending`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ __all__ = ["blend_rows", "compare_rows", "sharpen_strips"]
 _F = np.float32
 
 _REACH = 3
-"""Rows and columns that the blur reaches beyond a pixel; `blending.sharpen` gives as many rows more."""
+"""Rows and columns that the blur reaches beyond a pixel; `sharpening.sharpen` gives as many rows more."""
 
 _RING = 2 * _REACH + 1
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from stacker.focus.measure import LUMA
 from stacker.frames import Image
-from stacker.fusion.blending import DEPTHS, FINEST_PX, FINEST_SIGMA, sharpen
+from stacker.fusion.sharpening import FINEST_PX, FINEST_SIGMA, OPENCV_TYPES, sharpen
 from stacker.fusion.stages import SourceCode
 from stacker.fusion.tiles import TILE_PX
 from stacker.fusion.window import Window
@@ -102,4 +102,4 @@ def lay(
         mine = image[seen.slices_in(picture)]
         off = cv2.subtract(taken[part], mine, dtype=cv2.CV_32F)
         cv2.multiply(off, cv2.merge([share] * 3), off)
-        mine[...] = cv2.add(mine, off, dtype=DEPTHS[image.dtype.char])
+        mine[...] = cv2.add(mine, off, dtype=OPENCV_TYPES[image.dtype.char])

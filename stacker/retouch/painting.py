@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from stacker.frames import Image
-from stacker.fusion.blending import DEPTHS
+from stacker.fusion.sharpening import OPENCV_TYPES
 
 __all__ = ["Box", "Layer", "mix", "paint", "tiled"]
 
@@ -149,4 +149,4 @@ def mix(image: Image, source: Image, share: Image) -> None:
             continue
         step = cv2.subtract(source[rows], image[rows], dtype=cv2.CV_32F)
         cv2.multiply(step, cv2.merge([share[rows]] * 3), step)
-        image[rows] = cv2.add(image[rows], step, dtype=DEPTHS[image.dtype.char])
+        image[rows] = cv2.add(image[rows], step, dtype=OPENCV_TYPES[image.dtype.char])

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from stacker.frames import Image
-from stacker.fusion.blending import blend, compare, sharpen
+from stacker.fusion.blending import blend, compare
 from stacker.fusion.depth import Surface
 from stacker.fusion.depth_choice import Choice
 from stacker.fusion.depth_picture import depth_picture
 from stacker.fusion.mixing import Mix, mix_by_loop, mix_plainly
+from stacker.fusion.sharpening import sharpen
 from stacker.fusion.store import FrameStore
 from stacker.fusion.tiles import Cut, cut_by_loop, cut_plainly
 from stacker.fusion.window import Window
