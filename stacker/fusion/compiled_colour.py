@@ -62,12 +62,13 @@ def _across(line: Any, out: Any) -> Any:
 
 @inner
 def _lost(ring: Any, n: Any, noise: Any, out: Any) -> Any:
-    """Square of the share of the noise in the energy of seven rows, 1 at most."""
+    """Fourth power of the share of the noise in the energy of seven rows, 1 at most."""
     a, b, c = ring[:n], ring[n : 2 * n], ring[2 * n : 3 * n]
     d, e, f, g = ring[3 * n : 4 * n], ring[4 * n : 5 * n], ring[5 * n : 6 * n], ring[6 * n : 7 * n]
     for x in range(n):
         energy = (a[x] + b[x] + c[x]) + (d[x] + e[x]) + (f[x] + g[x])
         share = noise / max(energy, noise)
+        share *= share
         out[x] = share * share
 
 
