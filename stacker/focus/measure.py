@@ -11,6 +11,7 @@ from stacker.loops.scratch import Scratch
 
 __all__ = [
     "BLOCK",
+    "CELL_PX",
     "DETAIL_GAIN",
     "LUMA",
     "FocusMeasure",
@@ -21,6 +22,10 @@ __all__ = [
 
 LUMA = np.array([[0.25, 0.5, 0.25]], np.float32)
 """Shares of red, green and blue in brightness and in the energy of bands, as `cv2.transform` takes them."""
+
+CELL_PX = 2
+"""Side of a cell. Detail is measured at half size, so how sharp frames are, how deep a place lies and what
+weights follow from that is known for cells."""
 
 _DETAIL_SIGMA = 1.0
 """Of the 5 x 5 Gaussian that leaves detail behind, in cells of 2 px: a band between the two finest of the

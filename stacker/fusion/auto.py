@@ -17,6 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from stacker.focus.measure import CELL_PX
 from stacker.frames import Image
 from stacker.fusion.base import Fused
 from stacker.fusion.between import how_far_between, share_between, sharpen_between
@@ -31,7 +32,6 @@ from stacker.fusion.sharpening import STRIP_PX, sharpen
 from stacker.fusion.smooth_faults import Signs, holes, jumble, of_blocks, wisps
 from stacker.fusion.softening import apart, veiled
 from stacker.fusion.store import FrameStore
-from stacker.fusion.tiles import CELL_PX
 from stacker.fusion.window import Window
 from stacker.loops.workers import over_rows
 

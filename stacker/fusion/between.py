@@ -14,7 +14,8 @@ import numpy as np
 
 from stacker.focus.measure import half_luma_of_samples
 from stacker.frames import Image, full_scale
-from stacker.fusion.sharpening import OPENCV_TYPES, STRIP_PX
+from stacker.fusion.samples import OPENCV_TYPES
+from stacker.fusion.sharpening import STRIP_PX
 from stacker.loops.workers import over_rows
 
 __all__ = ["how_far_between", "share_between", "sharpen_between"]

@@ -9,7 +9,8 @@ import numpy as np
 
 from stacker.focus.measure import half_luma_of_samples
 from stacker.frames import Image
-from stacker.fusion.sharpening import OPENCV_TYPES, STRIP_PX
+from stacker.fusion.samples import move_towards
+from stacker.fusion.sharpening import STRIP_PX
 from stacker.fusion.stages import SourceCode
 from stacker.loops.workers import by_loops, in_samples, over_rows, run_rows
 
@@ -226,7 +227,4 @@ def blend(picture: Image, other: Image, share: Image, side_px: int, compiled: bo
         first = top * side_px
         behind = min(height, first + together * side_px)
         weight = wide[side_px : side_px + behind - first, side_px : side_px + width]
-        mine = picture[first:behind]
-        off = cv2.subtract(other[first:behind], mine, dtype=cv2.CV_32F)
-        cv2.multiply(off, cv2.merge([weight] * 3), off)
-        mine[...] = cv2.add(mine, off, dtype=OPENCV_TYPES[picture.dtype.char])
+        move_towards(picture[first:behind], other[first:behind], weight)

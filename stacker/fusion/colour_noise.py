@@ -18,7 +18,8 @@ import numpy as np
 from stacker.frames import Image, full_scale
 from stacker.fusion.base import Fused
 from stacker.fusion.colour_blocks import ColourBlocks, finest_colour
-from stacker.fusion.sharpening import FINEST_PX, FINEST_SIGMA, OPENCV_TYPES, STRIP_PX, strips_of
+from stacker.fusion.samples import OPENCV_TYPES
+from stacker.fusion.sharpening import FINEST_PX, FINEST_SIGMA, STRIP_PX, strips_of
 from stacker.fusion.stages import SourceCode
 from stacker.fusion.window import Window
 from stacker.loops.workers import by_loops, in_samples, over_rows, run_rows

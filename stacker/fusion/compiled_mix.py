@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from stacker.fusion.tiles import CELL_PX, HALO_CELLS, TILE_PX
+from stacker.focus.measure import CELL_PX
+from stacker.fusion.tiles import HALO_CELLS, TILE_PX
 from stacker.loops.compiled_math import any_above, copied, exponential, raised
 from stacker.loops.jit import compiled, inner
 

@@ -9,7 +9,7 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from stacker.focus.measure import LUMA, FocusMeasure, half_luma_of_samples, half_of_samples
+from stacker.focus.measure import CELL_PX, LUMA, FocusMeasure, half_luma_of_samples, half_of_samples
 from stacker.frames import Image
 from stacker.fusion.base import DepthIndex
 from stacker.fusion.depth_report import Evidence, reported
@@ -92,14 +92,11 @@ class DepthTracker:
     ----------
     noise_sigma : float
         Standard deviation of the frames' noise, in units of 1/255 of white.
-    step : int
-        Pixels of the reference view per cell.
     stages : Stages, optional
         Does the arithmetic; the fastest there is by default.
     """
 
-    def __init__(self, noise_sigma: float, step: int = 2, stages: Stages | None = None) -> None:
-        self.step = step
+    def __init__(self, noise_sigma: float, stages: Stages | None = None) -> None:
         self.extent: Window | None = None
         self._stages = choose_stages() if stages is None else stages
         self._measure = FocusMeasure(noise_sigma)
@@ -109,16 +106,16 @@ class DepthTracker:
         self._lent = False  # to a snapshot, which has to stay as it is
 
     def cover(self, extent: Window) -> None:
-        """Make room for a window, whose edges are multiples of ``step``."""
+        """Make room for a window, whose edges are multiples of `CELL_PX`."""
         old = self.extent
         self.extent = extent if old is None else old.union(extent)
         if old == self.extent:
             return
-        new, step = self.extent, self.step
+        new = self.extent
         if old is None:
-            self._history = History.empty(new.height // step, new.width // step)
+            self._history = History.empty(new.height // CELL_PX, new.width // CELL_PX)
             return
-        self._history, self._lent = self._history.padded(old.margins_in(new, step)), False
+        self._history, self._lent = self._history.padded(old.margins_in(new, CELL_PX)), False
 
     def add(
         self, luma: Image, reached: Image | None, window: Window, index: int, score: Image | None = None
@@ -142,7 +139,7 @@ class DepthTracker:
         assert self.extent is not None, "cover() comes first"
         if self._lent:
             self._history, self._lent = self._history.copied(), False
-        rows, columns = window.slices_in(self.extent, self.step)
+        rows, columns = window.slices_in(self.extent, CELL_PX)
         corner = rows.start, columns.start
         self._calm = min(self._calm, self._measure.calm(luma, reached))
         self._stages.follow(luma, self._measure, reached, self._history, corner, index, score)
@@ -161,7 +158,7 @@ class DepthTracker:
     def peak(self, window: Window) -> Image:
         """Highest energy in a window of the reference view that was covered, as in `planes`; not a copy."""
         assert self.extent is not None, "cover() comes first"
-        return np.asarray(self._history.peak[window.slices_in(self.extent, self.step)])
+        return np.asarray(self._history.peak[window.slices_in(self.extent, CELL_PX)])
 
     def score(self, luma: Image) -> Image:
         """How sharp a frame is, as `add` says, without taking it into account."""

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from stacker.focus.measure import CELL_PX
 from stacker.frames import Image
 from stacker.fusion.depth import Surface
 from stacker.fusion.depth_choice import Choice
 from stacker.fusion.mixing import Mix, Tiles, choose_mix
 from stacker.fusion.store import FrameStore
-from stacker.fusion.tiles import CELL_PX, HALO_CELLS, TILE_PX, cell_side
+from stacker.fusion.tiles import HALO_CELLS, TILE_PX, cell_side
 from stacker.fusion.window import Window
 from stacker.loops.workers import over_rows
 

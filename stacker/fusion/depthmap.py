@@ -8,17 +8,16 @@ from typing import Any
 import cv2
 import numpy as np
 
-from stacker.focus.measure import LUMA, half_luma
+from stacker.focus.measure import CELL_PX, LUMA, half_luma
 from stacker.frames import Image
 from stacker.fusion.base import DepthIndex, Fused
 from stacker.fusion.colour_noise import ColourNoise
 from stacker.fusion.depth import DepthTracker
 from stacker.fusion.depth_choice import Choice, glitter_of_cells
 from stacker.fusion.placing import Placed, place
-from stacker.fusion.scoring import glitter
+from stacker.fusion.scoring import NOTHING, glitter
 from stacker.fusion.smooth_faults import without_jumps
 from stacker.fusion.softmean import (
-    CELL_PX,
     SoftMean,
     extent_of_preview,
     preview_step,
@@ -131,13 +130,13 @@ class _Sketch:
         new = self.extent = extent if old is None else old.union(extent)
         if old is None:
             shape = new.height // CELL_PX, new.width // CELL_PX
-            self._picture, self._best = np.zeros((*shape, 3), np.uint8), np.full(shape, -1e9, np.float32)
+            self._picture, self._best = np.zeros((*shape, 3), np.uint8), np.full(shape, NOTHING, np.float32)
             self._reached = np.zeros(shape, np.uint8)
             return
         pads = old.margins_in(new, CELL_PX)
         if any(sum(pads, ())):
             self._picture = np.pad(self._picture, (*pads, (0, 0)))
-            self._best = np.pad(self._best, pads, constant_values=-1e9)
+            self._best = np.pad(self._best, pads, constant_values=NOTHING)
             self._reached = np.pad(self._reached, pads)
 
     def add(self, placed: Placed, score: Image, window: Window) -> None:

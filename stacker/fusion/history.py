@@ -9,7 +9,7 @@ import numpy as np
 from stacker.frames import Image
 from stacker.loops.scratch import blank, uniform
 
-__all__ = ["CRISP", "NOTHING", "POWER", "UNREACHED", "History"]
+__all__ = ["CRISP", "POWER", "UNREACHED", "History"]
 
 POWER = 4.0
 """Weight of a frame is its energy to this power. Measured on rendered stacks, 8 and 12 leave up to twice the
@@ -18,8 +18,9 @@ error (the mean snaps to frames), and 2 lets far frames pull it."""
 CRISP = 5.0
 """Logarithm of energy over noise from which there is detail without doubt."""
 
-NOTHING = -1e4
-"""Logarithm of the sum of weights where no frame has been."""
+_UNSEEN = -1e4
+"""Logarithm of the sum of weights where no frame has been: above `UNREACHED`, so that frames leave it so
+where they do not reach. Bands are mirrored there: `stacker.fusion.scoring.NOTHING` is below that."""
 
 UNREACHED = -1e6
 """Logarithmic weight of cells that a frame does not reach."""
@@ -48,7 +49,7 @@ class History:
     def empty(cls, height: int, width: int) -> History:
         """Of no frame."""
         shape = height, width
-        return cls(uniform(shape, NOTHING), *(blank(shape) for _ in range(3)))
+        return cls(uniform(shape, _UNSEEN), *(blank(shape) for _ in range(3)))
 
     @property
     def planes(self) -> tuple[Image, Image, Image, Image]:
@@ -58,7 +59,7 @@ class History:
     @property
     def seen(self) -> Image:
         """Where any frame has been, bool."""
-        return np.asarray(self.total > NOTHING)
+        return np.asarray(self.total > _UNSEEN)
 
     def padded(self, pads: tuple[tuple[int, int], tuple[int, int]]) -> History:
         """With more cells around, where no frame has been."""

@@ -8,18 +8,17 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
+from stacker.focus.measure import CELL_PX
 from stacker.frames import Image
 from stacker.fusion.depth_choice import NEGLIGIBLE, POWER, RIM_LOG, Choice
+from stacker.fusion.scoring import OUTSIDE_LOG
 from stacker.fusion.stages import SourceCode
-from stacker.fusion.tiles import CELL_PX, HALO_CELLS, OUTSIDE, RIM, TILE_PX, code_to_score
+from stacker.fusion.tiles import HALO_CELLS, OUTSIDE, RIM, TILE_PX, code_to_score
 from stacker.loops.workers import by_loops, in_samples, run_rows
 
 __all__ = ["Mix", "Tiles", "choose_mix", "mix_by_loop", "mix_plainly"]
 
 _CELLS = TILE_PX // CELL_PX
-
-_OUTSIDE_LOG = -1e4
-"""Logarithm of the weight where a frame does not reach: counts only where no frame does."""
 
 _NONE: Image = np.zeros((0, 0), np.float32)
 """Stands for an array of zeros."""
@@ -93,7 +92,7 @@ def mix_by_loop(tiles: Tiles, choice: Choice, corner: tuple[int, int], out: Imag
         choice.edge * np.float32(POWER) if choice.edged else _NONE,
         choice.per_width,
         choice.glare if choice.glaring else _NONE,
-        np.array([per_code, first, _OUTSIDE_LOG, RIM_LOG], np.float32),
+        np.array([per_code, first, OUTSIDE_LOG, RIM_LOG], np.float32),
         np.float32(NEGLIGIBLE),
         SourceCode.of(out.dtype).vector(),
         *corner,
@@ -140,6 +139,6 @@ def _log_weight(codes: Image, index: float, choice: Choice) -> Image:
     per_code, first = code_to_score()
     score = codes[0].astype(np.float32) * np.float32(per_code) + np.float32(first)
     weight = choice.log_weight(index, score, codes[1])
-    weight[codes[0] == OUTSIDE] += np.float32(_OUTSIDE_LOG)
+    weight[codes[0] == OUTSIDE] += np.float32(OUTSIDE_LOG)
     weight[codes[0] == RIM] += np.float32(RIM_LOG)
     return weight

@@ -9,7 +9,8 @@ import numpy as np
 
 from stacker.focus.measure import LUMA
 from stacker.frames import Image
-from stacker.fusion.sharpening import FINEST_PX, FINEST_SIGMA, OPENCV_TYPES, sharpen
+from stacker.fusion.samples import move_towards
+from stacker.fusion.sharpening import FINEST_PX, FINEST_SIGMA, sharpen
 from stacker.fusion.stages import SourceCode
 from stacker.fusion.tiles import TILE_PX
 from stacker.fusion.window import Window
@@ -96,10 +97,6 @@ def lay(
         framed = weight[top - 1 : top + side + 1, left - 1 : left + side + 1]
         wide = cv2.resize(framed, None, fx=step, fy=step, interpolation=cv2.INTER_LINEAR)
         part = seen.slices_in(area)
-        share = wide[step:-step, step:-step][part]
         taken = np.asarray(cv2.merge(list(tile)))
         sharpen(taken, crisp, compiled=False)
-        mine = image[seen.slices_in(picture)]
-        off = cv2.subtract(taken[part], mine, dtype=cv2.CV_32F)
-        cv2.multiply(off, cv2.merge([share] * 3), off)
-        mine[...] = cv2.add(mine, off, dtype=OPENCV_TYPES[image.dtype.char])
+        move_towards(image[seen.slices_in(picture)], taken[part], wide[step:-step, step:-step][part])

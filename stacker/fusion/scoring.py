@@ -18,6 +18,7 @@ __all__ = [
     "LOG_REACH",
     "NOTHING",
     "OUTSIDE_GATE",
+    "OUTSIDE_LOG",
     "FusionParameters",
     "Score",
     "brightness_around",
@@ -31,16 +32,16 @@ __all__ = [
 NOTHING = -1e9
 """Logarithmic weight of a pixel that no frame has touched: exp of its distance to any score is 0."""
 
-_OUTSIDE = -1e4
+OUTSIDE_LOG = -1e4
 """Logarithmic weight of pixels that a frame does not reach: counts only where no frame does."""
 
-_BURNT = 2 * _OUTSIDE
+_BURNT = 2 * OUTSIDE_LOG
 """Where a frame is burnt: what is mirrored beyond the edge of another is a better guess."""
 
 BURNT_GATE, OUTSIDE_GATE = 0, 1
 """Reach of a frame where it is burnt, and where it is not at all; from 2 on it is a share, 255 the whole."""
 
-LOG_REACH = np.concatenate([[_BURNT, _OUTSIDE], 2 * np.log(np.arange(2, 256) / 255)]).astype(np.float32)
+LOG_REACH = np.concatenate([[_BURNT, OUTSIDE_LOG], 2 * np.log(np.arange(2, 256) / 255)]).astype(np.float32)
 """What is added to the logarithmic weight by the reach of a frame."""
 
 _SIGMA = 0.42

@@ -9,13 +9,11 @@ import numpy as np
 
 from stacker.focus.measure import LUMA
 from stacker.frames import Image
+from stacker.fusion.samples import OPENCV_TYPES
 from stacker.fusion.stages import SourceCode
 from stacker.loops.workers import by_loops, in_samples, run_rows
 
-__all__ = ["FINEST_PX", "FINEST_SIGMA", "OPENCV_TYPES", "STRIP_PX", "sharpen", "strips_of"]
-
-OPENCV_TYPES = {"B": cv2.CV_8U, "H": cv2.CV_16U, "f": cv2.CV_32F}
-"""OpenCV's names of the frames' types, by numpy's characters; it rounds and saturates."""
+__all__ = ["FINEST_PX", "FINEST_SIGMA", "STRIP_PX", "sharpen", "strips_of"]
 
 FINEST_SIGMA, FINEST_PX = 1.41, 3
 """Of the blur that leaves the finest band behind, and how far it reaches: the 5 x 5 kernel of the pyramid

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from stacker.focus.measure import CELL_PX
 from stacker.frames import Image
 from stacker.fusion.blending import Blocks, glow
 from stacker.fusion.depth import Surface
 from stacker.fusion.depth_surface import filled
-from stacker.fusion.tiles import CELL_PX
 from stacker.fusion.window import Outline, Window
 
 __all__ = ["Signs", "holes", "jumble", "of_blocks", "wisps", "without_jumps"]

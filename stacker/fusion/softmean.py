@@ -7,25 +7,20 @@ from typing import Any
 import cv2
 import numpy as np
 
+from stacker.focus.measure import CELL_PX
 from stacker.frames import Image, full_scale
 from stacker.fusion.placing import Placed
-from stacker.fusion.scoring import NOTHING, merge
+from stacker.fusion.samples import move_towards
+from stacker.fusion.scoring import NOTHING, OUTSIDE_LOG, merge
 from stacker.fusion.window import Window
 
 __all__ = [
-    "CELL_PX",
     "SoftMean",
     "extent_of_preview",
     "preview_step",
     "reached_cells",
     "telling_cells",
 ]
-
-CELL_PX = 2
-"""Weights are given for cells of this many pixels, and change smoothly between their centres."""
-
-_OUTSIDE = -1e4
-"""Added to the logarithmic weight beyond a frame's edge: counts only where no frame reaches."""
 
 _OUTSIDE_FROM = 1e-5
 _NEGLIGIBLE = 1e-4
@@ -79,7 +74,7 @@ class SoftMean:
         if placed.gate is not None:
             gate = placed.gate[::CELL_PX, ::CELL_PX]
             log_weight += 2 * np.log(np.maximum(gate, np.float32(_OUTSIDE_FROM)))
-            log_weight[gate <= _OUTSIDE_FROM] += _OUTSIDE
+            log_weight[gate <= _OUTSIDE_FROM] += OUTSIDE_LOG
         total = self._total[window.slices_in(self.extent, CELL_PX)]
         first = (total == np.float32(NOTHING)).astype(np.uint8)
         share = merge(log_weight, total)
@@ -150,6 +145,4 @@ def _mix(mean: Image, picture: Image, share: Image, first: Image) -> None:
         if new.any():  # black, of which nothing must be left by shares that change smoothly
             whole = cv2.resize(new, (size[0], len(wide)), interpolation=cv2.INTER_NEAREST)
             wide[whole > 0] = 1
-        off = cv2.subtract(picture[part], mean[part])
-        cv2.multiply(off, cv2.merge([wide, wide, wide]), off)
-        cv2.add(mean[part], off, mean[part])
+        move_towards(mean[part], picture[part], wide)

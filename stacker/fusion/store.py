@@ -165,11 +165,6 @@ class FrameStore:
         """Indexes of the frames that were put in, in order."""
         return tuple(sorted(self._frames))
 
-    @property
-    def used_bytes(self) -> int:
-        """Size of the file."""
-        return self._used
-
     def put(
         self,
         index: int,

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
+from stacker.focus.measure import CELL_PX
 from stacker.frames import Image
 from stacker.fusion.history import CRISP
 from stacker.fusion.scoring import OUTSIDE_GATE
@@ -16,7 +17,6 @@ from stacker.loops.scratch import blank
 from stacker.loops.workers import by_loops, over_rows, run_rows
 
 __all__ = [
-    "CELL_PX",
     "HALO_CELLS",
     "OUTSIDE",
     "RIM",
@@ -38,9 +38,6 @@ __all__ = [
 TILE_PX = 128
 """Side of the squares that frames are kept in. Smaller ones are nearer to what is needed, larger ones cost
 fewer calls of the system; a tile of an 8-bit frame is 52 kB."""
-
-CELL_PX = 2
-"""Scores are kept for cells of this many pixels."""
 
 HALO_CELLS = 1
 """Scores around a tile that are kept with it: weights are interpolated between cells."""

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from stacker.focus.measure import half_luma
+from stacker.focus.measure import CELL_PX, half_luma
 from stacker.frames import Image
 from stacker.fusion.base import Fused
 from stacker.fusion.colour_noise import ColourNoise
 from stacker.fusion.depth import DepthTracker
 from stacker.fusion.placing import place
-from stacker.fusion.softmean import CELL_PX, SoftMean, extent_of_preview, preview_step, telling_cells
+from stacker.fusion.softmean import SoftMean, extent_of_preview, preview_step, telling_cells
 from stacker.fusion.window import Window, window_of
 from stacker.loops.scratch import Scratch
 from stacker.registration.exposure import Levels

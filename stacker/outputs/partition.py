@@ -10,15 +10,13 @@ import cv2
 import numpy as np
 
 from stacker.errors import UserError
+from stacker.focus.measure import CELL_PX
 from stacker.frames import Image, full_scale
 from stacker.fusion.window import Spans, Window
 from stacker.outputs.registered import picture_window, used_places
 from stacker.result import LEAST_DETAIL, Stack
 
-__all__ = ["CELL_PX", "Partition", "never_used", "partition_of", "upsampled"]
-
-CELL_PX = 2
-"""The depth is known for cells of so many pixels; weights change smoothly between their centres."""
+__all__ = ["Partition", "never_used", "partition_of", "upsampled"]
 
 _SEAM = 0.5
 """Part of the way from one frame's depth to the next one's over which both are mixed. Half of it keeps masks

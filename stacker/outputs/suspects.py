@@ -10,10 +10,11 @@ from typing import Any
 import cv2
 import numpy as np
 
+from stacker.focus.measure import CELL_PX
 from stacker.frames import Image, full_scale
 from stacker.outputs.crop import common_field
 from stacker.outputs.lost_detail import LostDetail, coarse
-from stacker.outputs.partition import CELL_PX, Partition, partition_of
+from stacker.outputs.partition import Partition, partition_of
 from stacker.outputs.registered import RegisteredFrames, picture_window
 from stacker.result import Stack
 

@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 
 from stacker.frames import Image
-from stacker.fusion.sharpening import OPENCV_TYPES
+from stacker.fusion.samples import move_towards
 
 __all__ = ["Box", "Layer", "mix", "paint", "tiled"]
 
@@ -146,7 +145,5 @@ def mix(image: Image, source: Image, share: Image) -> None:
         rows = slice(top, top + _MIXED_ROWS)
         if share[rows].min() >= 1:
             image[rows] = source[rows]
-            continue
-        step = cv2.subtract(source[rows], image[rows], dtype=cv2.CV_32F)
-        cv2.multiply(step, cv2.merge([share[rows]] * 3), step)
-        image[rows] = cv2.add(image[rows], step, dtype=OPENCV_TYPES[image.dtype.char])
+        else:
+            move_towards(image[rows], source[rows], share[rows])

@@ -75,7 +75,7 @@ def test_compiled_and_plain_loops_agree(dtype: str, rounding: float, tmp_path: P
 
 
 def test_both_keep_the_same_tiles(tmp_path: Path) -> None:
-    sizes = {stored("u1", cut, tmp_path).used_bytes for cut in (cut_by_loop, cut_plainly)}
+    sizes = {stored("u1", cut, tmp_path)._used for cut in (cut_by_loop, cut_plainly)}
     assert len(sizes) == 1
 
 
@@ -83,11 +83,11 @@ def test_what_is_out_of_focus_later_is_not_kept(tmp_path: Path) -> None:
     planes, score, luma, gate, window = frame(0, "u1")
     store = FrameStore(tmp_path, np.dtype("u1"))
     store.put(0, planes, score, luma, gate, window, score)
-    first = store.used_bytes
+    first = store._used
     store.put(1, planes, score - 3, luma, gate, window, score)
-    assert store.used_bytes == first
+    assert store._used == first
     store.put(2, planes, score + 3, luma, gate, window, score)
-    assert store.used_bytes == 2 * first
+    assert store._used == 2 * first
 
 
 @pytest.mark.parametrize("cut", [cut_by_loop, cut_plainly])
@@ -100,7 +100,7 @@ def test_of_many_frames_without_detail_a_few_are_kept_and_all_that_are_sharper(
     for index in range(120):
         sharper = 1.0 if index >= 100 else 0.0
         store.put(index, planes, score + sharper * (index - 99), luma, gate, window, dull)
-        sizes.append(store.used_bytes)
+        sizes.append(store._used)
     kept = np.diff(sizes) > 0
     assert kept[:16].all()
     assert 0.3 < kept[16:48].mean() < 0.7, "every second one"
@@ -196,7 +196,7 @@ def test_noise_is_averaged_over_as_many_frames_as_things_stay_sharp() -> None:
 
 def test_a_disk_that_is_too_small_ends_it(tmp_path: Path) -> None:
     store = stored("u1", cut_by_loop, tmp_path)
-    store._budget = store.used_bytes  # as if that were a quarter of what is free
+    store._budget = store._used  # as if that were a quarter of what is free
     planes, score, luma, gate, window = frame(0, "u1")
     store.put(9, planes, score + 9, luma, gate, window, score)
     assert "GB" in store.failure
