@@ -49,6 +49,11 @@ _ABOUT_BLOCKS, _ABOUT_SHARE = 15, 0.03
 however smooth the index is. A few hairs before a page leave the page's index smooth. With wider windows or
 smaller shares moss gains 0.1 dB more, and mineral loses up to 0.08 (docs/algorithm.md)."""
 
+_DENSE_FROM, _DENSE = 0.2, 0.3
+"""Share of that window from which whole pixels are wanted less for that, and not at all: where detail at two
+depths is everywhere, as where feathers lie over each other, the near one's smooth index is right, and bits of
+the far one would cross it (0.14 dB of feathers; moss loses 0.01, bristles and the others nothing)."""
+
 _SMALL_PX = 32
 """Narrower pictures are not worth the trouble."""
 
@@ -185,8 +190,10 @@ class AutoFusion:
         step = min(looked_at_step(max(extent.width, extent.height)), blocks.side_px)
         cells = at_two_depths(variance, peak, surface.focus_width, step)
         found = of_blocks(cells, canvas, extent, blocks).astype(np.float32) / np.float32(255)
-        about = cv2.boxFilter(found, -1, (_ABOUT_BLOCKS, _ABOUT_BLOCKS)) / np.float32(_ABOUT_SHARE)
-        wanted = np.clip(bands * np.maximum(1 - smooth, np.minimum(about, 1)), 0, 1)
+        about = cv2.boxFilter(found, -1, (_ABOUT_BLOCKS, _ABOUT_BLOCKS))
+        few = np.clip((_DENSE - about) / (_DENSE - _DENSE_FROM), 0, 1)
+        few *= np.minimum(about / np.float32(_ABOUT_SHARE), 1)
+        wanted = np.clip(bands * np.maximum(1 - smooth, few), 0, 1)
         lead = self._near_end() * (_LEAD_IF_OPAQUE if self._opaque else _LEAD)
         sought = Sought(wanted, found, blocks.side_px, step, extent)
         ordering = Ordering(self._noise, surface.focus_width, lead)
