@@ -348,7 +348,7 @@ class GPhotoSession:
         """After a lost release, a file too many means that one of them is not this release's."""
         until = time.monotonic() + order.quiet_s
         while time.monotonic() < until:
-            path = self._events.poll()
+            path = self._events.next()  # it may have come while the button was let go of
             if path is not None:
                 self._events.forget(path)
                 if path[1] in shot.names:

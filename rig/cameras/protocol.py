@@ -120,7 +120,7 @@ class FetchOrder:
     deadline_s : float
         Real seconds to wait for them.
     quiet_s : float
-        Real seconds to look for a surplus file afterwards; 0 only empties the queue.
+        Real seconds to look for a surplus file afterwards; with 0 none is looked for.
     old_numbers : tuple of int
         Numbers in the names of files that have come already: put aside when they come again.
     watched : tuple of str

@@ -18,11 +18,14 @@ from hardware_sims.cameras.faults import WireFault
 from hardware_sims.cameras.schedule import FaultOrder
 
 from rig.cameras.base import LockRequest
+from rig.cameras.judging import SETTLE_S
 from rig.errors import CameraError
 
 REQUEST = LockRequest(shutter_s=0.125, aperture=5.6, iso=100, white_balance="Daylight")
 BUSY = 0x2019
 RELEASE = {"canon": 0x9128, "sony": 0x9207}
+LETTING_GO = {"canon": (0x9129, 0), "sony": (0x9207, 2)}
+"""Operation, and how many of that code press the button before."""
 TRANSFER = {"canon": 0x101B, "sony": 0x1009}
 
 
@@ -110,6 +113,21 @@ def test_a_file_of_a_release_that_was_cut_off_is_waited_for_and_put_aside(
     with pytest.raises(CameraError, match="connected again"):
         camera.fire()
     assert len(bench.world.exposures) == 2
+    assert frame(bench, camera, tmp_path) == 3
+
+
+def test_a_late_file_that_comes_while_the_body_is_busy_is_not_taken_for_the_shot(
+    ready: tuple[Any, Any], personality: str, tmp_path: Path
+) -> None:
+    """No frame before tells the body's clock, and both files have come once the button is let go of."""
+    bench, camera = ready
+    bench.sim.faults.late_image_s = [(1.5 + SETTLE_S + 0.6) * bench.clock.scale]
+    with pytest.raises(CameraError, match="no file came"):
+        frame(bench, camera, tmp_path)
+    operation, skip = LETTING_GO[personality]
+    bench.sim.faults.on_operation(operation, WireFault(response=BUSY, delay_s=1.5), skip=skip)
+    with pytest.raises(CameraError, match="one of them is of an earlier release"):
+        frame(bench, camera, tmp_path)
     assert frame(bench, camera, tmp_path) == 3
 
 
@@ -224,6 +242,7 @@ DISK_FULL = """
 import resource, sys
 from pathlib import Path
 from rig.cameras.base import LockRequest
+from rig.cameras.judging import SETTLE_S
 from rig.cameras.gphoto import GPhotoCamera
 from rig.cameras.settings import CameraSettings
 from rig.clock import ScaledClock
