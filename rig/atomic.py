@@ -56,18 +56,24 @@ def publish_file(part: Path, final: Path) -> None:
     Raises
     ------
     DataError
-        When the final name is taken.
+        When the final name is taken, or the disk is full.
+    UserError
+        When the place cannot be written to.
     """
+    taken = DataError(f"{final} exists already; a frame is never overwritten")
     try:
         os.link(part, final)
         part.unlink()
     except FileExistsError:
-        raise DataError(f"{final} exists already; a frame is never overwritten") from None
+        raise taken from None
     except OSError:
         # Some file systems (FAT cards, network shares) know no hard links.
         if final.exists():
-            raise DataError(f"{final} exists already; a frame is never overwritten") from None
-        part.rename(final)
+            raise taken from None
+        try:
+            part.rename(final)
+        except OSError as err:
+            raise storage_error(err, final) from err
     sync_directory(final.parent)
 
 

@@ -80,3 +80,6 @@ class Interrupted(RigError):  # noqa: N818  (it is not a fault: the operator ask
     """The operator stopped the run; everything finished so far is kept."""
 
     exit_code = 130
+
+    def __init__(self, message: str = "stopped by the operator") -> None:
+        super().__init__(message)

@@ -229,7 +229,7 @@ class _Worker:
         deadline_s = time.monotonic() + seconds
         while not self._lost and time.monotonic() < deadline_s and not self._answered.wait(0.1):
             if stop.is_set():
-                raise Interrupted("stopped by the operator")
+                raise Interrupted()
         return self._answer
 
     def _read(self) -> None:

@@ -220,7 +220,7 @@ class Runner:
             self._check_stop()  # a move that we stopped ourselves is no fault
             raise
         if self._clock.wait(self._stop, self._settings.settle_s(position.value - before)):
-            raise Interrupted("stopped by the operator")
+            raise Interrupted()
         return position
 
     def _go(self, index: int) -> AxisPosition:
@@ -266,7 +266,7 @@ class Runner:
         if interval_s is not None and self._last_fired_s is not None:
             wait_s = self._last_fired_s + interval_s - self._clock.now()
             if self._clock.wait(self._stop, wait_s):
-                raise Interrupted("stopped by the operator")
+                raise Interrupted()
         shot = self._camera.fire()
         self._last_fired_s = shot.fired_at_s
         return shot
@@ -371,7 +371,7 @@ class Runner:
 
     def _check_stop(self) -> None:
         if self._stop.is_set():
-            raise Interrupted("stopped by the operator")
+            raise Interrupted()
 
 
 class _Eta:

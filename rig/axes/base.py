@@ -73,14 +73,19 @@ class AxisLimits:
 class AxisCapabilities:
     """What an axis can do.
 
-    ``unit`` is ``"mm"`` when positions are exact lengths, ``"steps"`` when they are relative steps of a
-    drive that needs calibration. ``resolution`` is the smallest step in that unit.
+    Attributes
+    ----------
+    unit : {"mm", "steps"}
+        ``"mm"`` when positions are exact lengths, ``"steps"`` when they are relative steps of a drive that
+        needs calibration.
+    resolution : float
+        The smallest step, in that unit.
+    can_home : bool
+        Whether it finds a place of known position by itself, and knows which that is.
     """
 
     unit: Literal["mm", "steps"]
     resolution: float
-    can_reverse: bool
-    reports_position: bool
     can_home: bool
 
 

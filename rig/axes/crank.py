@@ -15,7 +15,6 @@ from itertools import pairwise
 
 from rig.axes.base import EPSILON_MM, AxisCapabilities, AxisLimits, AxisPosition, PositionTrust
 from rig.axes.hand import EndOfStack, HandAnswer, PositionWasWrong, Turning
-from rig.axes.motion import move_time_s
 from rig.axes.registry import ByHand, RailSettings
 from rig.clock import Clock
 from rig.errors import (
@@ -26,6 +25,7 @@ from rig.errors import (
     UserError,
 )
 from rig.formatting import format_length
+from rig.kinematics import move_time_s
 from rig.turns import format_turns, parse_turns
 
 __all__ = ["CrankAxis", "open_crank"]
@@ -82,7 +82,7 @@ class CrankAxis:
     @property
     def capabilities(self) -> AxisCapabilities:
         """Exact mm, in parts of a turn; counted by the host."""
-        return AxisCapabilities("mm", self._crank.pitch_mm / self._crank.parts, True, False, False)
+        return AxisCapabilities("mm", self._crank.pitch_mm / self._crank.parts, can_home=False)
 
     @property
     def limits(self) -> AxisLimits:
@@ -179,7 +179,7 @@ class CrankAxis:
                 if answer is HandAnswer.LAST_WAS_WRONG:
                     raise PositionWasWrong
             case HandAnswer.STOP:
-                raise Interrupted("stopped by the operator")
+                raise Interrupted()
         return False
 
     def _where(self, here_mm: float, way: Sequence[float]) -> float:
@@ -192,7 +192,7 @@ class CrankAxis:
         while True:
             text = self._hand.answer(question, self._stop.is_set)
             if text is None:
-                raise Interrupted("stopped by the operator")
+                raise Interrupted()
             if not text.strip():
                 self._lost = "its operator has lost the count"
                 raise PositionUnknownError(

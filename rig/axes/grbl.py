@@ -10,9 +10,9 @@ from rig.axes.base import EPSILON_MM, AxisCapabilities, AxisPosition, PositionTr
 from rig.axes.grbl_carriage import REPORT_MM, GrblCarriage
 from rig.axes.grbl_link import ACKNOWLEDGE_S
 from rig.axes.grbl_setup import advice, check, has_homing, proposed
-from rig.axes.motion import move_time_s
 from rig.closing import on_failure
 from rig.errors import HardwareError, MotionError, UserError
+from rig.kinematics import move_time_s
 
 __all__ = ["GrblAxis"]
 
@@ -41,7 +41,7 @@ class GrblAxis(GrblCarriage):
     def capabilities(self) -> AxisCapabilities:
         """Exact mm; homing when the controller has it enabled and the configuration says where it ends."""
         homes = has_homing(self._controller) and self._settings.home_mm is not None
-        return AxisCapabilities("mm", 1.0 / self._settings.steps_per_mm, True, True, homes)
+        return AxisCapabilities("mm", 1.0 / self._settings.steps_per_mm, can_home=homes)
 
     @property
     def warnings(self) -> tuple[str, ...]:

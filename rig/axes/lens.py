@@ -72,7 +72,7 @@ class LensAxis:
     @property
     def capabilities(self) -> AxisCapabilities:
         """Relative steps, counted here."""
-        return AxisCapabilities("steps", 1.0, True, False, False)
+        return AxisCapabilities("steps", 1.0, can_home=False)
 
     @property
     def limits(self) -> AxisLimits:
@@ -258,40 +258,6 @@ class LensAxis:
                 self._learnt_s.append(took_s)
             return
         self._stop.wait(self.pause_s)
-
-    def run_to_end(self, direction: int, units: int, most_units: int) -> int:
-        """Drive on until the lens says that it is at its end, or the picture changes no more.
-
-        Parameters
-        ----------
-        direction : {1, -1}
-            Far or near.
-        units : int
-            How many between two looks: enough to be seen.
-        most_units : int
-            Give up after so many.
-
-        Returns
-        -------
-        int
-            Units driven, those that had no effect included; the position is the end's, and has to be named.
-
-        Raises
-        ------
-        MotionError
-            When there is no end within `most_units`.
-        """
-        driven = 0
-        self._count, self._lost = None, "it was run to its end, which has not been named"
-        self._watch.settle()
-        idle = 0
-        while driven < most_units and not self._stop.is_set():
-            done, reported = self._give_commands(direction * units)
-            driven += abs(done)
-            idle = 0 if self._watch.has_moved().moved else idle + 1
-            if reported or idle == 2:
-                return driven
-        raise MotionError(f"{self.name} came to no end within {driven} units")
 
     def move_time_s(self, distance: float) -> float:
         """Real seconds for so many units, by the pauses measured."""

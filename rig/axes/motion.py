@@ -1,4 +1,4 @@
-"""Motion that every axis shares: move times, the position grid, one-sided approach, settling. Mostly pure."""
+"""Motion that every axis shares: one-sided approach, settling."""
 
 from __future__ import annotations
 
@@ -9,36 +9,13 @@ from typing import Literal
 
 from rig.axes.base import EPSILON_MM, ApproachesSlowly, AxisLimits, AxisPosition, FocusAxis, MovesAlong
 from rig.clock import Clock
-from rig.kinematics import move_time_s
 
 __all__ = [
     "Approach",
     "Approached",
-    "braking_distance_mm",
-    "move_time_s",
     "settle",
-    "snap",
     "travel_envelope",
 ]
-
-
-def braking_distance_mm(speed_mm_s: float, acceleration_mm_s2: float) -> float:
-    """Distance from full speed to rest, ``v²/2a``."""
-    return speed_mm_s**2 / (2.0 * acceleration_mm_s2)
-
-
-def snap(position: float, resolution: float, limits: AxisLimits | None = None) -> float:
-    """Nearest multiple of the resolution; inside the limits when the position is.
-
-    Each position is snapped from its own value, so errors do not add up over a run.
-    """
-    index = round(position / resolution)
-    if limits is not None and limits.contains(position):
-        if index * resolution > limits.high + EPSILON_MM:
-            index -= 1
-        elif index * resolution < limits.low - EPSILON_MM:
-            index += 1
-    return index * resolution
 
 
 @dataclass(frozen=True)

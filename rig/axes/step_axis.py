@@ -79,7 +79,7 @@ class StepAxis:
         """Exact mm, in microsteps."""
         link = self._link
         homes = link.can_home and self._settings.home_mm is not None
-        return AxisCapabilities("mm", 1.0 / self._settings.steps_per_mm, True, link.reports_position, homes)
+        return AxisCapabilities("mm", 1.0 / self._settings.steps_per_mm, can_home=homes)
 
     @property
     def limits(self) -> AxisLimits:

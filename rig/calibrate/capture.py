@@ -198,7 +198,7 @@ class Capture:
     def wait(self, seconds: float) -> None:
         """Wait, unless the operator stops."""
         if self.clock.wait(self._stopper.event, seconds):
-            raise Interrupted("stopped by the operator")
+            raise Interrupted()
 
     def sweep(
         self, positions_mm: Sequence[float], *, direction: Literal[1, -1] = 1, **tags: Any

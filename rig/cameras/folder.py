@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from rig.atomic import storage_error
 from rig.cameras.arrivals import LOOK_EVERY_S, ArrivedFrame, FolderWatch
 from rig.cameras.base import (
     CameraHealth,
@@ -211,28 +212,39 @@ class FolderCamera:
         return shot
 
     def collect(self, shot: Shot, directory: Path) -> tuple[CapturedFile, ...]:
-        """Copy the frame's files out of the folder, flushed."""
+        """Copy the frame's files out of the folder, flushed.
+
+        Raises
+        ------
+        CameraError
+            When the frame of that shot did not come, or cannot be read.
+        DataError, UserError
+            When it cannot be written.
+        """
         if self._release is None or self._release.shot != shot:
             raise CameraError(
                 f"release {shot.number} was not the last one; its frame cannot be told any more"
             )
         frame, record = self._arrived or self._await(self._release)
         self._arrived = None
-        try:
-            captured = tuple(self._copy(path, directory, record) for path in frame.files)
-        except OSError as err:
-            raise CameraError(f"{frame.name} could not be copied: {err.strerror or err}") from err
+        captured = tuple(self._copy(path, directory, record) for path in frame.files)
         self._sequence.taken(frame.name)
         self._watch.take(frame)
         return captured
 
     def _copy(self, source: Path, directory: Path, record: FrameExif) -> CapturedFile:
-        data = source.read_bytes()
+        try:
+            data = source.read_bytes()
+        except OSError as err:
+            raise CameraError(f"{source.name} cannot be read: {err.strerror or err}") from err
         part = directory / f"shot_{self._shots}_{source.name}"
-        with part.open("wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
+        try:
+            with part.open("wb") as out:
+                out.write(data)
+                out.flush()
+                os.fsync(out.fileno())
+        except OSError as err:  # a full disk is no fault of the camera's: taking the frame again is of no use
+            raise storage_error(err, part) from err
         return CapturedFile(
             part, source.name, len(data), hashlib.sha256(data).hexdigest(), exposure_fields(record)
         )
@@ -352,7 +364,7 @@ class FolderCamera:
 
     def _pause(self) -> None:
         if self._firing.stopped():
-            raise Interrupted("stopped by the operator")
+            raise Interrupted()
         time.sleep(LOOK_EVERY_S)
 
 

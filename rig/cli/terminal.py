@@ -44,7 +44,7 @@ def _asking() -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, typer.Abort) as err:
-        raise Interrupted("stopped by the operator") from err
+        raise Interrupted() from err
     finally:
         signal.signal(signal.SIGINT, before)
 

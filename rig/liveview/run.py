@@ -84,11 +84,6 @@ class Preview:
         cv2.setNumThreads(1)  # a frame is small: handing parts of it to threads costs more than it brings
         self.grabber = Grabber(source)
 
-    @property
-    def resting(self) -> bool:
-        """Whether live view is off because nobody looks on."""
-        return not self.grabber.running
-
     def frames(self, stopped: Callable[[], bool], count: int | None = None) -> Iterator[PreviewFrame]:
         """Yield every frame that is shown.
 

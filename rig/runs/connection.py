@@ -182,7 +182,7 @@ class Connection:
         def ask(question: str) -> None:
             self._operator.check_present()
             if self._operator.answer(f"{question}, press Enter", stopped) is None:
-                raise Interrupted("stopped by the operator")
+                raise Interrupted()
 
         return Firing(press, lambda text: self._bus.publish(Note(text)), ask, stopped)
 

@@ -69,7 +69,7 @@ class OpenEnd:
         while True:
             answer = self._operator.answer(question, self._stopper.event.is_set)
             if answer is None:
-                raise Interrupted("stopped by the operator")
+                raise Interrupted()
             if not answer.strip():
                 return
             if answer.strip().lower() == "e":

@@ -48,4 +48,4 @@ class Stopper:
     def check(self) -> None:
         """Raise Interrupted when a stop was asked for."""
         if self.event.is_set():
-            raise Interrupted("stopped by the operator")
+            raise Interrupted()

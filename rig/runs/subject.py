@@ -86,7 +86,7 @@ def confirm_direction(
         raise
     seen = operator.answer("Did the camera move AWAY from the subject? yes or no", stopped)
     if seen is None:
-        raise Interrupted("stopped by the operator")
+        raise Interrupted()
     if seen.strip().lower() not in {"y", "yes"}:
         other = "-" if sign == "+" else "+"
         raise UserError(

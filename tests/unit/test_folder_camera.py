@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import sys
@@ -17,7 +18,7 @@ from rig.cameras.folder import FolderCamera
 from rig.cameras.registry import open_camera
 from rig.cameras.settings import CameraSettings
 from rig.clock import ScaledClock
-from rig.errors import CameraError, Interrupted, UserError
+from rig.errors import CameraError, DataError, Interrupted, UserError
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from dropping import Dropper, dng, jpeg
@@ -75,6 +76,19 @@ def test_a_file_that_grows_slowly_is_taken_when_it_is_whole(place: Place) -> Non
     assert file.fields == {"shutter_s": "0.008", "iso": "100"}
     assert (place.folder / "IMG_0001.JPG").exists()
     assert camera.describe().model == "SONY ILCE-7M4"
+
+
+def test_a_full_disk_of_ours_is_no_fault_of_the_camera(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lost frame is taken again, three times, which would be of no use here."""
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    camera = place.camera(lambda: place.program.write("IMG_0001.JPG", jpeg()).go())
+    shot = camera.fire()
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DataError, match="no room left"):
+        camera.collect(shot, place.incoming)
 
 
 def test_a_file_that_stays_cut_short_is_never_taken(place: Place) -> None:

@@ -177,17 +177,6 @@ def test_an_end_of_travel_is_told_from_a_dead_drive_where_the_lens_says_so() -> 
         lens.move_to(8)
 
 
-def test_an_end_is_found_where_the_picture_changes_no_more() -> None:
-    for tells in (False, True):
-        motor = Motor(play=2, ends=(-20, 30), tells=tells)
-        lens = axis(motor)
-        lens.run_to_end(-1, 4, 200)
-        assert motor.motor == -20
-        assert lens.position().trust is PositionTrust.UNKNOWN, "it has to be named"
-    with pytest.raises(MotionError, match="no end within 40"):
-        axis(Motor(ends=(-1000, 1000))).run_to_end(1, 4, 40)
-
-
 def test_pauses_are_measured_on_the_first_motions() -> None:
     motor = Motor(play=0)
     eye = Eye(motor, took_s=0.05)

@@ -278,7 +278,7 @@ def test_the_body_rests_while_nobody_looks_on_and_wakes_for_the_next(shown: Show
     deadline = time.monotonic() + 10
     while not shown.body.ended and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert shown.view.resting
+    assert not shown.view.grabber.running
     assert (shown.body.begun, shown.body.ended) == (1, 1)
     rested = shown.body.taken
     with urllib.request.urlopen(shown.server.address.rstrip("/") + "/frame.jpg") as one:

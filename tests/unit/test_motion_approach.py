@@ -1,4 +1,4 @@
-"""Move times, the position grid, one-sided approach and the travel that a plan needs."""
+"""Move times, one-sided approach and the travel that a plan needs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,12 @@ from rig.axes.base import AxisCapabilities, AxisLimits, AxisPosition, PositionTr
 from rig.axes.motion import (
     Approach,
     Approached,
-    braking_distance_mm,
-    move_time_s,
     settle,
-    snap,
     travel_envelope,
 )
 from rig.clock import ScaledClock
 from rig.errors import LimitError, MotionError
+from rig.kinematics import move_time_s
 
 
 @pytest.mark.parametrize(
@@ -45,25 +43,6 @@ def test_move_time_is_continuous_and_bounded(d: float, v: float, a: float) -> No
     assert time_s >= d / v - 1e-12
     assert time_s >= 2 * math.sqrt(d / a) * (1 - 1e-9)
     assert move_time_s(d * 1.001, v, a) > time_s
-
-
-def test_braking_distance() -> None:
-    assert braking_distance_mm(2.0, 50.0) == pytest.approx(0.04)
-
-
-def test_snapping_does_not_add_up() -> None:
-    step_mm, resolution = 0.6603, 1 / 3200
-    for index in range(1000):
-        wanted = index * step_mm
-        assert abs(snap(wanted, resolution) - wanted) <= resolution / 2 + 1e-9
-
-
-@given(st.floats(-10, 10), st.sampled_from([1 / 3200, 0.005, 1 / 250, 0.3]))
-def test_snapping_stays_inside_the_limits(position: float, resolution: float) -> None:
-    limits = AxisLimits(-10.0, 10.0)
-    snapped = snap(position, resolution, limits)
-    assert abs(snapped - position) <= resolution + 1e-9
-    assert limits.low - 1e-6 <= snapped <= limits.high + 1e-6
 
 
 UP = Approach(1, 0.2)
@@ -118,7 +97,7 @@ class Ledger:
     def __init__(self) -> None:
         self.at, self.visited, self.fails = 0.0, [], False  # type: ignore[var-annotated]
         self.name = "ledger"
-        self.capabilities = AxisCapabilities("mm", 1 / 3200, True, True, False)
+        self.capabilities = AxisCapabilities("mm", 1 / 3200, can_home=False)
         self.limits = AxisLimits(-1.0, 10.0)
 
     def position(self) -> AxisPosition:
