@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 from pathlib import Path
 
 from rig.errors import DataError, RigError, UserError
 
-__all__ = ["make_folder", "publish_file", "storage_error", "sync_directory", "write_atomically"]
+__all__ = [
+    "copy_flushed",
+    "make_folder",
+    "publish_file",
+    "storage_error",
+    "sync_directory",
+    "write_atomically",
+]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -75,6 +83,34 @@ def publish_file(part: Path, final: Path) -> None:
         except OSError as err:
             raise storage_error(err, final) from err
     sync_directory(final.parent)
+
+
+def copy_flushed(source: Path, part: Path) -> tuple[int, str]:
+    """Copy a file to a temporary name, flushed.
+
+    Returns
+    -------
+    int, str
+        Its size in bytes, and its SHA-256.
+
+    Raises
+    ------
+    OSError
+        When the source cannot be read: what that means the caller knows.
+    DataError
+        When the disk is full.
+    UserError
+        When the place cannot be written to.
+    """
+    data = source.read_bytes()
+    try:
+        with part.open("wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+    except OSError as err:
+        raise storage_error(err, part) from err
+    return len(data), hashlib.sha256(data).hexdigest()
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -5,15 +5,13 @@ Nothing in the watched folder is ever moved, changed or deleted; frames are copi
 
 from __future__ import annotations
 
-import hashlib
-import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from rig.atomic import storage_error
+from rig.atomic import copy_flushed
 from rig.cameras.arrivals import LOOK_EVERY_S, ArrivedFrame, FolderWatch
 from rig.cameras.base import (
     CameraHealth,
@@ -233,21 +231,12 @@ class FolderCamera:
         return captured
 
     def _copy(self, source: Path, directory: Path, record: FrameExif) -> CapturedFile:
-        try:
-            data = source.read_bytes()
+        part = directory / f"shot_{self._shots}_{source.name}"
+        try:  # a full disk of ours is told as such: taking the frame again would be of no use
+            size, digest = copy_flushed(source, part)
         except OSError as err:
             raise CameraError(f"{source.name} cannot be read: {err.strerror or err}") from err
-        part = directory / f"shot_{self._shots}_{source.name}"
-        try:
-            with part.open("wb") as out:
-                out.write(data)
-                out.flush()
-                os.fsync(out.fileno())
-        except OSError as err:  # a full disk is no fault of the camera's: taking the frame again is of no use
-            raise storage_error(err, part) from err
-        return CapturedFile(
-            part, source.name, len(data), hashlib.sha256(data).hexdigest(), exposure_fields(record)
-        )
+        return CapturedFile(part, source.name, size, digest, exposure_fields(record))
 
     def _settled(self) -> list[ArrivedFrame]:
         """What has come unasked; files that are still being written are waited for."""

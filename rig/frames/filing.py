@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from datetime import datetime
 from typing import Any
 
-from rig.atomic import storage_error
+from rig.atomic import copy_flushed
 from rig.cameras.arrivals import ArrivedFrame
 from rig.cameras.body_clock import exposure_fields, read_frame_exif, taken_s
 from rig.cameras.frame_exif import FrameExif
+from rig.errors import DataError
 from rig.journal import Entry
 from rig.session import Session
 
@@ -58,7 +57,7 @@ def file_frame(
     Raises
     ------
     DataError
-        When the disk is full, or a frame of that name is there already.
+        When a file cannot be read, the disk is full, or a frame of that name is there already.
     """
     # The body's own wall clock, whatever its zone; without EXIF, when the file was written.
     taken = record.taken_at or datetime.fromtimestamp(frame.files[0].stat().st_mtime).astimezone()
@@ -66,16 +65,12 @@ def file_frame(
     for path in frame.files:
         part = session.incoming / path.name
         try:
-            data = path.read_bytes()
-            with part.open("wb") as out:
-                out.write(data)
-                out.flush()
-                os.fsync(out.fileno())
+            size, digest = copy_flushed(path, part)
         except OSError as err:
-            raise storage_error(err, part) from err
+            raise DataError(f"{path} cannot be read: {err.strerror or err}") from err
         name = session.frame_name(index, fields["position_mm"] or 0.0, path.suffix, taken.isoformat())
         final = session.publish_frame(part, name, index, position_mm=fields["position_mm"])
-        entries.append(session.file_entry(final, len(data), hashlib.sha256(data).hexdigest()))
+        entries.append(session.file_entry(final, size, digest))
     return session.journal.append(
         "frame_saved",
         index=index,
