@@ -7,6 +7,7 @@ import numpy as np
 
 from stacker.focus.noise import CALM_PERCENTILE, FEWEST_BLOCKS, NOT_BLACK, NOT_CLIPPED
 from stacker.frames import Image, full_scale
+from stacker.loops.kernels import half_kernel
 from stacker.loops.scratch import Scratch
 
 __all__ = [
@@ -113,7 +114,7 @@ class FocusMeasure:
     def __init__(self, noise_sigma: float) -> None:
         self._scratch = Scratch()
         self.norm = 1.0 / self._noise_energy(noise_sigma) / (1.0 + sum(share for _, share in _WIDE))
-        self.fine, self.narrow = _half_kernel(5, _DETAIL_SIGMA), _half_kernel(7, _NARROW_SIGMA)
+        self.fine, self.narrow = half_kernel(2, _DETAIL_SIGMA), half_kernel(3, _NARROW_SIGMA)
 
     def measure(self, luma: Image) -> tuple[Image, Image]:
         """Logarithms of energy and of spilled light around each cell.
@@ -218,11 +219,6 @@ class FocusMeasure:
         """Energy that white noise of that deviation leaves in the detail of half-size luma."""
         channels = float(np.square(LUMA).sum()) / 4.0  # three independent channels, over 4 pixels
         return max(DETAIL_GAIN * channels * noise_sigma**2, 1e-6)
-
-
-def _half_kernel(size: int, sigma: float) -> Image:
-    """A Gaussian from its middle on."""
-    return np.ascontiguousarray(cv2.getGaussianKernel(size, sigma, cv2.CV_32F)[size // 2 :, 0])
 
 
 def _blocks(plane: Image) -> Image:

@@ -2,9 +2,9 @@
 
 The pyramid keeps hairs and glass, because it has the detail of every depth at a place. The depth map takes
 whole pixels from the frames around the sharpest: that is quieter, and cleaner beside highlights, whose discs
-the bands of other frames would bring in. On the six scenes of ``benchmarks.stacks`` (750 px) the one is up to
-3.2 and the other up to 2.3 dB better, and the two together are within 0.1 dB of the better one or above it
-(docs/algorithm.md; ``python -m benchmarks.ablation --methods`` prints the figures).
+the bands of other frames would bring in. On the six scenes of ``benchmarks.stacks`` (750 px, two seeds) the
+one is up to 3.2 and the other up to 2.3 dB better, and the two together are within 0.1 dB of the better one
+or above it (docs/algorithm.md; ``python -m benchmarks.ablation --methods`` prints the figures).
 
 The depth map's picture needs the frames once more when the depth is known: they are kept in a scratch file.
 """
@@ -98,7 +98,6 @@ class AutoFusion:
     ) -> None:
         self._pyramid, self._store, self._noise = pyramid, store, noise_sigma
         self._near_end, self._opaque, self._whole_pixels = near_end, opaque, whole_pixels
-        self._focus_length = 1.0
         self.add = pyramid.add  # itself: a function between the two would hold on to the pixels
         self.method, self.reason = "pyramid", ""
 
@@ -108,19 +107,22 @@ class AutoFusion:
 
     def finish(self) -> Fused:
         """The picture of all frames so far; see `stacker.fusion.base.Fusion`."""
-        fused = self._pyramid.colour_noise.taken_from(self._fused(), self._pyramid.held())
-        share = share_between(self._focus_length, len(fused.shares))
+        surface = self._pyramid.depth.surface()
+        fused = self._pyramid.colour_noise.taken_from(self._fused(surface), self._pyramid.held())
+        share = share_between(self._focus_length(surface), len(fused.shares))
         if share:
             self._sharpen_between(fused, share)
         return fused
 
-    def _fused(self) -> Fused:
-        tracker = self._pyramid.depth
-        canvas = tracker.extent
+    def _focus_length(self, surface: Surface) -> float:
+        """For how many slices things stay sharp; 1, by which nothing is added, where no frame was kept: the
+        picture is the pyramid's then."""
+        return 1.0 if self._store.failure else surface.focus_length
+
+    def _fused(self, surface: Surface) -> Fused:
+        canvas = self._pyramid.depth.extent
         assert canvas is not None, "add() comes first"
-        surface = tracker.surface()
-        self._focus_length = 1.0 if self._store.failure else surface.focus_length
-        fused = self._pyramid.fused(veiled(jumble(surface)) + apart(self._focus_length))
+        fused = self._pyramid.fused(veiled(jumble(surface)) + apart(self._focus_length(surface)))
         self._store.release()
         if self._store.failure:
             self.method, self.reason = (
@@ -150,7 +152,7 @@ class AutoFusion:
         """Blend the depth map's picture in where it is better; gives the blocks that were compared, its share
         of each and how smooth each is."""
         other = depth_picture(self._store, surface, self._pyramid.glitter(), canvas, extent)
-        sharpen(other, self._crisp)
+        sharpen(other, self._crisp(surface))
         # Nothing was kept where no frame was seen, or what happened to lie beside one.
         _copy_cells(image, self._pyramid.depth.unseen, canvas, extent, other)
         blocks = compare(image, other)
@@ -163,10 +165,9 @@ class AutoFusion:
         blend(image, other, share, blocks.side_px)
         return blocks, share, signs.smooth
 
-    @property
-    def _crisp(self) -> float:
+    def _crisp(self, surface: Surface) -> float:
         """Share of the finest luma that whole pixels lack."""
-        return self._pyramid.crisp + apart(self._focus_length)
+        return self._pyramid.crisp + apart(self._focus_length(surface))
 
     def _sharpen_between(self, fused: Fused, share: float) -> None:
         """Sharpen what lies between planes of focus, in place: neither of two frames that are blurred alike
@@ -197,8 +198,9 @@ class AutoFusion:
         lead = self._near_end() * (_LEAD_IF_OPAQUE if self._opaque else _LEAD)
         sought = Sought(wanted, found, blocks.side_px, step, extent)
         ordering = Ordering(self._noise, surface.focus_width, lead)
+        crisp = self._crisp(surface)
         try:
-            whole = take_whole_pixels(fused.image, self._store, sought, ordering, self._crisp)
+            whole = take_whole_pixels(fused.image, self._store, sought, ordering, crisp)
         except OSError as error:
             return f"; not all whole pixels where things lie over each other: {error.strerror}"
         return "" if whole < _HARDLY else f"; {whole:.0%} whole pixels: one thing before another"

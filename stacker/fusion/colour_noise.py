@@ -22,6 +22,7 @@ from stacker.fusion.samples import OPENCV_TYPES
 from stacker.fusion.sharpening import FINEST_PX, FINEST_SIGMA, STRIP_PX, strips_of
 from stacker.fusion.stages import SourceCode
 from stacker.fusion.window import Window
+from stacker.loops.kernels import half_kernel
 from stacker.loops.workers import by_loops, in_samples, over_rows, run_rows
 from stacker.registration.similarity import Matrix
 
@@ -138,10 +139,9 @@ def quieten_colour(
     if by_loops(compiled):
         from stacker.fusion.compiled_colour import quieten_strips
 
-        kernel = cv2.getGaussianKernel(2 * FINEST_PX + 1, FINEST_SIGMA, cv2.CV_32F)
         flat = in_samples(picture), edges.reshape(*edges.shape[:2], -1)
-        side = np.ascontiguousarray(kernel[FINEST_PX:, 0])
-        settings = STRIP_PX, noise, side, SourceCode.of(picture.dtype).vector()
+        kernel = half_kernel(FINEST_PX, FINEST_SIGMA)
+        settings = STRIP_PX, noise, kernel, SourceCode.of(picture.dtype).vector()
         room = 40 * (picture.shape[1] + 2 * _REACH_PX)
         bounds = held.low, held.high, held.top, held.left
         run_rows(quieten_strips, len(tops), *flat, *settings, *bounds, room=room, rows_together=1)

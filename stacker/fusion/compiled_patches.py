@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from stacker.fusion.tiles import TILE_PX
-from stacker.loops.compiled_math import any_above
+from stacker.loops.compiled_math import any_above, blurred_across
 from stacker.loops.jit import compiled, inner
 
 __all__ = ["lay_rows", "look_rows"]
@@ -114,10 +114,7 @@ def _detail(
     out[first:behind] = _F(0)
     _add_luma(tile, y, first, behind, _F(1), out[first:behind])
     for x in range(first, behind):
-        blurred = kernel[0] * column[x + _REACH]
-        for k in range(1, _REACH + 1):
-            blurred += kernel[k] * (column[x + _REACH - k] + column[x + _REACH + k])
-        out[x] = crisp * (out[x] - blurred)
+        out[x] = crisp * (out[x] - blurred_across(column, kernel, x))
 
 
 @inner

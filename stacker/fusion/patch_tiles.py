@@ -14,6 +14,7 @@ from stacker.fusion.sharpening import FINEST_PX, FINEST_SIGMA, sharpen
 from stacker.fusion.stages import SourceCode
 from stacker.fusion.tiles import TILE_PX
 from stacker.fusion.window import Window
+from stacker.loops.kernels import half_kernel
 from stacker.loops.workers import by_loops, in_samples, run_rows
 
 __all__ = ["TilePlaces", "lay", "look"]
@@ -82,7 +83,7 @@ def lay(
     if by_loops(compiled):
         from stacker.fusion.compiled_patches import lay_rows
 
-        kernel = cv2.getGaussianKernel(2 * FINEST_PX + 1, FINEST_SIGMA, cv2.CV_32F)[FINEST_PX:, 0].copy()
+        kernel = half_kernel(FINEST_PX, FINEST_SIGMA)
         limits, room = SourceCode.of(image.dtype).vector(), 4 * TILE_PX + 2 * step + 8
         settings = np.array(origin, np.int64), np.float32(max(0.0, crisp)), kernel, limits
         run_rows(lay_rows, TILE_PX, pixels, places, step, weight, *settings, in_samples(image), room=room)

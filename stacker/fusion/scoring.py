@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import cv2
 import numpy as np
 
 from stacker.frames import Image
+from stacker.loops.kernels import half_kernel
 
 __all__ = [
     "BURNT_GATE",
@@ -140,10 +140,9 @@ class Score:
     defer: float = 0.0
 
 
-@lru_cache(maxsize=1)
 def smoothing() -> Image:
     """The middle and one side of the three weights by which energy is averaged along rows and columns."""
-    return np.ascontiguousarray(cv2.getGaussianKernel(3, _SIGMA, cv2.CV_32F)[1:, 0])
+    return half_kernel(1, _SIGMA)
 
 
 def brightness_around(luma: Image, brightness: Image) -> Image:

@@ -11,6 +11,7 @@ from stacker.focus.measure import LUMA
 from stacker.frames import Image
 from stacker.fusion.samples import OPENCV_TYPES
 from stacker.fusion.stages import SourceCode
+from stacker.loops.kernels import half_kernel
 from stacker.loops.workers import by_loops, in_samples, run_rows
 
 __all__ = ["FINEST_PX", "FINEST_SIGMA", "STRIP_PX", "sharpen", "strips_of"]
@@ -44,7 +45,7 @@ def sharpen(picture: Image, share: float, compiled: bool | None = None) -> None:
     if by_loops(compiled):
         from stacker.fusion.compiled_blend import sharpen_strips
 
-        kernel = cv2.getGaussianKernel(2 * FINEST_PX + 1, FINEST_SIGMA, cv2.CV_32F)[FINEST_PX:, 0].copy()
+        kernel = half_kernel(FINEST_PX, FINEST_SIGMA)
         limits = SourceCode.of(picture.dtype).vector()
         room = 12 * picture.shape[1] + 2 * FINEST_PX
         settings = STRIP_PX, np.float32(share), kernel, limits

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TypeVar, cast
 
 import cv2
@@ -12,6 +11,7 @@ import numpy as np
 
 from stacker.focus.reduction import whole_tiles
 from stacker.frames import Image
+from stacker.loops.kernels import half_kernel
 from stacker.loops.workers import by_loops
 
 __all__ = ["TILE_PX", "Level", "MatchPyramid"]
@@ -146,18 +146,12 @@ def _level_by_loop(smooth: Image, factor: float, want_finest: bool) -> tuple[Lev
 
     smooth = np.ascontiguousarray(smooth)
     rows, columns = smooth.shape
-    fine, coarse = _half_blur(_FINE_SIGMA_PX, FINE_REACH), _half_blur(_COARSE_SIGMA_PX, COARSE_REACH)
+    fine, coarse = half_kernel(FINE_REACH, _FINE_SIGMA_PX), half_kernel(COARSE_REACH, _COARSE_SIGMA_PX)
     band, gradient_x, gradient_y = (np.empty_like(smooth) for _ in range(3))
     finest = np.empty_like(smooth) if want_finest else np.empty((0, 0), np.float32)
     loop = band_rows.bound(smooth, fine, coarse, band, gradient_x, gradient_y, finest)
     loop(np.empty(6 * columns + 36, np.float32), 0, rows)
     return Level(smooth, band, gradient_x, gradient_y, factor), finest
-
-
-@lru_cache
-def _half_blur(sigma: float, reach: int) -> Image:
-    """The middle and one side of a blur that reaches as far as OpenCV's."""
-    return np.ascontiguousarray(cv2.getGaussianKernel(2 * reach + 1, sigma, cv2.CV_32F)[reach:, 0])
 
 
 def _focus(smooth: Image, finest: Image, band: Image) -> tuple[Image, float]:
