@@ -110,7 +110,7 @@ class AutoFusion:
         surface = self._pyramid.depth.surface()
         fused = self._pyramid.colour_noise.taken_from(self._fused(surface), self._pyramid.held())
         share = share_between(self._focus_length(surface), len(fused.shares))
-        if share:
+        if share and min(fused.image.shape[:2]) >= _SMALL_PX:
             self._sharpen_between(fused, share)
         return fused
 

@@ -44,6 +44,7 @@ def noise_frame(height: int, width: int, seed: int = 0, dtype: type = np.uint8) 
 @example(height=1, width=2, dtype=np.uint8, count=2, align=False, method=Method.DEPTHMAP)
 @example(height=1, width=63, dtype=np.uint8, count=1, align=False, method=Method.DEPTHMAP)
 @example(height=1, width=63, dtype=np.uint8, count=1, align=False, method=Method.WEIGHTED)
+@example(height=1, width=1, dtype=np.uint8, count=2, align=False, method=Method.AUTO)
 def test_any_size_works(
     height: int, width: int, dtype: type, count: int, align: bool, method: Method
 ) -> None:
