@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from rig.axes.base import EPSILON_MM, AxisCapabilities, AxisPosition, PositionTrust
 from rig.axes.grbl_carriage import REPORT_MM, GrblCarriage
 from rig.axes.grbl_link import ACKNOWLEDGE_S
+from rig.axes.grbl_protocol import StatusReport
 from rig.axes.grbl_setup import advice, check, has_homing, proposed
 from rig.closing import on_failure
 from rig.errors import HardwareError, MotionError, UserError
@@ -212,11 +213,7 @@ class GrblAxis(GrblCarriage):
         pause_s = 0.001
         while True:
             report, machine = self._link.where()
-            tolerance = 1.0 / self._settings.steps_per_mm + REPORT_MM
-            if report.machine is None:
-                tolerance += REPORT_MM  # the offset is rounded as well
-            on_target = abs(machine - target) <= tolerance + EPSILON_MM
-            if report.state == "Idle" and on_target:
+            if report.state == "Idle" and self._is_at(target, report, machine):
                 return target
             if self._stop.is_set():
                 raise MotionError(f"the {self.name} was stopped")
@@ -227,6 +224,13 @@ class GrblAxis(GrblCarriage):
                 )
             time.sleep(pause_s)
             pause_s = min(0.02, 2 * pause_s)
+
+    def _is_at(self, target: float, report: StatusReport, machine: float) -> bool:
+        """Whether a report's machine position is the target, as far as its decimals tell."""
+        tolerance = 1.0 / self._settings.steps_per_mm + REPORT_MM
+        if report.machine is None:
+            tolerance += REPORT_MM  # the offset is rounded as well
+        return abs(machine - target) <= tolerance + EPSILON_MM
 
     # --- the shutter output ---------------------------------------------------------------------------
 

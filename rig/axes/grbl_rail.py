@@ -10,10 +10,11 @@ from rig.axes.base import EPSILON_MM, AxisPosition, JogReport, PositionTrust
 from rig.axes.grbl import GrblAxis
 from rig.axes.grbl_carriage import REPORT_MM
 from rig.axes.grbl_link import ACKNOWLEDGE_S
+from rig.axes.grbl_protocol import StatusReport
 from rig.axes.registry import RailSettings
 from rig.clock import Clock
 from rig.closing import on_failure
-from rig.errors import HardwareError, MotionError, PositionUnknownError
+from rig.errors import MotionError, PositionUnknownError
 
 __all__ = ["GrblRail", "open_grbl", "open_grbl_for_setup"]
 
@@ -42,6 +43,7 @@ class GrblRail(GrblAxis):
     """
 
     _rests_at: float | None = None  # machine position of the last target; reports have only three decimals
+    _jogs_to: float | None = None  # the same of the last jog; None once it was ended from here
 
     def position(self) -> AxisPosition:
         """Where the rail is now, to the microstep while it stands where it was sent."""
@@ -76,6 +78,7 @@ class GrblRail(GrblAxis):
         with on_failure(self._halt):
             # Everything that a jog depends on is in its line, whatever mode the controller is in.
             self._link.command(f"$J=G53G21G90X{target:.5f}F{self.speed_mm_s * 60.0:.3f}", ACKNOWLEDGE_S)
+        self._jogs_to = target
 
     def jog_report(self) -> JogReport:
         """Where the rail is, and whether a jog still moves it."""
@@ -85,16 +88,23 @@ class GrblRail(GrblAxis):
         if self._stop.is_set():
             self._halt()
             raise MotionError(f"the {self.name} was stopped")
-        try:
+        with on_failure(self._halt):
             report, machine = self._link.where()
-        except HardwareError:
-            self._halt()
-            raise
+            short = report.state == "Idle" and not self._jog_arrived(report, machine)
+            if short:  # between two jogs it may say so for an instant
+                report, machine = self._link.where()
+                short = report.state == "Idle" and not self._jog_arrived(report, machine)
         if report.state == "Idle":
             self._jogging = False
-            self._end()  # raises when it was stopped from elsewhere
+            self._end()  # raises when it was stopped by `stop`
         position = AxisPosition(self._to_rail(machine), PositionTrust.TRUSTED)
+        if short:
+            raise MotionError(f"the {self.name} was stopped from elsewhere, at {position.value:.3f} mm")
         return JogReport(position, moving=self._jogging)
+
+    def _jog_arrived(self, report: StatusReport, machine: float) -> bool:
+        """Whether it rests where it was to: a hold ends a jog as its target does, in state Idle."""
+        return self._jogs_to is None or self._is_at(self._jogs_to, report, machine)
 
     def end_jog(self) -> AxisPosition:
         """Brake, forget the jogs, and return where the rail came to rest."""
@@ -102,6 +112,7 @@ class GrblRail(GrblAxis):
             return self.position()
         braking_s = self.speed_mm_s / self._controller[120] / self._clock.scale
         deadline = time.monotonic() + _BRAKE_S + 2.0 * braking_s
+        self._jogs_to = None
         self._link.cancel_jog()
         while (report := self.jog_report()).moving:
             if time.monotonic() > deadline:

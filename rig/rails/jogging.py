@@ -140,6 +140,11 @@ class Jogger:
         """The step in force."""
         return self.steps_mm[self._chosen]
 
+    @property
+    def target_mm(self) -> float:
+        """Where the axis was sent last, or came to rest when it was to turn back."""
+        return self._target_mm
+
     def choose(self, index: int) -> None:
         """Choose a step by its number; what lies beyond is the last one."""
         self._chosen = min(max(index, 0), len(self.steps_mm) - 1)
@@ -161,6 +166,7 @@ class Jogger:
         report = self._axis.jog_report()
         if report.moving and direction != self._direction:
             report = JogReport(self._axis.end_jog(), moving=False)
+            self._target_mm = report.position.value
         if report.position.trust is PositionTrust.UNKNOWN:
             raise PositionUnknownError(f"where the {self._limits.name} stands is not known")
         here = self._target_mm if report.moving else report.position.value

@@ -18,6 +18,7 @@ from rig.cameras.base import Camera, Firing
 from rig.cameras.gphoto import GPhotoCamera
 from rig.cameras.preview import BodyLiveView
 from rig.cameras.registry import open_camera
+from rig.closing import on_failure
 from rig.config import LoadedConfig
 from rig.errors import UserError
 from rig.events import Subscriber
@@ -76,6 +77,7 @@ class SetUp:
         self.near_mm: float | None = None
         self.far_mm: float | None = None
         self._way: deque[float] = deque()
+        self._leg_mm = 0.0  # where a rehearsal was sent last
 
     # --- where the stack lies -------------------------------------------------------------------------
 
@@ -142,6 +144,11 @@ class SetUp:
         check_travel(travel_envelope(plan.positions_mm, approach), self.rail.axis.limits)
         first, last = plan.positions_mm[0], plan.positions_mm[-1]
         self._way = deque([approach.start_mm(first), first, last, first])
+        self._set_off()
+
+    def _set_off(self) -> None:
+        self._leg_mm = self._way.popleft()
+        self.jogger.go_to(self._leg_mm)
 
     def stop(self) -> None:
         """Stop whatever moves, and forget the rest of a rehearsal."""
@@ -149,11 +156,21 @@ class SetUp:
         self.jogger.stop()
 
     def look(self) -> JogReport:
-        """How the motion is getting on; sends a rehearsal on its way to the next place."""
-        report = self.jogger.report()
-        if self._way and not report.moving:
-            self.jogger.go_to(self._way.popleft())
-            return JogReport(report.position, moving=True)
+        """How the motion is getting on; sends a rehearsal on its way to the next place.
+
+        Raises
+        ------
+        MotionError
+            When it was stopped from elsewhere, or failed. A rehearsal does not go on then, as after a step
+            by hand: whoever stopped it has a reason.
+        """
+        with on_failure(self._way.clear):
+            report = self.jogger.report()
+            if self.jogger.target_mm != self._leg_mm:
+                self._way.clear()
+            if self._way and not report.moving:
+                self._set_off()
+                return JogReport(report.position, moving=True)
         return report
 
     @property

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rig.axes.base import PositionTrust
+from rig.axes.base import JogReport, PositionTrust
 from rig.config import LoadedConfig, config_from_table
-from rig.errors import HardwareError, LimitError, PositionUnknownError
+from rig.errors import HardwareError, LimitError, MotionError, PositionUnknownError
+from rig.planning.rail import PlanRequest, build_plan
 from rig.rails.alone import connected
+from rig.rails.jogging import Jogger
+from rig.rails.stop import keepers
+from rig.runs.set_up import SetUp
 from rig.runs.stopping import Stopper
 
 Make = Callable[..., Any]
@@ -88,3 +95,47 @@ def test_what_was_said_is_on_disk_at_once(grbl: Make, rig: Any) -> None:
         assert (kept.limits.low_mm, kept.limits.high_mm) == pytest.approx((-11.0, 13.0))
     with _held(loaded, here_is_mm=5.0):
         assert state.read().reference.position_mm == 5.0
+
+
+def _rehearsing(rail: Any) -> SetUp:
+    """A rehearsal on the way to its last position, 12 mm from where it goes back to."""
+    setup = SetUp(rail, None, Jogger(rail.axis))  # type: ignore[arg-type]  # no frame is taken
+    plan = build_plan(rail.config, PlanRequest(start_mm=10.0, end_mm=22.0, step_mm=1.0))
+    setup.rehearse(plan)
+    _look_until(setup, lambda report: report.moving and report.position.value > 12.0)
+    return setup
+
+
+def _look_until(setup: SetUp, seen: Callable[[JogReport], bool]) -> None:
+    deadline = time.monotonic() + 20.0
+    while not seen(setup.look()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_rehearsal_that_is_stopped_from_elsewhere_does_not_go_on(grbl: Make, rig: Any) -> None:
+    """GRBL ends a jog at a hold as it does at its target, and the next leg would be sent."""
+    bench = grbl(5.0, start_mm=10.0)
+    with _held(rig(bench), here_is_mm=10.0) as rail:
+        setup = _rehearsing(rail)
+        (keeper,) = keepers(bench.sim.tcp_url)
+        os.kill(keeper, signal.SIGUSR1)
+        with pytest.raises(MotionError, match="stopped"):
+            _look_until(setup, lambda report: not report.moving)
+        stood_mm = bench.motor_mm
+        for _ in range(20):
+            assert not setup.look().moving
+            time.sleep(0.01)
+        assert not setup.rehearsing
+        assert bench.motor_mm == stood_mm
+        assert rail.where().value == pytest.approx(stood_mm, abs=0.001)
+
+
+def test_a_step_by_hand_ends_a_rehearsal(grbl: Make, rig: Any) -> None:
+    bench = grbl(5.0, start_mm=10.0)
+    with _held(rig(bench), here_is_mm=10.0) as rail:
+        setup = _rehearsing(rail)
+        setup.jogger.nudge(-1)  # away from the subject
+        _look_until(setup, lambda report: not report.moving)
+        assert not setup.rehearsing
+        assert 11.5 < bench.motor_mm < 22.0  # the rehearsal would have gone back to 10 mm
