@@ -14,20 +14,20 @@ _HOLD_EVERY_S = 0.02
 
 
 class Stopper:
-    """One way to stop a run, from a signal handler or any thread: sets the event and holds the axis.
+    """One way to stop a run, from a signal handler or any thread: sets the event and holds every axis.
 
     A hold reaches a move in hand only, and a move may just be about to begin: so the hold is repeated until
-    the run lets go of the axis.
+    the run lets go of its axes.
     """
 
     def __init__(self) -> None:
         self.event = threading.Event()
-        self._axis: FocusAxis | None = None
+        self._axes: tuple[FocusAxis, ...] = ()  # replaced, never changed: the holding thread goes through it
         self._released = threading.Event()
 
     def guard(self, axis: FocusAxis) -> None:
-        """From now on a stop holds this axis too."""
-        self._axis = axis
+        """From now on a stop holds this axis, too, beside those guarded before."""
+        self._axes = (*self._axes, axis)
 
     def release(self) -> None:
         """Nothing moves any more; stop holding."""
@@ -41,8 +41,8 @@ class Stopper:
 
     def _hold(self) -> None:
         while not self._released.is_set():
-            if self._axis is not None:
-                self._axis.stop()
+            for axis in self._axes:
+                axis.stop()
             self._released.wait(_HOLD_EVERY_S)
 
     def check(self) -> None:

@@ -44,6 +44,18 @@ def test_a_stop_while_connecting_is_not_forgotten() -> None:
     stopper.release()
 
 
+def test_a_rail_is_held_also_while_a_lens_is_guarded() -> None:
+    """A calibration of the lens's drive brings the rail back at its end."""
+    stopper, rail, lens = Stopper(), _Axis(), _Axis()
+    stopper.guard(rail)  # type: ignore[arg-type]
+    stopper.guard(lens)  # type: ignore[arg-type]
+    rail.moving = lens.moving = True
+    stopper.stop()
+    assert rail.held.wait(1.0)
+    assert lens.held.wait(1.0)
+    stopper.release()
+
+
 def test_nothing_is_held_any_more_once_released() -> None:
     stopper, axis = Stopper(), _Axis()
     stopper.guard(axis)  # type: ignore[arg-type]
