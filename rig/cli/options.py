@@ -269,7 +269,7 @@ SpeedOption: TypeAlias = Annotated[
         "--speed",
         metavar="SPEED",
         rich_help_panel=_MOTION,
-        help="Of the rail: 1mm/s.",
+        help="Of the rail: 1mm/s. Without unit: mm/s.",
     ),
 ]
 ApproachSpeedOption: TypeAlias = Annotated[
@@ -287,7 +287,7 @@ SettleOption: TypeAlias = Annotated[
         "--settle",
         metavar="TIME",
         rich_help_panel=_MOTION,
-        help="Wait after each move: 2s.",
+        help="Wait after each move: 2s. Without unit: s.",
     ),
 ]
 TimeScaleOption: TypeAlias = Annotated[

@@ -200,7 +200,7 @@ def _per_frame_text(plan: StackPlan) -> str:
 
 def _framing_rows(plan: StackPlan) -> Iterator[tuple[str, str]]:
     if plan.framing_growth is None or plan.last_field is None:
-        if plan.frames > 1:
+        if plan.frames > 1 and plan.pupil_distance_mm is None:  # else a warning says what it comes to
             yield "framing", "growth not known: pupil_distance is not in [lens]"
         return
     if plan.frames == 1:

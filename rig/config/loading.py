@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import tomllib
 import types
@@ -85,7 +86,7 @@ def load_config(
     ------
     UserError
         When the file is missing, no TOML, or has a key or value that cannot be used; when real hardware is
-        given a time scale.
+        given a time scale, or one is not above 0.
     """
     named = True
     if path is None:
@@ -135,7 +136,11 @@ def config_from_table(table: dict[str, Any], source: str, text: str = "") -> Rig
     try:
         return RigConfig.model_validate(table)
     except ValidationError as err:
-        troubles = [_trouble(dict(e), text) for e in err.errors(include_url=False)]
+        troubles = [
+            _trouble(dict(e), text)
+            for e in err.errors(include_url=False)
+            if e["type"] != "default_factory_not_called"  # a default that waits for what is wrong already
+        ]
     raise UserError("\n".join(f"{source}{trouble}" for trouble in troubles))
 
 
@@ -154,6 +159,8 @@ def rehearse(loaded: LoadedConfig, *, time_scale: float | None = None) -> Loaded
     UserError
         When the time scale is not above 0.
     """
+    if time_scale is not None and not 0 < time_scale < math.inf:
+        raise UserError(f"--time-scale: {time_scale:g} is not above 0; write 4 for four times as fast")
     table = dict(loaded.table)
     if not loaded.config.simulated:
         table["simulator"] = load_config(config_folder() / _DEFAULT).config.simulator or {}

@@ -51,30 +51,36 @@ def plan_asked_for(
     DataError
         When the frames do not fit on the disk.
     """
-    asked = dict(asked)
     if axis not in AXES:
         raise UserError(f'--axis: "{axis}" is not known; write {" or ".join(AXES)}')
     if axis == "lens":
-        if asked.pop("centre", None) is not None or asked.pop("range", None) is not None:
-            raise UserError("--centre and --range are for rails; a stack by lens focus has --start and --end")
-        if str(asked["start"]).strip().lower() == "here":
-            raise UserError("--start here is for rails; a stack from where the focus stands is --from-here")
+        request = _by_lens(asked, from_here=from_here)
+        return lens_plan_for(loaded, request, calibrated=calibrated, disk=disk)
     if from_here:
-        if axis != "lens":
-            raise UserError("--from-here counts from the focus of the lens: add --axis lens")
-        if asked["start"] is not None or asked["end"] is not None:
+        raise UserError("--from-here counts from the focus of the lens: add --axis lens")
+    if not loaded.config.rail.is_there:
+        raise UserError(NO_RAIL_ADVICE)
+    asked = with_ends(asked, loaded.config, here_is_mm)
+    return plan_for(loaded, PlanRequest.from_text(**asked), calibrated=calibrated, disk=disk)
+
+
+def _by_lens(asked: dict[str, Any], *, from_here: bool) -> LensRequest:
+    start, end = asked["start"], asked["end"]
+    if asked.get("centre") is not None or asked.get("range") is not None:
+        raise UserError("--centre and --range are for rails; a stack by lens focus has --start and --end")
+    if str(start).strip().lower() == "here":
+        raise UserError("--start here is for rails; a stack from where the focus stands is --from-here")
+    if str(end).strip().lower() == "ask":
+        raise UserError("--end ask is for rails; mark the far end (rig mark far), or give --end UNITS")
+    rest = {k: v for k, v in asked.items() if k not in ("start", "end", "centre", "range")}
+    if from_here:
+        if start is not None or end is not None:
             raise UserError(
                 "--from-here says where the stack starts and --frames where it ends: leave out "
                 "--start and --end"
             )
-        rest = {k: v for k, v in asked.items() if k not in ("start", "end")}
-        return lens_plan_for(loaded, LensRequest.from_here(**rest), calibrated=calibrated, disk=disk)
-    if axis == "rail":
-        if not loaded.config.rail.is_there:
-            raise UserError(NO_RAIL_ADVICE)
-        asked = with_ends(asked, loaded.config, here_is_mm)
-        return plan_for(loaded, PlanRequest.from_text(**asked), calibrated=calibrated, disk=disk)
+        return LensRequest.from_here(**rest)
     for name in ("start", "end"):
         if asked[name] is None:
             raise UserError(f"Missing option '--{name}': where the stack {name}s")
-    return lens_plan_for(loaded, LensRequest.from_text(**asked), calibrated=calibrated, disk=disk)
+    return LensRequest.from_text(start=start, end=end, **rest)

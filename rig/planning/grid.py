@@ -39,6 +39,8 @@ class Grid:
         First and last position; `end_mm` may be the lower one.
     steps_per_mm : float
         Microsteps per mm, above 0.
+    one : str
+        What one of them is called: on a crank they are parts of a turn.
 
     Attributes
     ----------
@@ -48,8 +50,11 @@ class Grid:
         Length of one, and of all of them.
     """
 
-    def __init__(self, start_mm: float, end_mm: float, steps_per_mm: float) -> None:
+    def __init__(
+        self, start_mm: float, end_mm: float, steps_per_mm: float, one: str = "one microstep of the rail"
+    ) -> None:
         self._per_mm = steps_per_mm
+        self.one = one
         sign = -1 if end_mm < start_mm else 1
         first = math.ceil(sign * start_mm * steps_per_mm - GRID_TOLERANCE)
         last = math.floor(sign * end_mm * steps_per_mm + GRID_TOLERANCE)

@@ -75,7 +75,7 @@ class LensRequest:
         return cls(
             _place(start, "--start"),
             _place(end, "--end"),
-            None if auto else _place(step, "--step"),
+            None if auto else _step(step),
             PlanRequest.from_text(start="0", end="0", **options),
         )
 
@@ -100,9 +100,19 @@ class LensRequest:
 
 def _place(text: str, what: str) -> int | Depth:
     """Drive units, or a length with its unit."""
-    if not any(c.isalpha() for c in text):
+    if not text.strip()[-1:].isalpha():
         return _units(text, what)
     return Depth(parse_length_mm(text, what))
+
+
+def _step(text: str) -> int | Depth:
+    step = _place(text, "--step")
+    if not (step.mm if isinstance(step, Depth) else step) > 0:
+        raise UserError(
+            f'--step: "{text}" is not above 0; write a number of drive units such as 5, or a length such as '
+            "0.2mm (the direction follows from --start and --end)"
+        )
+    return step
 
 
 def _units(text: str, what: str) -> int:

@@ -35,6 +35,11 @@ class DriveSpacing:
     max_frames: int = MAX_FRAMES
     step_mm: float | None = None
 
+    @property
+    def step(self) -> float | None:
+        """The step that was asked for, in units of the drive or in mm; None for none."""
+        return self.step_mm if self.step_units is None else self.step_units
+
 
 @dataclass(frozen=True)
 class PlacedUnits:
@@ -53,15 +58,16 @@ def check_units(start: int, end: int, spacing: DriveSpacing) -> None:
     UserError
         When step and frames contradict each other, or a number is out of its range.
     """
-    step, frames = spacing.step_units, spacing.frames
-    if spacing.step_mm is not None and frames is not None:
-        raise UserError(f"--step and --frames {frames} contradict each other: give one")
+    step, frames = spacing.step, spacing.frames
     if abs(end - start) > _MOST_UNITS:
-        raise UserError(f"{abs(end - start)} drive units from start to end: is that a slip?")
+        raise UserError(
+            f"{abs(end - start)} drive units from start to end; no lens has more than {_MOST_UNITS}: is that "
+            "a slip?"
+        )
     if step is not None and frames is not None:
-        raise UserError(f"--step {step} and --frames {frames} contradict each other: give one")
-    if step is not None and step < 1:
-        raise UserError(f"a step of {step} drive units is not above 0; write a whole number such as 5")
+        raise UserError(f"--step and --frames {frames} contradict each other: give one")
+    if step is not None and not step > 0:
+        raise UserError(f"a step of {step:g} is not above 0; write a number of drive units such as 5")
     if frames is not None and frames < 1:
         raise UserError(f"{frames} frames cannot be shot; write a number from 1 up")
     if frames == 1 and start != end:
@@ -117,8 +123,7 @@ def place_units(
         When there would be too many frames, or nothing says how far they are to be apart.
     """
     span = len(units) - 1
-    given = spacing.step_units or spacing.step_mm
-    source: StepSource = "given" if given else "frames" if spacing.frames else "auto"
+    source: StepSource = "given" if spacing.step else "frames" if spacing.frames else "auto"
     if source == "auto":
         _check_known(shift, largest_mm)
     if span == 0:

@@ -121,10 +121,14 @@ def check_length(plan: AnyPlan, limits: PlanLimits) -> None:
     if limits.card_bytes is not None and total > limits.card_bytes:
         raise UserError(
             f"{need}the card has room for {format_bytes(limits.card_bytes)}, "
-            f"{limits.card_bytes // size} frames (--card-space, or card_space in [camera])"
+            f"{_files(limits.card_bytes // size)} (--card-space, or card_space in [camera])"
         )
     if limits.disk is not None and total > limits.disk.free_bytes:
         raise DataError(
             f"{need}only {format_bytes(limits.disk.free_bytes)} are free in {limits.disk.folder}, room for "
-            f"{limits.disk.free_bytes // size} frames: make room, or name another --folder"
+            f"{_files(limits.disk.free_bytes // size)}: make room, or name another --folder"
         )
+
+
+def _files(shots: int) -> str:
+    return "1 frame" if shots == 1 else f"{shots} frames"

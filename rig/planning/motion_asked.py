@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from rig.axes.registry import sets_speed
 from rig.config import LoadedConfig
@@ -11,9 +10,6 @@ from rig.errors import UserError
 from rig.units import parse_speed_mm_s, parse_time_s
 
 __all__ = ["with_motion"]
-
-Changes = dict[str, tuple[str, float]]
-"""Key of a table: what is written there, and its value in mm and s."""
 
 
 def with_motion(
@@ -29,7 +25,7 @@ def with_motion(
     Parameters
     ----------
     speed, approach_speed, settle : str, optional
-        ``"1 mm/s"``, ``"2 s"``; None leaves what is configured.
+        ``"1 mm/s"``, ``"2 s"``, or a number of mm/s or s; None leaves what is configured.
     axis : str
         What moves the plane of focus.
 
@@ -38,24 +34,27 @@ def with_motion(
     UserError
         When one cannot be read, or the rail's controller keeps a speed of its own.
     """
-    rail: Changes = {}
-    for key, text in (("speed", speed), ("approach_speed", approach_speed)):
-        if text is not None:
-            rail[key] = (text, _speed_mm_s(loaded, text, key, axis))
-    capture: Changes = {}
-    if settle is not None:
-        seconds = parse_time_s(settle, "--settle")
-        if seconds < 0:
-            raise UserError(f'--settle: "{settle}" is negative; write for instance 1s')
-        capture["settle"] = (settle, seconds)
+    rail = {
+        key: _speed_mm_s(loaded, text, key, axis)
+        for key, text in (("speed", speed), ("approach_speed", approach_speed))
+        if text is not None
+    }
+    capture = {} if settle is None else {"settle": _settle_s(settle)}
     config, table = loaded.config, loaded.table
-    for name, changes, units in (("rail", rail, "_mm_s"), ("capture", capture, "_s")):
+    for name, changes, unit in (("rail", rail, "mm/s"), ("capture", capture, "s")):
         if changes:
-            values = {key + units: value for key, (_, value) in changes.items()}
+            values = {f"{key}_{unit.replace('/', '_')}": value for key, value in changes.items()}
             config = config.model_copy(update={name: getattr(config, name).model_copy(update=values)})
-            texts: dict[str, Any] = {key: text for key, (text, _) in changes.items()}
+            texts = {key: f"{value!r} {unit}" for key, value in changes.items()}
             table = {**table, name: {**table.get(name, {}), **texts}}
     return replace(loaded, config=config, table=table)
+
+
+def _settle_s(text: str) -> float:
+    seconds = parse_time_s(text, "--settle", bare="accept")
+    if seconds < 0:
+        raise UserError(f'--settle: "{text}" is below 0; write for instance 1s')
+    return seconds
 
 
 def _speed_mm_s(loaded: LoadedConfig, text: str, key: str, axis: str) -> float:
@@ -67,7 +66,7 @@ def _speed_mm_s(loaded: LoadedConfig, text: str, key: str, axis: str) -> float:
             f'{option}: the driver "{driver}" cannot set that: its rails move as the controller is set, or '
             "as somebody turns"
         )
-    value = parse_speed_mm_s(text, option)
+    value = parse_speed_mm_s(text, option, bare="accept")
     if value <= 0:
-        raise UserError(f'{option}: "{text}" has to be above 0; write for instance 1mm/s')
+        raise UserError(f'{option}: "{text}" is not above 0; write for instance 1mm/s')
     return value

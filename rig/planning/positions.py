@@ -21,7 +21,7 @@ from rig.planning.spacing import (
     step_notes,
     step_to_go_by,
 )
-from rig.turns import hand_step
+from rig.turns import hand_step, part_name
 
 __all__ = ["Placed", "RailGeometry", "check_limits", "place"]
 
@@ -131,9 +131,9 @@ def place(
     wanted = default_overlap(magnification) if spacing.overlap is None else spacing.overlap
     largest = None if dof_mm is None else float(step_for_overlap(dof_mm, wanted))
     source = _source(spacing, largest)
-    grid = Grid(start_mm, end_mm, rail.steps_per_mm)
+    grid = _grid(start_mm, end_mm, rail)
     if grid.count == 0:
-        base = _Frames([0], None, largest, [note_one_frame(start_mm, end_mm, spacing)])
+        base = _Frames([0], None, largest, [note_one_frame(start_mm, end_mm, grid, spacing)])
     elif source == "auto" and dof_mm is not None and grid.span_mm < dof_mm:
         note = (
             f"the travel of {format_length(grid.span_mm)} is less than the depth of field, "
@@ -156,6 +156,13 @@ def place(
         notes = [*notes, *step_notes(step, rail.steps_per_mm, reached, spacing, wanted, rail.turn_mm)]
     full_steps = None if base.whole is None else base.whole // rail.microsteps
     return Placed(positions, step, source, reached, largest, tuple(notes), full_steps)
+
+
+def _grid(start_mm: float, end_mm: float, rail: RailGeometry) -> Grid:
+    if rail.turn_mm is None:
+        return Grid(start_mm, end_mm, rail.steps_per_mm)
+    part = part_name(round(rail.turn_mm * rail.steps_per_mm))
+    return Grid(start_mm, end_mm, rail.steps_per_mm, f"{part} of the crank")
 
 
 def _source(spacing: Spacing, largest_mm: float | None) -> StepSource:

@@ -34,6 +34,7 @@ _SAME_EV = 1 / 6
 
 _EV = re.compile(r"^([+-]?\d+(?:[.,]\d+)?|[+-]?\d+/\d+)\s*(?:ev)?$", re.IGNORECASE)
 _RIGHT = 'write brackets = [-2, 0, 2] (in EV), or shutter times such as ["1/30 s", "1/8 s", "1/2 s"]'
+_RIGHT_TYPED = "write -2,0,2 (in EV), or shutter times such as 1/30s,1/8s,1/2s"
 
 
 @dataclass(frozen=True)
@@ -84,13 +85,18 @@ def parse_brackets(value: object, what: str = "brackets") -> Brackets:
     elif isinstance(value, list | tuple):
         parts = list(value)
     else:
-        raise UserError(f"{what}: {value!r} is no list of exposures; {_RIGHT}")
+        raise _refusal(what, f"{value!r} is no list of exposures")
     entries = tuple(_bracket(part, what) for part in parts)
     if not 2 <= len(entries) <= MOST_SHOTS:
-        raise UserError(f"{what}: {len(entries)} exposures; 2 to {MOST_SHOTS} make a bracket, {_RIGHT}")
+        raise _refusal(what, f"2 to {MOST_SHOTS} exposures make a bracket, and here are {len(entries)}")
     if len({entry.ev is None for entry in entries}) > 1:
-        raise UserError(f"{what}: EV and shutter times are mixed; {_RIGHT}")
+        raise _refusal(what, "EV and shutter times are mixed")
     return Brackets(entries)
+
+
+def _refusal(what: str, why: str) -> UserError:
+    right = _RIGHT_TYPED if what.startswith("--") else _RIGHT
+    return UserError(f"{what}: {why}; {right}" if what else f"{why}; {right}")
 
 
 def _bracket(value: object, what: str) -> Bracket:
@@ -99,17 +105,17 @@ def _bracket(value: object, what: str) -> Bracket:
     elif isinstance(value, str) and (match := _EV.match(value.strip())):
         number, _, parts = match[1].replace(",", ".").partition("/")
         if parts and not int(parts):
-            raise UserError(f"{what}: {value!r} divides by 0; {_RIGHT}")
+            raise _refusal(what, f"{value!r} divides by 0")
         ev = float(number) / int(parts or 1)
     elif isinstance(value, str):
         time_s = parse_time_s(value, what)
         if not time_s > 0:
-            raise UserError(f'{what}: "{value}" is not above 0; {_RIGHT}')
+            raise _refusal(what, f'"{value}" is not above 0')
         return Bracket(shutter_s=time_s)
     else:
-        raise UserError(f"{what}: {value!r} is neither EV nor a shutter time; {_RIGHT}")
+        raise _refusal(what, f"{value!r} is neither EV nor a shutter time")
     if not abs(ev) <= _MOST_EV:
-        raise UserError(f"{what}: {value} is more than {_MOST_EV:g} EV from the base exposure; {_RIGHT}")
+        raise _refusal(what, f"{value} is more than {_MOST_EV:g} EV from the base exposure")
     return Bracket(ev=ev)
 
 

@@ -114,13 +114,13 @@ def check_count(frames: int, step_mm: float, spacing: Spacing) -> None:
     )
 
 
-def note_one_frame(start_mm: float, end_mm: float, spacing: Spacing) -> str:
+def note_one_frame(start_mm: float, end_mm: float, grid: Grid, spacing: Spacing) -> str:
     """Say why there is one frame only, of a start and an end in one microstep."""
     if start_mm == end_mm:
         note = f"start and end are the same, {start_mm:g} mm: one frame"
     else:
         apart = format_length(abs(end_mm - start_mm))
-        note = f"start and end are less than one microstep apart ({apart}): one frame"
+        note = f"start and end are less than {grid.one} apart ({apart}): one frame"
     if spacing.frames is not None and spacing.frames > 1:
         note += f", not {spacing.frames}"
     return note
@@ -137,8 +137,8 @@ def step_to_go_by(grid: Grid, spacing: Spacing, largest_mm: float | None) -> tup
     if largest_mm >= microstep:
         return largest_mm, []
     note = (
-        f"the depth of field asks for steps of {format_length(largest_mm)}, less than one microstep of the "
-        f"rail: planned with {format_length(microstep)}"
+        f"the depth of field asks for steps of {format_length(largest_mm)}, less than {grid.one}: planned "
+        f"with {format_length(microstep)}"
     )
     return microstep, [note]
 
@@ -146,7 +146,7 @@ def step_to_go_by(grid: Grid, spacing: Spacing, largest_mm: float | None) -> tup
 def _given_step(grid: Grid, step_mm: float) -> tuple[float, list[str]]:
     if step_mm < grid.microstep_mm * (1 - GRID_TOLERANCE):
         raise UserError(
-            f"a step of {format_length(step_mm)} is less than one microstep of the rail, "
+            f"a step of {format_length(step_mm)} is less than {grid.one}, "
             f"{format_length(grid.microstep_mm)}: give at least that"
         )
     if step_mm <= grid.span_mm * (1 + COUNT_TOLERANCE):
@@ -166,8 +166,8 @@ def _step_of_frames(grid: Grid, frames: int) -> float:
         )
     if frames > grid.count + 1:
         raise UserError(
-            f"{frames} frames over {format_length(grid.span_mm)} would be less than one microstep of the "
-            f"rail apart, {format_length(grid.microstep_mm)}: at most {grid.count + 1} are possible"
+            f"{frames} frames over {format_length(grid.span_mm)} would be less than {grid.one} apart, "
+            f"{format_length(grid.microstep_mm)}: at most {grid.count + 1} are possible"
         )
     return grid.span_mm / (frames - 1)
 

@@ -214,6 +214,8 @@ def test_the_table_says_it_all(rig):
         (("--end", "32", "--card-space", "10MB"), "the card has room for 10 MB"),
         (("--end", "32", "--card-space", "10"), '--card-space: "10" is not a size'),
         (("--end", "32", "--deliver", "wide"), '--deliver: "wide" is not a number'),
+        (("--end", "ask", "--axis", "lens"), "--end ask is for rails"),
+        (("--end", "5", "--brackets", "0"), "and here are 1; write -2,0,2"),
         (("--end", "32", "--axis", "table"), '--axis: "table" is not known; write rail or lens'),
         (("--end", "5", "--config", "nowhere.toml"), "no configuration nowhere.toml"),
     ],

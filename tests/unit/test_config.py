@@ -198,6 +198,7 @@ def test_all_mistakes_are_told_at_once(tmp_path):
     assert "rail.pich" in message
     assert "rail.pitch is missing" in message
     assert "capture.iso" in message
+    assert "speed" not in message, "its default waits for the pitch: one mistake is told once"
 
 
 def test_broken_toml_names_the_line(tmp_path):
@@ -245,6 +246,8 @@ def test_real_hardware_has_no_time_scale():
     with pytest.raises(UserError, match="real hardware takes its time"):
         load_config(Path("canon-r5-mpe65.toml"), time_scale=8)
     assert load_config(Path("simulated.toml"), time_scale=8).config.time_scale == 8
+    with pytest.raises(UserError, match=r"^--time-scale: 0 is not above 0"):
+        load_config(Path("simulated.toml"), time_scale=0)
 
 
 def test_a_rehearsal_gets_the_bench_and_keeps_the_rig():

@@ -307,6 +307,8 @@ def test_steps_that_a_hand_cannot_turn_are_said(tmp_path: Path) -> None:
     plan = build_plan(fine, PlanRequest(0.0, 1.0))
     assert plan.step_mm == 0.25
     assert any("less than a quarter turn of the crank" in warning for warning in plan.warnings)
+    with pytest.raises(UserError, match="a step of 100 µm is less than a quarter turn of the crank, 250 µm"):
+        build_plan(config, PlanRequest(0.0, 3.0, step_mm=0.1))
 
 
 def test_an_asked_end_is_planned_up_to_the_limit() -> None:

@@ -219,6 +219,21 @@ def rig_file(tmp_path) -> Path:
     return path
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"step": "0mm"}, '--step: "0mm" is not above 0'),
+        ({"step": "-0.2mm"}, '--step: "-0.2mm" is not above 0'),
+        ({"step": "0"}, '--step: "0" is not above 0'),
+        ({"end": "1e3 units"}, 'unknown unit, "units"'),
+    ],
+)
+def test_what_was_typed_is_named(options, says):
+    with pytest.raises(UserError, match=says):
+        LensRequest.from_text(**{"start": "0", "end": "450"} | options)
+    assert LensRequest.from_text(start="0", end="1e3").end == 1000, "drive units, whatever letters are in it"
+
+
 def test_from_the_configuration(rig_file):
     loaded = load_config(rig_file)
     p = lens_plan_for(loaded, LensRequest.from_text(start="0", end="450"))

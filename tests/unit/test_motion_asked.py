@@ -22,7 +22,7 @@ def _driven_by(loaded: LoadedConfig, **rail: str) -> LoadedConfig:
 
 
 def test_a_session_keeps_what_was_asked_for(loaded: LoadedConfig) -> None:
-    asked = with_motion(loaded, speed="1mm/s", approach_speed="0.2 mm/s", settle="3s")
+    asked = with_motion(loaded, speed="60mm/min", approach_speed="0.2", settle="3")
     settings = asked.config.rail.settings()
     assert (settings.speed_mm_s, settings.approach_speed_mm_s, asked.config.capture.settle_s) == (
         1.0,
@@ -38,8 +38,9 @@ def test_a_session_keeps_what_was_asked_for(loaded: LoadedConfig) -> None:
     ("options", "words"),
     [
         ({"speed": "0mm/s"}, "--speed: .* above 0"),
+        ({"speed": "1mm"}, "--speed: .* not a speed"),
         ({"approach_speed": "fast"}, "--approach-speed: .* not a speed"),
-        ({"settle": "-1s"}, "--settle: .* negative"),
+        ({"settle": "-1"}, "--settle: .* below 0"),
         ({"speed": "1mm/s", "axis": "lens"}, "motor of a lens"),
     ],
 )

@@ -103,7 +103,7 @@ def test_start_is_end(spacing):
 def test_less_than_a_microstep_apart():
     p = plan(3.0, 3.0001)
     assert p.positions_mm == (3.0,)
-    assert "less than one microstep apart" in p.warnings[0]
+    assert "less than one microstep of the rail apart" in p.warnings[0]
     between = plan(3.0001, 3.0002)
     assert between.frames == 1
     assert between.positions_mm[0] == pytest.approx(3.0, abs=1 / 3200)

@@ -70,8 +70,8 @@ def test_series_that_cannot_be(brackets: Any, shots: int, shutter_s: Any, flash:
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ("0", "1 exposures"),
-        ([n / 3 for n in range(16)], "16 exposures"),
+        ("0", "here are 1"),
+        ([n / 3 for n in range(16)], "here are 16"),
         ("0,1/8s", "mixed"),
         ("0,11", "10 EV"),
         ("0,1/0", "divides"),
