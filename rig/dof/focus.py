@@ -13,6 +13,7 @@ from rig.formatting import format_length
 from rig.optics.limits import entrance_pupil_distance
 from rig.optics.magnification import magnification_from_focus, magnification_from_frame
 from rig.optics.tables import LensRow, Tables
+from rig.planning.possible import check_magnification
 
 __all__ = ["Focus", "focus_of"]
 
@@ -21,10 +22,6 @@ _SAME = 0.02
 
 _CLOSE = 0.1
 """Magnification from which a focus distance no longer gives it: lenses change their focal length there."""
-
-
-_POSSIBLE = (1e-6, 1e4)
-"""Magnifications outside are slips of a unit."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +70,7 @@ def focus_of(
         m = lens_magnification(lens, sensor.width_mm)
     if m is None:
         return lens, Focus(warnings=tuple(warnings))
-    if not _POSSIBLE[0] <= m <= _POSSIBLE[1]:
-        raise UserError(
-            f"a magnification of {m:.3g} follows from what was given, which no lens has: check lengths and "
-            "their units"
-        )
+    check_magnification(m)
     focal_length, ratio = lens.focal_length_mm, lens.pupil_ratio
     if internal is not None:
         at = internal.pupil_at(m)

@@ -11,11 +11,11 @@ from rig.config.equipment import lens_row
 from rig.dof.resolve import SetUp
 from rig.errors import UserError
 from rig.formatting import format_length
-from rig.optics import aperture, diffraction, limits, steps
 from rig.optics import depth_of_field as dof
+from rig.optics import diffraction, limits, steps
 from rig.optics.aperture import EffectiveAperture, choose_effective_aperture
 from rig.optics.magnification import frame_width
-from rig.optics.setup import diffraction_advice
+from rig.optics.setup import diffraction_advice, subject_side_aperture
 from rig.optics.stops import stop_mark
 
 __all__ = ["DofReport", "describe"]
@@ -150,14 +150,11 @@ def describe(setup: SetUp) -> DofReport:
     effective = None if m is None else choose_effective_aperture(setup.f_number, m, setup.known)
     ne = None if effective is None else effective.f_number
     na = setup.known.numerical_aperture
-    if na is None and m is not None and ne is not None:
-        na = float(aperture.numerical_aperture(m, ne))
-    if na is not None and na >= setup.refractive_index:
-        raise UserError(
-            f"effective f/{ne:.3g} at a magnification of {m:.3g} is a numerical aperture of {na:.3g}, "
-            f"which is not below the refractive index {setup.refractive_index:g}: correct aperture or "
-            "magnification, or give --index"
-        )
+    if m is not None and ne is not None:
+        try:
+            na = subject_side_aperture(m, ne, setup.known, setup.refractive_index)
+        except ValueError as err:
+            raise UserError(f"{err}: correct aperture or magnification, or give --index") from err
     if m is None and na is None and (setup.far_focal_length_mm is None or setup.f_number is None):
         raise UserError(
             "there is nothing to work out: give --magnification (or --frame-width) and --aperture, or "

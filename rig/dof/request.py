@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from rig import units
 from rig.errors import UserError
 from rig.formatting import format_length
+from rig.planning.possible import check_sizes
 from rig.planning.request import parse_overlap, parse_positive_length
 from rig.sizes import parse_pixels
 from rig.units import CircleOfConfusion
@@ -109,7 +110,7 @@ class DofRequest:
             wavelength_mm=_wavelength(wavelength),
             refractive_index=_index(index),
         )
-        request._check_sizes()
+        check_sizes(request)
         if request.deliver_px is not None and request.coc is not None and request.coc.unit == "mm":
             raise UserError(
                 "--deliver and a --coc in mm both say how much blur is still sharp: give one of them, or "
@@ -117,39 +118,6 @@ class DofRequest:
             )
         return request
 
-    def _check_sizes(self) -> None:
-        """Check that every number is one that a lens can have: a slip of a unit, or of a finger, is not."""
-        for name, low, high, right in _POSSIBLE:
-            value = getattr(self, name)
-            if value is not None and not low <= value <= high:
-                option = _OPTION.get(name, name.removesuffix("_mm")).replace("_", "-")
-                raise UserError(f"--{option}: {value:g} is not possible; write {right}")
-        if self.coc is not None and self.coc.unit == "mm" and not 1e-6 <= self.coc.value <= 10:
-            raise UserError(f"--coc: {format_length(self.coc.value)} is not possible; write 2px or 30um")
-
-
-_POSSIBLE = (
-    ("magnification", 1e-6, 1e4, "image over object, such as 1 or 1:10"),
-    ("objective_magnification", 0.1, 1e3, "what is engraved, such as 10x"),
-    ("marked_f_number", 0.3, 1e3, "the f-number as marked, such as f/5.6"),
-    ("effective_f_number", 0.3, 1e4, "an f-number such as 11.1"),
-    ("numerical_aperture", 1e-5, 2.0, "what is engraved on the objective, such as 0.28"),
-    ("pupil_ratio", 0.01, 100.0, "exit over entrance pupil, such as 1 or 0.8"),
-    ("focal_length_mm", 0.1, 1e5, "a focal length such as 50mm"),
-    ("focus_distance_mm", 0.1, 1e9, "a distance from the lens such as 1.5m"),
-    ("tube_length_mm", 1.0, 1e4, "a focal length such as 200mm"),
-    ("reference_tube_length_mm", 1.0, 1e4, "200mm for Mitutoyo and Nikon, 180mm for Olympus"),
-    ("frame_width_mm", 1e-3, 1e7, "a width such as 36mm"),
-)
-"""Fields with the range outside of which a number is a mistake: far beyond anything that was ever built."""
-
-_OPTION = {
-    "marked_f_number": "aperture",
-    "effective_f_number": "effective-aperture",
-    "numerical_aperture": "na",
-    "tube_length_mm": "tube-lens",
-    "reference_tube_length_mm": "reference-tube-lens",
-}
 
 _CONTRADICTIONS = (
     ("magnification", "frame_width", "say the same thing twice"),

@@ -8,7 +8,7 @@ from rig.optics import aperture, diffraction
 from rig.optics import depth_of_field as dof
 from rig.optics.aperture import ApertureKnowledge, EffectiveAperture
 
-__all__ = ["OpticalSetup", "describe_setup", "diffraction_advice"]
+__all__ = ["OpticalSetup", "describe_setup", "diffraction_advice", "subject_side_aperture"]
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def describe_setup(
     if effective is None:
         return None
     ne = effective.f_number
-    na = known.numerical_aperture or float(aperture.numerical_aperture(magnification, ne))
+    na = subject_side_aperture(magnification, ne, known, refractive_index)
     geometric = float(dof.geometric_dof(ne, coc_mm, magnification, refractive_index))
     wave = float(dof.wave_dof(na, refractive_index, wavelength_mm))
     best = (
@@ -109,6 +109,37 @@ def describe_setup(
         subject_resolution_lp_mm=resolution,
         warnings=(*effective.warnings, *diffraction_advice(ne, best, resolution, f_number)),
     )
+
+
+def subject_side_aperture(m: float, ne: float, known: ApertureKnowledge, n: float) -> float:
+    """Return the numerical aperture on the subject's side: an objective's own, else m/(2 Ne).
+
+    Parameters
+    ----------
+    m, ne : float
+        Magnification and effective f-number, above 0.
+    known : ApertureKnowledge
+        What is known of the lens's aperture.
+    n : float
+        Refractive index around the subject.
+
+    Raises
+    ------
+    ValueError
+        When the cone of light would be wider than a half space: NA not below n.
+
+    Examples
+    --------
+    >>> subject_side_aperture(10.0, 12.5, ApertureKnowledge(), 1.0)
+    0.4
+    """
+    na = known.numerical_aperture or float(aperture.numerical_aperture(m, ne))
+    if na >= n:
+        raise ValueError(
+            f"effective f/{ne:.3g} at a magnification of {m:.3g} is a numerical aperture of {na:.3g}, which "
+            f"is not below the refractive index {n:g}"
+        )
+    return na
 
 
 def diffraction_advice(

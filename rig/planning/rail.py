@@ -20,6 +20,7 @@ from rig.plan import RailGeometry, Spacing, StackPlan, View, plan_stack
 from rig.planning.clearance import check_clearance
 from rig.planning.delivery import circle_of_confusion, picture_of, pixel_mm
 from rig.planning.limits import PlanLimits, Room, check_length
+from rig.planning.possible import check_magnification
 from rig.planning.request import PlanRequest
 from rig.planning.shots import ShotSeries
 from rig.planning.shots_from_config import exposures_s, shots_of
@@ -304,7 +305,10 @@ def _magnification(config: RigConfig, request: PlanRequest) -> float | None:
             f"a frame width of {format_length(lens.frame_width_mm)} gives a magnification only with "
             "the sensor's width: set sensor_width in [camera], or give --magnification"
         )
-    return lens_magnification(lens, sensor_width)
+    m = lens_magnification(lens, sensor_width)
+    if m is not None:
+        check_magnification(m)
+    return m
 
 
 def aperture_knowledge(config: RigConfig, request: PlanRequest) -> ApertureKnowledge:
@@ -371,7 +375,10 @@ def optical_setup(
             refractive_index=config.lens.refractive_index,
         )
     except ValueError as err:
-        raise UserError(f"these optics cannot be: {err} (magnification {m:g}, f-number {f_number})") from err
+        raise UserError(
+            f"these optics cannot be: {err}: correct aperture or magnification, or set refractive_index in "
+            "[lens]"
+        ) from err
 
 
 def _view(config: RigConfig, request: PlanRequest) -> View:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from rig import units
 from rig.errors import UserError
+from rig.planning.possible import check_sizes
 from rig.planning.shots import Brackets, parse_brackets
 from rig.sizes import parse_bytes, parse_pixels
 from rig.units import CircleOfConfusion
@@ -109,7 +110,7 @@ class PlanRequest:
                 raise UserError(f"{option}: {number} is not above 0; write for instance {right}")
         if margin < 0:
             raise UserError(f"--margin: {margin} is below 0; write a number of frames such as 1")
-        return cls(
+        request = cls(
             start_mm=units.parse_length_mm(start, "--start", bare="accept"),
             end_mm=math.inf
             if end.strip().lower() == "ask"
@@ -138,6 +139,8 @@ class PlanRequest:
             max_duration_s=parse_positive_time(max_duration, "--max-duration", "30min"),
             card_bytes=None if card_space is None else parse_bytes(card_space, "--card-space"),
         )
+        check_sizes(request)
+        return request
 
 
 def _step(text: str) -> float:
