@@ -22,7 +22,7 @@ from rig.planning.shots import ShotSeries
 from rig.planning.spacing import Spacing, StepSource
 from rig.planning.timing import StackTiming, critical_path_s
 
-__all__ = ["Picture", "RailGeometry", "Spacing", "StackPlan", "View", "optics_fields", "plan_stack"]
+__all__ = ["Picture", "RailGeometry", "Spacing", "StackPlan", "View", "plan_stack", "shared_fields"]
 
 
 @dataclass(frozen=True)
@@ -281,17 +281,16 @@ def plan_stack(
     for name, value in (("start", start_mm), ("end", end_mm)):
         if not math.isfinite(value):
             raise UserError(f"{name} {value} is not a position; write a length such as 12.5mm")
-    view = view or View()
-    picture = picture or Picture(pixel_pitch_mm=optics.pixel_pitch_mm if optics else None)
-    direction: Literal[1, -1] = -1 if end_mm < start_mm else 1
     check_limits(start_mm, end_mm, rail)
     dof_mm, m = (optics.dof_mm, optics.magnification) if optics else (None, None)
     dof_mm = measured_dof_mm or dof_mm
     placed = place(start_mm, end_mm, spacing, rail, dof_mm=dof_mm, magnification=m)
     positions = placed.positions_mm
-    travel = positions[-1] - positions[0]
-    growth, last_field, framing_warnings = _framing(view, travel)
+    travel_mm = positions[-1] - positions[0]
+    shared, warnings = shared_fields(optics, picture, timing)
+    framing, framing_warnings = _framing(view or View(), travel_mm)
     return StackPlan(
+        **(shared | framing | {"dof_mm": dof_mm}),
         positions_mm=positions,
         start_mm=positions[0],
         end_mm=positions[-1],
@@ -301,39 +300,22 @@ def plan_stack(
         shots=shots or ShotSeries(),
         margin_frames=spacing.margin,
         open_end=open_end,
-        direction=direction,
-        travel_mm=abs(travel),
+        direction=-1 if end_mm < start_mm else 1,
+        travel_mm=abs(travel_mm),
         run_up_mm=rail.run_up_mm,
         limits_mm=(rail.low_mm, rail.high_mm),
         overlap=placed.overlap,
         max_step_mm=placed.max_step_mm,
         full_steps=placed.full_steps,
-        **(optics_fields(optics) | {"dof_mm": dof_mm}),
-        pixel_pitch_mm=picture.pixel_pitch_mm,
-        deliver_px=picture.deliver_px,
-        delivered_pixel_mm=picture.delivered_pixel_mm,
-        frame_bytes=picture.frame_bytes,
-        frame_bytes_source=picture.frame_bytes_source,
-        frame_width_mm=view.frame_width_mm,
-        pupil_distance_mm=view.pupil_distance_mm,
-        framing_growth=growth,
-        last_field=last_field,
-        shutter_s=timing.shutter_s or None,
         iso=iso,
-        timing=timing,
         duration_s=critical_path_s(positions, rail.run_up_mm, timing),
         dof_measured=measured_dof_mm is not None,
         calibration=calibration,
-        warnings=(
-            *placed.warnings,
-            *picture.warnings,
-            *(optics.warnings if optics else ()),
-            *framing_warnings,
-        ),
+        warnings=(*placed.warnings, *warnings, *framing_warnings),
     )
 
 
-_TAKEN_OVER = (
+_OF_THE_OPTICS = (
     "magnification",
     "f_number",
     "numerical_aperture",
@@ -345,36 +327,67 @@ _TAKEN_OVER = (
     "best_effective_f_number",
     "subject_resolution_lp_mm",
 )
-"""Fields that a plan takes over from the optics as they are."""
+_OF_THE_PICTURE = (
+    "pixel_pitch_mm",
+    "deliver_px",
+    "delivered_pixel_mm",
+    "frame_bytes",
+    "frame_bytes_source",
+)
 
 
-def optics_fields(optics: OpticalSetup | None) -> dict[str, Any]:
-    """Return the fields of a plan that say what optics it was made for; all None when there are none."""
-    fields: dict[str, Any] = {name: getattr(optics, name, None) for name in _TAKEN_OVER}
+def shared_fields(
+    optics: OpticalSetup | None, picture: Picture | None, timing: StackTiming
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return what plans say of optics, picture and times, whatever moves, and the warnings about it.
+
+    Parameters
+    ----------
+    optics : OpticalSetup or None
+        Its fields are all None when it is not known.
+    picture : Picture or None
+        The sensor's own pixels, as the optics have them, when absent.
+    timing : StackTiming
+        The camera's times.
+    """
+    picture = picture or Picture(pixel_pitch_mm=optics.pixel_pitch_mm if optics else None)
     stop = None if optics is None else optics.f_number
-    fields["marked_f_number"] = None if stop is None else float(stop_mark(stop))
-    fields["effective_f_number"] = None if optics is None else optics.effective.f_number
-    fields["effective_f_number_source"] = None if optics is None else optics.effective.text
-    return fields
+    fields: dict[str, Any] = {name: getattr(optics, name, None) for name in _OF_THE_OPTICS}
+    fields |= {name: getattr(picture, name) for name in _OF_THE_PICTURE}
+    fields |= {
+        "marked_f_number": None if stop is None else float(stop_mark(stop)),
+        "effective_f_number": None if optics is None else optics.effective.f_number,
+        "effective_f_number_source": None if optics is None else optics.effective.text,
+        "shutter_s": timing.shutter_s or None,
+        "timing": timing,
+    }
+    return fields, (*picture.warnings, *(optics.warnings if optics else ()))
 
 
-def _framing(view: View, delta_mm: float) -> tuple[float | None, float | None, tuple[str, ...]]:
-    warnings = []
+def _framing(view: View, delta_mm: float) -> tuple[dict[str, Any], list[str]]:
+    """The fields of a plan that say how the picture grows over a move towards the subject, and warnings."""
+    v_mm, warnings = view.pupil_distance_mm, []
+    growth = last_field = None
     if view.working_distance_mm is not None and delta_mm >= view.working_distance_mm:
         warnings.append(
             f"the lens would touch the nearest point: the travel of {format_length(delta_mm)} is not below "
             f"the working distance of {format_length(view.working_distance_mm)}"
         )
-    if view.pupil_distance_mm is None:
-        return None, None, tuple(warnings)
-    try:
-        growth = float(framing_growth(view.pupil_distance_mm, delta_mm))
-        last_field = float(field_of_last_frame(view.pupil_distance_mm, delta_mm))
-    except ValueError:
-        warnings.append(
-            f"the travel of {format_length(abs(delta_mm))} is as long as the distance from the lens's "
-            f"entrance pupil to the plane of focus, {format_length(view.pupil_distance_mm)}: the first part "
-            "of the subject leaves the view"
-        )
-        return None, None, tuple(warnings)
-    return growth, last_field, tuple(warnings)
+    if v_mm is not None:
+        try:
+            growth = float(framing_growth(v_mm, delta_mm))
+            last_field = float(field_of_last_frame(v_mm, delta_mm))
+        except ValueError:
+            growth = None
+            warnings.append(
+                f"the travel of {format_length(abs(delta_mm))} is as long as the distance from the lens's "
+                f"entrance pupil to the plane of focus, {format_length(v_mm)}: the first part of the subject "
+                "leaves the view"
+            )
+    fields = {
+        "frame_width_mm": view.frame_width_mm,
+        "pupil_distance_mm": v_mm,
+        "framing_growth": growth,
+        "last_field": last_field,
+    }
+    return fields, warnings

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from rig.cli.option_groups import flattened
 from rig.cli.options import (
     ApertureOption,
     CocOption,
@@ -19,14 +20,14 @@ from rig.cli.options import (
     OverlapOption,
 )
 
-__all__ = ["dof", "register"]
+__all__ = ["register"]
 
 _SENSOR, _LENS, _OUTPUT = "Sensor", "Lens", "What to show"
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command("dof")(dof)
+    app.command("dof")(flattened(dof))
 
 
 def _text(option: str, metavar: str, panel: str, text: str) -> Any:  # as typer.Option itself
@@ -129,28 +130,35 @@ ConfigOption = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class SetUpOptions:
+    """What is said of a set-up, as `rig.dof.request.DofRequest.from_text` takes it."""
+
+    magnification: MagnificationOption = None
+    frame_width: FrameWidthOption = None
+    aperture: ApertureOption = None
+    effective_aperture: EffectiveApertureOption = None
+    coc: CocOption = None
+    deliver: DeliverOption = None
+    overlap: OverlapOption = None
+    sensor: Sensor = None
+    pixels: Pixels = None
+    pixel_pitch: PixelPitch = None
+    lens: Lens = None
+    na: Na = None
+    objective_magnification: ObjectiveMagnification = None
+    tube_lens: TubeLens = None
+    reference_tube_lens: ReferenceTubeLens = None
+    pupil_ratio: PupilRatio = None
+    focal_length: FocalLength = None
+    focus_distance: FocusDistance = None
+    as_written: AsWritten = False
+    wavelength: Wavelength = None
+    index: Index = None
+
+
 def dof(
-    magnification: MagnificationOption = None,
-    frame_width: FrameWidthOption = None,
-    aperture: ApertureOption = None,
-    effective_aperture: EffectiveApertureOption = None,
-    coc: CocOption = None,
-    deliver: DeliverOption = None,
-    overlap: OverlapOption = None,
-    sensor: Sensor = None,
-    pixels: Pixels = None,
-    pixel_pitch: PixelPitch = None,
-    lens: Lens = None,
-    na: Na = None,
-    objective_magnification: ObjectiveMagnification = None,
-    tube_lens: TubeLens = None,
-    reference_tube_lens: ReferenceTubeLens = None,
-    pupil_ratio: PupilRatio = None,
-    focal_length: FocalLength = None,
-    focus_distance: FocusDistance = None,
-    as_written: AsWritten = False,
-    wavelength: Wavelength = None,
-    index: Index = None,
+    said: SetUpOptions,
     table: TableOption = None,
     plot: PlotOption = None,
     config: ConfigOption = None,
@@ -170,29 +178,7 @@ def dof(
     comparison = None if table is None else check_comparison(table)
     if plot is not None:
         check_plot_path(plot)
-    request = DofRequest.from_text(
-        magnification=magnification,
-        frame_width=frame_width,
-        sensor=sensor,
-        pixels=pixels,
-        pixel_pitch=pixel_pitch,
-        deliver=deliver,
-        aperture=aperture,
-        as_written=as_written,
-        effective_aperture=effective_aperture,
-        na=na,
-        pupil_ratio=pupil_ratio,
-        lens=lens,
-        objective_magnification=objective_magnification,
-        tube_lens=tube_lens,
-        reference_tube_lens=reference_tube_lens,
-        focal_length=focal_length,
-        focus_distance=focus_distance,
-        coc=coc,
-        overlap=overlap,
-        wavelength=wavelength,
-        index=index,
-    )
+    request = DofRequest.from_text(**vars(said))
     if config is None:
         setup = resolve(request)
     else:
@@ -200,11 +186,11 @@ def dof(
         rig, calibration = measured_config(loaded, request)
         setup = resolve(request, rig, calibration, loaded.path.name)
     report = describe(setup)
+    if plot is not None:
+        plot_dof(setup, plot)
     if comparison is None:
         show_dof(report, as_json=as_json)
     else:
         show_comparison(comparison, setup, report, as_json=as_json)
-    if plot is not None:
-        plot_dof(setup, plot)
-        if not as_json:
-            sys.stdout.write(f"{plot}\n")
+    if plot is not None and not as_json:
+        typer.echo(plot)

@@ -26,7 +26,7 @@ from rig.optics.depth_of_field import WAVELENGTH_MM
 from rig.optics.magnification import pixel_pitch
 from rig.optics.stops import true_stop
 from rig.optics.tables import Tables
-from rig.planning.spacing import default_overlap
+from rig.planning.spacing import overlap_or_default
 from rig.units import DEFAULT_COC
 
 __all__ = ["SetUp", "resolve"]
@@ -152,7 +152,7 @@ def resolve(
         pixel_mm=pixel,
         wavelength_mm=request.wavelength_mm or WAVELENGTH_MM,
         refractive_index=lens.refractive_index,
-        overlap=default_overlap(focus.magnification) if overlap is None else overlap,
+        overlap=overlap_or_default(overlap, focus.magnification),
         focal_length_mm=focus.focal_length_mm,
         far_focal_length_mm=lens.focal_length_mm,
         focus_distance_mm=focus.focus_distance_mm,

@@ -13,11 +13,11 @@ from rig.formatting import format_length
 from rig.optics.lens_focus import widest_interval
 from rig.optics.setup import OpticalSetup
 from rig.optics.steps import lens_focus_step, overlap_of_step
-from rig.plan import Picture, optics_fields
+from rig.plan import Picture, shared_fields
 from rig.planning.focus_calibration import FocusCalibration
 from rig.planning.lens_positions import DriveSpacing, check_units, image_shift, place_units
 from rig.planning.shots import ShotSeries
-from rig.planning.spacing import StepSource, advice, default_overlap
+from rig.planning.spacing import StepSource, advice, overlap_or_default
 from rig.planning.timing import StackTiming, critical_path_s
 
 __all__ = ["DriveSpacing", "LensPlan", "plan_lens_stack"]
@@ -182,6 +182,10 @@ def plan_lens_stack(
     shots : ShotSeries, optional
         What is taken at every position; one frame when absent.
 
+    Returns
+    -------
+    LensPlan
+
     Raises
     ------
     UserError
@@ -189,22 +193,21 @@ def plan_lens_stack(
         optics are needed and not there.
     """
     check_units(start, end, spacing)
-    picture = picture or Picture(pixel_pitch_mm=optics.pixel_pitch_mm if optics else None)
-    wanted = default_overlap(optics.magnification if optics else None)
-    wanted = wanted if spacing.overlap is None else spacing.overlap
+    wanted = overlap_or_default(spacing.overlap, optics.magnification if optics else None)
     focus_mm = None if optics is None else _depth_of_focus(optics)
     largest_mm = None if focus_mm is None else focus_mm * (1 - wanted)
     direction: Literal[1, -1] = -1 if end < start else 1
     units = np.arange(start, end + direction, direction)
     shift = None if focus is None else image_shift(focus, units)
     placed = place_units(units, shift, spacing, focus_mm, largest_mm)
-    chosen, notes = placed.chosen, [*placed.notes, *([NO_CALIBRATION] if focus is None else [])]
-    defocus = None if shift is None else shift[chosen] - shift[chosen[0]]
-    widest = None if defocus is None or len(chosen) < 2 else widest_interval(defocus)
-    overlaps = _overlaps(widest, focus_mm, focus)
-    notes += _overlap_notes(overlaps, spacing, wanted, focus)
-    positions = tuple(int(u) for u in units[chosen])
+    positions = tuple(int(u) for u in units[placed.chosen])
+    defocus = None if shift is None else shift[placed.chosen] - shift[placed.chosen[0]]
+    widest = None if defocus is None or len(positions) < 2 else widest_interval(defocus)
+    reached, worst = _overlaps(widest, focus_mm, focus)
+    notes = _overlap_notes(reached, worst, spacing, wanted, focus) if focus else [NO_CALIBRATION]
+    shared, warnings = shared_fields(optics, picture, timing)
     return LensPlan(
+        **shared,
         positions=positions,
         start=positions[0],
         end=positions[-1],
@@ -220,20 +223,12 @@ def plan_lens_stack(
         depth_of_focus_mm=focus_mm,
         image_step_mm=widest,
         max_image_step_mm=largest_mm,
-        overlap=overlaps[0],
-        overlap_at_worst=overlaps[1],
-        **optics_fields(optics),
-        pixel_pitch_mm=picture.pixel_pitch_mm,
-        deliver_px=picture.deliver_px,
-        delivered_pixel_mm=picture.delivered_pixel_mm,
-        frame_bytes=picture.frame_bytes,
-        frame_bytes_source=picture.frame_bytes_source,
-        shutter_s=timing.shutter_s or None,
+        overlap=reached,
+        overlap_at_worst=worst,
         iso=iso,
-        timing=timing,
         calibration=calibration,
         duration_s=_duration_s(len(positions), timing),
-        warnings=(*notes, *picture.warnings, *(optics.warnings if optics else ())),
+        warnings=(*placed.notes, *notes, *warnings),
     )
 
 
@@ -258,13 +253,13 @@ def _overlaps(
 
 
 def _overlap_notes(
-    overlaps: tuple[float | None, float | None],
+    reached: float | None,
+    worst: float | None,
     spacing: DriveSpacing,
     wanted: float,
-    calibration: FocusCalibration | None,
+    calibration: FocusCalibration,
 ) -> list[str]:
-    reached, worst = overlaps
-    if reached is None or worst is None or calibration is None:
+    if reached is None or worst is None:
         return []
     notes = []
     if reached < 0:

@@ -16,8 +16,8 @@ from rig.planning.spacing import (
     StepSource,
     check_count,
     check_spacing,
-    default_overlap,
     note_one_frame,
+    overlap_or_default,
     step_notes,
     step_to_go_by,
 )
@@ -128,7 +128,7 @@ def place(
         When step, frames or overlap cannot be used, or the depth of field is needed and not known.
     """
     check_spacing(spacing)
-    wanted = default_overlap(magnification) if spacing.overlap is None else spacing.overlap
+    wanted = overlap_or_default(spacing.overlap, magnification)
     largest = None if dof_mm is None else float(step_for_overlap(dof_mm, wanted))
     source = _source(spacing, largest)
     grid = _grid(start_mm, end_mm, rail)

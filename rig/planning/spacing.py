@@ -20,8 +20,8 @@ __all__ = [
     "advice",
     "check_count",
     "check_spacing",
-    "default_overlap",
     "note_one_frame",
+    "overlap_or_default",
     "step_notes",
     "step_to_go_by",
 ]
@@ -46,7 +46,7 @@ _FEW_MICROSTEPS = 4
 class Spacing:
     """How the positions are to be spread: at most one of `step_mm` and `frames`; neither is ``--step auto``.
 
-    ``overlap`` is the share of the depth of field that neighbours share; None takes `default_overlap`.
+    ``overlap`` is the share of the depth of field that neighbours share; None takes the default.
     ``margin`` is a number of frames before the start and as many beyond the end, a full step apart.
     ``max_frames`` is the most that is planned, all included.
     """
@@ -58,8 +58,10 @@ class Spacing:
     max_frames: int = MAX_FRAMES
 
 
-def default_overlap(magnification: float | None) -> float:
-    """Return the overlap for a magnification: 0.30, and 0.50 above 20×."""
+def overlap_or_default(asked: float | None, magnification: float | None) -> float:
+    """Return the overlap that was asked for, else that for a magnification: 0.30, and 0.50 above 20×."""
+    if asked is not None:
+        return asked
     if magnification is not None and magnification > 20:
         return HIGH_MAGNIFICATION_OVERLAP
     return DEFAULT_OVERLAP
