@@ -20,6 +20,7 @@ import sys
 import termios
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -110,14 +111,20 @@ def _users(port: str) -> str:
     return f" ({'; '.join(found)})" if found else ""
 
 
-def _relay_up(device: serial.Serial) -> None:
-    """Port to pipe, in a thread, until the port fails."""
+def _relay_up(device: serial.Serial, stop: bytearray) -> None:
+    """Port to pipe, in a thread, until the port fails.
+
+    A port that cannot be read may take bytes still, as one that another program reads, too: what moves is
+    stopped before anybody is told, since nobody can follow it any more.
+    """
     while True:
         try:
             data = device.read(1)
             waiting = min(device.in_waiting, 2048) if data else 0
             data += device.read(waiting) if waiting else b""
         except Exception as err:  # noqa: BLE001  (whatever pyserial's handlers raise, the port is gone)
+            with suppress(Exception):
+                device.write(bytes(stop))
             _send(ERROR, f"the port failed: {err}".encode()[:2000])
             os._exit(1)
         if data:
@@ -170,7 +177,7 @@ def main(argv: list[str]) -> int:
     signal.signal(signal.SIGTERM, _terminated)
     # Between two frames, as this thread writes them all: what is told to stop is never cut in two.
     signal.signal(signal.SIGUSR1, lambda _number, _frame: _hold(device, stop))
-    threading.Thread(target=_relay_up, args=(device,), daemon=True).start()
+    threading.Thread(target=_relay_up, args=(device, stop), daemon=True).start()
     farewell = False
     try:
         farewell = _relay_down(device, stop)

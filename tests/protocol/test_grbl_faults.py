@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -328,6 +329,40 @@ def test_a_terminated_keeper_holds_the_rail(grbl: Make) -> None:
         axis.move_to(30.0)
     assert wait_for(lambda: bench.speed_mm_s == 0.0, 2.0)
     assert bench.motor_mm < 10.0
+
+
+def test_a_rail_is_held_when_its_port_can_only_be_written_to(grbl: Make) -> None:
+    """As one whose answers another program takes, or at a serial server that hangs up one way."""
+    bench = grbl(1.0)
+    number = int(bench.sim.tcp_url.rpartition(":")[2])
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(("127.0.0.1", number)) as controller,
+    ):
+        clients: list[socket.socket] = []
+
+        def forward(source: socket.socket, target: Callable[[], socket.socket]) -> None:
+            with contextlib.suppress(OSError):  # one side has hung up
+                while data := source.recv(4096):
+                    target().sendall(data)
+
+        def serve() -> None:
+            with server.accept()[0] as client:
+                clients.append(client)
+                threading.Thread(target=forward, args=(controller, lambda: client), daemon=True).start()
+                forward(client, lambda: controller)
+
+        serving = threading.Thread(target=serve)
+        serving.start()
+        axis = open_axis(rail(f"socket://127.0.0.1:{server.getsockname()[1]}"), ScaledClock(1.0))
+        axis.set_reference(0.0)
+        during(0.5, lambda: clients[0].shutdown(socket.SHUT_WR))
+        with pytest.raises(HardwareError, match="lost"):
+            axis.move_to(30.0)
+        axis.close()
+        serving.join()
+        assert wait_for(lambda: bench.speed_mm_s == 0.0, 2.0)
+        assert 0.5 < bench.motor_mm < 4.0
 
 
 def test_no_keeper_is_left_behind(grbl: Make) -> None:
