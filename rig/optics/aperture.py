@@ -1,4 +1,4 @@
-"""The effective f-number: four ways to know it, and one to guess it."""
+"""The effective f-number: six ways to know it, and one to guess it."""
 
 from __future__ import annotations
 

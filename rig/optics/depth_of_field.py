@@ -1,4 +1,4 @@
-"""Depth of field in object space: geometric, wave, and the two combined; limits.
+"""Depth of field in object space: geometric, wave, and the two combined.
 
 Symbols, as everywhere in `rig.optics`: m magnification · N f-number · Ne effective f-number · P pupil
 magnification (exit over entrance) · NA numerical aperture on the subject's side · c circle of confusion, a
@@ -10,29 +10,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from rig.optics.limits import (
-    entrance_pupil_distance,
-    far_depth,
-    hyperfocal_distance,
-    hyperfocal_distance_short,
-    near_depth,
-)
 from rig.optics.numeric import FloatOrArray, checked_positive, tidy
 
 __all__ = [
     "WAVELENGTH_MM",
-    "berek_dof",
     "combined_dof",
-    "entrance_pupil_distance",
-    "far_depth",
     "geometric_dof",
-    "hyperfocal_distance",
-    "hyperfocal_distance_short",
-    "microscopist_dof",
-    "near_depth",
     "wave_defocus",
     "wave_dof",
-    "wave_dof_from_f_number",
     "wave_dof_paraxial",
 ]
 
@@ -53,7 +38,7 @@ def geometric_dof(
         Circle of confusion, a diameter on the sensor, mm, above 0.
     m : float or array
         Magnification, above 0. The formula holds above about 0.05; below, near and far limits differ and
-        `near_depth` and `far_depth` are right.
+        those of `rig.optics.limits` are right.
     n : float or array
         Refractive index around the subject: there the cone of light is narrower by n, so the same blur is
         reached n times as far off.
@@ -141,31 +126,6 @@ def wave_dof_paraxial(
     return tidy(np.asarray(n) * np.asarray(wavelength) / np.asarray(na) ** 2)
 
 
-def wave_dof_from_f_number(
-    effective_f_number: FloatOrArray, m: FloatOrArray, wavelength: FloatOrArray = WAVELENGTH_MM
-) -> FloatOrArray:
-    """Return the exact wave depth of field in air of a lens given by Ne and m, through NA = m/(2 Ne).
-
-    Parameters
-    ----------
-    effective_f_number, m : float or array
-        Ne and magnification, above 0; Ne above m/2, or there is no such lens in air.
-    wavelength : float or array
-        λ in vacuum, mm.
-
-    References
-    ----------
-    Zerene Stacker documentation, table 2-A (2023 revision) and the example of its calculator.
-
-    Examples
-    --------
-    >>> round(wave_dof_from_f_number(32.0, 1.0), 3)
-    2.253
-    """
-    checked_positive(effective_f_number=effective_f_number, m=m)
-    return wave_dof(np.asarray(m) / (2 * np.asarray(effective_f_number)), 1.0, wavelength)
-
-
 def combined_dof(geometric: FloatOrArray, wave: FloatOrArray) -> FloatOrArray:
     """Return the depth of field that both blurs leave together: d = √(g² + w²).
 
@@ -191,83 +151,6 @@ def combined_dof(geometric: FloatOrArray, wave: FloatOrArray) -> FloatOrArray:
     5.0
     """
     return tidy(np.hypot(geometric, wave))
-
-
-def microscopist_dof(
-    na: FloatOrArray,
-    m: FloatOrArray,
-    e: FloatOrArray,
-    n: FloatOrArray = 1.0,
-    wavelength: FloatOrArray = WAVELENGTH_MM,
-) -> FloatOrArray:
-    """Return the microscopist's total depth of field, the sum nλ/NA² + n·e/(m·NA).
-
-    Parameters
-    ----------
-    na, m : float or array
-        Numerical aperture and magnification, above 0.
-    e : float or array
-        The smallest distance the detector resolves, mm, on the sensor.
-    n, wavelength : float or array
-        Refractive index; vacuum wavelength in mm.
-
-    Notes
-    -----
-    Another definition than `combined_dof`, kept for comparison: sums the two blurs.
-
-    References
-    ----------
-    Nikon MicroscopyU, "Depth of field and depth of focus".
-
-    Examples
-    --------
-    >>> round(microscopist_dof(0.25, 10.0, 0.0076) * 1000, 2)
-    11.84
-    """
-    checked_positive(na=na, m=m, e=e)
-    wave = wave_dof_paraxial(na, n, wavelength)
-    return tidy(wave + np.asarray(n) * np.asarray(e) / (np.asarray(m) * np.asarray(na)))
-
-
-def berek_dof(
-    na: FloatOrArray,
-    total_magnification: FloatOrArray,
-    n: FloatOrArray = 1.0,
-    k: FloatOrArray = 0.34,
-    wavelength: FloatOrArray = WAVELENGTH_MM,
-) -> FloatOrArray:
-    """Return Berek's depth of field for an eye at a microscope: n(λ/(2 NA²) + k/(NA·M)).
-
-    Parameters
-    ----------
-    na : float or array
-        Numerical aperture, above 0.
-    total_magnification : float or array
-        M, objective times eyepiece, above 0.
-    n : float or array
-        Refractive index.
-    k : float or array
-        What the eye resolves at 250 mm, mm: 0.34 (Leica, Olympus) or 1/7 (Nikon).
-    wavelength : float or array
-        Vacuum wavelength, mm.
-
-    Notes
-    -----
-    A visual criterion with *half* the photographic wave term: not for planning stacks.
-
-    References
-    ----------
-    Nikon Eclipse E200 manual; Leica Science Lab, "Depth of field in microscope images".
-
-    Examples
-    --------
-    >>> round(berek_dof(0.1, 40.0, k=1 / 7) * 1000, 1)
-    63.2
-    """
-    checked_positive(na=na, total_magnification=total_magnification, n=n, k=k, wavelength=wavelength)
-    na = np.asarray(na)
-    wave = np.asarray(wavelength) / (2 * na**2)
-    return tidy(np.asarray(n) * (wave + np.asarray(k) / (na * np.asarray(total_magnification))))
 
 
 def wave_defocus(

@@ -16,7 +16,6 @@ __all__ = [
     "WARNING_FACTOR",
     "airy_diameter",
     "best_effective_f_number",
-    "defocus_strehl",
     "defocused_mtf",
     "diffraction_mtf",
     "mtf50_frequency",
@@ -166,26 +165,6 @@ def defocused_mtf(frequency: FloatOrArray, waves: FloatOrArray) -> FloatOrArray:
     phase = 8 * math.pi * np.asarray(waves)[..., np.newaxis] * s * x
     integral = np.sum(weights * height * np.cos(phase), axis=-1) * (1 - s[..., 0]) / 2
     return tidy(4 / math.pi * integral)
-
-
-def defocus_strehl(waves: FloatOrArray) -> FloatOrArray:
-    """Return the peak of a point's defocused image over its peak in focus: (sin(πW)/(πW))².
-
-    Parameters
-    ----------
-    waves : float or array
-        W, defocus at the pupil's edge in waves.
-
-    References
-    ----------
-    Born and Wolf, Principles of Optics, section 8.8.2 (exact on the axis).
-
-    Examples
-    --------
-    >>> round(defocus_strehl(0.25), 3)
-    0.811
-    """
-    return tidy(np.sinc(waves) ** 2)
 
 
 def best_effective_f_number(

@@ -14,8 +14,6 @@ from rig.optics.numeric import FloatOrArray, per_distance, tidy
 __all__ = [
     "field_of_last_frame",
     "framing_growth",
-    "pupil_distance_from_growth",
-    "telecentric_slope",
 ]
 
 
@@ -29,10 +27,6 @@ def framing_growth(v: FloatOrArray, delta: FloatOrArray) -> FloatOrArray:
     delta : float or array
         Move Δ towards the subject, mm; negative is away.
 
-    References
-    ----------
-    Central projection through the entrance pupil; Littlefield, photomacrography.net, on telecentric stacks.
-
     Returns
     -------
     float or array
@@ -42,6 +36,10 @@ def framing_growth(v: FloatOrArray, delta: FloatOrArray) -> FloatOrArray:
     ------
     ValueError
         When the entrance pupil would reach the point (0 < v ≤ Δ).
+
+    References
+    ----------
+    Central projection through the entrance pupil; Littlefield, photomacrography.net, on telecentric stacks.
 
     Examples
     --------
@@ -66,6 +64,11 @@ def field_of_last_frame(v: FloatOrArray, delta: FloatOrArray) -> FloatOrArray:
 
     Parameters are those of `framing_growth`.
 
+    Raises
+    ------
+    ValueError
+        When the last plane of focus is not before the entrance pupil (v and v + Δ of different signs).
+
     Examples
     --------
     >>> round(field_of_last_frame(300.0, 32.0), 3)
@@ -75,52 +78,3 @@ def field_of_last_frame(v: FloatOrArray, delta: FloatOrArray) -> FloatOrArray:
     if np.any(rest <= 0):
         raise ValueError(f"the plane of focus {delta} mm on is not in the view of a pupil at {v} mm")
     return tidy(1 / rest)
-
-
-def pupil_distance_from_growth(growth: FloatOrArray, delta: FloatOrArray) -> FloatOrArray:
-    """Return v from two frames of a stack: v = Δ·s/(s − 1).
-
-    Parameters
-    ----------
-    growth : float or array
-        s, how much a fixed point of the first frame's plane of focus grew.
-    delta : float or array
-        Move Δ towards the subject, mm.
-
-    Returns
-    -------
-    float or array
-        v, mm; infinite when nothing grew (telecentric).
-
-    References
-    ----------
-    `framing_growth` solved for v.
-
-    Examples
-    --------
-    >>> round(pupil_distance_from_growth(framing_growth(300.0, 32.0), 32.0), 6)
-    300.0
-    """
-    s = np.asarray(growth, dtype=np.float64)
-    top = np.asarray(delta) * s
-    return tidy(np.divide(top, s - 1, out=np.full(top.shape, np.inf), where=s != 1))
-
-
-def telecentric_slope(theta_deg: FloatOrArray) -> FloatOrArray:
-    """Return how far a point drifts per length of travel when chief rays lean by θ: tan θ.
-
-    Parameters
-    ----------
-    theta_deg : float or array
-        θ, degrees: what makers of telecentric lenses call telecentricity.
-
-    References
-    ----------
-    Edmund Optics, "The advantages of telecentricity" (0.1° is 1.7 µm per mm).
-
-    Examples
-    --------
-    >>> round(telecentric_slope(0.1) * 1000, 1)  # µm per mm
-    1.7
-    """
-    return tidy(np.tan(np.radians(theta_deg)))

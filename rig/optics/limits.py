@@ -18,7 +18,6 @@ __all__ = [
     "entrance_pupil_distance",
     "far_depth",
     "hyperfocal_distance",
-    "hyperfocal_distance_short",
     "near_depth",
 ]
 
@@ -190,22 +189,4 @@ def hyperfocal_distance(f: FloatOrArray, N: FloatOrArray, c: FloatOrArray) -> Fl
     5258
     """
     checked_positive(f=f, N=N, c=c)
-    return tidy(hyperfocal_distance_short(f, N, c) + np.asarray(f))
-
-
-def hyperfocal_distance_short(f: FloatOrArray, N: FloatOrArray, c: FloatOrArray) -> FloatOrArray:  # noqa: N803
-    """Return the short form that some calculators print, f²/(N c), mm: the true one without its last f.
-
-    Parameters are those of `hyperfocal_distance`.
-
-    References
-    ----------
-    Larmore, Introduction to Photographic Principles, 2nd ed.; most depth-of-field scales on lenses.
-
-    Examples
-    --------
-    >>> round(hyperfocal_distance_short(90.0, 2.8, 0.029), 1)
-    99753.7
-    """
-    checked_positive(f=f, N=N, c=c)
-    return tidy(np.asarray(f) ** 2 / (np.asarray(N) * np.asarray(c)))
+    return tidy(np.asarray(f) ** 2 / (np.asarray(N) * np.asarray(c)) + np.asarray(f))

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from rig.optics.numeric import FloatOrArray, checked_positive, tidy
 
-__all__ = ["stop_mark", "stops_between", "true_stop"]
+__all__ = ["stop_mark", "true_stop"]
 
 # Mark → stops from f/1. Third stops from f/0.7, as bodies show them; where a third and a half stop share
 # their mark (13), the third, which every body offers. 1.2 is the half stop that f/1.2 lenses are.
@@ -97,20 +97,3 @@ def stop_mark(f_number: float) -> str:
     if abs(trues[nearest] / f_number - 1) < 0.005:
         return marks[nearest]
     return f"{f_number:.3g}"
-
-
-def stops_between(wide: FloatOrArray, narrow: FloatOrArray) -> FloatOrArray:
-    """Return how many stops of light are lost from one f-number to another: 2·log2(narrow/wide).
-
-    Parameters
-    ----------
-    wide, narrow : float or array
-        True f-numbers, above 0.
-
-    Examples
-    --------
-    >>> round(stops_between(4.0, 8.0), 6)
-    2.0
-    """
-    checked_positive(wide=wide, narrow=narrow)
-    return tidy(2 * np.log2(np.asarray(narrow) / np.asarray(wide)))
