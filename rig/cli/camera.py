@@ -102,15 +102,12 @@ class ExposureOptions:
     def request(self, white_balance: str | None = None, image_format: str | None = None) -> LockRequest:
         """Read what was asked for; a UserError says what cannot be."""
         from rig.cameras.base import LockRequest
-        from rig.planning.request import parse_positive_time
-        from rig.units import parse_f_number
+        from rig.planning.request import if_given, parse_mark, parse_positive_time
 
         shutter_s = parse_positive_time(self.shutter, "--shutter", "1/8s")
         if self.iso is not None and self.iso < 1:
             raise UserError(f"--iso: {self.iso} is not above 0; write a sensitivity such as 100")
-        marked = (
-            None if self.aperture is None else parse_f_number(self.aperture, "--aperture", as_marked=True)
-        )
+        marked = if_given(self.aperture, parse_mark, "--aperture")
         return LockRequest(shutter_s, marked, self.iso, white_balance, image_format)
 
 

@@ -26,6 +26,7 @@ from rig.optics.tables import (
 
 __all__ = [
     "check_aperture",
+    "configured_magnification",
     "equipped",
     "equipped_camera",
     "equipped_lens",
@@ -125,6 +126,12 @@ def lens_magnification(lens: LensConfig, sensor_width_mm: float | None) -> float
         return None
     tube = lens.tube_length_mm or lens.reference_tube_length_mm
     return float(objective_magnification(lens.objective_magnification, tube, lens.reference_tube_length_mm))
+
+
+def configured_magnification(config: RigConfig) -> float | None:
+    """Return the magnification that a configuration states, or its lens brings along; None for neither."""
+    rig = equipped(config)
+    return lens_magnification(rig.lens, rig.camera.sensor_width_mm)
 
 
 def known_aperture(

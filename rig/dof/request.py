@@ -9,7 +9,13 @@ from rig import units
 from rig.errors import UserError
 from rig.formatting import format_length
 from rig.planning.possible import check_sizes
-from rig.planning.request import parse_overlap, parse_positive_length
+from rig.planning.request import (
+    if_given,
+    parse_mark,
+    parse_overlap,
+    parse_positive_length,
+    refuse_two_blurs,
+)
 from rig.sizes import parse_pixels
 from rig.units import CircleOfConfusion
 
@@ -88,34 +94,32 @@ class DofRequest:
         given = {name for name, value in locals().items() if isinstance(value, str)}
         _refuse_contradictions(given, as_written=as_written)
         request = cls(
-            magnification=_magnification(magnification, "--magnification"),
+            magnification=if_given(magnification, units.parse_magnification, "--magnification"),
             frame_width_mm=parse_positive_length(frame_width, "--frame-width"),
             sensor=sensor,
             pixels=_pixels(pixels),
             pixel_pitch_mm=_pixel_pitch(pixel_pitch),
-            deliver_px=None if deliver is None else parse_pixels(deliver, "--deliver"),
-            marked_f_number=_f_number(aperture, "--aperture"),
+            deliver_px=if_given(deliver, parse_pixels, "--deliver"),
+            marked_f_number=if_given(aperture, parse_mark, "--aperture"),
             as_written=as_written,
-            effective_f_number=_f_number(effective_aperture, "--effective-aperture"),
+            effective_f_number=if_given(effective_aperture, parse_mark, "--effective-aperture"),
             numerical_aperture=_positive(na, "--na", "what is engraved on the objective, such as 0.28"),
             pupil_ratio=_positive(pupil_ratio, "--pupil-ratio", "exit over entrance pupil, such as 1 or 0.8"),
             lens=lens,
-            objective_magnification=_magnification(objective_magnification, "--objective-magnification"),
+            objective_magnification=if_given(
+                objective_magnification, units.parse_magnification, "--objective-magnification"
+            ),
             tube_length_mm=parse_positive_length(tube_lens, "--tube-lens"),
             reference_tube_length_mm=parse_positive_length(reference_tube_lens, "--reference-tube-lens"),
             focal_length_mm=parse_positive_length(focal_length, "--focal-length"),
             focus_distance_mm=parse_positive_length(focus_distance, "--focus-distance"),
-            coc=None if coc is None else units.parse_circle_of_confusion(coc, "--coc"),
+            coc=if_given(coc, units.parse_circle_of_confusion, "--coc"),
             overlap=parse_overlap(overlap),
             wavelength_mm=_wavelength(wavelength),
             refractive_index=_index(index),
         )
         check_sizes(request)
-        if request.deliver_px is not None and request.coc is not None and request.coc.unit == "mm":
-            raise UserError(
-                "--deliver and a --coc in mm both say how much blur is still sharp: give one of them, or "
-                "--coc in px, which then counts delivered pixels"
-            )
+        refuse_two_blurs(request.coc, request.deliver_px)
         return request
 
 
@@ -137,14 +141,6 @@ def _refuse_contradictions(given: set[str], *, as_written: bool) -> None:
             raise UserError(f"{names} {why}: give one")
     if as_written and "aperture" not in given:
         raise UserError("--as-written says how to read --aperture, which is missing")
-
-
-def _magnification(text: str | None, what: str) -> float | None:
-    return None if text is None else units.parse_magnification(text, what)
-
-
-def _f_number(text: str | None, what: str) -> float | None:
-    return None if text is None else units.parse_f_number(text, what, as_marked=True)
 
 
 def _positive(text: str | None, what: str, right: str) -> float | None:

@@ -8,11 +8,10 @@ from typing import Any
 from rig.config import RigConfig
 from rig.config.equipment import (
     check_aperture,
-    equipped,
+    configured_magnification,
     equipped_camera,
     equipped_lens,
     known_aperture,
-    lens_magnification,
     lens_row,
     pupil_distance,
 )
@@ -118,7 +117,7 @@ def resolve(
     lens, camera = _lens(request, config, tables), _camera(request, config)
     camera = equipped_camera(camera, lens, tables)
     sensor = sensor_of(request, camera, tables)
-    configured = _configured_magnification(config)
+    configured = None if config is None else configured_magnification(config)
     lens, focus = focus_of(request, lens, sensor, tables, configured)
     marked = _marked(request, config, lens)
     check_aperture(
@@ -213,13 +212,6 @@ def _is_another_objective(engraved: float | None, lens: LensConfig, tables: Tabl
     """Whether the objective that was asked for is not the one that is configured or named."""
     own = equipped_lens(lens, tables).objective_magnification
     return engraved is not None and engraved != own and lens != LensConfig()
-
-
-def _configured_magnification(config: RigConfig | None) -> float | None:
-    if config is None:
-        return None
-    rig = equipped(config)
-    return lens_magnification(rig.lens, rig.camera.sensor_width_mm)
 
 
 def _camera(request: DofRequest, config: RigConfig | None) -> CameraConfig:

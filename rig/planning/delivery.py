@@ -8,7 +8,7 @@ from rig.formatting import format_length
 from rig.optics.magnification import pixel_pitch
 from rig.plan import Picture
 from rig.planning.limits import estimated_frame_bytes
-from rig.planning.request import PlanRequest
+from rig.planning.request import PlanRequest, refuse_two_blurs
 from rig.units import DEFAULT_COC, CircleOfConfusion
 
 __all__ = ["circle_of_confusion", "picture_of", "pixel_mm"]
@@ -71,11 +71,7 @@ def circle_of_confusion(config: RigConfig, request: PlanRequest) -> CircleOfConf
     UserError
         When the command line says both.
     """
-    if request.coc is not None and request.coc.unit == "mm" and request.deliver_px is not None:
-        raise UserError(
-            f"--deliver {request.deliver_px}px and --coc {format_length(request.coc.value)} both say how "
-            "much blur is still sharp: give one of them, or --coc in px, which then counts delivered pixels"
-        )
+    refuse_two_blurs(request.coc, request.deliver_px)
     if request.coc is not None:
         return request.coc
     configured = config.capture.coc

@@ -9,7 +9,14 @@ from typing import Any
 from rig.calibrate.measured import MeasuredSetUp, measured_setup
 from rig.calibrate.records import Calibration, SetUp, read_calibration
 from rig.config import LoadedConfig, RigConfig
-from rig.config.equipment import check_aperture, equipped, known_aperture, lens_magnification, pupil_distance
+from rig.config.equipment import (
+    check_aperture,
+    configured_magnification,
+    equipped,
+    known_aperture,
+    lens_magnification,
+    pupil_distance,
+)
 from rig.errors import UserError
 from rig.formatting import format_length
 from rig.optics.aperture import ApertureKnowledge, EffectiveSource
@@ -29,7 +36,6 @@ from rig.units import CircleOfConfusion
 
 __all__ = [
     "PlanRequest",
-    "aperture_knowledge",
     "build_plan",
     "measured_config",
     "optical_setup",
@@ -209,7 +215,7 @@ def build_plan(
         shots=shots,
     )
     check_length(plan, plan_limits(config, request, disk))
-    distance_mm = equipped(config).lens.working_distance_mm
+    distance_mm = config.lens.working_distance_mm
     if distance_mm is not None and not open_end:
         check_clearance(plan.positions_mm, plan.envelope_mm[1], distance_mm, plan.margin_frames)
     surprise = _surprise(measured_mm, optics)
@@ -311,15 +317,14 @@ def _magnification(config: RigConfig, request: PlanRequest) -> float | None:
     return m
 
 
-def aperture_knowledge(config: RigConfig, request: PlanRequest) -> ApertureKnowledge:
-    """Return what configuration, tables and operator know of the lens's aperture."""
-    config = equipped(config)
+def _aperture_knowledge(config: RigConfig, request: PlanRequest) -> ApertureKnowledge:
+    """What configuration, tables and operator know of the lens's aperture."""
     return known_aperture(
         config.lens,
         config.camera,
         config.tables,
         given=request.effective_f_number,
-        configured_magnification=_magnification(config, PlanRequest(0, 0)),
+        configured_magnification=configured_magnification(config),
     )
 
 
@@ -369,7 +374,7 @@ def optical_setup(
         return describe_setup(
             m,
             f_number,
-            aperture_knowledge(config, request),
+            _aperture_knowledge(config, request),
             coc.mm(pitch),
             pitch,
             refractive_index=config.lens.refractive_index,
@@ -387,7 +392,7 @@ def _view(config: RigConfig, request: PlanRequest) -> View:
     distance = None
     if m is not None:
         # A configured v belongs to the configured focus.
-        here = m == _magnification(config, PlanRequest(0, 0))
+        here = m == configured_magnification(config)
         distance = pupil_distance(lens, config.tables, m, configured_focus=here)
     return View(
         frame_width_mm=None if width is None or m is None else float(frame_width(width, m)),

@@ -5,15 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from rig import units
 from rig.errors import UserError
+from rig.formatting import format_length
 from rig.planning.possible import check_sizes
 from rig.planning.shots import Brackets, parse_brackets
 from rig.sizes import parse_bytes, parse_pixels
 from rig.units import CircleOfConfusion
 
-__all__ = ["PlanRequest", "parse_overlap", "parse_positive_length", "parse_positive_time"]
+__all__ = [
+    "PlanRequest",
+    "if_given",
+    "parse_mark",
+    "parse_overlap",
+    "parse_positive_length",
+    "parse_positive_time",
+    "refuse_two_blurs",
+]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -112,35 +124,43 @@ class PlanRequest:
             raise UserError(f"--margin: {margin} is below 0; write a number of frames such as 1")
         request = cls(
             start_mm=units.parse_length_mm(start, "--start", bare="accept"),
-            end_mm=math.inf
-            if end.strip().lower() == "ask"
-            else units.parse_length_mm(end, "--end", bare="accept"),
+            end_mm=_end(end),
             step_mm=None if step.strip().lower() == "auto" else _step(step),
             frames=frames,
             overlap=parse_overlap(overlap),
-            coc=None if coc is None else units.parse_circle_of_confusion(coc, "--coc"),
-            deliver_px=None if deliver is None else parse_pixels(deliver, "--deliver"),
-            magnification=None
-            if magnification is None
-            else units.parse_magnification(magnification, "--magnification"),
+            coc=if_given(coc, units.parse_circle_of_confusion, "--coc"),
+            deliver_px=if_given(deliver, parse_pixels, "--deliver"),
+            magnification=if_given(magnification, units.parse_magnification, "--magnification"),
             frame_width_mm=parse_positive_length(frame_width, "--frame-width"),
-            marked_f_number=None
-            if aperture is None
-            else units.parse_f_number(aperture, "--aperture", as_marked=True),
-            effective_f_number=None
-            if effective_aperture is None
-            else units.parse_f_number(effective_aperture, "--effective-aperture", as_marked=True),
+            marked_f_number=if_given(aperture, parse_mark, "--aperture"),
+            effective_f_number=if_given(effective_aperture, parse_mark, "--effective-aperture"),
             shutter_s=parse_positive_time(shutter, "--shutter", "1/8s"),
             iso=iso,
-            brackets=None if brackets is None else parse_brackets(brackets, "--brackets"),
+            brackets=if_given(brackets, parse_brackets, "--brackets"),
             shots_per_position=shots_per_position,
             margin=margin,
             max_frames=max_frames,
             max_duration_s=parse_positive_time(max_duration, "--max-duration", "30min"),
-            card_bytes=None if card_space is None else parse_bytes(card_space, "--card-space"),
+            card_bytes=if_given(card_space, parse_bytes, "--card-space"),
         )
         check_sizes(request)
         return request
+
+
+def if_given(text: str | None, parse: Callable[[str, str], T], what: str) -> T | None:
+    """Read the text of the option `what`, or return None when it was not given; errors are the parser's."""
+    return None if text is None else parse(text, what)
+
+
+def parse_mark(text: str, what: str) -> float:
+    """Read an f-number as the ring or body marks it; errors as of `rig.units.parse_f_number`."""
+    return units.parse_f_number(text, what, as_marked=True)
+
+
+def _end(text: str) -> float:
+    if text.strip().lower() == "ask":
+        return math.inf
+    return units.parse_length_mm(text, "--end", bare="accept")
 
 
 def _step(text: str) -> float:
@@ -151,7 +171,13 @@ def _step(text: str) -> float:
 
 
 def parse_overlap(text: str | None) -> float | None:
-    """Read ``--overlap``: ``"0.3"`` or ``"30%"``, from 0 to under 1; None stays None."""
+    """Read ``--overlap``: ``"0.3"`` or ``"30%"``, from 0 to under 1; None stays None.
+
+    Raises
+    ------
+    UserError
+        When it is no such share.
+    """
     if text is None:
         return None
     right = "a share such as 0.3, or 30%"
@@ -167,12 +193,18 @@ def parse_overlap(text: str | None) -> float | None:
 
 
 def parse_positive_length(text: str | None, what: str) -> float | None:
-    """Read a length above 0, in mm when it has no unit; None stays None."""
+    """Read a length above 0, in mm when it has no unit; None stays None.
+
+    Raises
+    ------
+    UserError
+        With `what`, the text, and a right spelling.
+    """
     return None if text is None else _above_0(units.parse_length_mm, text, what, "a length such as 36mm")
 
 
 def parse_positive_time(text: str | None, what: str, example: str) -> float | None:
-    """Read a time above 0, in s when it has no unit; None stays None."""
+    """Read a time above 0, in s when it has no unit; None stays None. Errors as of a length."""
     return None if text is None else _above_0(units.parse_time_s, text, what, f"a time such as {example}")
 
 
@@ -181,3 +213,18 @@ def _above_0(parse: Callable[..., float], text: str, what: str, right: str) -> f
     if not value > 0:
         raise UserError(f'{what}: "{text}" is not above 0; write {right}')
     return value
+
+
+def refuse_two_blurs(coc: CircleOfConfusion | None, deliver_px: int | None) -> None:
+    """Check that at most one of ``--coc`` and ``--deliver`` says how much blur is still sharp.
+
+    Raises
+    ------
+    UserError
+        When a length and a delivered width both do.
+    """
+    if coc is not None and coc.unit == "mm" and deliver_px is not None:
+        raise UserError(
+            f"--deliver {deliver_px}px and --coc {format_length(coc.value)} both say how much blur is still "
+            "sharp: give one of them, or --coc in px, which then counts delivered pixels"
+        )

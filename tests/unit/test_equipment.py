@@ -9,6 +9,7 @@ import pytest
 from rig.config import config_from_table
 from rig.errors import UserError
 from rig.planning.rail import PlanRequest, build_plan
+from rig.units import CircleOfConfusion
 
 RAIL = {
     "driver": "grbl",
@@ -39,6 +40,13 @@ def test_a_body_s_name_is_enough_for_the_pixels():
 def test_a_configured_sensor_comes_before_the_name():
     camera = {"model": "ILCE-7RM5", "sensor_width": "36 mm", "pixels": [6000, 4000]}
     assert plan(camera=camera, lens={"magnification": 1}).pixel_pitch_mm == pytest.approx(0.006)
+
+
+def test_a_frame_width_without_a_sensor_gives_way_to_a_magnification():
+    width = {"lens": {"frame_width": "36 mm"}, "camera": {"driver": "folder"}, "step_mm": 1.0}
+    with pytest.raises(UserError, match="or give --magnification"):
+        plan(**width)
+    assert plan(**width, magnification=1.0, coc=CircleOfConfusion(0.03, "mm")).overlap is not None
 
 
 def test_the_lens_table_gives_the_effective_f_number_and_says_so():

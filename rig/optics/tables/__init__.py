@@ -12,6 +12,8 @@
 True
 >>> suggestions("lens", "Sigma 105 DG DN Makro")
 ('Sigma 105mm F2.8 DG DN Macro Art',)
+>>> suggestions("lens", "Sony FE 90")
+('Sony FE 90mm F2.8 Macro G OSS',)
 """
 
 from __future__ import annotations
@@ -93,6 +95,8 @@ def find_objective(name: str, own: Tables = _NONE) -> ObjectiveRow | None:
 def suggestions(kind: Literal["sensor", "lens"], name: str, own: Tables = _NONE) -> tuple[str, ...]:
     """Return names from the tables that were perhaps meant, the likeliest first; at most two.
 
+    Those that a part of the name picks out come before those that are spelt alike.
+
     Parameters
     ----------
     kind : {"sensor", "lens"}
@@ -105,5 +109,8 @@ def suggestions(kind: Literal["sensor", "lens"], name: str, own: Tables = _NONE)
     tables = own + shipped_tables()
     rows: tuple[Row, ...] = tables.sensor if kind == "sensor" else (*tables.lens, *tables.objective)
     by_key = {_key(n): row.name for row in rows for n in (row.name, *row.aliases)}
+    parts = tuple(dict.fromkeys(row for key, row in by_key.items() if _key(name) in key))
+    if 1 <= len(parts) <= 2:
+        return parts
     near = difflib.get_close_matches(_key(name), by_key, n=4, cutoff=0.7)
     return tuple(dict.fromkeys(by_key[key] for key in near))[:2]
