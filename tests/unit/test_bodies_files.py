@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import struct
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
+from hardware_sims.dng import dng
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from rig.cameras.completeness import Wholeness, wholeness
 from rig.cameras.messages import LinkLostError, explain, explain_connecting
 from rig.cameras.protocol import Trouble
 from rig.cameras.sequence import FileSequence, file_number
@@ -50,6 +55,25 @@ def test_no_picture_whose_rest_is_zeros_passes(keep: float) -> None:
     kept = int(len(BASELINE) * keep)
     with pytest.raises(BrokenImageError):
         check_image(BASELINE[:kept] + bytes(len(BASELINE) - kept))
+
+
+@pytest.mark.parametrize(("tag", "field", "value"), [(257, 2, 7), (257, 4, 2), (277, 4, 2), (278, 2, 7)])
+def test_a_raw_file_with_damaged_tables_is_broken(tag: int, field: int, value: int, tmp_path: Path) -> None:
+    """One that another program is still writing must not end who waits for it.
+
+    tifffile takes a height of two numbers, or of bytes, for a height, and stumbles over it later.
+    """
+    data = bytearray(dng(np.full((64, 64), 600, np.uint16), BASELINE))
+    check_image(bytes(data))
+    (first,) = struct.unpack_from("<I", data, 4)
+    (entries,) = struct.unpack_from("<H", data, first)
+    places = range(first + 2, first + 2 + 12 * entries, 12)
+    at = next(place for place in places if struct.unpack_from("<H", data, place) == (tag,))
+    struct.pack_into("<H", data, at + field, value)
+    with pytest.raises(BrokenImageError, match="tables"):
+        check_image(bytes(data))
+    (tmp_path / "a.dng").write_bytes(data)
+    assert wholeness(tmp_path / "a.dng")[0] is Wholeness.BROKEN
 
 
 def test_a_size_other_than_announced_is_refused() -> None:
