@@ -37,7 +37,8 @@ _MIDDLE = Region(0.3, 0.3, 0.4, 0.4)
 
 def _frames(task: Task, number: int, what: str) -> Sequence[TakenFrame]:
     if len(task.images) != number:
-        raise UserError(f"{len(task.images)} images were given; {what}")
+        given = "1 image was" if len(task.images) == 1 else f"{len(task.images)} images were"
+        raise UserError(f"{given} given; {what}")
     return task.images
 
 

@@ -26,6 +26,10 @@ _TEXTURE = 0.5  # as much must the sharpest frame have above the least sharp one
 _NEAR_FOCUS = 0.25  # of the largest energy: farther out a shift cannot be told from blur
 
 
+_LEAST_PX = 32
+"""Six lines of a ruler that can be told apart, or two tiles of fine detail, need as much."""
+
+
 @dataclass(frozen=True)
 class Region:
     """A part of the frame, as shares of its width and height."""
@@ -62,11 +66,23 @@ class Region:
         return region
 
     def of(self, image: Array) -> Array:
-        """That part of an image."""
+        """That part of an image, (H, W) or (H, W, C).
+
+        Raises
+        ------
+        UserError
+            When it is too small to measure anything in.
+        """
         height, width = image.shape[:2]
         rows = slice(round(self.top * height), round((self.top + self.height) * height))
         columns = slice(round(self.left * width), round((self.left + self.width) * width))
-        return image[rows, columns]
+        part = image[rows, columns]
+        if min(part.shape[:2]) < _LEAST_PX and part.shape != image.shape:
+            raise UserError(
+                f"--region: {part.shape[1]} × {part.shape[0]} px of these frames of {width} × {height}; "
+                f"take a part of {_LEAST_PX} × {_LEAST_PX} px or more"
+            )
+        return part
 
 
 @dataclass(frozen=True)

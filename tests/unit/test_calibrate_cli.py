@@ -156,7 +156,7 @@ BAD = {
     "one card": (
         lambda shop: ["aperture", "--images", photo(shop / "a.png", noisy(0.5))],
         UserError,
-        "1 images were given; give two",
+        "1 image was given; give two",
     ),
     "a burnt card": (
         lambda shop: ["aperture", "--images", *[photo(shop / f"{k}.png", noisy(1.0)) for k in range(2)]],
@@ -172,6 +172,11 @@ BAD = {
         lambda shop: ["scale", "--images", photo(shop / "a.png", noisy(0.5))],
         DataError,
         "no graduation is to be seen",
+    ),
+    "a speck of a ruler": (
+        lambda shop: ["scale", "--region", "0,0,0.01,0.01", "--images", photo(shop / "a.png", ruler())],
+        UserError,
+        "take a part of 32 × 32 px or more",
     ),
     "no checkerboard": (
         lambda shop: ["scale", "--checker", "1mm", "--images", photo(shop / "a.png", ruler())],
