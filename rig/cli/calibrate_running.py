@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rig.cli.machines import write_json
 from rig.cli.option_groups import length_mm
 from rig.cli.stopping import stopping
 
@@ -118,12 +118,12 @@ def _report(result: Calibrated, loaded: LoadedConfig, common: CommonOptions) -> 
             result.draw(figure.add_subplot())
     if common.as_json:
         answer = {
-            "record": json.loads(result.record.model_dump_json()),
+            "record": json.loads(result.record.model_dump_json()),  # which writes infinity as JSON can
             "details": result.details,
             "warnings": result.warnings,
             "calibration": None if path is None else str(path),
         }
-        sys.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
+        write_json(answer)
         return
     _print(result, path, no_save=common.no_save)
 

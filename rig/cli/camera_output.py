@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -18,6 +17,7 @@ from rig.cameras.base import LockReport, SettingReport, SettingVerdict
 from rig.cameras.inquiry import CameraFacts
 from rig.cameras.listing import ListedCamera
 from rig.cameras.protocol import StorageSpace
+from rig.cli.machines import write_json
 from rig.grey import GreyBalance
 from rig.tether import FiledFrame
 
@@ -34,7 +34,6 @@ __all__ = [
     "show_list",
     "show_setting",
     "show_shot",
-    "write_json",
 ]
 
 _STYLES = {
@@ -50,12 +49,6 @@ _FEW_CHOICES = 8
 def note(text: str, *, style: str = "") -> None:
     """Say something beside the results, on standard error."""
     Console(stderr=True, highlight=False).print(Text(text, style=style), soft_wrap=True)
-
-
-def write_json(value: Any, *, line: bool = False) -> None:
-    """Print a value as JSON on standard output, on one line or laid out."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=None if line else 2) + "\n")
-    sys.stdout.flush()
 
 
 def _table(*headings: str) -> Table:

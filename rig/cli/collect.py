@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rig.cli.options import JsonOption
+from rig.cli.machines import write_json
+from rig.cli.options import JsonOption, SessionArgument
 
 __all__ = ["match", "register", "watch"]
 
@@ -91,7 +91,6 @@ def watch(
             typer.echo(one.image or one.session)
 
 
-SessionArgument = Annotated[Path, typer.Argument(metavar="SESSION", help="The session's folder.")]
 CardArgument = Annotated[
     Path, typer.Argument(metavar="FOLDER", help="The pictures of this run, copied from the card; no others.")
 ]
@@ -114,7 +113,7 @@ def match(
 
     matched = match_frames(session, folder, 2 if pairs else 1, subfolders=subfolders)
     if as_json:
-        typer.echo(json.dumps(asdict(matched)))
+        write_json(asdict(matched), line=True)
         return
     how = "by number and order only: they carry no time"
     if matched.worst_s is not None:

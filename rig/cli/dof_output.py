@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.table import Table
 
+from rig.cli.machines import write_json
 from rig.cli.table import show_rows, show_warnings
 from rig.dof.compare import Comparison, OverlapRow, apertures, magnifications, overlaps
 from rig.dof.report import DofReport
@@ -72,7 +72,7 @@ def _show_reports(
 
 def _show_overlaps(rows: Sequence[OverlapRow], own: DofReport, *, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(json.dumps([dataclasses.asdict(r) for r in rows], indent=2) + "\n")
+        write_json([dataclasses.asdict(r) for r in rows])
         return
     table = _table(("overlap", "step", "frames/mm", "contrast lost between frames"))
     for r in rows:

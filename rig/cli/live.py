@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rig.cli.looks_options import LooksOptions
+from rig.cli.machines import write_json
 from rig.cli.option_groups import (
     MotionOptions,
     PictureOptions,
@@ -225,6 +224,5 @@ class _Face:
 
     def _tell(self, event: dict[str, Any], text: str) -> None:
         if self._as_json:
-            sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
-            sys.stdout.flush()
+            write_json(event, line=True)
         self._line.say(text)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Literal, cast
 
 import typer
 
+from rig.cli.machines import write_json
 from rig.cli.options import ConfigOption, JsonOption
 from rig.errors import UserError
 
@@ -44,7 +44,7 @@ def mark(
     with stopping() as stopper:
         marked = put_mark(load_config(config), cast(Literal["near", "far"], which), move, stopper)
     if as_json:
-        typer.echo(json.dumps(asdict(marked)))
+        write_json(asdict(marked), line=True)
         return
     if marked.void and which == "near":
         typer.echo(f"Counted anew: {marked.void}.", err=True)

@@ -36,6 +36,7 @@ __all__ = [
     "PlotOption",
     "PortOption",
     "RangeOption",
+    "SessionArgument",
     "SettleOption",
     "ShotsOption",
     "ShutterOption",
@@ -300,6 +301,7 @@ NameOption: TypeAlias = Annotated[
 FolderOption: TypeAlias = Annotated[
     Path | None, typer.Option("--folder", metavar="DIR", help="Where session folders are made.")
 ]
+SessionArgument: TypeAlias = Annotated[Path, typer.Argument(metavar="SESSION", help="The session's folder.")]
 ClippingOption: TypeAlias = Annotated[
     bool, typer.Option("--accept-clipping", help="Shoot although over 0.5 % of the test frame is clipped.")
 ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -15,6 +13,7 @@ from rich.text import Text
 from rig.axes.base import AxisPosition, PositionTrust
 from rig.axes.grbl_settings import NAMES
 from rig.axes.ports import SerialPort
+from rig.cli.machines import write_json
 from rig.cli.table import show_rows
 from rig.config import LoadedConfig
 from rig.formatting import format_duration, format_length
@@ -47,10 +46,6 @@ def _out() -> Console:
     return Console(highlight=False)
 
 
-def _json(answer: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
-
-
 def position_dict(position: AxisPosition) -> dict[str, Any]:
     """A position for machines: null when it is not known."""
     known = position.trust is not PositionTrust.UNKNOWN
@@ -70,7 +65,7 @@ def show_ports(found: Sequence[SerialPort], loaded: LoadedConfig, *, as_json: bo
     configured = None if simulated else rail.port
     if as_json:
         bench = {"driver": rail.driver} if simulated else None
-        _json({"ports": [asdict(p) for p in found], "configured": configured, "simulated": bench})
+        write_json({"ports": [asdict(p) for p in found], "configured": configured, "simulated": bench})
         return
     console = _out()
     table = Table("port", "USB", "what it says", "mostly", box=None, pad_edge=False)
@@ -92,7 +87,7 @@ def show_facts(facts: RailFacts, *, as_json: bool) -> None:
         answer = asdict(facts)
         answer["position"] = position_dict(facts.position)
         answer["settings"] = {f"${number}": value for number, value in facts.settings.items()}
-        _json(answer)
+        write_json(answer)
         return
     show_rows(_rows(facts), facts.warnings, _out())
 
@@ -122,7 +117,7 @@ def _rows(facts: RailFacts) -> Iterator[tuple[str, str]]:
 def show_position(position: AxisPosition, verb: str, *, as_json: bool) -> None:
     """Print where a rail stands."""
     if as_json:
-        _json(position_dict(position))
+        write_json(position_dict(position))
     else:
         _out().print(f"{verb}: {_text(position)}")
 
@@ -130,7 +125,7 @@ def show_position(position: AxisPosition, verb: str, *, as_json: bool) -> None:
 def show_reached(reached: Reached, *, as_json: bool) -> None:
     """Print a move."""
     if as_json:
-        _json({**position_dict(reached.after), "from_mm": round(reached.before.value, 6)})
+        write_json({**position_dict(reached.after), "from_mm": round(reached.before.value, 6)})
         return
     moved = reached.after.value - reached.before.value
     way = "" if abs(moved) < 1e-6 else f", {format_length(abs(moved))} {'closer' if moved > 0 else 'back'}"
@@ -142,7 +137,7 @@ def show_zeroed(zeroed: Zeroed, *, survives: bool, simulated: bool, as_json: boo
     if as_json:
         shift = None if zeroed.shift_mm is None else round(zeroed.shift_mm, 6)
         limits = {"shift_mm": shift, "soft_limits_kept": zeroed.limits_kept, "survives": survives}
-        _json({**position_dict(zeroed.position), **limits})
+        write_json({**position_dict(zeroed.position), **limits})
         return
     console = _out()
     console.print(f"here is {zeroed.position.value:g} mm")
@@ -159,7 +154,7 @@ def show_limits(found: LimitsFound, *, as_json: bool) -> None:
     """Print the limits in force."""
     if as_json:
         set_at = None if found.set_at is None else found.set_at.isoformat(timespec="seconds")
-        _json(
+        write_json(
             {
                 "limits_mm": [found.in_force.low, found.in_force.high],
                 "configured_mm": [found.configured.low, found.configured.high],
@@ -195,14 +190,14 @@ def show_proposal(proposal: Proposal) -> None:
 
 def show_proposal_json(proposal: Proposal, *, written: bool) -> None:
     """Print settings, old and new, and whether they were written, for machines."""
-    _json({**asdict(proposal), "written": written})
+    write_json({**asdict(proposal), "written": written})
 
 
 def show_stopped(stopped: Stopped, *, as_json: bool) -> None:
     """Print how a rail was stopped."""
     if as_json:
         position = None if stopped.position is None else position_dict(stopped.position)
-        _json(
+        write_json(
             {"holder": stopped.holder, "held": stopped.held, "let_go": stopped.let_go, "position": position}
         )
         return

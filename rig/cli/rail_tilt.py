@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rig.cli.machines import write_json
 from rig.cli.option_groups import RailOptions, length_mm
 from rig.cli.options import FolderOption, HereOption, MagnificationOption, ShutterOption, YesOption
 from rig.cli.stopping import stopping
@@ -84,7 +83,7 @@ def tilt(
 def _show(found: RailTilt, *, as_json: bool) -> None:
     if as_json:
         answer = asdict(found) | {"px_per_mm": found.px_per_mm}
-        sys.stdout.write(json.dumps(answer, ensure_ascii=False, indent=2) + "\n")
+        write_json(answer)
         return
     from rich.console import Console
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,6 +23,7 @@ from rig.cli.options import (
     FolderOption,
     JsonOption,
     NameOption,
+    SessionArgument,
     SimulateOption,
     StackOption,
     TimeScaleOption,
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
-SessionArgument = Annotated[Path, typer.Argument(metavar="SESSION", help="The session's folder.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the plan; nothing is connected.")]
 HereOption = Annotated[
     str | None,

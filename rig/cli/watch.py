@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
@@ -13,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
+from rig.cli.machines import write_json
 from rig.events import (
     Event,
     FrameRejected,
@@ -64,8 +63,7 @@ class JsonLines:
 
     def __call__(self, event: Event) -> None:
         """Print the event."""
-        sys.stdout.write(json.dumps(event.as_dict(), ensure_ascii=False) + "\n")
-        sys.stdout.flush()
+        write_json(event.as_dict(), line=True)
 
     def paused(self) -> AbstractContextManager[None]:
         """Nothing is in the way."""
