@@ -267,7 +267,15 @@ class Session:
         position_mm: float | None = None,
         position_units: int | None = None,
     ) -> str:
-        """`publish` a file of a shot in the folder that is the shot's, a RAW file after its sidecar."""
+        """`publish` a file of a shot in the folder that is the shot's, a RAW file after its sidecar.
+
+        Raises
+        ------
+        DataError
+            When the disk is full.
+        UserError
+            When the folder cannot be written to.
+        """
         folder = self.folder / self.shots.folder(index)
         try:
             folder.mkdir(exist_ok=True)

@@ -59,7 +59,13 @@ class GrblAxis(GrblCarriage):
         return proposed(self._settings, self._controller)
 
     def write_settings(self, changes: Mapping[int, float]) -> None:
-        """Write settings, one line in flight, and read them back."""
+        """Write settings, one line in flight, and read them back.
+
+        Raises
+        ------
+        HardwareError
+            When it is not at rest, or did not keep a value.
+        """
         self._check_open()
         report, _ = self._link.steady()
         if report.state not in {"Idle", "Alarm"}:
@@ -93,7 +99,13 @@ class GrblAxis(GrblCarriage):
         return AxisPosition(self._to_rail(machine), trust)
 
     def set_reference(self, position: float) -> None:
-        """Declare where the rail stands; a locked controller has to be unlocked first."""
+        """Declare where the rail stands; a locked controller has to be unlocked first.
+
+        Raises
+        ------
+        HardwareError
+            When it is locked, or not at rest.
+        """
         self._check_open()
         self.limits.check(position, "the reference position")
         self._notice_faults()  # whatever happened before is settled by the new reference
@@ -124,7 +136,13 @@ class GrblAxis(GrblCarriage):
         self._send_modal()
 
     def home(self) -> None:
-        """Run the controller's homing cycle; the rail then stands at the configured home position."""
+        """Run the controller's homing cycle; the rail then stands at the configured home position.
+
+        Raises
+        ------
+        UserError
+            When it has no homing, or nothing says where it stands afterwards.
+        """
         self._check_open()
         if not has_homing(self._controller):
             raise UserError(f"the {self.name} has no homing: $22=0")
@@ -238,7 +256,13 @@ class GrblAxis(GrblCarriage):
     """Bench time before which the release is not pressed again."""
 
     def press_shutter(self) -> None:
-        """Press the camera's release through the configured output, and let go."""
+        """Press the camera's release through the configured output, and let go.
+
+        Raises
+        ------
+        UserError
+            When no output is configured.
+        """
         shutter = self._settings.shutter
         if shutter is None:
             raise UserError(f"the {self.name} has no shutter output configured: [rail.shutter]")

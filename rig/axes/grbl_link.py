@@ -241,7 +241,10 @@ class GrblLink:
         raise MotionError(f"the {self.name} does not answer; its power or cable may have failed")
 
     def settings(self) -> dict[int, float]:
-        """Every ``$`` setting; read until two readings agree, since a digit may be damaged on the way."""
+        """Every ``$`` setting; read until two readings agree, since a digit may be damaged on the way.
+
+        Raises HardwareError when no two do.
+        """
         before: dict[int, float] | None = None
         for _ in range(_READINGS):
             values = dict(filter(None, map(parse_setting, self.command("$$"))))
@@ -265,7 +268,7 @@ class GrblLink:
         raise HardwareError(f"the {self.name} does not take {_MODAL} (mm, absolute, feed per minute)")
 
     def steady(self) -> tuple[StatusReport, float]:
-        """A report and the machine position, at rest, as two reports in a row say them."""
+        """A report and the machine position, at rest, as two reports in a row say them; else HardwareError."""
         before = self.where()
         for _ in range(_READINGS):
             now = self.where()
@@ -275,7 +278,10 @@ class GrblLink:
         raise HardwareError(f"the {self.name} does not stand still, or its cable is not sound")
 
     def where(self) -> tuple[StatusReport, float]:
-        """A report and the machine position in it; waits for the work offset where the report needs one."""
+        """A report and the machine position in it; waits for the work offset where the report needs one.
+
+        Raises HardwareError when its reports hold no position.
+        """
         for _ in range(32):  # a busy controller sends the offset in every 30th report
             report = self.status()
             machine = self.machine_position(report)

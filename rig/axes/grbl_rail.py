@@ -63,7 +63,13 @@ class GrblRail(GrblAxis):
     # --- jogging --------------------------------------------------------------------------------------
 
     def jog_to(self, position: float) -> None:
-        """Begin to move to a position in mm, or go on to it after the jogs before; returns at once."""
+        """Begin to move to a position in mm, or go on to it after the jogs before; returns at once.
+
+        Raises
+        ------
+        MotionError
+            When its state lets nothing move.
+        """
         self._check_open()
         self.limits.check(position)
         target = self._machine_target(position, self._known_offset())
@@ -81,7 +87,13 @@ class GrblRail(GrblAxis):
         self._jogs_to = target
 
     def jog_report(self) -> JogReport:
-        """Where the rail is, and whether a jog still moves it."""
+        """Where the rail is, and whether a jog still moves it.
+
+        Raises
+        ------
+        MotionError
+            When it was stopped, from here or from elsewhere.
+        """
         self._check_open()
         if not self._jogging:
             return JogReport(self.position(), moving=False)
@@ -107,7 +119,13 @@ class GrblRail(GrblAxis):
         return self._jogs_to is None or self._is_at(self._jogs_to, report, machine)
 
     def end_jog(self) -> AxisPosition:
-        """Brake, forget the jogs, and return where the rail came to rest."""
+        """Brake, forget the jogs, and return where the rail came to rest.
+
+        Raises
+        ------
+        MotionError
+            When it did not brake, and was reset.
+        """
         if not self._jogging:
             return self.position()
         braking_s = self.speed_mm_s / self._controller[120] / self._clock.scale
@@ -149,7 +167,13 @@ class GrblRail(GrblAxis):
         self._rests_at, self._offset_mm = count, position - self._settings.sign * count
 
     def rezero(self, position: float) -> None:
-        """Call the place where the rail stands `position`; limits and home are renumbered with it."""
+        """Call the place where the rail stands `position`; limits and home are renumbered with it.
+
+        Raises
+        ------
+        PositionUnknownError
+            When nothing says where it stands.
+        """
         self.end_jog()
         here = self.position()
         if here.trust is PositionTrust.UNKNOWN or self._offset_mm is None:

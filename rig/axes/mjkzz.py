@@ -72,7 +72,13 @@ class MjkzzLink(CountedLink):
             raise MotionError(f"the {self.name} took the target {target} for {accepted.value}")
 
     def halt(self) -> int:
-        """Stop, and return the count when it does not change any more."""
+        """Stop, and return the count when it does not change any more.
+
+        Raises
+        ------
+        MotionError
+            When the count goes on changing.
+        """
         at = self._ask("x").value
         deadline = time.monotonic() + _ANSWER_S
         while (now := self.where()) != at:

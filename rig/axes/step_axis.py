@@ -111,7 +111,13 @@ class StepAxis:
         self._refer(position)
 
     def rezero(self, position: float) -> None:
-        """Call the place where the rail stands `position`; limits and home are renumbered with it."""
+        """Call the place where the rail stands `position`; limits and home are renumbered with it.
+
+        Raises
+        ------
+        PositionUnknownError
+            When nothing says where it stands.
+        """
         here = self.position()
         if here.trust is PositionTrust.UNKNOWN or self._offset_mm is None:
             raise PositionUnknownError(f"the {self.name} does not know where it is: {self._lost}")
@@ -167,7 +173,17 @@ class StepAxis:
         return self._link.travel_time_s(round(abs(distance) * self._settings.steps_per_mm))
 
     def move_to(self, position: float) -> AxisPosition:
-        """Move to a position, in mm, and return when the motion has really ended."""
+        """Move to a position, in mm, and return when the motion has really ended.
+
+        Raises
+        ------
+        LimitError
+            Before anything is sent, when the position lies outside the limits.
+        PositionUnknownError
+            When nothing says where it stands.
+        MotionError
+            When the motion did not end as commanded.
+        """
         self._check_open()
         self.limits.check(position)
         self._notice_faults()

@@ -73,7 +73,13 @@ class WeMacroAxis(StepAxis):
         super().__init__(settings, clock, connect)
 
     def press_shutter(self) -> None:
-        """Press the camera's release for the controller's own 0.3 s, and let go."""
+        """Press the camera's release for the controller's own 0.3 s, and let go.
+
+        Raises
+        ------
+        UserError
+            When no output is configured.
+        """
         shutter = self._settings.shutter
         if shutter is None:
             raise UserError(f"the {self.name} has no shutter output configured: [rail.shutter]")
@@ -164,7 +170,13 @@ class WeMacroLink(StepLink):
         return abs(steps) / self._steps_s
 
     def travel(self, start: int, target: int) -> None:
-        """Move, and wait until it reports the end of a move in that direction."""
+        """Move, and wait until it reports the end of a move in that direction.
+
+        Raises
+        ------
+        MotionError
+            When the way is too long for one move, or its end is not reported, or another one's is.
+        """
         steps = target - start
         if abs(steps) > LONGEST_MOVE:
             raise MotionError(f"the {self.name} moves {LONGEST_MOVE} steps at a time, not {abs(steps)}")

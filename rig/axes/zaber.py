@@ -105,7 +105,13 @@ class ZaberLink(CountedLink):
         return self._ask(self._axis.is_busy)
 
     def home(self) -> None:
-        """Find the home sensor."""
+        """Find the home sensor.
+
+        Raises
+        ------
+        MotionError
+            When the sensor was not found.
+        """
         self._interrupted.begin()
         self._ask(lambda: self._axis.home(wait_until_idle=False))
         self._wait_while(self._is_moving, _HOMING_S / self._clock.scale, "does not come home", stoppable=True)

@@ -196,7 +196,13 @@ class Capture:
         return reached.value
 
     def wait(self, seconds: float) -> None:
-        """Wait, unless the operator stops."""
+        """Wait, unless the operator stops.
+
+        Raises
+        ------
+        Interrupted
+            When the operator does.
+        """
         if self.clock.wait(self._stopper.event, seconds):
             raise Interrupted()
 

@@ -170,7 +170,13 @@ class Task:
         return equipped(self.config).camera.sensor_width_mm
 
     def coc_px(self, pitch_mm: float | None) -> float:
-        """Circle of confusion in pixels."""
+        """Circle of confusion in pixels.
+
+        Raises
+        ------
+        UserError
+            When it is a length, and the size of a pixel is not known.
+        """
         coc = self.request.coc or self.config.capture.coc
         if coc.unit == "px":
             return coc.value

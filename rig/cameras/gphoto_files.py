@@ -80,7 +80,15 @@ class FilesInHand:
 def write_checked(
     data: bytes, announced: int | None, name: str, order: FetchOrder, index: int
 ) -> FetchedFile:
-    """Check a file and put it on the disk, flushed; nothing half-written stays."""
+    """Check a file and put it on the disk, flushed; nothing half-written stays.
+
+    Raises
+    ------
+    UnusableFileError
+        When it is broken.
+    StorageError
+        When the disk does not take it.
+    """
     suffix = Path(name).suffix
     path = Path(order.directory) / f"{order.stem}{f'-{index}' if index else ''}{suffix}.part"
     try:

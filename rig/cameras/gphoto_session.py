@@ -164,7 +164,15 @@ class GPhotoSession:
         self._events.drain()
 
     def release(self, order: ReleaseOrder) -> Fired:
-        """Fire; what lies about from earlier releases is put aside."""
+        """Fire; what lies about from earlier releases is put aside.
+
+        Raises
+        ------
+        UnusableFileError
+            When the card is full, or the body offers no release without autofocus.
+        GPhoto2Error
+            When the body does not answer as it should; an I/O error where the shutter may be open.
+        """
         self._events.drain_for(order.settle_s)
         time.sleep(max(0.0, self._ready_at - time.monotonic()))
         self._events.clear()

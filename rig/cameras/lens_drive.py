@@ -96,7 +96,13 @@ class LensDrive:
         self.live_frame(_FIRST_FRAME_S)
 
     def live_frame(self, deadline_s: float = 2.0) -> bytes:
-        """The next frame of live view, JPEG; asked for until `deadline_s` real seconds have gone."""
+        """The next frame of live view, JPEG; asked for until `deadline_s` real seconds have gone.
+
+        Raises
+        ------
+        CameraError
+            When none came by then.
+        """
         until = time.monotonic() + deadline_s
         while True:
             try:

@@ -56,7 +56,10 @@ def picture_of(config: RigConfig, request: PlanRequest) -> Picture:
 
 
 def pixel_mm(config: RigConfig, request: PlanRequest) -> float | None:
-    """Return what a pixel measures on the sensor: one of the delivered picture, or the sensor's own."""
+    """Return what a pixel measures on the sensor, mm: one of the delivered picture, or the sensor's own.
+
+    None when neither is known; errors are those of `picture_of`.
+    """
     picture = picture_of(config, request)
     return picture.delivered_pixel_mm or picture.pixel_pitch_mm
 

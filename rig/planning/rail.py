@@ -136,7 +136,13 @@ def _measured(
 
 
 def setup_of(config: RigConfig, request: PlanRequest) -> SetUp:
-    """Return what names a set-up: lens, body, magnification and aperture as configured or asked for."""
+    """Return what names a set-up: lens, body, magnification and aperture as configured or asked for.
+
+    Raises
+    ------
+    UserError
+        When a frame width is all that says how large the subject is drawn, and the sensor's is not known.
+    """
     config = equipped(with_request(config, request))
     return SetUp(
         lens=config.lens.name,

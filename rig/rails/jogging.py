@@ -60,7 +60,13 @@ class SteppedJog:
         self._ending = False
 
     def jog_to(self, position: float) -> None:
-        """Begin to move there, or go there after the move in hand."""
+        """Begin to move there, or go there after the move in hand.
+
+        Raises
+        ------
+        PositionUnknownError
+            When nothing says where the rail stands.
+        """
         self._axis.limits.check(position)
         with self._turn:
             self._next_mm = position
@@ -87,7 +93,13 @@ class SteppedJog:
                     self._trouble = _Unheard(err)
 
     def jog_report(self) -> JogReport:
-        """Where it is; while it moves, where it last was."""
+        """Where it is; while it moves, where it last was.
+
+        Raises
+        ------
+        RigError
+            What went wrong in the move, once.
+        """
         if self._worker is not None:
             return JogReport(self._last, moving=True)
         trouble, self._trouble = self._trouble, None
@@ -97,7 +109,13 @@ class SteppedJog:
         return JogReport(self._last, moving=False)
 
     def end_jog(self) -> AxisPosition:
-        """Stop now, and forget the moves to come."""
+        """Stop now, and forget the moves to come.
+
+        Raises
+        ------
+        MotionError
+            When the rail does not end its move.
+        """
         worker = self._worker
         if worker is not None:
             self._ending = True
