@@ -268,7 +268,7 @@ class GrblLink:
         raise HardwareError(f"the {self.name} does not take {_MODAL} (mm, absolute, feed per minute)")
 
     def steady(self) -> tuple[StatusReport, float]:
-        """A report and the machine position, at rest, as two reports in a row say them; else HardwareError."""
+        """A report and the machine position, at rest, as two reports in a row say them, or HardwareError."""
         before = self.where()
         for _ in range(_READINGS):
             now = self.where()
