@@ -149,9 +149,7 @@ class GrblAxis(GrblCarriage):
         if self._settings.home_mm is None:
             raise UserError("the configuration does not say where the rail stands after homing ([rail] home)")
         self._notice_faults()
-        travel_mm, seek_mm_s = self._controller.get(130, 200.0), self._controller.get(25, 500.0) / 60.0
-        pull_off_s = self._controller.get(27, 1.0) / (self._controller.get(24, 25.0) / 60.0)
-        bench_s = _HOME_PASSES * (travel_mm / seek_mm_s + pull_off_s)
+        bench_s = self._homing_s()
         self._forget("homing did not end")
         self._modal_sent = False
         self._begin(homing=True)
@@ -161,6 +159,16 @@ class GrblAxis(GrblCarriage):
         self._send_modal()
         _, machine = self._link.steady()
         self._offset_mm = self._settings.home_mm - self._settings.sign * self._on_grid(machine)
+
+    def _homing_s(self) -> float:
+        """Bench seconds that a homing cycle takes at most; HardwareError when its rates make it endless."""
+        told = self._controller.get
+        slow, seek = told(24, 25.0), told(25, 500.0)  # mm/min
+        if not (slow > 0 and seek > 0):
+            raise HardwareError(
+                f"the {self.name} cannot home: its rates $24={slow:g} and $25={seek:g} have to be above 0"
+            )
+        return _HOME_PASSES * 60.0 * (told(130, 200.0) / seek + told(27, 1.0) / slow)
 
     # --- moving ---------------------------------------------------------------------------------------
 

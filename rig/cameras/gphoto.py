@@ -182,6 +182,9 @@ class GPhotoCamera:
             self._judge.sequence.lost()  # it may have fired all the same
             self._reconnect(err, let_go=bulb)
             raise CameraError(f"{err}; connected again, but this frame was not taken") from err
+        except CameraError:
+            self._judge.sequence.lost()  # one that stays busy may have fired for any of its answers
+            raise
         self._shots += 1
         self._doubtful = fired.doubtful
         wall = datetime.fromtimestamp(fired.at_s).astimezone().isoformat(timespec="milliseconds")

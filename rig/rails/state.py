@@ -14,6 +14,7 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from rig.axes.base import FocusAxis, KeepsCount, PositionTrust
+from rig.closing import on_failure
 from rig.config import LoadedConfig
 from rig.config.rail import RailConfig
 from rig.errors import DataError, UserError
@@ -186,13 +187,20 @@ class RailState:
         return axis.count_survived and count is not None and abs(count) >= _TELLING_MM
 
     def keep(self, axis: FocusAxis) -> None:
-        """Write where the axis stands; forget what was kept when that is not known."""
-        memory, position = self.read(), axis.position()
+        """Write where the axis stands; forget what was kept when that is not known.
+
+        Raises
+        ------
+        HardwareError
+            When the axis does not answer: then nobody knows.
+        """
         reference = None
-        if isinstance(axis, KeepsCount) and position.trust is not PositionTrust.UNKNOWN:
-            count = axis.count()
-            if count is not None:
-                reference = Reference(count_mm=count, position_mm=position.value, at=now())
+        with on_failure(self.forget):
+            memory, position = self.read(), axis.position()
+            if isinstance(axis, KeepsCount) and position.trust is not PositionTrust.UNKNOWN:
+                count = axis.count()
+                if count is not None:
+                    reference = Reference(count_mm=count, position_mm=position.value, at=now())
         if reference is not None or memory.reference is not None:
             self.write(memory.model_copy(update={"reference": reference}))
 

@@ -77,6 +77,15 @@ def test_a_rail_that_homes_knows_where_it_is_afterwards(grbl: Make, rig: Any) ->
         assert rail.where().value == pytest.approx(30.0, abs=1e-9)
 
 
+@pytest.mark.parametrize("rate", [24, 25])
+def test_a_rail_whose_homing_would_never_end_is_not_homed(grbl: Make, rig: Any, rate: int) -> None:
+    bench = grbl(50.0, start_mm=10.0, settings={22: 1, rate: 0})
+    with _held(rig(bench, reference="home", home_position="32 mm")) as rail:
+        with pytest.raises(HardwareError, match=f"\\${rate}=0"):
+            rail.home()
+        assert "$H" not in bench.sim.received()
+
+
 def test_what_was_said_is_on_disk_at_once(grbl: Make, rig: Any) -> None:
     """A crash must not leave a position and limits that count from different zeros."""
     bench = grbl(50.0, start_mm=10.0)
@@ -95,6 +104,18 @@ def test_what_was_said_is_on_disk_at_once(grbl: Make, rig: Any) -> None:
         assert (kept.limits.low_mm, kept.limits.high_mm) == pytest.approx((-11.0, 13.0))
     with _held(loaded, here_is_mm=5.0):
         assert state.read().reference.position_mm == 5.0
+
+
+def test_what_was_kept_is_forgotten_when_the_rail_is_lost(grbl: Make, rig: Any) -> None:
+    bench = grbl(50.0, start_mm=10.0)
+    loaded = rig(bench)
+    with _held(loaded, here_is_mm=10.0) as rail:
+        rail.move(to_mm=12.0)
+    with _held(loaded) as rail:
+        assert rail.state.read().reference is not None
+        rail.move(to_mm=15.0)
+        bench.sim.close()
+    assert rail.state.read().reference is None
 
 
 def _rehearsing(rail: Any) -> SetUp:

@@ -131,6 +131,22 @@ def test_a_late_file_that_comes_while_the_body_is_busy_is_not_taken_for_the_shot
     assert frame(bench, camera, tmp_path) == 3
 
 
+def test_the_picture_of_a_release_that_was_given_up_on_is_not_taken_for_the_next(
+    body: Callable[..., Any], tmp_path: Path
+) -> None:
+    """A body that stays busy for the letting go of the button has fired, and its picture may come late."""
+    bench = body("sony")
+    camera = bench.connect(image_wait_s=5.0)
+    camera.lock(REQUEST)
+    bench.sim.faults.late_image_s = [11.5 * bench.clock.scale]  # asked for 10 s, and for the next soon after
+    operation, skip = LETTING_GO["sony"]
+    bench.sim.faults.on_operation(operation, WireFault(response=BUSY), count=9, skip=skip)
+    with pytest.raises(CameraError, match="stayed busy"):
+        camera.fire()
+    assert len(bench.world.exposures) == 1
+    assert frame(bench, camera, tmp_path) == 2
+
+
 def test_a_busy_body_is_asked_again(ready: tuple[Any, Any], personality: str, tmp_path: Path) -> None:
     bench, camera = ready
     bench.sim.faults.on_operation(RELEASE[personality], WireFault(response=BUSY), count=3)
