@@ -120,6 +120,9 @@ class GPhotoCamera:
             self._replace_link(err)
             self._report = self._locker.lock(request)
         self._judge.forget()
+        if self._pending is not None:  # a run ended before its frame was asked for: its disk was full, say
+            self._pending = None
+            self._judge.sequence.lost()
         self._to_card = request.to_card
         self._discards = request.card_only and not request.keep_on_card
         if request.to_card:

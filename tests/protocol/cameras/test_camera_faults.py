@@ -147,6 +147,19 @@ def test_the_picture_of_a_release_that_was_given_up_on_is_not_taken_for_the_next
     assert frame(bench, camera, tmp_path) == 2
 
 
+def test_a_run_that_ended_before_its_frame_was_collected_does_not_block_the_next(
+    body: Callable[..., Any], tmp_path: Path
+) -> None:
+    """A full disk takes no line that a frame was fired; ``rig live`` shoots again on the same connection."""
+    bench = body("canon")
+    camera = bench.connect(image_wait_s=1.5)
+    camera.lock(REQUEST)
+    camera.fire()
+    camera.restore()
+    camera.lock(REQUEST)
+    assert frame(bench, camera, tmp_path) == 2
+
+
 def test_a_busy_body_is_asked_again(ready: tuple[Any, Any], personality: str, tmp_path: Path) -> None:
     bench, camera = ready
     bench.sim.faults.on_operation(RELEASE[personality], WireFault(response=BUSY), count=3)
