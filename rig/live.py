@@ -269,52 +269,60 @@ def _serve(pipe: Connection, geometry: LiveGeometry, preview: Path) -> None:
     shown_s = -math.inf
     while True:
         message = inbox.get()
-        if message[0] == "add":
-            _, index, file, position_mm = message
-            try:
-                report = stacker.add(Path(file), position_mm=position_mm)
-            except StackerError as err:
-                pipe.send(("note", f"frame {index + 1} is not in the live stack: {err}"))
-                continue
-            # Nobody looks at a preview that is overtaken at once, but there is always a fresh one.
-            if inbox.empty() or time.monotonic() - shown_s > _PREVIEW_EVERY_S:
-                shown_s = time.monotonic()
-                try:
-                    write_image(preview, stacker.preview(_PREVIEW_WIDTH_PX))
-                except StackerError as err:
-                    pipe.send(("note", f"the preview could not be written: {err}"))
-            pipe.send(
-                (
-                    "stacked",
-                    {
-                        "index": index,
-                        "registered": report.registered,
-                        "sharpness": report.sharpness,
-                        "seconds": report.seconds,
-                        "scale": report.scale,
-                    },
-                )
-            )
-        else:
-            try:
-                stack, left_out = _described(stacker.finish(), message[3], Path(message[1]).stem)
-                for template in left_out:
-                    pipe.send(("note", f"{template!r} of [metadata] asks for what is not known: left out"))
-                if message[2] is not None:
-                    stack.save_transforms(Path(message[2]))
-                stack.save(Path(message[1]))  # last: whoever waits for the picture finds all else there
-                answer = {
-                    "file": message[1],
-                    "frames": len(stack.reports),
-                    "view_position_mm": geometry.view_position_mm,
-                    "origin_px": stack.origin_px,
-                    "unused": tuple(sorted(r.index for r in stack.unused)),
-                    "noise_sigma": stack.noise_sigma,
-                }
-                pipe.send(("done", answer))
-            except StackerError as err:
-                pipe.send(("done", {"error": str(err)}))
+        if message[0] != "add":
+            pipe.send(("done", _finished(pipe, stacker, geometry, *message[1:])))
             return
+        _, index, file, position_mm = message
+        try:
+            report = stacker.add(Path(file), position_mm=position_mm)
+        except StackerError as err:
+            pipe.send(("note", f"frame {index + 1} is not in the live stack: {err}"))
+            continue
+        # Nobody looks at a preview that is overtaken at once, but there is always a fresh one.
+        if inbox.empty() or time.monotonic() - shown_s > _PREVIEW_EVERY_S:
+            shown_s = time.monotonic()
+            try:
+                write_image(preview, stacker.preview(_PREVIEW_WIDTH_PX))
+            except StackerError as err:
+                pipe.send(("note", f"the preview could not be written: {err}"))
+        told = {
+            "index": index,
+            "registered": report.registered,
+            "sharpness": report.sharpness,
+            "seconds": report.seconds,
+            "scale": report.scale,
+        }
+        pipe.send(("stacked", told))
+
+
+def _finished(
+    pipe: Connection,
+    stacker: Stacker,
+    geometry: LiveGeometry,
+    result: str,
+    transforms: str | None,
+    about: LiveAbout,
+) -> dict[str, Any]:
+    """Write the image; the fields of `LiveResult`, or what went wrong."""
+    from stacker import StackerError
+
+    try:
+        stack, left_out = _described(stacker.finish(), about, Path(result).stem)
+        for template in left_out:
+            pipe.send(("note", f"{template!r} of [metadata] asks for what is not known: left out"))
+        if transforms is not None:
+            stack.save_transforms(Path(transforms))
+        stack.save(Path(result))  # last: whoever waits for the picture finds all else there
+    except StackerError as err:
+        return {"error": str(err)}
+    return {
+        "file": result,
+        "frames": len(stack.reports),
+        "view_position_mm": geometry.view_position_mm,
+        "origin_px": stack.origin_px,
+        "unused": tuple(sorted(r.index for r in stack.unused)),
+        "noise_sigma": stack.noise_sigma,
+    }
 
 
 def _described(stack: Any, about: LiveAbout, name: str) -> tuple[Any, tuple[str, ...]]:

@@ -187,40 +187,14 @@ class SessionRun:
         )
         connection.keeps_position = not self._options.counted_anew
         ready = self._ready(connection, teardown, here_is_mm)
-        axis, camera, locked = ready.axis, ready.camera, ready.locked
-        runner = self._runner = Runner(
-            stops=self._plan.stops,
-            shots=self._plan.shots,
-            defocus_mm=self._plan.defocus_of_shots_mm if isinstance(self._plan, LensPlan) else None,
-            axis=axis,
-            camera=camera,
-            approach=ready.approach,
-            session=self._session,
-            bus=self._bus,
-            clock=self._clock,
-            settings=self._run_settings(),
-            stop=self._stopper.event,
-        )
+        camera = ready.camera
+        runner = self._runner = self._runner_of(ready)
         change_s = self._pace.measure_changes(camera, self._stopper.check)
         if change_s is not None:
             self._session.journal.append("shutter_changes_measured", change_s=change_s)
-        info = camera.describe()
-        self._bus.publish(
-            RunStarted(
-                session=str(self._session.folder),
-                frames=runner.state.frames,
-                frames_done=len(runner.state.saved),
-                simulated=self._config.simulated,
-                camera=f"{info.manufacturer} {info.model}".strip(),
-                axis=axis.name,
-                predicted_s=self._pace.whole_s,
-                shots=self._plan.shots.count,
-            )
-        )
+        self._tell_the_start(ready, runner)
         # The test frame has made the run-up to the first position before the run is timed.
         self._critical_path_s = self._pace.left_s(runner.state)
-        for warning in self._plan.warnings:
-            self._bus.publish(Note(warning, "warning"))
         stacks = self._options.stack and self._config.camera.collected
         live = self._live(teardown, runner) if stacks else None
         shot_any = runner.state.next_index() is not None
@@ -235,7 +209,7 @@ class SessionRun:
                 ),
                 accept_clipping=self._options.accept_clipping,
             )
-            trial.take(runner, locked, camera.health())
+            trial.take(runner, ready.locked, camera.health())
             runner.run()
         if live:
             live.ask_for_image()
@@ -243,6 +217,38 @@ class SessionRun:
             runner.return_to_start()  # while the stacker finishes
         stack = self._stack(live) if live else None
         return Outcome(self._session.folder, len(runner.state.saved), stack, live is not None)
+
+    def _runner_of(self, ready: Ready) -> Runner:
+        return Runner(
+            stops=self._plan.stops,
+            shots=self._plan.shots,
+            defocus_mm=self._plan.defocus_of_shots_mm if isinstance(self._plan, LensPlan) else None,
+            axis=ready.axis,
+            camera=ready.camera,
+            approach=ready.approach,
+            session=self._session,
+            bus=self._bus,
+            clock=self._clock,
+            settings=self._run_settings(),
+            stop=self._stopper.event,
+        )
+
+    def _tell_the_start(self, ready: Ready, runner: Runner) -> None:
+        info = ready.camera.describe()
+        self._bus.publish(
+            RunStarted(
+                session=str(self._session.folder),
+                frames=runner.state.frames,
+                frames_done=len(runner.state.saved),
+                simulated=self._config.simulated,
+                camera=f"{info.manufacturer} {info.model}".strip(),
+                axis=ready.axis.name,
+                predicted_s=self._pace.whole_s,
+                shots=self._plan.shots.count,
+            )
+        )
+        for warning in self._plan.warnings:
+            self._bus.publish(Note(warning, "warning"))
 
     def _drive_s(self) -> float:
         """What a step of the lens's drive takes, bench seconds; a rail's moves follow from its speed."""
