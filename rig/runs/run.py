@@ -19,7 +19,7 @@ from rig.cameras.base import Camera, LockRequest
 from rig.clock import Clock, ScaledClock
 from rig.config import RigConfig
 from rig.config.equipment import equipped
-from rig.errors import Interrupted, RigError
+from rig.errors import HardwareError, Interrupted, RigError
 from rig.events import EventBus, Note, RunFinished, RunStarted, StackReady, Subscriber
 from rig.frames.stacked_file import file_to_stack
 from rig.live import LiveAbout, LiveGeometry, LiveStacker
@@ -213,9 +213,15 @@ class SessionRun:
             runner.run()
         if live:
             live.ask_for_image()
+        trouble = None
         if shot_any:
-            runner.return_to_start()  # while the stacker finishes
+            try:
+                runner.return_to_start()  # while the stacker finishes
+            except HardwareError as err:
+                trouble = err  # every frame is here, so that there is an image to wait for all the same
         stack = self._stack(live) if live else None
+        if trouble is not None:
+            raise trouble
         return Outcome(self._session.folder, len(runner.state.saved), stack, live is not None)
 
     def _runner_of(self, ready: Ready) -> Runner:

@@ -92,6 +92,19 @@ def test_the_live_stackers_death_never_stops_a_capture(workshop: Any) -> None:
     assert (workshop.session() / "SIMULATED_beetle.tif").stat().st_size > 30_000
 
 
+def test_a_rail_that_fails_on_its_way_back_costs_no_image(workshop: Any) -> None:
+    """The run-up, and one move to each of 3 frames; the next one goes back."""
+    fault = '[simulator.rail_faults]\nfixed = [{ kind = "reset", after = 4, share = 0.5 }]'
+    short = ("shoot", "--start", "0", "--end", "2mm", "--step", "1mm", "--name", "beetle")
+    done = workshop.run("rig", *short, "--config", workshop.config(extra=fault))
+    assert done.code == 3, done
+    assert "restarted by itself" in done.err
+    _assert_whole(workshop, 3)
+    stacked = [e for e in workshop.journal() if e["event"] == "stacked"]
+    assert [e["frames"] for e in stacked] == [3]
+    assert (workshop.session() / stacked[0]["file"]).is_file()
+
+
 def _is_helper(process: psutil.Process) -> bool:
     """Bench, port keeper, camera and Python's resource tracker, but not the stacker."""
     line = " ".join(process.cmdline())
