@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from rig import sizes, units
 from rig.errors import UserError
-from rig.planning import shots
+from rig.planning import possible, shots
 
 __all__ = [
     "Acceleration",
@@ -83,7 +83,21 @@ def _share(value: object, what: str) -> float:
 
 
 def _marked(value: object, what: str) -> float:
-    return units.parse_f_number(value, what, as_marked=True)
+    number = units.parse_f_number(value, what, as_marked=True)
+    possible.check_size("marked_f_number", number)
+    return number
+
+
+def _magnification(value: object, what: str) -> float:
+    m = units.parse_magnification(value, what)
+    possible.check_size("magnification", m)
+    return m
+
+
+def _coc(value: object, what: str) -> units.CircleOfConfusion:
+    coc = units.parse_circle_of_confusion(value, what)
+    possible.check_coc(coc)
+    return coc
 
 
 def _part_of_turn(value: object, what: str) -> int:
@@ -127,11 +141,11 @@ Pixels = Annotated[int, _reader(sizes.parse_pixels)]
 """A width in pixels: ``"2000px"``."""
 FNumber = Annotated[float, _reader(_marked)]
 """An f-number as marked: 5.6 for ``"f/5.6"``."""
-Magnification = Annotated[float, _reader(units.parse_magnification)]
+Magnification = Annotated[float, _reader(_magnification)]
 """Image over object: ``1``, ``"1:2"``, ``"5x"``."""
 Brackets = Annotated[shots.Brackets, _reader(shots.parse_brackets)]
 """Exposures of a position: ``[-2, 0, 2]`` in EV, or ``["1/30 s", "1/8 s"]``."""
-Coc = Annotated[units.CircleOfConfusion, _reader(units.parse_circle_of_confusion)]
+Coc = Annotated[units.CircleOfConfusion, _reader(_coc)]
 """``"2px"`` or ``"30um"``."""
 PupilDistance = Annotated[float, _reader(_pupil_distance)]
 """Signed distance in mm, infinite for a telecentric lens."""

@@ -183,6 +183,11 @@ def test_mistakes_in_the_rail(tmp_path, old, new, says):
         ("[capture]\ncoc = 2", "capture.coc: 2 has no unit"),
         ('[capture]\nsettle = "-1 s"', 'capture.settle: "-1 s" is below 0'),
         ('[capture]\naperture = "open"', 'capture.aperture: "open" is not an f-number'),
+        (
+            "[capture]\naperture = 5600",
+            "capture.aperture: 5600 is not possible; write the f-number as marked",
+        ),
+        ('[capture]\ncoc = "30 m"', "capture.coc: 30 m is not possible; write 2px or 30um"),
         ("[capture]\niso = 0", "capture.iso: 0 cannot be used"),
         ('[session]\nfile_template = "{frame}"', "session.file_template: "),
         ("[simulator]\ntime_scale = 0", "time_scale 0 is not a number above 0"),
