@@ -15,11 +15,12 @@ from stacker.registration.levels import MatchPyramid
 from stacker.registration.link import Link
 from stacker.registration.match import Match, likeness, match
 from stacker.registration.model import MotionModel
-from stacker.registration.pace import Pace
+from stacker.registration.pace import Pace, vector_of
 from stacker.registration.place import Place
 from stacker.registration.prepare import Prepared, prepare
 from stacker.registration.rail import PupilFit, Rail, RailGeometry
 from stacker.registration.similarity import Matrix, Similarity, identity, inverse, rescaled
+from stacker.registration.still import Stillness
 
 __all__ = ["Chain", "Registration", "Verdict"]
 
@@ -177,12 +178,14 @@ class Chain:
         self._focus_top = 0.0
         self._gap = _Gap()
         self._tilts = 0
+        self._still = Stillness()
         self._revised: tuple[Registration, ...] = ()
 
     def rewind(self) -> None:
         """Make the first frame the neighbour of the next one: the other half of a stack, outward."""
         self._last, self._gap, self._revised = self._first, _Gap(), ()
         self._pace.turn_round()
+        self._still.turn_round()
         self._brightness.rewind()
         if self._first is not None:
             self._anchor = Anchor(self._first)
@@ -244,6 +247,7 @@ class Chain:
         link = Link(seen, place, last.levels, position_mm)
         if self._align and self._anchor is not None:
             link = self._anchor.checked(link, last, found, bumped, self._focus_top)
+        self._look_whether_still(found, link)
         if self._exposure:
             link = replace(link, levels=self._brightness.add(link))
         self._close_gap(last, link)
@@ -280,6 +284,12 @@ class Chain:
                 position_mm - last.position_mm, math.log(found.motion.scale), error, radius / seen.factor
             )
         return self._pace.believed(found, units, width, radius)
+
+    def _look_whether_still(self, found: Match, link: Link) -> None:
+        assert self._first is not None, "a frame comes before"
+        width, radius = link.pyramid.width, link.pyramid.radius
+        measured, error = vector_of(found.motion, radius), self._pace.error_of(found, width)
+        self._still.step(measured, error, link.place, self._first.place, radius)
 
     def _units(self, last: Link, position_mm: float | None) -> float:
         """How far the next frame is from the last one that was registered, in what the pace is given in."""
@@ -328,7 +338,9 @@ class Chain:
 
     def _told(self, link: Link, correlation: float, misfit: float, verdict: Verdict) -> Registration:
         seen = link.seen
-        transform = self._base @ link.place.matrix(seen.size_px, seen.factor, self._correction(link))
+        transform = self._base
+        if not self._still.holds or link.position_mm is not None:
+            transform = transform @ link.place.matrix(seen.size_px, seen.factor, self._correction(link))
         return Registration(
             transform,
             link.levels.gain,

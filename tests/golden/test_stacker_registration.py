@@ -308,6 +308,30 @@ def test_the_strip_that_frames_far_apart_share_tells_their_place() -> None:
     assert np.linalg.norm(off[:2], axis=0).max() < 0.1
 
 
+@pytest.mark.parametrize("growth", [0.0, 6e-4])
+def test_frames_that_stand_still_stay_where_they_are_and_slow_ones_are_followed(growth: float) -> None:
+    """A plane of focus that sweeps over a page: 0.14 px a step at the corners, or nothing at all."""
+    width, height, count, margin = 400, 266, 8, 20
+    rng = np.random.default_rng(2)
+    page = cv2.GaussianBlur(rng.normal(0, 1, (height + 40, width + 40, 3)).astype(np.float32), (0, 0), 1.0)
+    page = 120 + 60 * page / page.std()
+    columns = np.arange(width, dtype=np.float32) / (width - 1)
+    frames, places = [], []
+    for index in range(count):
+        places.append(Similarity(1 - growth * index).matrix(((width - 1) / 2, (height - 1) / 2)))
+        onto = np.add(places[-1], [[0, 0, margin], [0, 0, margin], [0, 0, 0]])[:2]
+        seen = cv2.warpAffine(page, onto, (width, height), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP)
+        blurred = defocused(seen, 4 * np.abs(columns - index / (count - 1))[None, :, None])
+        frames.append(np.clip(np.rint(blurred + rng.normal(0, 1, seen.shape)), 0, 255).astype(np.uint8))
+    found = registered(frames)
+    corners = np.array([[x, y, 1.0] for x in (0, width - 1) for y in (0, height - 1)]).T
+    off = [one.transform @ corners - place @ corners for one, place in zip(found, places, strict=True)]
+    if growth:
+        assert max(np.linalg.norm(each[:2], axis=0).max() for each in off) < 0.3
+    else:
+        assert not np.any(off)
+
+
 def defocused(frame: Array, sigma: Array) -> Array:
     """Blurred by a Gaussian of a width that changes from place to place."""
     steps = np.arange(0.0, sigma.max() + 0.5, 0.5)
