@@ -17,7 +17,7 @@ from stacker.registration.place import Place
 __all__ = ["Stillness"]
 
 _STEP_ERRORS, _STEP_PX = 4.0, 0.1
-"""Standard errors, and pixels of the pictures that are matched, by which a step may seem to move all the same."""
+"""Standard errors, and pixels of what is matched, by which a step may seem to move all the same."""
 
 _STRAY_ERRORS, _STRAY_PX = 2.5, 0.15
 """The same for where a frame seems to lie, by the sum of the errors of the steps: what blur does to a match
