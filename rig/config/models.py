@@ -140,7 +140,7 @@ class CameraConfig(Table):
 class EffectiveFNumberConfig(Table):
     """One known effective f-number: ``value`` with the ring at ``at``, at that magnification."""
 
-    value: float = Field(gt=0)
+    value: float = Field(ge=0.3, le=1e4)
     at: FNumber
     magnification: Magnification | None = None
 
