@@ -14,6 +14,7 @@ from rig.cli.option_groups import (
     MotionOptions,
     PictureOptions,
     RailOptions,
+    RunOptions,
     StackOptions,
     asked_for,
     flattened,
@@ -21,14 +22,9 @@ from rig.cli.option_groups import (
 )
 from rig.cli.options import (
     CalibratedOption,
-    ClippingOption,
-    FolderOption,
     HereOption,
-    NameOption,
-    StackOption,
     StepsOption,
     UnlockOption,
-    YesOption,
 )
 from rig.cli.stopping import stopping
 from rig.errors import Interrupted, RigError
@@ -63,11 +59,8 @@ def live(
         str, typer.Option("--address", metavar="[127.0.0.1:]PORT", help="Of live view; 0 takes a free port.")
     ] = "0",
     steps: StepsOption = "10um,0.1mm,1mm",
-    name: NameOption = None,
-    folder: FolderOption = None,
-    accept_clipping: ClippingOption = False,
-    stack: StackOption = True,
-    yes: YesOption = False,
+    *,
+    run: RunOptions,
 ) -> None:
     """Set a stack up with the keyboard, and shoot it: one connection from the first jog to the last frame.
 
@@ -88,14 +81,14 @@ def live(
     keyboard = Keyboard("rig shoot is for scripts")
     note_simulated(loaded)
     with stopping() as stopper, watcher(as_json=as_json) as watch:
-        operator = Terminal(yes=yes, display=watch)
+        operator = Terminal(yes=run.yes, display=watch)
 
         def shoot(setup: SetUp) -> None:
             options = ShootOptions(
-                accept_clipping=accept_clipping or loaded.config.capture.accept_clipping, stack=stack
+                accept_clipping=run.accept_clipping or loaded.config.capture.accept_clipping, stack=run.stack
             )
             plan = setup.plan(asked, calibrated=calibrated)
-            outcome = setup.shoot(plan, options, operator, [watch], name=name, folder=folder)
+            outcome = setup.shoot(plan, options, operator, [watch], name=run.name, folder=run.folder)
             if not as_json:
                 typer.echo(outcome.stack or outcome.session)
 
@@ -115,7 +108,7 @@ def live(
                 "n": lambda: face.mark("near"),
                 "f": lambda: face.mark("far"),
                 "z": face.zero,
-                "t": lambda: face.test_frame(folder or loaded.config.session.folder),
+                "t": lambda: face.test_frame(run.folder or loaded.config.session.folder),
                 "p": lambda: face.show(asked, calibrated=calibrated),
                 "r": lambda: setup.rehearse(setup.plan(asked, calibrated=calibrated)),
                 "s": lambda: face.with_lines(lambda: shoot(setup)),

@@ -14,11 +14,13 @@ from rig.cli.options import (
     BracketsOption,
     CardSpaceOption,
     CentreOption,
+    ClippingOption,
     CocOption,
     ConfigOption,
     DeliverOption,
     EffectiveApertureOption,
     EndOption,
+    FolderOption,
     FramesOption,
     FrameWidthOption,
     IsoOption,
@@ -27,6 +29,7 @@ from rig.cli.options import (
     MarginOption,
     MaxDurationOption,
     MaxFramesOption,
+    NameOption,
     OverlapOption,
     PortOption,
     RangeOption,
@@ -35,9 +38,11 @@ from rig.cli.options import (
     ShutterOption,
     SimulateOption,
     SpeedOption,
+    StackOption,
     StartOption,
     StepOption,
     TimeScaleOption,
+    YesOption,
 )
 from stacker.cli.option_groups import flattened
 
@@ -49,6 +54,7 @@ __all__ = [
     "PictureOptions",
     "PlaceOptions",
     "RailOptions",
+    "RunOptions",
     "StackOptions",
     "asked_for",
     "flattened",
@@ -114,6 +120,17 @@ class MotionOptions:
             settle=self.settle,
             axis=axis,
         )
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a run leaves behind, and what it takes for given."""
+
+    name: NameOption = None
+    folder: FolderOption = None
+    accept_clipping: ClippingOption = False
+    stack: StackOption = True
+    yes: YesOption = False
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from rig.cli.option_groups import (
     MotionOptions,
     PictureOptions,
     PlaceOptions,
+    RunOptions,
     StackOptions,
     asked_for,
     flattened,
@@ -20,9 +21,7 @@ from rig.cli.options import (
     CalibratedOption,
     ClippingOption,
     ConfigOption,
-    FolderOption,
     JsonOption,
-    NameOption,
     SessionArgument,
     SimulateOption,
     StackOption,
@@ -75,13 +74,10 @@ def shoot(
     simulate: SimulateOption = False,
     time_scale: TimeScaleOption = None,
     dry_run: DryRunOption = False,
-    name: NameOption = None,
-    folder: FolderOption = None,
     here_is: HereOption = None,
-    accept_clipping: ClippingOption = False,
-    stack: StackOption = True,
-    yes: YesOption = False,
     as_json: JsonOption = False,
+    *,
+    run: RunOptions,
 ) -> None:
     """Take a stack: check, lock, test frame, then every position; stack while shooting.
 
@@ -97,7 +93,7 @@ def shoot(
     loaded = motion.applied(loaded, axis)
     asked = asked_for(place, picture, stepped)
     # A rehearsal's frames are smaller than the camera's; the room for them is checked with the test frame.
-    disk = None if loaded.config.simulated else free_room(folder or loaded.config.session.folder)
+    disk = None if loaded.config.simulated else free_room(run.folder or loaded.config.session.folder)
     from_mm = _last_or_mm(loaded.config, here_is)
     here = here_of(loaded.config, from_mm) if counts_from_here(asked) else None
     plan = plan_asked_for(
@@ -117,19 +113,13 @@ def shoot(
     options = runs.ShootOptions(
         here_is_mm=0.0 if from_here else from_mm if here is None else here.position_mm,
         here_is_kept=here is not None and here.kept,
-        accept_clipping=accept_clipping or loaded.config.capture.accept_clipping,
-        stack=stack,
+        accept_clipping=run.accept_clipping or loaded.config.capture.accept_clipping,
+        stack=run.stack,
     )
     with stopping() as stopper, watcher(as_json=as_json) as watch:
+        operator = Terminal(yes=run.yes, display=watch)
         outcome = runs.shoot(
-            loaded,
-            plan,
-            options,
-            Terminal(yes=yes, display=watch),
-            stopper,
-            [watch],
-            name=name,
-            folder=folder,
+            loaded, plan, options, operator, stopper, [watch], name=run.name, folder=run.folder
         )
     _report(outcome, as_json=as_json)
 
