@@ -129,6 +129,8 @@ def _compare_methods(stacks: list[RenderedStack]) -> None:
         _row(method.value, results)
     mixed = replace(_AS_IS, whole_pixels=False)
     _row("auto, no whole pixels", [fuse_by(Method.AUTO, stack, mixed) for stack in stacks])
+    veiled = replace(_AS_IS, contrast=False)
+    _row("auto, no contrast given back", [fuse_by(Method.AUTO, stack, veiled) for stack in stacks])
     _row("auto, nearer end known", [fuse_by(Method.AUTO, stack, near_end=1) for stack in stacks])
     results = [fuse_by(Method.AUTO, stack) for stack in stacks]
     _row("auto", results)

@@ -21,13 +21,16 @@ from stacker.focus.measure import CELL_PX
 from stacker.frames import Image
 from stacker.fusion.base import Fused
 from stacker.fusion.between import how_far_between, share_between, sharpen_between
-from stacker.fusion.blending import Blocks, blend, compare, preference
+from stacker.fusion.blending import Blocks, blend, block_side, compare, preference
+from stacker.fusion.burnt import off_burnt
+from stacker.fusion.contrast import give_contrast, how_far_veiled
 from stacker.fusion.depth import Surface
 from stacker.fusion.depth_picture import depth_picture
 from stacker.fusion.highlights import lost_highlights
 from stacker.fusion.overlap_patches import Sought, take_whole_pixels
 from stacker.fusion.overlaps import Ordering, at_two_depths, looked_at_step
 from stacker.fusion.pyramid import PyramidFusion
+from stacker.fusion.scoring import FusionParameters
 from stacker.fusion.sharpening import STRIP_PX, sharpen
 from stacker.fusion.smooth_faults import Signs, holes, jumble, of_blocks, wisps
 from stacker.fusion.softening import apart, veiled
@@ -57,6 +60,8 @@ the far one would cross it (0.14 dB of feathers; moss loses 0.01, bristles and t
 _SMALL_PX = 32
 """Narrower pictures are not worth the trouble."""
 
+_BY_DEFAULT = FusionParameters()
+
 _APART_CELLS = 64
 """Cells between two places that are copied one by one."""
 
@@ -76,8 +81,8 @@ class AutoFusion:
         Which end of the stack is the nearer one, asked at the end: see `stacker.fusion.methods.FusionSetup`.
     opaque : bool
         Whether the foreground is.
-    whole_pixels : bool
-        See `stacker.fusion.scoring.FusionParameters`.
+    parameters : FusionParameters, optional
+        Of these whether to take whole pixels and to give contrast back.
 
     Attributes
     ----------
@@ -94,10 +99,10 @@ class AutoFusion:
         noise_sigma: float,
         near_end: Callable[[], int],
         opaque: bool,
-        whole_pixels: bool = True,
+        parameters: FusionParameters = _BY_DEFAULT,
     ) -> None:
         self._pyramid, self._store, self._noise = pyramid, store, noise_sigma
-        self._near_end, self._opaque, self._whole_pixels = near_end, opaque, whole_pixels
+        self._near_end, self._opaque, self._parameters = near_end, opaque, parameters
         self.add = pyramid.add  # itself: a function between the two would hold on to the pixels
         self.method, self.reason = "pyramid", ""
 
@@ -109,9 +114,12 @@ class AutoFusion:
         """The picture of all frames so far; see `stacker.fusion.base.Fusion`."""
         surface = self._pyramid.depth.surface()
         fused = self._pyramid.colour_noise.taken_from(self._fused(surface), self._pyramid.held())
-        share = share_between(self._focus_length(surface), len(fused.shares))
-        if share and min(fused.image.shape[:2]) >= _SMALL_PX:
-            self._sharpen_between(fused, share)
+        if min(fused.image.shape[:2]) >= _SMALL_PX:
+            if self._parameters.contrast:
+                self._give_contrast(fused, surface)
+            share = share_between(self._focus_length(surface), len(fused.shares))
+            if share:
+                self._sharpen_between(fused, share)
         return fused
 
     def _focus_length(self, surface: Surface) -> float:
@@ -142,7 +150,7 @@ class AutoFusion:
             self.method, self.reason = "pyramid", f"the scratch file cannot be read: {error.strerror}"
             return fused
         self.method, self.reason = _told(float(share.mean()))
-        if self._whole_pixels:
+        if self._parameters.whole_pixels:
             self.reason += self._part_overlaps(fused, surface, 1 - 2 * share, smooth, blocks, canvas)
         return fused
 
@@ -156,7 +164,7 @@ class AutoFusion:
         # Nothing was kept where no frame was seen, or what happened to lie beside one.
         _copy_cells(image, self._pyramid.depth.unseen, canvas, extent, other)
         blocks = compare(image, other)
-        confidence = of_blocks(surface.confidence, canvas, extent, blocks)
+        confidence = of_blocks(surface.confidence, canvas, extent, blocks.side_px)
         signs = Signs.of(blocks, self._noise, surface, canvas, extent)
         share = preference(blocks, confidence, signs.peak, signs.smooth, self._noise)
         lost = lost_highlights(blocks, confidence, signs.smooth)
@@ -169,17 +177,37 @@ class AutoFusion:
         """Share of the finest luma that whole pixels lack."""
         return self._pyramid.crisp + apart(self._focus_length(surface))
 
+    def _give_contrast(self, fused: Fused, surface: Surface) -> None:
+        """Give contrast back, in place, where things are veiled by what lies over them; what no frame has
+        without a veil is not bounded by frames."""
+        canvas, extent = self._pyramid.depth.extent, fused.extent
+        assert canvas is not None, "add() comes first"
+        side = block_side(extent.height, extent.width)
+        variance = self._pyramid.depth.planes[2]
+        veiled = how_far_veiled(surface, variance, canvas, extent, side)
+        if veiled.max() < _HARDLY:
+            return
+        off = off_burnt(self._highest(extent))
+        veiled *= cv2.resize(off, veiled.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        give_contrast(fused.image, veiled, side)
+
     def _sharpen_between(self, fused: Fused, share: float) -> None:
         """Sharpen what lies between planes of focus, in place: neither of two frames that are blurred alike
         bounds what is sharp, so that comes last."""
-        canvas, held = self._pyramid.depth.extent, self._pyramid.held()
+        canvas, extent = self._pyramid.depth.extent, fused.extent
         assert canvas is not None, "add() comes first"
-        height, width = fused.extent.height // 2, fused.extent.width // 2
-        top, left = (fused.extent.y - canvas.y) // 2, (fused.extent.x - canvas.x) // 2
+        height, width = extent.height // 2, extent.width // 2
+        top, left = (extent.y - canvas.y) // 2, (extent.x - canvas.x) // 2
         cells = slice(top, top + height), slice(left, left + width)
         mean, _, peak = self._pyramid.depth.planes[1:]
-        highest = held.high[1, held.top :: 2, held.left :: 2][:height, :width]
-        sharpen_between(fused.image, how_far_between(mean[cells], peak[cells]), highest, share)
+        between = how_far_between(mean[cells], peak[cells])
+        sharpen_between(fused.image, between, self._highest(extent), share)
+
+    def _highest(self, extent: Window) -> Image:
+        """What any frame has of green, cell by cell."""
+        held = self._pyramid.held()
+        highest = held.high[1, held.top :: 2, held.left :: 2]
+        return np.asarray(highest[: extent.height // 2, : extent.width // 2])
 
     def _part_overlaps(
         self, fused: Fused, surface: Surface, bands: Image, smooth: Image, blocks: Blocks, canvas: Window
@@ -190,7 +218,7 @@ class AutoFusion:
         variance, peak = self._pyramid.depth.planes[2:]
         step = min(looked_at_step(max(extent.width, extent.height)), blocks.side_px)
         cells = at_two_depths(variance, peak, surface.focus_width, step)
-        found = of_blocks(cells, canvas, extent, blocks).astype(np.float32) / np.float32(255)
+        found = of_blocks(cells, canvas, extent, blocks.side_px).astype(np.float32) / np.float32(255)
         about = cv2.boxFilter(found, -1, (_ABOUT_BLOCKS, _ABOUT_BLOCKS))
         few = np.clip((_DENSE - about) / (_DENSE - _DENSE_FROM), 0, 1)
         few *= np.minimum(about / np.float32(_ABOUT_SHARE), 1)

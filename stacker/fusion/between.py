@@ -14,9 +14,8 @@ import numpy as np
 
 from stacker.focus.measure import half_luma_of_samples
 from stacker.frames import Image, full_scale
-from stacker.fusion.samples import OPENCV_TYPES
-from stacker.fusion.sharpening import STRIP_PX
-from stacker.loops.workers import over_rows
+from stacker.fusion.blending import add_blocks
+from stacker.fusion.burnt import off_burnt
 
 __all__ = ["how_far_between", "share_between", "sharpen_between"]
 
@@ -36,10 +35,6 @@ _DETAIL_FROM, _DETAIL_FULL = 1.5, 3.5
 _SIGMA_CELLS, _EVEN_CELLS = 1.0, 1.5
 """Of the blur that leaves the detail behind, and of the surroundings in which frames are compared; in cells
 of two pixels. The finest band says nothing of what is blurred by more than a pixel."""
-
-_BURNT, _BURNT_BLOCKS, _NEAR_BLOCKS = 0.98, 375, 11
-"""Share of white from which a highlight is burnt, into how many blocks a picture is parted along its long
-side, and how many around are near one: the rim of its disc is no detail (glints would lose 0.1 to 0.2 dB)."""
 
 
 def share_between(focus_length: float, frames: int) -> float:
@@ -94,27 +89,6 @@ def sharpen_between(picture: Image, between: Image, highest: Image, share: float
     half -= cv2.GaussianBlur(half, (0, 0), _SIGMA_CELLS)
     half *= between
     half *= np.float32(share * full_scale(picture.dtype) / 255)
-    half *= _off_highlights(highest)
-    framed = cv2.copyMakeBorder(half, 1, 2, 1, 2, cv2.BORDER_REPLICATE)
-    height, width = picture.shape[:2]
-
-    def strips(first: int, behind: int) -> None:
-        for top in range(first, behind, STRIP_PX):
-            bottom = min(behind, top + STRIP_PX)
-            wide = cv2.resize(framed[top : bottom + 2], None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
-            mine = picture[2 * top : min(height, 2 * bottom)]
-            more = cv2.merge([wide[2 : 2 + len(mine), 2 : 2 + width]] * 3)
-            mine[...] = cv2.add(mine, more, dtype=OPENCV_TYPES[picture.dtype.char])
-
-    over_rows(strips, -(-height // 2), rows_together=STRIP_PX)
-
-
-def _off_highlights(highest: Image) -> Image:
-    """1, and less near what is burnt in any frame."""
-    burnt = (highest >= _BURNT * full_scale(highest.dtype)).astype(np.float32)
-    height, width = burnt.shape
-    scale = min(1.0, _BURNT_BLOCKS / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    some = (cv2.resize(burnt, size, interpolation=cv2.INTER_AREA) > 0).astype(np.float32)
-    near = cv2.GaussianBlur(cv2.dilate(some, np.ones((_NEAR_BLOCKS, _NEAR_BLOCKS), np.uint8)), (0, 0), 1.5)
-    return np.asarray(1 - cv2.resize(near, (width, height), interpolation=cv2.INTER_LINEAR))
+    height, width = half.shape
+    half *= cv2.resize(off_burnt(highest), (width, height), interpolation=cv2.INTER_LINEAR)
+    add_blocks(picture, half, 2)

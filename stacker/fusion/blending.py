@@ -9,12 +9,12 @@ import numpy as np
 
 from stacker.focus.measure import half_luma_of_samples
 from stacker.frames import Image
-from stacker.fusion.samples import move_towards
+from stacker.fusion.samples import OPENCV_TYPES, move_towards
 from stacker.fusion.sharpening import STRIP_PX
 from stacker.fusion.stages import SourceCode
 from stacker.loops.workers import by_loops, in_samples, over_rows, run_rows
 
-__all__ = ["Blocks", "blend", "compare", "glow", "preference"]
+__all__ = ["Blocks", "add_blocks", "blend", "block_side", "compare", "glow", "preference"]
 
 _BLOCKS_ALONG = 375
 """Blocks along the long side of a picture at least, and less than twice as many: what speaks for either
@@ -91,6 +91,14 @@ class Blocks:
     difference: Image
 
 
+def block_side(height: int, width: int) -> int:
+    """Side of the blocks that a picture of that size is parted into, in pixels: a power of 2."""
+    side = 2
+    while 2 * side * _BLOCKS_ALONG <= max(height, width) and 2 * side * _FEWEST_BLOCKS <= min(height, width):
+        side *= 2
+    return side
+
+
 def compare(picture: Image, other: Image, compiled: bool | None = None) -> Blocks:
     """Look at two pictures of one size; the last rows and columns that make no block are left out.
 
@@ -102,9 +110,7 @@ def compare(picture: Image, other: Image, compiled: bool | None = None) -> Block
         Whether to use the compiled loop; where numba is installed by default.
     """
     height, width = picture.shape[:2]
-    side = 2
-    while 2 * side * _BLOCKS_ALONG <= max(height, width) and 2 * side * _FEWEST_BLOCKS <= min(height, width):
-        side *= 2
+    side = block_side(height, width)
     rows, columns = height // side, width // side
     found = tuple(np.empty((rows, columns), np.float32) for _ in range(5))
     luma, brightest, other_brightest, mean_off, difference = found
@@ -228,3 +234,32 @@ def blend(picture: Image, other: Image, share: Image, side_px: int, compiled: bo
         behind = min(height, first + together * side_px)
         weight = wide[side_px : side_px + behind - first, side_px : side_px + width]
         move_towards(picture[first:behind], other[first:behind], weight)
+
+
+def add_blocks(picture: Image, more: Image, side_px: int) -> None:
+    """Add to all channels of a picture what is given for blocks, in place.
+
+    Parameters
+    ----------
+    picture : ndarray, shape (H, W, 3)
+        RGB of any of the three types.
+    more : ndarray of float32, shape (h, w)
+        In samples; interpolated between the middles of blocks, continued beyond the last ones.
+    side_px : int
+        Of a block.
+    """
+    framed = cv2.copyMakeBorder(more, 1, 2, 1, 2, cv2.BORDER_REPLICATE)
+    height, width = picture.shape[:2]
+    together = max(1, STRIP_PX // side_px)
+
+    def strips(first: int, behind: int) -> None:
+        for top in range(first, behind, together):
+            part = framed[min(top, len(more)) : min(top + together, len(more) + 1) + 2]
+            if not part.any():
+                continue
+            wide = cv2.resize(part, None, fx=side_px, fy=side_px, interpolation=cv2.INTER_LINEAR)
+            mine = picture[top * side_px : min(height, (top + together) * side_px)]
+            added = cv2.merge([wide[side_px : side_px + len(mine), side_px : side_px + width]] * 3)
+            mine[...] = cv2.add(mine, added, dtype=OPENCV_TYPES[picture.dtype.char])
+
+    over_rows(strips, -(-height // side_px), rows_together=together)

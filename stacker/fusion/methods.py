@@ -91,8 +91,8 @@ def takes_nearness(method: Method) -> bool:
 def _auto(setup: FusionSetup) -> Fusion:
     store = FrameStore(setup.scratch_dir, setup.dtype)
     pyramid = _pyramid(setup, store)
-    opaque, whole_pixels = setup.nearness is not None, setup.parameters.whole_pixels
-    return AutoFusion(pyramid, store, setup.noise_sigma, setup.near_end, opaque, whole_pixels)
+    opaque = setup.nearness is not None
+    return AutoFusion(pyramid, store, setup.noise_sigma, setup.near_end, opaque, setup.parameters)
 
 
 def _pyramid(setup: FusionSetup, store: FrameStore | None = None) -> PyramidFusion:

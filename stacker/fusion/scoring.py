@@ -104,6 +104,9 @@ class FusionParameters:
     whole_pixels : bool
         Whether `Method.AUTO` takes places where things lie over each other from one frame each; see
         `stacker.fusion.overlaps`.
+    contrast : bool
+        Whether `Method.AUTO` gives contrast back where things are veiled by what lies over them; see
+        `stacker.fusion.contrast`.
     """
 
     softness: float = 3.0
@@ -115,6 +118,7 @@ class FusionParameters:
     foreground: float = 2.0
     crisp: float = 0.07
     whole_pixels: bool = True
+    contrast: bool = True
 
 
 @dataclass(frozen=True)

@@ -103,8 +103,8 @@ class Signs:
         canvas, extent : Window
             Of the surface, and of the pictures, in the reference view.
         """
-        peak = of_blocks(surface.peak, canvas, extent, blocks)
-        smooth = _smooth_around(of_blocks(surface.roughness, canvas, extent, blocks))
+        peak = of_blocks(surface.peak, canvas, extent, blocks.side_px)
+        smooth = _smooth_around(of_blocks(surface.roughness, canvas, extent, blocks.side_px))
         return cls(glow(blocks, noise), peak, smooth)
 
 
@@ -211,11 +211,11 @@ def wisps(blocks: Blocks, signs: Signs, outlines: Sequence[Outline], extent: Win
     return np.asarray(cv2.GaussianBlur(share, (0, 0), _SOFT_BLOCKS))
 
 
-def of_blocks(cells: Image, canvas: Window, extent: Window, blocks: Blocks) -> Image:
-    """Mean over blocks of what is given for the cells of a canvas."""
-    rows, columns = blocks.luma.shape
+def of_blocks(cells: Image, canvas: Window, extent: Window, side_px: int) -> Image:
+    """Mean over the blocks of a picture of what is given for the cells of a canvas."""
+    rows, columns = extent.height // side_px, extent.width // side_px
     top, left = (extent.y - canvas.y) // CELL_PX, (extent.x - canvas.x) // CELL_PX
-    side = blocks.side_px // CELL_PX
+    side = side_px // CELL_PX
     part = cells[top : top + rows * side, left : left + columns * side]
     return np.asarray(cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA))
 
