@@ -46,7 +46,7 @@ class PositionTrust(Enum):
 
 @dataclass(frozen=True)
 class AxisPosition:
-    """Where an axis is. ``value`` is in the axis's unit, growing towards the subject."""
+    """Where an axis is. ``value`` is in the axis's unit, growing towards the subject; NaN while unknown."""
 
     value: float
     trust: PositionTrust

@@ -86,7 +86,7 @@ class GrblAxis(GrblCarriage):
     # --- where it is ----------------------------------------------------------------------------------
 
     def position(self) -> AxisPosition:
-        """Where the rail is now; its value means nothing while the trust is unknown."""
+        """Where the rail is now; its value is NaN while the trust is unknown."""
         self._check_open()
         self._notice_faults()
         try:
@@ -95,8 +95,9 @@ class GrblAxis(GrblCarriage):
             if not self._notice_faults():  # a restart whose banner came just now; else nothing answers
                 raise
             _, machine = self._link.where()
-        trust = PositionTrust.UNKNOWN if self._offset_mm is None else PositionTrust.TRUSTED
-        return AxisPosition(self._to_rail(machine), trust)
+        if self._offset_mm is None:
+            return AxisPosition(math.nan, PositionTrust.UNKNOWN)
+        return AxisPosition(self._to_rail(machine), PositionTrust.TRUSTED)
 
     def set_reference(self, position: float) -> None:
         """Declare where the rail stands; a locked controller has to be unlocked first.

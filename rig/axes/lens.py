@@ -95,9 +95,9 @@ class LensAxis:
         return bool(self._learnt_s)
 
     def position(self) -> AxisPosition:
-        """The count."""
+        """The count; its value is NaN while the trust is unknown."""
         if self._count is None:
-            return AxisPosition(0.0, PositionTrust.UNKNOWN)
+            return AxisPosition(math.nan, PositionTrust.UNKNOWN)
         return AxisPosition(float(self._count), PositionTrust.HOST_COUNTED)
 
     def set_reference(self, position: float) -> None:

@@ -48,7 +48,7 @@ class RailFacts:
     settings : dict
         The controller's settings by number; empty when it has none.
     position : AxisPosition
-        Its value means nothing while the trust is unknown.
+        Its value is NaN while the trust is unknown.
     unknown_because : str or None
         Why it is not known.
     locked : str or None

@@ -27,6 +27,7 @@ def test_a_move_returns_when_the_carriage_rests_on_target(grbl: Make, wire: str)
     bench = grbl(20.0, start_mm=3.0)
     axis = bench.connect(wire)
     assert axis.position().trust is PositionTrust.UNKNOWN
+    assert math.isnan(axis.position().value)
     axis.set_reference(3.0)
     for target in (4.0, 3.99, 31.9999, 0.0, 0.0):
         reached = axis.move_to(target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import dataclass, field
 from functools import cache
@@ -94,6 +95,7 @@ def axis(motor: Motor, *, at: int | None = 0) -> LensAxis:
 def test_a_lens_moves_only_when_its_place_has_been_named() -> None:
     lens = axis(Motor(), at=None)
     assert lens.position().trust is PositionTrust.UNKNOWN
+    assert math.isnan(lens.position().value)
     with pytest.raises(PositionUnknownError, match="nobody has said"):
         lens.move_to(5)
     lens.set_reference(10)

@@ -42,6 +42,7 @@ def test_a_move_returns_when_the_carriage_rests_on_target(
     bench = rail(driver, 50.0, start_mm=3.0, towards_subject=sign)
     axis = bench.connect(wire)
     assert axis.position().trust is PositionTrust.UNKNOWN
+    assert math.isnan(axis.position().value)
     assert axis.warnings == ()
     axis.set_reference(3.0)
     trust = PositionTrust.TRUSTED if bench.kind.reports else PositionTrust.HOST_COUNTED
