@@ -237,14 +237,15 @@ def blend(picture: Image, other: Image, share: Image, side_px: int, compiled: bo
 
 
 def add_blocks(picture: Image, more: Image, side_px: int) -> None:
-    """Add to all channels of a picture what is given for blocks, in place.
+    """Add to a picture what is given for blocks, in place.
 
     Parameters
     ----------
     picture : ndarray, shape (H, W, 3)
         RGB of any of the three types.
-    more : ndarray of float32, shape (h, w)
-        In samples; interpolated between the middles of blocks, continued beyond the last ones.
+    more : ndarray of float32, shape (h, w, 3) or (h, w)
+        In samples, of each channel or of all of them; interpolated between the middles of blocks, continued
+        beyond the last ones.
     side_px : int
         Of a block.
     """
@@ -259,7 +260,8 @@ def add_blocks(picture: Image, more: Image, side_px: int) -> None:
                 continue
             wide = cv2.resize(part, None, fx=side_px, fy=side_px, interpolation=cv2.INTER_LINEAR)
             mine = picture[top * side_px : min(height, (top + together) * side_px)]
-            added = cv2.merge([wide[side_px : side_px + len(mine), side_px : side_px + width]] * 3)
+            added = wide[side_px : side_px + len(mine), side_px : side_px + width]
+            added = cv2.merge([added] * 3) if more.ndim == 2 else added
             mine[...] = cv2.add(mine, added, dtype=OPENCV_TYPES[picture.dtype.char])
 
     over_rows(strips, -(-height // side_px), rows_together=together)

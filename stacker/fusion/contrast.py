@@ -11,7 +11,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from stacker.focus.measure import LUMA
 from stacker.frames import Image, full_scale
 from stacker.fusion.blending import add_blocks
 from stacker.fusion.depth import Surface
@@ -87,9 +86,9 @@ def give_contrast(picture: Image, share: Image, side_px: int) -> None:
     reduced = cv2.resize(
         picture[: rows * side_px, : columns * side_px], (columns, rows), interpolation=cv2.INTER_AREA
     )
-    luma = cv2.transform(reduced.astype(np.float32), LUMA)
+    reduced = reduced.astype(np.float32)
     sigmas = (part * max(rows, columns) for part in (_HAIR_SIGMA, *_BLOT_SIGMAS))
-    hairs, near, far = (cv2.GaussianBlur(luma, (0, 0), sigma) for sigma in sigmas)
-    more = np.float32(_HAIR) * (luma - hairs) - np.float32(_BLOT) * (near - far)
-    more *= share
+    hairs, near, far = (cv2.GaussianBlur(reduced, (0, 0), sigma) for sigma in sigmas)
+    more = np.float32(_HAIR) * (reduced - hairs) - np.float32(_BLOT) * (near - far)
+    more *= share[..., None]
     add_blocks(picture, np.where(np.abs(more) < _LEAST / 255 * white, np.float32(0), more), side_px)
