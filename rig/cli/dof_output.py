@@ -17,7 +17,7 @@ from rig.dof.report import DofReport
 from rig.dof.resolve import SetUp
 from rig.formatting import format_f_number, format_length
 
-__all__ = ["dof_rows", "show_comparison", "show_dof"]
+__all__ = ["show_comparison", "show_dof"]
 
 
 def show_dof(report: DofReport, *, as_json: bool) -> None:
@@ -25,7 +25,7 @@ def show_dof(report: DofReport, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(report.model_dump_json(indent=2) + "\n")
         return
-    show_rows(dof_rows(report), report.warnings, Console(highlight=False))
+    show_rows(_dof_rows(report), report.warnings, Console(highlight=False))
 
 
 def show_comparison(comparison: Comparison, setup: SetUp, own: DofReport, *, as_json: bool) -> None:
@@ -103,7 +103,7 @@ def _length(value: float | None) -> str:
     return "" if value is None else format_length(value)
 
 
-def dof_rows(r: DofReport) -> Iterator[tuple[str, str]]:
+def _dof_rows(r: DofReport) -> Iterator[tuple[str, str]]:
     """Yield the lines of a set-up as pairs of label and text; what is not known is left out."""
     if r.configuration:
         yield "rig", f"{'SIMULATED, ' if r.simulated else ''}{r.configuration}"

@@ -23,7 +23,6 @@ from rig.rails.setup import Proposal
 from rig.rails.stop import Stopped
 
 __all__ = [
-    "position_dict",
     "show_facts",
     "show_limits",
     "show_ports",
@@ -46,7 +45,7 @@ def _out() -> Console:
     return Console(highlight=False)
 
 
-def position_dict(position: AxisPosition) -> dict[str, Any]:
+def _position_dict(position: AxisPosition) -> dict[str, Any]:
     """A position for machines: null when it is not known."""
     known = position.trust is not PositionTrust.UNKNOWN
     return {"position_mm": round(position.value, 6) if known else None, "trust": position.trust.value}
@@ -85,7 +84,7 @@ def show_facts(facts: RailFacts, *, as_json: bool) -> None:
     """Print everything that is known of a rail."""
     if as_json:
         answer = asdict(facts)
-        answer["position"] = position_dict(facts.position)
+        answer["position"] = _position_dict(facts.position)
         answer["settings"] = {f"${number}": value for number, value in facts.settings.items()}
         write_json(answer)
         return
@@ -117,7 +116,7 @@ def _rows(facts: RailFacts) -> Iterator[tuple[str, str]]:
 def show_position(position: AxisPosition, verb: str, *, as_json: bool) -> None:
     """Print where a rail stands."""
     if as_json:
-        write_json(position_dict(position))
+        write_json(_position_dict(position))
     else:
         _out().print(f"{verb}: {_text(position)}")
 
@@ -125,7 +124,7 @@ def show_position(position: AxisPosition, verb: str, *, as_json: bool) -> None:
 def show_reached(reached: Reached, *, as_json: bool) -> None:
     """Print a move."""
     if as_json:
-        write_json({**position_dict(reached.after), "from_mm": round(reached.before.value, 6)})
+        write_json({**_position_dict(reached.after), "from_mm": round(reached.before.value, 6)})
         return
     moved = reached.after.value - reached.before.value
     way = "" if abs(moved) < 1e-6 else f", {format_length(abs(moved))} {'closer' if moved > 0 else 'back'}"
@@ -137,7 +136,7 @@ def show_zeroed(zeroed: Zeroed, *, survives: bool, simulated: bool, as_json: boo
     if as_json:
         shift = None if zeroed.shift_mm is None else round(zeroed.shift_mm, 6)
         limits = {"shift_mm": shift, "soft_limits_kept": zeroed.limits_kept, "survives": survives}
-        write_json({**position_dict(zeroed.position), **limits})
+        write_json({**_position_dict(zeroed.position), **limits})
         return
     console = _out()
     console.print(f"here is {zeroed.position.value:g} mm")
@@ -196,7 +195,7 @@ def show_proposal_json(proposal: Proposal, *, written: bool) -> None:
 def show_stopped(stopped: Stopped, *, as_json: bool) -> None:
     """Print how a rail was stopped."""
     if as_json:
-        position = None if stopped.position is None else position_dict(stopped.position)
+        position = None if stopped.position is None else _position_dict(stopped.position)
         write_json(
             {"holder": stopped.holder, "held": stopped.held, "let_go": stopped.let_go, "position": position}
         )

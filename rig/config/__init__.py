@@ -10,27 +10,11 @@ from rig.config.loading import (
     rehearse,
     user_config_path,
 )
-from rig.config.models import (
-    CAMERA_DRIVERS,
-    CameraConfig,
-    CaptureConfig,
-    EffectiveFNumberConfig,
-    LensConfig,
-    RailConfig,
-    RigConfig,
-    SessionConfig,
-)
+from rig.config.models import RigConfig
 
 __all__ = [
-    "CAMERA_DRIVERS",
-    "CameraConfig",
-    "CaptureConfig",
-    "EffectiveFNumberConfig",
-    "LensConfig",
     "LoadedConfig",
-    "RailConfig",
     "RigConfig",
-    "SessionConfig",
     "config_folder",
     "config_from_table",
     "load_config",

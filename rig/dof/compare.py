@@ -18,7 +18,6 @@ from rig.optics.steps import step_for_overlap
 from rig.optics.stops import true_stop
 
 __all__ = [
-    "COMPARISONS",
     "Comparison",
     "OverlapRow",
     "apertures",
@@ -29,7 +28,7 @@ __all__ = [
 ]
 
 Comparison = Literal["apertures", "magnifications", "overlaps"]
-COMPARISONS: tuple[Comparison, ...] = ("apertures", "magnifications", "overlaps")
+_COMPARISONS: tuple[Comparison, ...] = ("apertures", "magnifications", "overlaps")
 
 _STOPS = (1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 22.0, 32.0)
 _MAGNIFICATIONS = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 20.0)
@@ -54,10 +53,10 @@ def check_comparison(name: str) -> Comparison:
     UserError
         When there is none.
     """
-    for known in COMPARISONS:
+    for known in _COMPARISONS:
         if known == name:
             return known
-    raise UserError(f'--table: "{name}" is no comparison; write {", ".join(COMPARISONS)}')
+    raise UserError(f'--table: "{name}" is no comparison; write {", ".join(_COMPARISONS)}')
 
 
 def apertures(setup: SetUp) -> tuple[DofReport, ...]:

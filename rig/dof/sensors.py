@@ -11,9 +11,9 @@ from rig.errors import UserError
 from rig.formatting import format_length
 from rig.optics.tables import Tables, find_sensor, suggestions
 
-__all__ = ["FORMATS", "Sensor", "parse_sensor", "sensor_of"]
+__all__ = ["Sensor", "sensor_of"]
 
-FORMATS = {
+_FORMATS = {
     "full-frame": (36.0, 24.0),
     "aps-c": (23.5, 15.6),
     "aps-c-canon": (22.3, 14.9),
@@ -37,7 +37,7 @@ class Sensor:
     pixel_pitch_mm: float | None = None
 
 
-def parse_sensor(text: str, tables: Tables) -> Sensor:
+def _parse_sensor(text: str, tables: Tables) -> Sensor:
     """Read ``--sensor``: a model of the tables, ``36x24mm``, or a format (``full-frame``, ``aps-c``,
     ``mft``).
 
@@ -52,7 +52,7 @@ def parse_sensor(text: str, tables: Tables) -> Sensor:
         if width == 0 or height == 0:
             raise UserError(f'--sensor: "{text}" has no size; write for instance 36x24mm')
         return Sensor(text.strip(), width)
-    form = FORMATS.get(text.strip().lower().replace(" ", "-"))
+    form = _FORMATS.get(text.strip().lower().replace(" ", "-"))
     if form is not None:
         return Sensor(text.strip().lower(), form[0])
     row = find_sensor(text, tables)
@@ -61,7 +61,7 @@ def parse_sensor(text: str, tables: Tables) -> Sensor:
         meant = f"did you mean {' or '.join(near)}? Else " if near else ""
         raise UserError(
             f'--sensor: "{text}" is in no table; {meant}write its size, such as 36x24mm, or '
-            f"{', '.join(FORMATS)}"
+            f"{', '.join(_FORMATS)}"
         )
     across = None if row.pixels is None else row.pixels[0]
     return Sensor(row.name, row.width_mm, across, row.pixel_pitch_mm)
@@ -91,7 +91,7 @@ def sensor_of(request: DofRequest, camera: CameraConfig, tables: Tables) -> Sens
             camera.pixel_pitch_mm,
         )
     else:
-        sensor = parse_sensor(request.sensor, tables)
+        sensor = _parse_sensor(request.sensor, tables)
     return _with_pitch(_with_pixels(sensor, request), request)
 
 

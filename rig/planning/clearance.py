@@ -12,16 +12,16 @@ from collections.abc import Sequence
 from rig.errors import UserError
 from rig.formatting import format_length
 
-__all__ = ["LEAST_MM", "LEAST_SHARE", "check_clearance", "clearance_mm", "least_clearance_mm"]
+__all__ = ["check_clearance", "clearance_mm", "least_clearance_mm"]
 
-LEAST_SHARE, LEAST_MM = 0.2, 5.0
+_LEAST_SHARE, _LEAST_MM = 0.2, 5.0
 """What has to be left of a working distance, the larger of the two: a share of it, and what an eye beside the
 rail still sees as a gap."""
 
 
 def least_clearance_mm(working_distance_mm: float) -> float:
     """Return what has to be left of a working distance."""
-    return max(LEAST_SHARE * working_distance_mm, LEAST_MM)
+    return max(_LEAST_SHARE * working_distance_mm, _LEAST_MM)
 
 
 def clearance_mm(
@@ -68,5 +68,6 @@ def check_clearance(
     raise UserError(
         f"{end}: it moves {format_length(way_mm)} towards the subject from where that point is in focus, at "
         f"a working distance of {format_length(working_distance_mm)}. {format_length(least_mm)} have to be "
-        "left (20 % of it, 5 mm at least): shorten the travel, or correct working_distance in [lens]"
+        f"left ({_LEAST_SHARE:.0%} of it, {_LEAST_MM:g} mm at least): shorten the travel, or correct "
+        "working_distance in [lens]"
     )

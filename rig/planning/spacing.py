@@ -12,8 +12,6 @@ from rig.planning.grid import COUNT_TOLERANCE, GRID_TOLERANCE, Grid
 from rig.turns import uneven_step_note
 
 __all__ = [
-    "DEFAULT_OVERLAP",
-    "HIGH_MAGNIFICATION_OVERLAP",
     "MAX_FRAMES",
     "Spacing",
     "StepSource",
@@ -29,10 +27,10 @@ __all__ = [
 StepSource = Literal["auto", "given", "frames"]
 """What decided about the step: the depth of field, ``--step`` or ``--frames``."""
 
-DEFAULT_OVERLAP = 0.30
+_DEFAULT_OVERLAP = 0.30
 """Share of the depth of field: at worst 13–17 % of contrast is lost halfway between two frames."""
 
-HIGH_MAGNIFICATION_OVERLAP = 0.50
+_HIGH_MAGNIFICATION_OVERLAP = 0.50
 """Above 20×, where rails are uneven by a good part of the step: 7–9 % lost."""
 
 MAX_FRAMES = 20_000
@@ -63,8 +61,8 @@ def overlap_or_default(asked: float | None, magnification: float | None) -> floa
     if asked is not None:
         return asked
     if magnification is not None and magnification > 20:
-        return HIGH_MAGNIFICATION_OVERLAP
-    return DEFAULT_OVERLAP
+        return _HIGH_MAGNIFICATION_OVERLAP
+    return _DEFAULT_OVERLAP
 
 
 def check_spacing(spacing: Spacing) -> None:

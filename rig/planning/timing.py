@@ -9,10 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rig.kinematics import move_time_s
 
-__all__ = ["LONGEST_SETTLE_S", "StackTiming", "critical_path_s"]
+__all__ = ["StackTiming", "critical_path_s"]
 
-
-LONGEST_SETTLE_S = 10.0
+_LONGEST_SETTLE_S = 10.0
 """However long a move was: a rig that rings for longer wants a stiffer tripod."""
 
 
@@ -60,7 +59,7 @@ class StackTiming(BaseModel):
 
     def settle_after_s(self, distance_mm: float) -> float:
         """How long to wait after a move over that distance, s."""
-        longest_s = max(self.settle_s, LONGEST_SETTLE_S)
+        longest_s = max(self.settle_s, _LONGEST_SETTLE_S)
         return min(self.settle_s + self.settle_per_mm_s * abs(distance_mm), longest_s)
 
     @property

@@ -50,7 +50,7 @@ def test_plans_that_come_too_near_are_refused(
     if fits:
         planned(start, end, distance, margin=margin)
         return
-    with pytest.raises(UserError, match=r"have to be left \(20 % of it, 5 mm at least\).*working_distance"):
+    with pytest.raises(UserError, match=r"have to be left \(20% of it, 5 mm at least\).*working_distance"):
         planned(start, end, distance, margin=margin)
 
 
