@@ -65,7 +65,15 @@ class Terminal:
         self._explained = False
 
     def confirm(self, question: str) -> None:
-        """Go on at a yes only."""
+        """Go on at a yes only.
+
+        Raises
+        ------
+        UserError
+            At anything else, and when nobody is at a terminal.
+        Interrupted
+            At Ctrl-C.
+        """
         typer.echo(question, err=True)
         if self._yes:
             return
@@ -76,7 +84,15 @@ class Terminal:
                 raise UserError("not confirmed; nothing was moved")
 
     def ask_position_mm(self, question: str) -> float:
-        """Read a length; a bare number is in mm."""
+        """Read a length; a bare number is in mm.
+
+        Raises
+        ------
+        UserError
+            When nobody is at a terminal.
+        Interrupted
+            At Ctrl-C.
+        """
         if not sys.stdin.isatty():
             raise UserError(f"{question} Pass --here-is LENGTH.")
         from rig.units import parse_length_mm
@@ -90,7 +106,7 @@ class Terminal:
                 typer.echo(str(err), err=True)
 
     def check_present(self) -> None:
-        """A crank, and ``--end ask``, need somebody at a terminal, also with ``--yes``."""
+        """A crank, and ``--end ask``, need somebody at a terminal, also with ``--yes``: else UserError."""
         if not sys.stdin.isatty():
             raise UserError(
                 "a person is asked on the terminal, and the standard input is none; run this in a terminal "

@@ -113,7 +113,8 @@ def _read(path: Path) -> str:
         shipped = ", ".join(sorted(p.name for p in config_folder().glob("*.toml")))
         raise UserError(f"there is no configuration {path}; focusrig brings {shipped}") from err
     except (OSError, UnicodeDecodeError) as err:
-        raise UserError(f"cannot read the configuration {path}: {err}") from err
+        why = err.strerror if isinstance(err, OSError) else err
+        raise UserError(f"cannot read the configuration {path}: {why}") from err
 
 
 def config_from_table(table: dict[str, Any], source: str, text: str = "") -> RigConfig:
