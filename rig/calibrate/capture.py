@@ -23,7 +23,7 @@ from rig.cameras.lens_drive import open_lens_drive
 from rig.clock import Clock, ScaledClock
 from rig.config import LoadedConfig
 from rig.config.equipment import equipped
-from rig.errors import CameraError, Interrupted, MotionError, RigError, UserError
+from rig.errors import CameraError, Interrupted, RigError, UserError
 from rig.events import EventBus, FrameRejected, FrameSaved, Moved, Note, RunFinished, RunStarted, Subscriber
 from rig.inspect import frame_levels
 from rig.lens_drive.focus_watch import LiveWatch
@@ -153,12 +153,8 @@ class Capture:
         self._ended(reason, "" if err is None else str(err))
 
     def _return(self, axis: FocusAxis) -> None:
-        self._stopper.check()
-        try:
+        with self._stopper.motion():
             axis.move_to(self._back_mm)
-        except MotionError:
-            self._stopper.check()  # a move that we stopped ourselves is no fault
-            raise
 
     def open_lens(self) -> LensAxis:
         """Begin live view and take the lens's drive as an axis; where its focus stands is unit 0."""
@@ -182,15 +178,11 @@ class Capture:
         MotionError
             When the rail did.
         """
-        self._stopper.check()
         other = self._sides.get(-direction)
         if other is not None:
             other.forget()
-        try:
+        with self._stopper.motion():
             reached = self._sides[direction].move_to(position_mm)
-        except MotionError:
-            self._stopper.check()  # a move that we stopped ourselves is no fault
-            raise
         self._moved_s = self.clock.now()
         self._bus.publish(Moved(self._taken, reached.value))
         return reached.value

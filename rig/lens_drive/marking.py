@@ -55,6 +55,8 @@ def mark(loaded: LoadedConfig, which: Literal["near", "far"], move: int, stopper
         When the rig is simulated, or far is marked without a near that holds.
     HardwareError
         When camera or drive fail.
+    Interrupted
+        When the operator stops the drive; where the focus stands is not known then.
     """
     config = loaded.config
     if config.simulated:
@@ -92,7 +94,8 @@ def mark(loaded: LoadedConfig, which: Literal["near", "far"], move: int, stopper
         assert watch.look is not None
         if move:
             state.keep(None, None, watch.look)  # until it has arrived, nobody knows
-            Approached(axis, Approach(1, float(config.lens.focus_run_up))).move_to(float(here + move))
+            with stopper.motion():
+                Approached(axis, Approach(1, float(config.lens.focus_run_up))).move_to(float(here + move))
             here += move
         far = kept.far if kept is not None else None
         if which == "near":

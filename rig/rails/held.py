@@ -18,7 +18,7 @@ from rig.axes.base import (
 )
 from rig.clock import Clock
 from rig.config import LoadedConfig, RigConfig
-from rig.errors import HardwareError, MotionError, PositionUnknownError, UserError
+from rig.errors import HardwareError, PositionUnknownError, UserError
 from rig.rails.jogging import STEPS_MM, Jogger
 from rig.rails.state import RailState
 from rig.runs.operator import Operator
@@ -212,25 +212,15 @@ class HeldRail:
         before = self.where()
         target_mm = before.value + by_mm if to_mm is None and by_mm is not None else to_mm
         assert target_mm is not None
-        with self.stopped_by_operator():
+        with self.stopper.motion():
             return Reached(before, self.axis.move_to(target_mm))
-
-    @contextmanager
-    def stopped_by_operator(self) -> Iterator[None]:
-        """A motion that the operator stops is no fault: it raises Interrupted."""
-        self.stopper.check()
-        try:
-            yield
-        except MotionError:
-            self.stopper.check()
-            raise
 
     @contextmanager
     def jogged(self, steps_mm: tuple[float, ...] = STEPS_MM) -> Iterator[Jogger]:
         """Jog; however it ends, the rail is at rest then."""
         check_motor(self.config)
         jogger = Jogger(self.axis, steps_mm)
-        with self.stopped_by_operator():
+        with self.stopper.motion():
             try:
                 yield jogger
             finally:
@@ -255,7 +245,7 @@ class HeldRail:
 
     def home(self) -> AxisPosition:
         """Run the controller's homing cycle, and return where the rail stands then."""
-        with self.stopped_by_operator():
+        with self.stopper.motion():
             self.axis.home()
         self.unknown_because = None
         self.keep()

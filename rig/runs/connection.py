@@ -18,7 +18,7 @@ from rig.cameras.registry import open_camera
 from rig.clock import Clock
 from rig.closing import on_failure
 from rig.config import RigConfig
-from rig.errors import Interrupted, MotionError, PositionUnknownError, RigError, UserError
+from rig.errors import Interrupted, PositionUnknownError, RigError, UserError
 from rig.events import EventBus, Note
 from rig.grey import with_grey
 from rig.preflight import lock_exposure
@@ -235,11 +235,8 @@ class Connection:
             When nobody has ever seen that it goes the right way, or somebody sees that it does not.
         """
         if self._config.rail.reference == "home":
-            try:
+            with self._stopper.motion():
                 axis.home()
-            except MotionError:
-                self._stopper.check()  # homing that we stopped ourselves is no fault
-                raise
         else:
             self._unlocked(axis)
             self._say_where(axis, here_is_mm)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from rig.axes.base import FocusAxis
-from rig.errors import Interrupted
+from rig.errors import Interrupted, MotionError
 
 __all__ = ["Stopper"]
 
@@ -44,6 +46,16 @@ class Stopper:
             for axis in self._axes:
                 axis.stop()
             self._released.wait(_HOLD_EVERY_S)
+
+    @contextmanager
+    def motion(self) -> Iterator[None]:
+        """A motion that is stopped from here is no fault: it raises Interrupted, also before it begins."""
+        self.check()
+        try:
+            yield
+        except MotionError:
+            self.check()
+            raise
 
     def check(self) -> None:
         """Raise Interrupted when a stop was asked for."""

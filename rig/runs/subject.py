@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, PositiveFloat, Valida
 
 from rig.axes.base import FocusAxis
 from rig.config import RigConfig
-from rig.errors import DataError, Interrupted, MotionError, UserError
+from rig.errors import DataError, Interrupted, UserError
 from rig.formatting import format_length
 from rig.rails.state import RailState, now
 from rig.runs.operator import Operator
@@ -79,11 +79,8 @@ def confirm_direction(
     )
     if ready is None:
         raise Interrupted("stopped by the operator; nothing was moved")
-    try:
+    with stopper.motion():
         axis.move_to(here_mm - AWAY_MM)
-    except MotionError:
-        stopper.check()
-        raise
     seen = operator.answer("Did the camera move AWAY from the subject? yes or no", stopped)
     if seen is None:
         raise Interrupted()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -148,3 +150,18 @@ def test_marks_hold_from_command_to_command_until_the_lens_is_out_of_reach(
     void = rig("mark", "far")
     assert void.code == 2, void
     assert "broken off" in void.err or "refused" in void.err
+
+
+def test_ctrl_c_ends_a_drive_to_a_mark_as_it_ends_everything(workshop: Any, real: dict[str, Any]) -> None:
+    path = config(workshop.folder, "Canon EOS R5", port=real["camera_port"], far=None)
+    assert workshop.run("rig", "mark", "near", "--config", path).code == 0
+    run = workshop.start("rig", "mark", "far", "--move", 200, "--config", path)
+    (count,) = (workshop.folder / "state" / "focusrig" / "lenses").glob("*.json")
+    deadline = time.monotonic() + 60.0
+    while json.loads(count.read_text())["units"] is not None:  # it is forgotten before the lens is driven
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    run.send_signal(signal.SIGINT)
+    out, err = run.communicate(timeout=60)
+    assert run.returncode == 130, (out, err)
+    assert json.loads(count.read_text())["units"] is None

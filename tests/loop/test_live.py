@@ -65,7 +65,7 @@ def test_a_stack_is_set_up_and_shot_on_one_connection(workshop: Any) -> None:
     entries = [json.loads(line) for line in journal.read_text().splitlines()]
     assert [e["position_mm"] for e in entries if e["event"] == "frame_saved"] == [0.0, 0.5, 1.0]
     assert entries[0]["config"]["rail"]["limits"] == ["-6.000000 mm", "56.000000 mm"]
-    assert entries[0]["config"]["capture"]["settle"] == "0.4s"
+    assert entries[0]["config"]["capture"]["settle"] == "0.4 s"
     assert [e["by"] for e in entries if e["event"] == "reference_set"] == ["live"]
     assert entries[-1]["reason"] == "finished"
 
