@@ -26,7 +26,7 @@ from stacker.fusion.burnt import off_burnt
 from stacker.fusion.contrast import give_contrast, how_far_veiled
 from stacker.fusion.depth import Surface
 from stacker.fusion.depth_picture import depth_picture
-from stacker.fusion.highlights import lost_highlights
+from stacker.fusion.highlights import beside_highlights, lost_highlights
 from stacker.fusion.overlap_patches import Sought, take_whole_pixels
 from stacker.fusion.overlaps import Ordering, at_two_depths, looked_at_step
 from stacker.fusion.pyramid import PyramidFusion
@@ -159,7 +159,8 @@ class AutoFusion:
     ) -> tuple[Blocks, Image, Image]:
         """Blend the depth map's picture in where it is better; gives the blocks that were compared, its share
         of each and how smooth each is."""
-        other = depth_picture(self._store, surface, self._pyramid.glitter(), canvas, extent)
+        doubtful = beside_highlights(self._pyramid.glitter(), surface)
+        other = depth_picture(self._store, surface, doubtful, canvas, extent)
         sharpen(other, self._crisp(surface))
         # Nothing was kept where no frame was seen, or what happened to lie beside one.
         _copy_cells(image, self._pyramid.depth.unseen, canvas, extent, other)
@@ -201,7 +202,7 @@ class AutoFusion:
         cells = slice(top, top + height), slice(left, left + width)
         mean, _, peak = self._pyramid.depth.planes[1:]
         between = how_far_between(mean[cells], peak[cells])
-        sharpen_between(fused.image, between, self._highest(extent), share)
+        sharpen_between(fused.image, between, self._highest(extent), share, self._noise)
 
     def _highest(self, extent: Window) -> Image:
         """What any frame has of green, cell by cell."""

@@ -12,10 +12,12 @@ import math
 import cv2
 import numpy as np
 
-from stacker.focus.measure import half_luma_of_samples
+from stacker.focus.measure import LUMA, half_luma_of_samples
 from stacker.frames import Image, full_scale
 from stacker.fusion.blending import add_blocks
 from stacker.fusion.burnt import off_burnt
+from stacker.fusion.sharpening import STRIP_PX
+from stacker.loops.workers import over_rows
 
 __all__ = ["how_far_between", "share_between", "sharpen_between"]
 
@@ -35,6 +37,15 @@ _DETAIL_FROM, _DETAIL_FULL = 1.5, 3.5
 _SIGMA_CELLS, _EVEN_CELLS = 1.0, 1.5
 """Of the blur that leaves the detail behind, and of the surroundings in which frames are compared; in cells
 of two pixels. The finest band says nothing of what is blurred by more than a pixel."""
+
+_CRISP, _PER_LOG, _MOST_TIMES, _CRISP_CELLS = 0.1, 0.8, 1.2, 3.0
+"""Blur takes the finest band first. So the share is taken times the first number less the second times the
+logarithm of what a pixel's own band has over the detail, in energy around (sigma in cells), up to the third:
+a regression of what the truth has more falls so in ten rendered stacks and four photographs blurred by depth
+(docs/algorithm.md). With 1.6 at most deep smooth subjects gain more (porcelain 0.1 dB), and JPEGs lose."""
+
+_FINE_NOISE, _DETAIL_NOISE, _LEAST_ENERGY = 0.3, 0.07, 0.01
+"""What noise of a variance of 1 in each channel has in the one and in the other; and what is no energy."""
 
 
 def share_between(focus_length: float, frames: int) -> float:
@@ -71,8 +82,10 @@ def how_far_between(index: Image, peak: Image) -> Image:
     return np.asarray(cv2.GaussianBlur(alike, (0, 0), _SIGMA_CELLS))
 
 
-def sharpen_between(picture: Image, between: Image, highest: Image, share: float) -> None:
-    """Add a share of the detail to a picture, in place, but beside highlights.
+def sharpen_between(
+    picture: Image, between: Image, highest: Image, share: float, noise_sigma: float = 0.0
+) -> None:
+    """Add a share of the detail to a picture, in place, but beside highlights and where it is crisp already.
 
     Parameters
     ----------
@@ -84,11 +97,41 @@ def sharpen_between(picture: Image, between: Image, highest: Image, share: float
         What any frame has of a channel, in the type of the picture.
     share : float
         See `share_between`.
+    noise_sigma : float
+        Of the frames, in units of 1/255 of white.
     """
-    half = half_luma_of_samples(picture)
-    half -= cv2.GaussianBlur(half, (0, 0), _SIGMA_CELLS)
+    rows, columns = between.shape
+    # Of an odd picture half the size is not half the scale: it would drift off by a pixel towards the end.
+    luma = half_luma_of_samples(picture[: 2 * rows, : 2 * columns])
+    half: Image = cv2.subtract(luma, cv2.GaussianBlur(luma, (0, 0), _SIGMA_CELLS))
+    half *= _as_blurred(picture, luma, half, noise_sigma**2)
     half *= between
     half *= np.float32(share * full_scale(picture.dtype) / 255)
     height, width = half.shape
     half *= cv2.resize(off_burnt(highest), (width, height), interpolation=cv2.INTER_LINEAR)
     add_blocks(picture, half, 2)
+
+
+def _as_blurred(picture: Image, luma: Image, detail: Image, noise: float) -> Image:
+    """How much of the share to take, by how far the finest band lags behind the detail; cell by cell."""
+    height, width = luma.shape
+    fine = np.empty((height, width), np.float32)
+    framed = cv2.copyMakeBorder(luma, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    factors = LUMA * np.float32(255 / full_scale(picture.dtype))
+
+    def strips(first: int, behind: int) -> None:
+        for top in range(first, behind, STRIP_PX):
+            bottom = min(behind, top + STRIP_PX)
+            wide = cv2.resize(framed[top : bottom + 2], None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
+            mine = picture[2 * top : 2 * bottom, : 2 * width].astype(np.float32)
+            off = cv2.subtract(cv2.transform(mine, factors), wide[2:-2, 2:-2])
+            size = width, bottom - top
+            fine[top:bottom] = cv2.resize(cv2.multiply(off, off), size, interpolation=cv2.INTER_AREA)
+
+    over_rows(strips, height, rows_together=STRIP_PX)
+    energies = []
+    for energy, part in (fine, _FINE_NOISE), (detail * detail, _DETAIL_NOISE):
+        around = cv2.GaussianBlur(energy, (0, 0), _CRISP_CELLS)
+        energies.append(np.maximum(around - np.float32(part * noise), np.float32(_LEAST_ENERGY)))
+    ahead = np.log(energies[0] / energies[1])
+    return np.asarray(np.clip(_CRISP - _PER_LOG * ahead, 0, _MOST_TIMES).astype(np.float32))
