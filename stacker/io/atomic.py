@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -22,6 +23,9 @@ __all__ = [
 ]
 
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+_CUT_SHORT = re.compile(r"\d+ requested and \d+ written")
+"""What NumPy says, by whom tifffile writes arrays; it hands on no errno."""
 
 
 def require_folder(path: Path, suffixes: Sequence[str]) -> None:
@@ -108,7 +112,8 @@ def publish_folder(part: Path, folder: Path) -> None:
 
 def storage_error(error: OSError, path: Path) -> DataError:
     """What a failed write means to a person."""
-    reason = "the disk is full" if error.errno in _FULL_DISK else error.strerror or str(error)
+    full = error.errno in _FULL_DISK or _CUT_SHORT.fullmatch(str(error))
+    reason = "the disk is full" if full else error.strerror or str(error)
     return DataError(f"{path} could not be written: {reason}")
 
 

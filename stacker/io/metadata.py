@@ -110,6 +110,9 @@ def write_metadata(
 
     Orientation becomes upright (the pixels have been turned) and the size becomes the result's.
 
+    exiv2 gets the file's bytes, not its name: what it writes itself it does not check, and a disk that fills
+    up would leave a picture cut off, and nobody told.
+
     Parameters
     ----------
     path : Path
@@ -125,19 +128,20 @@ def write_metadata(
     ------
     DataError
         When the file does not take them.
+    OSError
+        When it cannot be written.
     """
     try:
         exif, xmp, iptc = _of_picture(metadata, width, height)
         if thumbnail is not None:
             exiv2.ExifThumb(exif).setJpegThumbnail(thumbnail, (72, 1), (72, 1), 2)
-        target = exiv2.ImageFactory.open(str(path))
+        target = exiv2.ImageFactory.open(path.read_bytes())
         target.readMetadata()
         target.setExifData(_joined(target.exifData(), exif))
-        target.setXmpData(xmp)
-        target.setIptcData(iptc)
-        target.writeMetadata()
+        content = _written(target, xmp, iptc)
     except exiv2.Exiv2Error as error:
         raise DataError(f"EXIF could not be written: {error}") from error
+    path.write_bytes(content)
 
 
 def directory_of(

@@ -441,3 +441,24 @@ def test_an_empty_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no image")
     with pytest.raises(UserError, match=tmp_path.name):
         list_frames([tmp_path])
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "dng"])
+def test_a_disk_that_fills_up_under_the_last_bytes_leaves_the_old_picture(
+    tmp_path: Path, suffix: str
+) -> None:
+    """exiv2, which puts EXIF in last, does not look whether what it writes arrives."""
+    import resource
+
+    path = tmp_path / f"picture.{suffix}"
+    write_image(path, picture(64, 96))
+    before, limits = path.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    for room in (len(before) - 1, len(before) - 600, len(before) // 2):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+        try:
+            with pytest.raises(DataError, match=r"picture\.\w+ could not be written: the disk is full"):
+                write_image(path, picture(64, 96))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
