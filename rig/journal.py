@@ -41,12 +41,21 @@ def _parse(path: Path) -> tuple[list[Entry], int]:
         except ValueError as err:
             if good + len(line) == len(raw):  # the last line: power went while it was written
                 break
-            raise DataError(
-                f"{path} is damaged at line {number} ({err}); the lines before it are sound"
-            ) from err
+            raise DataError(f"{path} is damaged at line {number} ({err}); {_way_out(path, number)}") from err
         entries.append(entry)
         good += len(line)
     return entries, good
+
+
+def _way_out(path: Path, damaged: int) -> str:
+    """What is to be done about a damaged line; the frames are never what is damaged."""
+    if damaged == 1:
+        frames = path.parent / "frames"
+        return f"it held the plan: this run cannot be resumed; to stack its frames: stacker fuse {frames}"
+    return (
+        f"the lines before it are sound. To go on, keep a copy of the file, delete line {damaged} and all "
+        f"after it, and rig resume {path.parent}: what those lines told of is shot again"
+    )
 
 
 def read_journal(path: Path) -> list[Entry]:

@@ -191,7 +191,10 @@ class Session:
         """
         entries = read_journal(folder / _JOURNAL)
         if not entries or entries[0]["event"] != "session_started":
-            raise DataError(f"{folder / _JOURNAL} does not begin with the plan: this run cannot be resumed")
+            raise DataError(
+                f"{folder / _JOURNAL} does not begin with the plan: this run cannot be resumed; to stack its "
+                f"frames: stacker fuse {folder / 'frames'}"
+            )
         first = entries[0]
         try:
             RunState.replay(0, entries)
@@ -206,6 +209,13 @@ class Session:
             session.journal.close()
             raise storage_error(err, folder) from err
         return session, first
+
+    def last_position(self) -> tuple[float, datetime] | None:
+        """Where the carriage was last known to stand, mm, and when; None when nothing was fired yet."""
+        for entry in reversed(self.journal.entries):
+            if entry["event"] in ("fired", "finished") and entry.get("position_mm") is not None:
+                return float(entry["position_mm"]), datetime.fromisoformat(entry["at"])
+        return None
 
     def _journaled(self) -> set[str]:
         entries = self.journal.entries

@@ -209,9 +209,18 @@ class Connection:
             return axis.position().value
         if not needed:
             return otherwise_mm
+        last = self._session.last_position()
+        if last is None:
+            return self._operator.ask_position_mm(
+                f"The stack counts from where the rail was left, {otherwise_mm:g} mm, but that is not sure "
+                f"any more: {why}. Where does the carriage stand?"
+            )
+        # What is kept of a rail is as old as the start of a run that crashed: it has moved since.
+        last_mm, at = last
         return self._operator.ask_position_mm(
-            f"The stack counts from where the rail was left, {otherwise_mm:g} mm, but that is not sure any "
-            f"more: {why}. Where does the carriage stand?"
+            f"This session last knew the carriage at {last_mm:.4f} mm ({at.astimezone():%d %b %H:%M}). The "
+            f"position kept of the rail, {otherwise_mm:g} mm, is not sure any more: {why}. Where does it "
+            "stand, counted as in the first run?"
         )
 
     def _keep(self, axis: FocusAxis) -> None:

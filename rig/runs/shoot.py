@@ -125,14 +125,14 @@ def resume(
         if here_is_mm is None and not by_lens and config.rail.counted and not asked:
             here_is_mm = _still_there_mm(config, operator)
         elif here_is_mm is None and not by_lens:
-            last = _last_position(session.journal.entries)
+            last = session.last_position()
             if config.simulated:
-                here_is_mm = 0.0 if last is None else last  # the bench is set up again just so
+                here_is_mm = 0.0 if last is None else last[0]  # the bench is set up again just so
             elif config.rail.reference == "here" and not asked and (kept := here_of(config, None)).kept:
                 here_is_mm = kept.position_mm
                 options = replace(options, here_is_mm=here_is_mm, here_is_kept=True)
             elif config.rail.reference == "here":
-                known = "" if last is None else f" It was last known to be at {last:.4f} mm."
+                known = "" if last is None else f" It was last known to be at {last[0]:.4f} mm."
                 here_is_mm = operator.ask_position_mm(
                     f"The position of the carriage is not known after a new connection.{known} "
                     "Where does it stand, counted as in the first run?"
@@ -207,10 +207,3 @@ def _counted_anew(config: RigConfig, entries: Sequence[Entry]) -> bool:
         return False
     since = RailState.of(config.rail).read().counted_since
     return since is not None and since > datetime.fromisoformat(entries[-1]["at"])
-
-
-def _last_position(entries: Sequence[Entry]) -> float | None:
-    for entry in reversed(entries):
-        if entry["event"] in ("fired", "finished") and entry.get("position_mm") is not None:
-            return float(entry["position_mm"])
-    return None

@@ -43,10 +43,13 @@ def test_a_torn_last_line_does_not_count(tmp_path_factory: pytest.TempPathFactor
     assert [e["event"] for e in read_journal(path)] == ["session_started", "resumed"]
 
 
-def test_damage_in_the_middle_is_an_error_that_names_the_line(tmp_path: Path) -> None:
+def test_damage_in_the_middle_is_an_error_that_names_the_line_and_the_way_out(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     path.write_text('{"event": "a", "n": 0}\nnot json\n{"event": "b", "n": 2}\n')
-    with pytest.raises(DataError, match="line 2"):
+    with pytest.raises(DataError, match=r"line 2 .*delete line 2 and all after it, and rig resume"):
+        read_journal(path)
+    path.write_text('not json\n{"event": "b", "n": 1}\n')
+    with pytest.raises(DataError, match=r"held the plan.*stacker fuse .*frames"):
         read_journal(path)
 
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rig.axes.base import AxisLimits, AxisPosition, PositionTrust
+from rig.clock import ScaledClock
 from rig.config import LoadedConfig, config_from_table, load_config
 from rig.config.rail import RailConfig
 from rig.errors import DataError, UserError
+from rig.events import EventBus
 from rig.rails.limits import LimitsOrder
 from rig.rails.state import RailMemory, RailState, Reference, with_limits
+from rig.runs.connection import Connection
 from rig.runs.shoot import _counted_anew
+from rig.runs.stopping import Stopper
+from rig.session import Session
 
 RAIL_TABLE = {"driver": "grbl", "port": "/dev/ttyUSB0", "pitch": "1 mm", "limits": ["-2 mm", "60 mm"]}
 RAIL = RailConfig.model_validate(RAIL_TABLE)
@@ -203,3 +210,27 @@ def test_a_session_from_before_a_new_zero_does_not_take_its_positions(
     assert _counted_anew(config, before)
     after = [{"event": "resumed", "at": datetime.now().astimezone().isoformat()}]
     assert not _counted_anew(config, after)
+
+
+def test_who_resumes_is_told_where_this_session_last_had_the_carriage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is kept of the rail is older: from the start of the run that crashed."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    config = config_from_table({"rail": RAIL_TABLE, "lens": {"magnification": 1.0}}, "rig.toml")
+    RailState.of(config.rail).keep(Controller(counts=0.0, at=AxisPosition(0.0, PositionTrust.TRUSTED)))  # type: ignore[arg-type]
+    asked: list[str] = []
+
+    class Person:
+        def ask_position_mm(self, question: str) -> float:
+            asked.append(question)
+            return 14.0
+
+    person: Any = Person()
+    rail: Any = _controller(counts=14.0)
+    with Session.create(tmp_path, "beetle", simulated=False) as session, ExitStack() as teardown:
+        session.journal.append("fired", index=14, position_mm=14.0)
+        connection = Connection(config, session, person, Stopper(), EventBus(), ScaledClock(1.0), teardown)
+        assert connection.recalled_mm(rail, 0.0, needed=True) == 14.0
+    assert "last knew the carriage at 14.0000 mm" in asked[0]
+    assert "position kept of the rail, 0 mm, is not sure any more" in asked[0]
