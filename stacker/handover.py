@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from stacker.errors import UserError
+from stacker.io.atomic import require_name
 from stacker.io.metadata import is_result
 from stacker.io.saving import OUTPUT_SUFFIXES
 from stacker.io.stack_xmp import SIDECAR_SUFFIX, is_our_sidecar
@@ -43,10 +44,16 @@ def name_beside(frames: Sequence[Path]) -> Path:
     -------
     Path
         ``first-stack-2.tif`` and on when there is one already.
+
+    Raises
+    ------
+    UserError
+        When the name becomes too long.
     """
     first = frames[0]
     suffix = first.suffix if first.suffix.lower() in _SAME else ".tif"
     name, number = f"{first.stem}-stack", 1
+    require_name(first.with_name(f"{name}{suffix}"))
     while (path := first.with_name(f"{name}{suffix}")).exists():
         number += 1
         name = f"{first.stem}-stack-{number}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from dataclasses import replace
 from enum import Enum
@@ -261,7 +262,7 @@ def _frames(
     from stacker.batch.notes import few
     from stacker.handover import without_results
 
-    folder = next((source for source in sources if source.is_dir()), None)
+    folder = next(filter(os.path.isdir, sources), None)
     if output is None and folder is not None:
         raise UserError(
             f"Where is the picture of {folder} to go? Say -o FILE; only frames that are given one by one "

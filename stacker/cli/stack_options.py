@@ -13,8 +13,17 @@ if TYPE_CHECKING:
 
 __all__ = ["FramesFolderOptions", "StackArgument"]
 
+
+def _named(folder: Path) -> Path:
+    """The folder by its name, after which pages and retouches are called: ``.`` and ``..`` have none."""
+    return folder if folder.name not in {"", ".."} else folder.resolve()
+
+
 StackArgument: TypeAlias = Annotated[
-    Path, typer.Argument(metavar="STACK", help="The stack folder that stacker fuse --keep has written.")
+    Path,
+    typer.Argument(
+        metavar="STACK", help="The stack folder that stacker fuse --keep has written.", callback=_named
+    ),
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,38 +98,69 @@ class Wanted:
 
     def check(self) -> None:
         """Refuse what cannot be written before any work is done."""
-        from stacker.io.atomic import require_folder
+        from stacker.io.atomic import require_folder, require_name, require_place
         from stacker.io.encode import require_writable
 
         require_writable(self.output)
         self.saving.check(self.output)
-        if self.transforms is not None and not self.transforms.parent.is_dir():
-            raise UserError(
-                f"{self.transforms} cannot be written: there is no folder {self.transforms.parent}"
-            )
+        if self.transforms is not None:
+            require_place(self.transforms)
         if self.layers is not None:
             from stacker.outputs.layers import LAYER_SUFFIXES
 
             require_folder(self.layers, LAYER_SUFFIXES)
-            if self.layers.resolve() == self.output.resolve():
-                raise UserError(f"{self.layers} is the picture already: give the layers another name")
         if self.page is not None:
             from stacker.report import REPORT_SUFFIXES
 
             require_folder(self.page, REPORT_SUFFIXES)
-        if self.keep and self.folder.exists() and not (self.folder / "stack.json").is_file():
-            raise UserError(f"{self.folder} is there already and is no stack folder; it is not replaced")
+        if self.keep:
+            require_name(self.folder)
+            if self.folder.exists() and not (self.folder / "stack.json").is_file():
+                raise UserError(f"{self.folder} is there already and is no stack folder; it is not replaced")
 
     def check_frames(self, paths: Sequence[Path]) -> None:
-        """Refuse to replace a frame."""
+        """Refuse to replace a frame, and to write two things under one name.
+
+        Parameters
+        ----------
+        paths : sequence of Path
+            The frames, which say how many slabs there are at most.
+        """
+        from stacker.io.atomic import require_name
+
         frames = {path.resolve() for path in paths}
-        for written in (self.output, self.transforms, self.layers):
-            if written is not None and written.resolve() in frames:
-                raise UserError(f"{written} is one of the frames; the result needs a name of its own")
+        taken: dict[Path, str] = {}
+        for what, written in self._files(len(paths)):
+            require_name(written)
+            place = written.resolve()
+            if place in frames:
+                raise UserError(f"{written} is one of the frames; {what} needs a name of its own")
+            if place in taken:
+                raise UserError(f"{written} is {taken[place]} already: give {what} another name")
+            taken[place] = what
         if self.sidecar:
             from stacker.handover import check_sidecar
 
             check_sidecar(self.output, paths)
+
+    def _files(self, frames: int) -> Iterator[tuple[str, Path]]:
+        """What is written, in words, and where."""
+        yield "the picture", self.output
+        named = {
+            "the layered file": self.layers,
+            "the page": self.page,
+            "the file of transforms": self.transforms,
+        }
+        yield from ((what, path) for what, path in named.items() if path is not None)
+        if self.slabs is not None:
+            from stacker.batch.slabs import slab_path
+
+            for number in range(1, len(self.slabs.ranges(frames)) + 1):
+                yield f"slab {number}", slab_path(self.output, number)
+        if self.sidecar:
+            from stacker.handover import sidecar_path
+
+            yield "the sidecar", sidecar_path(self.output)
 
     def write(self, result: FilesResult) -> Written:
         """Write everything, and only then give it its names."""

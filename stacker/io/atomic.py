@@ -16,6 +16,8 @@ __all__ = [
     "publish_folder",
     "replace_atomically",
     "require_folder",
+    "require_name",
+    "require_place",
     "storage_error",
     "sync",
     "umask",
@@ -45,6 +47,12 @@ def require_folder(path: Path, suffixes: Sequence[str]) -> None:
     """
     if path.suffix.lower() not in suffixes:
         raise UserError(f"{path} cannot be written: the name must end in {', '.join(suffixes)}")
+    require_place(path)
+
+
+def require_place(path: Path) -> None:
+    """Make sure that a file of whatever kind can be written there; see `require_folder`."""
+    require_name(path)
     if path.is_dir():
         raise UserError(f"{path} is a folder; name a file in it")
     if not path.parent.is_dir():
@@ -54,6 +62,23 @@ def require_folder(path: Path, suffixes: Sequence[str]) -> None:
             pass
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror} ({path.parent})") from error
+
+
+def require_name(path: Path) -> None:
+    """Refuse a name that the file system does not take, one that is too long above all: what is written
+    has another until it is finished, and would fail then.
+
+    Raises
+    ------
+    UserError
+        When nothing can be called so.
+    """
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def replace_atomically(path: Path, fill: Callable[[Path], None]) -> None:

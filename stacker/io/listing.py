@@ -101,19 +101,27 @@ def find_frames(
     """The same, with what was left out; see `list_frames`."""
     found: dict[Path, None] = {}
     for source in sources:
-        if source.is_dir():
+        if _is_folder(source):
             folder = source / "frames" if _is_session(source) else source
             inside = [entry for entry in folder.iterdir() if _is_frame(entry)]
             found.update(dict.fromkeys(entry for entry in inside if not _is_older_result(entry, leave_out)))
-        elif source.exists():
-            found[source] = None
         else:
-            raise UserError(f"There is no file or folder {source}")
+            found[source] = None
     if not found:
         where = ", ".join(str(source) for source in sources) or "what was given"
         raise UserError(f"No frames in {where}: no JPEG, PNG, TIFF or RAW file by its name")
     paths = natural_order(one_of_each(list(found), pairs))
     return FoundFrames(paths, len(found) - len(paths))
+
+
+def _is_folder(source: Path) -> bool:
+    try:
+        source.stat()
+    except OSError as error:  # too long, a ring of links, not to be looked into
+        gone = isinstance(error, FileNotFoundError | NotADirectoryError)
+        why = "" if gone else f": {error.strerror}"
+        raise UserError(f"There is no file or folder {source}{why}") from error
+    return source.is_dir()
 
 
 def _is_older_result(path: Path, output: Path | None) -> bool:

@@ -16,6 +16,7 @@ from pathlib import Path
 import exiv2
 
 from stacker.errors import UserError
+from stacker.io.sidecars import is_there
 from stacker.units import parse_length_mm
 
 __all__ = ["positions_in_xmp"]
@@ -49,7 +50,7 @@ def positions_in_xmp(paths: Sequence[Path]) -> tuple[float, ...] | None:
 
 def _positions(path: Path) -> Iterator[float]:
     for file in (path.with_suffix(".xmp"), path.with_name(path.name + ".xmp"), path):
-        if not file.is_file():
+        if not is_there(file):
             continue
         try:
             image = exiv2.ImageFactory.open(str(file))

@@ -13,7 +13,7 @@ from stacker.io.raw_names import RAW_SUFFIXES
 from stacker.io.stack_xmp import PREFIX, SIDECAR_SUFFIX
 from stacker.io.stale import STALE_XMP
 
-__all__ = ["with_sidecar"]
+__all__ = ["is_there", "with_sidecar"]
 
 _NOT_TAKEN = (*STALE_XMP, f"Xmp.{PREFIX}.")
 """What is not so of a result, and what is said of it anew."""
@@ -29,7 +29,7 @@ def with_sidecar(metadata: FrameMetadata, frame: Path) -> FrameMetadata:
     names = [frame.with_name(frame.name + SIDECAR_SUFFIX)]
     if frame.suffix.lower() in RAW_SUFFIXES:
         names.append(frame.with_suffix(SIDECAR_SUFFIX))
-    file = next((name for name in names if name.is_file()), None)
+    file = next(filter(is_there, names), None)
     if file is None:
         return metadata
     try:
@@ -45,3 +45,13 @@ def with_sidecar(metadata: FrameMetadata, frame: Path) -> FrameMetadata:
         make_room(exif, xmp)
 
     return changed(metadata, take)
+
+
+def is_there(file: Path) -> bool:
+    """Whether there is a file of that name; no where the name is too long, as a frame's becomes with another
+    ending.
+    """
+    try:
+        return file.is_file()
+    except OSError:
+        return False

@@ -180,8 +180,8 @@ def test_a_full_disk(frames: Path, tmp_path: Path, suffix: str) -> None:
 
 
 def test_a_disk_that_is_full_before_the_stack_folder_is_written(frames: Path, tmp_path: Path) -> None:
-    wanted = "--quality", 50, "--keep", "--save-transforms", tmp_path / "t.json"
-    done = run("fuse", frames, "-o", tmp_path / "out.jpg", *wanted, preexec_fn=lambda: fill_disk(20_000))
+    wanted = "--quality", 10, "--keep", "--save-transforms", tmp_path / "t.json"
+    done = run("fuse", frames, "-o", tmp_path / "out.jpg", *wanted, preexec_fn=lambda: fill_disk(25_000))
     assert done.returncode == 4, done.stderr
     assert "out.stack/image.tif could not be written: the disk is full" in done.stderr
     assert leftovers(tmp_path) == []
@@ -381,3 +381,37 @@ def test_layers_are_written_by_fuse_and_from_a_stack_folder(frames: Path, tmp_pa
     refused = run("fuse", frames, "-o", tmp_path / "no.tif", "--layers", tmp_path / "no.xcf")
     assert refused.returncode == 2
     assert not (tmp_path / "no.tif").exists()
+
+
+def test_nothing_is_written_over_a_frame_or_over_another_file_of_the_same_run(
+    frames: Path, tmp_path: Path
+) -> None:
+    for number, path in enumerate(sorted(frames.glob("*.jpg")), start=1):
+        path.rename(frames / f"out-slab-00{number}.jpg")
+    slabs = sorted(frames.glob("*.jpg"))
+    before = [path.read_bytes() for path in slabs]
+    out = tmp_path / "out.tif"
+    for wanted, said in (
+        ((*slabs, "-o", frames / "out.jpg", "--slab", "2"), "out-slab-001.jpg is one of the frames"),
+        ((frames, "-o", out, "--save-transforms", out), "out.tif is the picture already"),
+        ((frames, "-o", out, "--save-transforms", frames), "is a folder; name a file in it"),
+        ((frames, "-o", tmp_path / ("n" * 250 + ".tif"), "--keep"), "File name too long"),
+    ):
+        done = run("fuse", *wanted)
+        assert done.returncode == 2, done.stderr
+        assert said in done.stderr
+    assert [path.read_bytes() for path in slabs] == before
+    assert leftovers(tmp_path) == []
+
+
+def test_names_as_long_as_they_may_be_and_the_folder_that_one_is_in(frames: Path, tmp_path: Path) -> None:
+    longest = frames / ("n" * 251 + ".jpg")  # its sidecar would have a name that no file can have
+    (frames / "f1.jpg").rename(longest)
+    done = run("fuse", frames, "-o", tmp_path / "out.tif", "--keep", "-q")
+    assert done.returncode == 0, done.stderr
+    beside = run("fuse", longest)
+    assert beside.returncode == 2
+    assert "File name too long" in beside.stderr
+    page = run("report", ".", cwd=tmp_path / "out.stack")
+    assert page.returncode == 0, page.stderr
+    assert (tmp_path / "out.html").is_file()
