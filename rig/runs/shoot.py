@@ -133,6 +133,8 @@ def resume(
                 options = replace(options, here_is_mm=here_is_mm, here_is_kept=True)
             elif config.rail.reference == "here":
                 known = "" if last is None else f" It was last known to be at {last[0]:.4f} mm."
+                if options.counted_anew:
+                    known += " Since then another command was told where it stands, and may have moved it."
                 here_is_mm = operator.ask_position_mm(
                     f"The position of the carriage is not known after a new connection.{known} "
                     "Where does it stand, counted as in the first run?"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,10 +18,11 @@ from rig.config import LoadedConfig, config_from_table, load_config
 from rig.config.rail import RailConfig
 from rig.errors import DataError, UserError
 from rig.events import EventBus
+from rig.planning.rail import PlanRequest, plan_for
 from rig.rails.limits import LimitsOrder
 from rig.rails.state import RailMemory, RailState, Reference, with_limits
 from rig.runs.connection import Connection
-from rig.runs.shoot import _counted_anew
+from rig.runs.shoot import ShootOptions, _counted_anew, resume
 from rig.runs.stopping import Stopper
 from rig.session import Session
 
@@ -234,3 +237,37 @@ def test_who_resumes_is_told_where_this_session_last_had_the_carriage(
         assert connection.recalled_mm(rail, 0.0, needed=True) == 14.0
     assert "last knew the carriage at 14.0000 mm" in asked[0]
     assert "position kept of the rail, 0 mm, is not sure any more" in asked[0]
+
+
+def test_who_resumes_is_told_that_another_command_has_counted_the_rail_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a crash `rig rail move` was told where the rail stood, and drove it elsewhere."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    table: dict[str, Any] = {
+        "rail": RAIL_TABLE,
+        "lens": {"magnification": 1.0, "focal_length": "100 mm"},
+        "camera": {"driver": "gphoto2", "sensor_width": "36 mm", "pixels": [300, 200]},
+        "capture": {"aperture": "f/5.6", "shutter": "1/125 s", "iso": 100},
+    }
+    config = config_from_table(table, "rig.toml")
+    plan = plan_for(
+        LoadedConfig(config, tmp_path / "rig.toml", table), PlanRequest.from_text(start="0mm", end="5mm")
+    )
+    with Session.create(tmp_path, "beetle", simulated=False) as session:
+        first = {"name": "beetle", "template": "{name}_{index:04d}", "simulated": False}
+        planned = json.loads(plan.model_dump_json())
+        session.journal.append("session_started", **first, plan=planned, config=table)
+        session.journal.append("fired", index=2, position_mm=2.0)
+
+    class Person:
+        def ask_position_mm(self, question: str) -> float:
+            raise UserError(question)
+
+    person: Any = Person()
+    with pytest.raises(UserError, match=r"known to be at 2\.0000 mm\. Where does"):
+        resume(session.folder, ShootOptions(), person, Stopper())
+    time.sleep(0.002)
+    RailState.of(config.rail).counts_anew()
+    with pytest.raises(UserError, match=r"at 2\.0000 mm\. Since then another command"):
+        resume(session.folder, ShootOptions(), person, Stopper())
