@@ -20,7 +20,15 @@ from rig.frames.sidecar import write_sidecar
 from rig.journal import Entry, Journal, read_journal
 from rig.planning.shots import ShotSeries
 
-__all__ = ["DEFAULT_TEMPLATE", "FrameFile", "FrameRecord", "RunState", "Session", "check_template"]
+__all__ = [
+    "DEFAULT_TEMPLATE",
+    "FrameFile",
+    "FrameRecord",
+    "LastPosition",
+    "RunState",
+    "Session",
+    "check_template",
+]
 
 DEFAULT_TEMPLATE = "{name}_{index:04d}"
 """Frame names sort in shooting order in every program."""
@@ -70,6 +78,21 @@ class FrameRecord:
     index: int
     position_mm: float | None
     files: tuple[FrameFile, ...]
+
+
+@dataclass(frozen=True)
+class LastPosition:
+    """Where a session had the carriage; ``left`` there in the end, else it has fired there last."""
+
+    position_mm: float
+    at: datetime
+    left: bool
+
+    @property
+    def text(self) -> str:
+        """A sentence's end; a run that crashed had set off for its next frame, mostly."""
+        where = f"at {self.position_mm:.4f} mm ({self.at.astimezone():%d %b %H:%M})"
+        return where if self.left else f"{where}, where it fired, and may have moved on to the next frame"
 
 
 @dataclass(frozen=True)
@@ -210,11 +233,12 @@ class Session:
             raise storage_error(err, folder) from err
         return session, first
 
-    def last_position(self) -> tuple[float, datetime] | None:
-        """Where the carriage was last known to stand, mm, and when; None when nothing was fired yet."""
+    def last_position(self) -> LastPosition | None:
+        """Where the carriage was last known to stand; None when nothing was fired yet."""
         for entry in reversed(self.journal.entries):
             if entry["event"] in ("fired", "finished") and entry.get("position_mm") is not None:
-                return float(entry["position_mm"]), datetime.fromisoformat(entry["at"])
+                at, left = datetime.fromisoformat(entry["at"]), entry["event"] == "finished"
+                return LastPosition(float(entry["position_mm"]), at, left=left)
         return None
 
     def _journaled(self) -> set[str]:

@@ -216,11 +216,10 @@ class Connection:
                 f"any more: {why}. Where does the carriage stand?"
             )
         # What is kept of a rail is as old as the start of a run that crashed: it has moved since.
-        last_mm, at = last
         return self._operator.ask_position_mm(
-            f"This session last knew the carriage at {last_mm:.4f} mm ({at.astimezone():%d %b %H:%M}). The "
-            f"position kept of the rail, {otherwise_mm:g} mm, is not sure any more: {why}. Where does it "
-            "stand, counted as in the first run?"
+            f"This session last knew the carriage to be {last.text}. The position kept of the rail, "
+            f"{otherwise_mm:g} mm, is not sure any more: {why}. Where does it stand, counted as in the "
+            "first run?"
         )
 
     def _keep(self, axis: FocusAxis) -> None:

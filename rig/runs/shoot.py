@@ -127,12 +127,12 @@ def resume(
         elif here_is_mm is None and not by_lens:
             last = session.last_position()
             if config.simulated:
-                here_is_mm = 0.0 if last is None else last[0]  # the bench is set up again just so
+                here_is_mm = 0.0 if last is None else last.position_mm  # the bench is set up again just so
             elif config.rail.reference == "here" and not asked and (kept := here_of(config, None)).kept:
                 here_is_mm = kept.position_mm
                 options = replace(options, here_is_mm=here_is_mm, here_is_kept=True)
             elif config.rail.reference == "here":
-                known = "" if last is None else f" It was last known to be at {last[0]:.4f} mm."
+                known = "" if last is None else f" It was last known to be {last.text}."
                 if options.counted_anew:
                     known += " Since then another command was told where it stands, and may have moved it."
                 here_is_mm = operator.ask_position_mm(

@@ -235,7 +235,8 @@ def test_who_resumes_is_told_where_this_session_last_had_the_carriage(
         session.journal.append("fired", index=14, position_mm=14.0)
         connection = Connection(config, session, person, Stopper(), EventBus(), ScaledClock(1.0), teardown)
         assert connection.recalled_mm(rail, 0.0, needed=True) == 14.0
-    assert "last knew the carriage at 14.0000 mm" in asked[0]
+    assert "last knew the carriage to be at 14.0000 mm" in asked[0]
+    assert "may have moved on to the next frame" in asked[0]
     assert "position kept of the rail, 0 mm, is not sure any more" in asked[0]
 
 
@@ -265,9 +266,9 @@ def test_who_resumes_is_told_that_another_command_has_counted_the_rail_since(
             raise UserError(question)
 
     person: Any = Person()
-    with pytest.raises(UserError, match=r"known to be at 2\.0000 mm\. Where does"):
+    with pytest.raises(UserError, match=r"known to be at 2\.0000 mm .*next frame\. Where does"):
         resume(session.folder, ShootOptions(), person, Stopper())
     time.sleep(0.002)
     RailState.of(config.rail).counts_anew()
-    with pytest.raises(UserError, match=r"at 2\.0000 mm\. Since then another command"):
+    with pytest.raises(UserError, match=r"at 2\.0000 mm .*\. Since then another command"):
         resume(session.folder, ShootOptions(), person, Stopper())
