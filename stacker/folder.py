@@ -109,7 +109,7 @@ class _StackRecord(_Record):
     recipe: Recipe | None = None  # folders written before RAW files were read are as good
 
 
-def save_stack(stack: Stack, folder: Path) -> None:
+def save_stack(stack: Stack, folder: Path, later: Path | None = None) -> None:
     """Write a stack folder as a whole: under a temporary name beside it, then renamed.
 
     Parameters
@@ -118,6 +118,8 @@ def save_stack(stack: Stack, folder: Path) -> None:
         The result.
     folder : Path
         An older stack folder of that name is replaced.
+    later : Path, optional
+        Where it is moved to afterwards: from there its frames are found.
 
     Raises
     ------
@@ -133,7 +135,7 @@ def save_stack(stack: Stack, folder: Path) -> None:
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror} ({folder.parent})") from error
     try:
-        _fill(part, stack, folder)
+        _fill(part, stack, later or folder)
         publish_folder(part, folder)
     except StackerError as error:
         # Named by the place it had for the moment.

@@ -7,7 +7,7 @@ import gc
 import os
 import sys
 
-from stacker.cli.exits import INTERRUPTED
+from stacker.cli.exits import INTERRUPTED, end_tidily
 
 __all__ = ["main"]
 
@@ -30,8 +30,9 @@ def main() -> None:
     """Run ``stacker`` and end the process with its exit code.
 
     0 done · 1 a fault of the program · 2 the user's mistake · 4 data that cannot be read or written ·
-    130 interrupted.
+    130 interrupted · 143 and 129 ended by SIGTERM and SIGHUP.
     """
+    end_tidily()
     for name, value in _QUIET_LIBRARIES.items():
         os.environ.setdefault(name, value)
     gc.set_threshold(_NEW_OBJECTS)

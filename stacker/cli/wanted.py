@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from stacker.batch.slabs import Slabs
     from stacker.io.saving import Saving
     from stacker.outputs.layers import LayersWritten
+    from stacker.result import Stack
 
 __all__ = ["Wanted", "Written"]
 
@@ -166,53 +168,60 @@ class Wanted:
         """Write everything, and only then give it its names."""
         from stacker.io.atomic import storage_error
 
-        home = self.output.parent
-        try:
-            with tempfile.TemporaryDirectory(dir=home, prefix=".stacker-") as part:
-                try:
-                    return self._write_by_way_of(Path(part), result)
-                except DataError as error:  # which names the file by the place it had for the moment
-                    raise DataError(str(error).replace(f"{part}/", f"{home}/")) from error
-        except OSError as error:
-            raise storage_error(error, self.output) from error
+        with _Parts() as parts:
+            try:
+                return self._write_by_way_of(parts, result)
+            except DataError as error:
+                raise DataError(parts.renamed(str(error))) from error
+            except OSError as error:
+                raise storage_error(error, self.output) from error
 
-    def _write_by_way_of(self, part: Path, result: FilesResult) -> Written:
+    def _write_by_way_of(self, parts: _Parts, result: FilesResult) -> Written:
         from stacker.batch.slabs import write_slabs
+        from stacker.folder import save_stack
+        from stacker.io.atomic import publish_folder
 
-        notes = result.stack.save(part / self.output.name, self.saving)
+        picture, stack = parts.place(self.output), result.stack
+        notes = stack.save(picture, self.saving)
         slabs: list[Path] = []
         if self.slabs is not None:
             with shown_progress(self.talk and on_terminal(), "slabs") as progress:
                 slabs = write_slabs(
-                    result.stack,
-                    self.slabs,
-                    self.output,
-                    part,
-                    saving=self.saving,
-                    progress=progress,
+                    stack, self.slabs, self.output, picture.parent, saving=self.saving, progress=progress
                 )
+        kept = parts.place(self.folder)
         if self.keep:
-            result.stack.save_folder(self.folder)
-        if self.transforms is not None:  # a few kB: what is large has found its room by now
-            result.stack.save_transforms(self.transforms)
-        layers = self._write_layers(result)
+            save_stack(stack, kept, self.folder)
+        finished: list[tuple[Path, Path]] = []
+        if self.transforms is not None:
+            finished.append((parts.place(self.transforms), self.transforms))
+            stack.save_transforms(finished[-1][0])
+        layers = None
+        if self.layers is not None:
+            layers = self._write_layers(stack, parts.place(self.layers))
+            finished.append((layers.path, self.layers.with_name(layers.path.name)))
+            layers = replace(layers, path=finished[-1][1])
         if self.page is not None:
             from stacker.report.stack_page import write_report
 
-            write_report(result.stack, self.page, self.output.stem)
+            finished.append((parts.place(self.page), self.page))
+            write_report(stack, finished[-1][0], self.output.stem)
+        if self.sidecar:
+            from stacker.handover import sidecar_path
+            from stacker.io.atomic import write_text
+            from stacker.io.stack_xmp import sidecar_text
+
+            sidecar = sidecar_path(self.output)
+            finished.append((parts.place(sidecar), sidecar))
+            write_text(finished[-1][0], sidecar_text(stack.metadata))
+        if self.keep:
+            publish_folder(kept, self.folder)
+        for part, path in finished:
+            part.replace(path)
         # The picture comes last: whoever waits for it finds all else there.
         names = [path.replace(self.output.parent / path.name) for path in slabs]
-        if self.sidecar:
-            self._write_sidecar(result)
-        (part / self.output.name).replace(self.output)
+        picture.replace(self.output)
         return Written(names, layers, self._retouches(), notes)
-
-    def _write_sidecar(self, result: FilesResult) -> None:
-        from stacker.handover import sidecar_path
-        from stacker.io.atomic import write_text
-        from stacker.io.stack_xmp import sidecar_text
-
-        write_text(sidecar_path(self.output), sidecar_text(result.stack.metadata))
 
     def _retouches(self) -> str | None:
         if not self.keep:
@@ -226,15 +235,13 @@ class Wanted:
             "-o FILE applies them"
         )
 
-    def _write_layers(self, result: FilesResult) -> LayersWritten | None:
-        if self.layers is None:
-            return None
+    def _write_layers(self, stack: Stack, path: Path) -> LayersWritten:
         from stacker.outputs.layers import write_layers
 
         with shown_progress(self.talk and on_terminal(), "layers") as progress:
             return write_layers(
-                result.stack,
-                self.layers,
+                stack,
+                path,
                 bit_depth=self._layer_bits,
                 colour_space=self.saving.colour_space,
                 progress=progress,
@@ -244,3 +251,25 @@ class Wanted:
     def _layer_bits(self) -> int | None:
         """Of the picture, as far as layers have them."""
         return None if self.saving.bit_depth is None else min(self.saving.bit_depth, 16)
+
+
+class _Parts(ExitStack):
+    """Hidden folders beside the places of files, in which these are until all are finished."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._by_home: dict[Path, Path] = {}
+
+    def place(self, path: Path) -> Path:
+        """Where a file is until then: on the same disk, and called as it will be."""
+        home = path.parent
+        if home not in self._by_home:
+            made = tempfile.TemporaryDirectory(dir=home, prefix=".stacker-")
+            self._by_home[home] = Path(self.enter_context(made))
+        return self._by_home[home] / path.name
+
+    def renamed(self, text: str) -> str:
+        """A message with files named by the places that they were to have."""
+        for home, part in self._by_home.items():
+            text = text.replace(f"{part}/", f"{home}/")
+        return text

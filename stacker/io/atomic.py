@@ -119,18 +119,19 @@ def publish_folder(part: Path, folder: Path) -> None:
     Raises
     ------
     OSError
-        When it cannot be had; an older folder has it again.
+        When it cannot be had; an older folder has it again, also when Ctrl-C comes between.
     """
     part.chmod(0o777 & ~umask())  # mkdtemp makes private folders; a result is an ordinary one
     if not folder.exists():
         part.rename(folder)
         return
     aside = part.with_name(part.name + "-old")
-    folder.rename(aside)
     try:
+        folder.rename(aside)
         part.rename(folder)
-    except OSError:
-        aside.rename(folder)
+    except BaseException:
+        if aside.exists() and not folder.exists():
+            aside.rename(folder)
         raise
     shutil.rmtree(aside, ignore_errors=True)
 

@@ -38,6 +38,9 @@ _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # What is wrong with a TIFF comes as an exception; without a handler it would be printed as well.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
+_LAB = (tifffile.PHOTOMETRIC.CIELAB, tifffile.PHOTOMETRIC.ICCLAB, tifffile.PHOTOMETRIC.ITULAB)
+_JPEGS = (tifffile.COMPRESSION.JPEG, tifffile.COMPRESSION.OJPEG)
+
 _SAMPLES, _SAMPLE_BYTES = 64, 4096
 
 _SHALLOW = range(9, 16)
@@ -263,6 +266,7 @@ def _decode_tiff(file: BinaryIO, name: str) -> tuple[Image, str | None]:
     file.seek(0)
     with tifffile.TiffFile(file) as tiff:
         page: Any = tiff.pages[0]
+        _require_known_colours(page, name)
         pixels = np.asarray(page.asarray(buffersize=_READ_BYTES))
         if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
             return _apply_palette(pixels, np.asarray(page.colormap)), None
@@ -277,6 +281,13 @@ def _decode_tiff(file: BinaryIO, name: str) -> tuple[Image, str | None]:
     if white and pixels.dtype.kind == "u" and pixels.dtype.itemsize == 2 and pixels.max() <= white:
         return _stretched(pixels, white), None
     return pixels, None
+
+
+def _require_known_colours(page: Any, name: str) -> None:
+    """Refuse what would pass for RGB: of these kinds only the samples of JPEGs become RGB on the way."""
+    kind = page.photometric
+    if kind in _LAB or (kind == tifffile.PHOTOMETRIC.YCBCR and page.compression not in _JPEGS):
+        raise DataError(f"{name} is a TIFF of {kind.name} samples, which are not read: convert it to RGB")
 
 
 def _white_of_tiff(tiff: Any, page: Any) -> int:

@@ -415,3 +415,34 @@ def test_names_as_long_as_they_may_be_and_the_folder_that_one_is_in(frames: Path
     page = run("report", ".", cwd=tmp_path / "out.stack")
     assert page.returncode == 0, page.stderr
     assert (tmp_path / "out.html").is_file()
+
+
+def test_what_fails_last_leaves_all_as_it_was(frames: Path, tmp_path: Path) -> None:
+    """The layered file, which comes after the picture, its slabs and the stack folder, has no room."""
+    out, folder = tmp_path / "out.tif", tmp_path / "out.stack"
+    wanted = "fuse", frames, "-o", out, "--keep", "-q"
+    assert run(*wanted).returncode == 0
+    before = {path: path.stat().st_ino for path in (out, folder, folder / "stack.json")}
+    more = "--layers", tmp_path / "out.psd", "--sidecar", "--slab", "2"
+    done = run(
+        *wanted, *more, "--save-transforms", tmp_path / "t.json", preexec_fn=lambda: fill_disk(150_000)
+    )
+    assert done.returncode == 4, done.stderr
+    assert f"{tmp_path / 'out.psd'} could not be written: the disk is full" in done.stderr
+    assert {path: path.stat().st_ino for path in before} == before
+    assert sorted(leftovers(tmp_path)) == ["out.stack", "out.tif"]
+
+
+def test_a_program_that_is_told_to_end_takes_away_what_is_half_done(frames: Path, tmp_path: Path) -> None:
+    """SIGTERM while the picture is written; kill, shutdown and service managers end programs by it."""
+    code = (
+        "import os, signal\n"
+        "from stacker.io import atomic\n"
+        "atomic.sync = lambda path: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "from stacker.cli import main; main()"
+    )
+    command = [sys.executable, "-c", code, "fuse", frames, "-o", tmp_path / "out.tif", "--keep"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    assert "Traceback" not in done.stderr
+    assert leftovers(tmp_path) == []

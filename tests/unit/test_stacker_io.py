@@ -462,3 +462,13 @@ def test_a_disk_that_fills_up_under_the_last_bytes_leaves_the_old_picture(
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_tiffs_of_colours_that_are_not_red_green_and_blue_are_refused(tmp_path: Path) -> None:
+    """Their samples have the shape and type of RGB, and were shown as that."""
+    for mode in ("LAB", "YCbCr"):
+        PIL.Image.fromarray(picture()).convert(mode).save(tmp_path / "f.tif")
+        with pytest.raises(DataError, match=r"f\.tif is a TIFF of \w+ samples, which are not read"):
+            read_frame(tmp_path / "f.tif")
+    PIL.Image.fromarray(picture()).save(tmp_path / "f.tif", compression="jpeg", quality=98)
+    assert np.abs(read_frame(tmp_path / "f.tif").pixels.astype(int) - picture()).mean() < 4
