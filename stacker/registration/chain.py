@@ -207,7 +207,7 @@ class Chain:
         seen = frame if isinstance(frame, Prepared) else self.prepare(frame)
         self._revised = ()
         self._focus_top = max(self._focus_top, seen.pyramid.focus_top)
-        if self._last is None:
+        if self._last is None or self._nothing_yet(seen):
             return self._begin(Link(seen, Place(position_mm=position_mm), Levels.same(), position_mm))
         if not self._align and not self._exposure:
             return self._told(replace(self._last, seen=seen), 1.0, 0.0, Verdict.REGISTERED)
@@ -236,13 +236,23 @@ class Chain:
                 self._pace = Pace(True, -known, _GIVEN_PACE_ERROR * known, self._frames)
         return self._told(link, 1.0, 0.0, Verdict.REGISTERED)
 
+    def _nothing_yet(self, seen: Prepared) -> bool:
+        """Whether the first frame is black or blank, a flash that failed, and this one is not."""
+        blank = self._first is not None and self._first.pyramid.contrast < _BLACK_CONTRAST
+        return blank and self._last is self._first and seen.pyramid.contrast >= _BLACK_CONTRAST
+
     def _register(self, last: Link, seen: Prepared, position_mm: float | None) -> Registration:
-        units = self._units(last, position_mm)
-        expected = self._pace.expected(units, seen.pyramid.radius)
+        expected = self._pace.expected(self._units(last, position_mm), seen.pyramid.radius)
         found = self._match(last, seen, expected)
-        if found is None or not _credible(found, expected, seen.pyramid):
-            return self._predicted(last, seen, position_mm, expected, found)
-        motion, bumped, predicted = self._believed(found, last, seen, position_mm, units)
+        if self._align and (found is None or not _credible(found, expected, seen.pyramid)):
+            # A position may be wrong, and a camera in the hand need not go on turning as it did.
+            other = self._match(last, seen, Similarity())
+            if other is None or not _credible(other, Similarity(), seen.pyramid):
+                return self._predicted(last, seen, position_mm, expected, found)
+            found = other
+        assert found is not None, "what is not aligned matches"
+        position_mm = self._plausible(found, last, seen, position_mm)
+        motion, bumped, predicted = self._believed(found, seen, self._units(last, position_mm))
         place = last.place.moved(motion, position_mm, self._distortion(found))
         link = Link(seen, place, last.levels, position_mm)
         if self._align and self._anchor is not None:
@@ -271,19 +281,22 @@ class Chain:
         other = match(*pyramids, expected, focus_top=self._focus_top, model=model)
         return found if other is None or other.likeness < alike + _MORE_ALIKE else other
 
-    def _believed(
-        self, found: Match, last: Link, seen: Prepared, position_mm: float | None, units: float
-    ) -> tuple[Similarity, bool, float]:
+    def _believed(self, found: Match, seen: Prepared, units: float) -> tuple[Similarity, bool, float]:
         """A match, weighed against the pace so far, which it becomes part of; see `Pace.believed`."""
         if not self._align:
             return found.motion, False, 0.0
+        return self._pace.believed(found, units, seen.pyramid.width, seen.pyramid.radius)
+
+    def _plausible(self, found: Match, last: Link, seen: Prepared, position_mm: float | None) -> float | None:
+        """A position, or where the frame seems to have been taken if that cannot be."""
+        if not self._align or last.position_mm is None or position_mm is None:
+            return position_mm
         width, radius = seen.pyramid.width, seen.pyramid.radius
-        if last.position_mm is not None and position_mm is not None:
-            error = float(self._pace.error_of(found, width)[0]) / radius
-            self._rail.learn(
-                position_mm - last.position_mm, math.log(found.motion.scale), error, radius / seen.factor
-            )
-        return self._pace.believed(found, units, width, radius)
+        step_mm, log_scale = position_mm - last.position_mm, math.log(found.motion.scale)
+        self._rail.learn(
+            step_mm, log_scale, float(self._pace.error_of(found, width)[0]) / radius, radius / seen.factor
+        )
+        return last.position_mm + self._rail.travel_mm(step_mm, log_scale, 1000.0 * radius / width)
 
     def _look_whether_still(self, found: Match, link: Link) -> None:
         assert self._first is not None, "a frame comes before"
@@ -330,9 +343,11 @@ class Chain:
         share = gap.count / (gap.count + 1)
         ends = last.position_mm, lost.position_mm, link.position_mm
         if ends[0] is not None and ends[1] is not None and ends[2] is not None and ends[2] != ends[0]:
-            share = (ends[1] - ends[0]) / (ends[2] - ends[0])
-        place = replace(last.place.between(link.place, share), position_mm=lost.position_mm)
-        found = replace(lost, place=place, levels=last.levels.mixed(link.levels, share))
+            between = (ends[1] - ends[0]) / (ends[2] - ends[0])
+            share = between if 0.0 < between < 1.0 else share  # else the position cannot be right
+        place = last.place.between(link.place, share)
+        levels = last.levels.mixed(link.levels, share)
+        found = replace(lost, place=place, levels=levels, position_mm=place.position_mm)
         revised = self._told(found, told.correlation, told.misfit_px, told.verdict)
         self._revised = (replace(revised, predicted=1.0),)
 

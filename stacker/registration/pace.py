@@ -79,6 +79,10 @@ _LEAST_FIRST_STEP, _MOST_FIRST_STEP, _WHOLE_STACK = 0.01, 0.05, 0.1
 and a whole stack. In long ones the first frame may have nothing in focus; frames of a stack of three change
 size by 3 %, of which half was taken for error when a hundredth was all that was expected (6 px of 750)."""
 
+_AGAIN_ERRORS, _AGAIN_PX, _AGAIN_SHARE = 3.0, 0.03, 0.1
+"""Standard errors and pixels that a frame may be off the one before it, and how small a share of the pace
+that is, for it to be the same view again: a rail that did not move, a file copied twice. The pace goes on."""
+
 _FARTHEST_AHEAD = 10.0
 """Steps over which a pace is still a prediction."""
 
@@ -150,6 +154,8 @@ class Pace:
         mean, uncertain = self._prediction(units, radius)
         measured = vector_of(found.motion, radius)
         noise = self.error_of(found, width) ** 2
+        if self._learned and _shown_again(found, measured, mean):
+            return found.motion, False, 0.0
         total = uncertain + self._unevenness + noise
         surprise = measured - mean
         limit = np.maximum(_BUMP * np.sqrt(total), _LEAST_BUMP * width * _PER_THOUSAND)
@@ -201,7 +207,7 @@ class Pace:
     def _prediction(self, units: float, radius: float) -> tuple[Vector, Vector]:
         """Motion of a step and the variance of that."""
         weight, travel = self._units_squared.copy(), self._travel.copy()
-        if self.per_mm and weight[0] > 0:
+        if self.per_mm and travel[0] != 0:
             most = (_KNOWN_BEST * travel[0] / weight[0]) ** -2
             share = min(1.0, most / weight[0])
             weight[0], travel[0] = share * weight[0], share * travel[0]
@@ -216,6 +222,13 @@ class Pace:
 
     def _bounded(self, units: float) -> float:
         return min(max(units, -_FARTHEST_AHEAD), _FARTHEST_AHEAD) if not self.per_mm else units
+
+
+def _shown_again(found: Match, measured: Vector, expected: Vector) -> bool:
+    """Whether a frame shows its neighbour's view again, while the stack goes on."""
+    off = np.abs(measured)
+    same = np.all(off <= np.maximum(_AGAIN_ERRORS * noise_of(found), _AGAIN_PX))
+    return bool(same and off.max() < _AGAIN_SHARE * np.abs(expected).max())
 
 
 def noise_of(found: Match) -> Vector:

@@ -28,6 +28,10 @@ _KNOWN_BEST = 0.06
 """Share of the distance below which no number of steps brings its error: what is seen of a subject may lie
 nearer or farther than the plane of focus on the whole."""
 
+_MISREAD_PX, _MISREAD_TIMES = 4.0, 3.0
+"""Of a width of 1000 px, and how many times farther or less far: by how much a frame has to grow otherwise
+than its position says for that to be a typing error or lost steps. Parallax makes a fifth of a step."""
+
 _NEAREST = 0.1
 """Of the pupil distance: nothing is photographed from closer."""
 
@@ -97,6 +101,25 @@ class Rail:
     def learn(self, distance_mm: float, log_scale: float, error: float, radius_px: float) -> None:
         """Take a measured step into account; ``radius_px`` of the full frame is for the residuals."""
         self._steps.append((distance_mm, log_scale, error, radius_px))
+
+    def travel_mm(self, distance_mm: float, log_scale: float, corner_px: float) -> float:
+        """How far a step went: as its positions say, or as its scale does where one of them is plainly wrong.
+
+        Parameters
+        ----------
+        distance_mm, log_scale : float
+            What the positions say, and the logarithm of the measured scale.
+        corner_px : float
+            From the middle to the corners, of a picture that is 1000 px wide.
+        """
+        known = self.inverse()
+        if known is None:
+            return distance_mm
+        seen_mm = -log_scale / known[0]
+        near, far = sorted((abs(distance_mm), abs(seen_mm)))
+        misread = far > _MISREAD_TIMES * near or distance_mm * seen_mm < 0
+        off_px = abs(distance_mm - seen_mm) * known[0] * corner_px
+        return seen_mm if misread and off_px > _MISREAD_PX else distance_mm
 
     def inverse(self) -> tuple[float, float] | None:
         """1/v and its standard error in 1/mm, from what was given and what was measured; None when that is
