@@ -7,8 +7,6 @@ that are next to the place are sharp alike there, while on a plane one of them i
 
 from __future__ import annotations
 
-import math
-
 import cv2
 import numpy as np
 
@@ -17,15 +15,15 @@ from stacker.frames import Image, full_scale
 from stacker.fusion.blending import add_blocks
 from stacker.fusion.burnt import off_burnt
 from stacker.fusion.sharpening import STRIP_PX
+from stacker.fusion.softening import far_apart
 from stacker.loops.workers import over_rows
 
 __all__ = ["how_far_between", "share_between", "sharpen_between"]
 
-_MOST, _FADES, _FRAMES = 0.9, 0.08, range(2, 6)
-"""Share of the detail that is added where two frames are alike and stand infinitely far apart, the slices
-that things stay sharp for over which that falls to a third, and of how many frames. Of 29 stacks of two to
-sixteen (docs/algorithm.md) 0.7 brings five sixths as much; 0.06 and 0.1 slices bring 0.02 dB less, 0.01 more
-on average. Six and seven frames gain, too, but it takes as long as a frame, and speed is held by those."""
+_MOST, _FRAMES = 0.9, range(2, 6)
+"""Share of the detail that is added where two frames are alike and stand infinitely far apart, and of how
+many frames. Of 29 stacks of two to sixteen (docs/algorithm.md) 0.7 brings five sixths as much. Of six and
+seven frames some gain 0.1 to 0.2 dB, and bristles lose 0.4."""
 
 _LEAST_OFF, _ALIKE = 1e-7, 16.0
 """Part of a slice that an index is off at least, as float32 knows it, and the logarithm of odds over which
@@ -58,7 +56,7 @@ def share_between(focus_length: float, frames: int) -> float:
     frames : int
         Of the stack.
     """
-    return _MOST * math.exp(-max(0.0, focus_length) / _FADES) if frames in _FRAMES else 0.0
+    return _MOST * far_apart(focus_length) if frames in _FRAMES else 0.0
 
 
 def how_far_between(index: Image, peak: Image) -> Image:

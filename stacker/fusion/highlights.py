@@ -10,14 +10,13 @@ the other picture has sharp has it inside.
 
 from __future__ import annotations
 
-import math
-
 import cv2
 import numpy as np
 
 from stacker.frames import Image
 from stacker.fusion.blending import Blocks
 from stacker.fusion.depth import Surface
+from stacker.fusion.softening import far_apart
 
 __all__ = ["beside_highlights", "lost_highlights"]
 
@@ -40,17 +39,14 @@ gains 0.07 to 0.12 dB (750 px, three seeds; 1500 px, one). Of ``pcb-depth`` and 
 than 30 levels darker than the pyramid's picture grows by 0.3 % of itself: what was lost there has a sure
 index."""
 
-_HARDLY_APART = 0.01
-"""Of that fall: frames that lie closer share what they have sharp, and nothing is to be done."""
-
 _RIM_BLOCKS, _SOFT_BLOCKS, _FULLER = 3, 1.0, 1.5
 """By how much the outcome is widened, the sigma by which it is smoothed, and the factor that makes it 1 again
 on a highlight of a block or two."""
 
 
-_FADES, _TRUSTED, _CERTAIN = 0.08, 0.9, 0.98
-"""Slices that things stay sharp for over which it comes to matter less, to a third, that frames lie far
-apart; and the confidence of the index from which it is trusted, and certain."""
+_HARDLY_APART, _TRUSTED, _CERTAIN = 0.01, 0.9, 0.98
+"""How far apart frames lie (`stacker.fusion.softening.far_apart`) up to which they share what they have
+sharp, so that nothing is to be done; and the confidence of the index from which it is trusted, and certain."""
 
 
 def beside_highlights(glitter: Image, surface: Surface) -> Image:
@@ -71,7 +67,7 @@ def beside_highlights(glitter: Image, surface: Surface) -> Image:
     ndarray of float32, shape (h, w)
         0 to 1.
     """
-    apart = math.exp(-surface.focus_length / _FADES)
+    apart = far_apart(surface.focus_length)
     if apart < _HARDLY_APART:
         return glitter
     sure = np.clip((surface.confidence - _TRUSTED) / (_CERTAIN - _TRUSTED), 0, 1)
