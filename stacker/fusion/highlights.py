@@ -46,7 +46,8 @@ on a highlight of a block or two."""
 
 _HARDLY_APART, _TRUSTED, _CERTAIN = 0.01, 0.9, 0.98
 """How far apart frames lie (`stacker.fusion.softening.far_apart`) up to which they share what they have
-sharp, so that nothing is to be done; and the confidence of the index from which it is trusted, and certain."""
+sharp, so that nothing is to be done; and the confidence of the index from which it is trusted, and is
+certain."""
 
 
 def beside_highlights(glitter: Image, surface: Surface) -> Image:
