@@ -19,7 +19,15 @@ from stacker.io.session_facts import SetUp
 from stacker.io.stack_xmp import Fact, facts_in, put_facts, with_facts
 from stacker.result import FrameReport, Stack
 
-__all__ = ["described", "frame_metadata", "known_of", "slab_metadata", "stack_facts"]
+__all__ = [
+    "described",
+    "drawing_metadata",
+    "frame_metadata",
+    "known_of",
+    "slab_metadata",
+    "stack_facts",
+    "telling_of",
+]
 
 _MOST_POSITIONS = 500
 """More do not fit into the 64 kB that a JPEG has for XMP; first, last and step tell them all the same."""
@@ -95,6 +103,19 @@ def stack_facts(stack: Stack, set_up: SetUp, members: Sequence[int] | None = Non
         "Session": set_up.session,
     }
     return facts | {key: value for key, value in known.items() if value is not None}
+
+
+def telling_of(stack: Stack) -> FrameMetadata:
+    """Metadata by which a picture of a stack is known as one, whoever writes it."""
+    told = facts_in(unpacked(stack.metadata)[1])
+    if "FramesUsed" in told and "Slab" not in told:
+        return stack.metadata
+    return with_facts(stack.metadata, stack_facts(stack, SetUp()))
+
+
+def drawing_metadata(stack: Stack) -> FrameMetadata:
+    """Of a drawing about a stack, in colours of its own: that it is no photograph, and of what."""
+    return with_facts(FrameMetadata(), stack_facts(stack, SetUp()))
 
 
 def slab_metadata(stack: Stack, members: Sequence[int], number: int, count: int) -> FrameMetadata:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import shutil
 import subprocess
@@ -14,17 +13,13 @@ from typing import IO
 
 from stacker.errors import UserError
 from stacker.io.atomic import require_name
-from stacker.io.metadata import is_result
 from stacker.io.saving import OUTPUT_SUFFIXES
 from stacker.io.stack_xmp import SIDECAR_SUFFIX, is_our_sidecar
 
-__all__ = ["Opener", "check_sidecar", "name_beside", "sidecar_path", "without_results"]
+__all__ = ["Opener", "check_sidecar", "name_beside", "sidecar_path"]
 
 _SAME = frozenset(OUTPUT_SUFFIXES) - {".dng"}
 """Formats of frames that results keep. A frame that is a DNG is a RAW file, which a result is not."""
-
-_RESULT = re.compile(r"(?P<of>.+)-stack(-\d+)?")
-"""Names that `name_beside` gives, without suffix."""
 
 _GRACE_S = 2.0
 """A program that cannot open a picture ends, mostly at once; one that shows it goes on for hours."""
@@ -58,20 +53,6 @@ def name_beside(frames: Sequence[Path]) -> Path:
         number += 1
         name = f"{first.stem}-stack-{number}"
     return path
-
-
-def without_results(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Frames, and the results of earlier calls that were given with them: a selection of all in a folder.
-
-    A result is one that the stacker wrote, named after one of the other files.
-    """
-    stems = {path.stem for path in paths}
-    results = []
-    for path in paths:
-        named = _RESULT.fullmatch(path.stem)
-        if named is not None and named["of"] in stems and is_result(path):
-            results.append(path)
-    return [path for path in paths if path not in results], results
 
 
 def sidecar_path(picture: Path) -> Path:

@@ -168,7 +168,9 @@ class Stack:
 
         Parameters, what is returned and errors are those of `stacker.write_image`.
         """
-        return write_image(Path(path), self.image, self.metadata, saving)
+        from stacker.about import telling_of
+
+        return write_image(Path(path), self.image, telling_of(self), saving)
 
     def save_transforms(self, path: Path | str) -> None:
         """Write where the frames lie, for `stacker.load_transforms`: the same set under other light.

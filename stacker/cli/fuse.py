@@ -35,6 +35,7 @@ from stacker.errors import UserError
 if TYPE_CHECKING:
     from stacker.batch.slabs import Slabs
     from stacker.io.development import Development
+    from stacker.io.listing import FoundFrames
     from stacker.options import Options
 
 __all__ = ["register"]
@@ -259,9 +260,6 @@ def _frames(
     sources: list[Path], output: Path | None, development: DevelopmentOptions
 ) -> tuple[list[Path], tuple[str, ...]]:
     """The frames, and what is to be said about files that are none."""
-    from stacker.batch.notes import few
-    from stacker.handover import without_results
-
     folder = next(filter(os.path.isdir, sources), None)
     if output is None and folder is not None:
         raise UserError(
@@ -269,13 +267,21 @@ def _frames(
             "are stacked beside the first"
         )
     found = development.found(sources, output)
-    told = development.told(found)
-    if output is not None:
-        return found.paths, told
-    paths, results = without_results(found.paths)
-    if results:
-        told = (*told, f"{few([path.name for path in results])}: a result of before, and no frame")
-    return paths, told
+    return found.paths, (*development.told(found), *_results_told(found))
+
+
+def _results_told(found: FoundFrames) -> tuple[str, ...]:
+    """A sentence about pictures that are fused already."""
+    from stacker.batch.notes import few
+
+    taken = [path.name for path in found.results if path in found.paths]
+    left = [path.name for path in found.results if path not in found.paths]
+    told = []
+    if taken:
+        told.append(f"{few(taken)}: fused before, and taken for frames because there are no others")
+    if left:
+        told.append(f"{few(left)}: fused before, and left out of the frames")
+    return tuple(told)
 
 
 def _slabs(frames: int | None, overlap: int) -> Slabs | None:

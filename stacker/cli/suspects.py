@@ -43,6 +43,7 @@ def _suspects(
     Exit codes: 0 done; 2 wrong use; 4 a frame that is gone or has changed, or a full disk; 130 interrupted.
     """
     with interruptible():
+        from stacker.about import drawing_metadata
         from stacker.io.encode import require_writable, write_image
         from stacker.outputs.suspects import find_suspects, overlay
 
@@ -53,7 +54,7 @@ def _suspects(
         with shown_progress(talk and on_terminal(), "suspects") as progress:
             found = find_suspects(loaded, limit, progress)
         if output is not None:
-            write_image(output, overlay(loaded, found))
+            write_image(output, overlay(loaded, found), drawing_metadata(loaded))
     if json_report:
         report = {
             "threshold": found.threshold,

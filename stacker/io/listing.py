@@ -11,7 +11,7 @@ from pathlib import Path
 from natsort import natsort_keygen, ns
 
 from stacker.errors import UserError
-from stacker.io.metadata import is_result
+from stacker.io.metadata import Made, made_here
 from stacker.io.pairs import Pairs, one_of_each
 from stacker.io.raw_names import RAW_SUFFIXES
 
@@ -60,10 +60,22 @@ def _after_restart(ordered: Sequence[Path]) -> int:
 
 @dataclass(frozen=True)
 class FoundFrames:
-    """Frames in natural order, and how many of them are there a second time, as RAW or as JPEG."""
+    """Which files are the frames.
+
+    Attributes
+    ----------
+    paths : list of Path
+        The frames, in natural order.
+    beside : int
+        How many of them are there a second time, as RAW or as JPEG.
+    results : tuple of Path
+        Pictures that are fused already, in natural order: left out where there are other files. Not told of
+        are those that the result and its slabs replace.
+    """
 
     paths: list[Path]
     beside: int
+    results: tuple[Path, ...] = ()
 
 
 def list_frames(
@@ -71,14 +83,16 @@ def list_frames(
 ) -> list[Path]:
     """Find the frames named by files and folders, in natural order.
 
+    Pictures that the stacker has fused, as they say of themselves, are left out. Where there is nothing else
+    they are taken if they were named one by one, or are slabs: a picture of slabs is made on purpose.
+
     Parameters
     ----------
     sources : sequence of Path
         Files, taken as they are, and folders, of which every image file is taken (not hidden ones, no
         sub-folders, nothing that is not an image). Of the folder of a ``rig`` session it is the frames.
     leave_out : Path, optional
-        The result's own file: when a folder is listed, an older result of that name and its slabs are no
-        frames.
+        The result's own file: an older result of that name is no frame.
     pairs : Pairs
         Which file stands for a frame of which there are several, RAW and JPEG.
 
@@ -90,7 +104,7 @@ def list_frames(
     Raises
     ------
     UserError
-        When a source is not there, no frame is left, or the result would replace a photograph.
+        When a source is not there, or no frame is left.
     """
     return find_frames(sources, leave_out, pairs).paths
 
@@ -99,19 +113,36 @@ def find_frames(
     sources: Sequence[Path], leave_out: Path | None = None, pairs: Pairs = Pairs.RAW
 ) -> FoundFrames:
     """The same, with what was left out; see `list_frames`."""
-    found: dict[Path, None] = {}
+    found: dict[Path, bool] = {}
     for source in sources:
         if _is_folder(source):
-            folder = source / "frames" if _is_session(source) else source
-            inside = [entry for entry in folder.iterdir() if _is_frame(entry)]
-            found.update(dict.fromkeys(entry for entry in inside if not _is_older_result(entry, leave_out)))
+            found.update({entry: found.get(entry, False) for entry in _inside(source)})
         else:
-            found[source] = None
+            found[source] = True
+    where = ", ".join(str(source) for source in sources) or "what was given"
     if not found:
-        where = ", ".join(str(source) for source in sources) or "what was given"
         raise UserError(f"No frames in {where}: no JPEG, PNG, TIFF or RAW file by its name")
-    paths = natural_order(one_of_each(list(found), pairs))
-    return FoundFrames(paths, len(found) - len(paths))
+    made = {path: made_here(path) for path in found}
+    results = [path for path, how in made.items() if how is not None and not _same(path, leave_out)]
+    frames = [path for path, how in made.items() if how is None]
+    if frames:
+        results = [path for path in results if not _is_slab_of(path, leave_out)]
+    else:
+        frames = [path for path in results if found[path] or made[path] is Made.SLAB]
+    if not frames:
+        raise UserError(
+            f"No frames in {where}: all pictures there are fused already; name them one by one to fuse them"
+        )
+    paths = natural_order(one_of_each(frames, pairs))
+    return FoundFrames(paths, len(frames) - len(paths), tuple(natural_order(results)))
+
+
+def _inside(folder: Path) -> list[Path]:
+    if (folder / "stack.json").is_file():
+        raise UserError(f"{folder} is a stack folder, of a stack that is fused: name its frames instead")
+    if _is_session(folder):
+        folder = folder / "frames"
+    return [entry for entry in folder.iterdir() if _is_frame(entry)]
 
 
 def _is_folder(source: Path) -> bool:
@@ -124,11 +155,16 @@ def _is_folder(source: Path) -> bool:
     return source.is_dir()
 
 
-def _is_older_result(path: Path, output: Path | None) -> bool:
+def _same(path: Path, other: Path | None) -> bool:
+    return other is not None and path.resolve() == other.resolve()
+
+
+def _is_slab_of(path: Path, output: Path | None) -> bool:
     if output is None or path.parent.resolve() != output.parent.resolve():
         return False
-    slab = re.fullmatch(re.escape(output.stem) + r"-slab-\d+", path.stem) and path.suffix == output.suffix
-    return bool(path.name == output.name or slab) and is_result(path)
+    return (
+        bool(re.fullmatch(re.escape(output.stem) + r"-slab-\d+", path.stem)) and path.suffix == output.suffix
+    )
 
 
 def _is_session(folder: Path) -> bool:

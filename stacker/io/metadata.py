@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ from stacker.errors import DataError
 from stacker.frames import FrameMetadata
 from stacker.io.bigtiff import as_tiff, is_bigtiff
 from stacker.io.directories import Entry, Layout, pack_tiff, read_tiff
-from stacker.io.stack_xmp import says_simulated, xmp_packet
+from stacker.io.stack_xmp import facts_in, says_simulated, xmp_packet
 from stacker.io.stale import STALE_XMP, is_stale
 
 __all__ = [
+    "Made",
     "changed",
     "directory_of",
-    "is_result",
+    "made_here",
     "make_room",
     "read_metadata",
     "told",
@@ -32,7 +34,7 @@ __all__ = [
 exiv2.LogMsg.setLevel(exiv2.LogMsg.Level.mute)
 
 _SOFTWARE = "focusrig stacker"
-"""Is in the EXIF of all that is written, by which results are told from photographs."""
+"""Is in the EXIF of all that is written."""
 
 _NOTHING_YET = Entry(256, 3, 1, b"\0\0")
 """exiv2 takes no TIFF without any tag: this one, its width, it leaves alone."""
@@ -89,12 +91,25 @@ def _parts(source: bytes | Path) -> tuple[Any, Any, Any, bytes | None]:
     return image.exifData(), image.xmpData(), image.iptcData(), icc
 
 
-def is_result(path: Path) -> bool:
-    """Whether the stacker has written a picture, as it says of itself."""
+class Made(Enum):
+    """What a picture is that was fused here."""
+
+    PICTURE = "picture"
+    SLAB = "slab"
+
+
+def made_here(path: Path) -> Made | None:
+    """What the stacker has fused, as a file says of itself; None of photographs and of all else.
+
+    Registered frames are photographs still, and so is what `stacker.write_image` was given.
+    """
     try:
-        return told(_parts(path)[0], "Exif.Image.ProcessingSoftware") == _SOFTWARE
-    except (exiv2.Exiv2Error, DataError):
-        return False
+        facts = facts_in(_parts(path)[1]) if path.is_file() else {}
+    except (exiv2.Exiv2Error, DataError, OSError):
+        return None
+    if "FramesUsed" not in facts:
+        return None
+    return Made.SLAB if "Slab" in facts else Made.PICTURE
 
 
 def write_metadata(

@@ -32,7 +32,7 @@ from stacker import (
     write_image,
 )
 from stacker.cli.app import build_app
-from stacker.handover import Opener, check_sidecar, name_beside, without_results
+from stacker.handover import Opener, check_sidecar, name_beside
 
 pytestmark = pytest.mark.timeout(400)  # the first to fuse compiles: half a minute, more on a busy machine
 
@@ -173,13 +173,6 @@ def test_names_beside_the_first_frame(tmp_path: Path) -> None:
     assert name_beside([tmp_path / "f.tif"]) == tmp_path / "f-stack-2.tif"
     (tmp_path / "f-stack-2.tif").touch()
     assert name_beside([tmp_path / "f.tif"]) == tmp_path / "f-stack-3.tif"
-
-
-def test_only_results_that_are_ours_and_named_after_a_frame_are_left_out(tmp_path: Path) -> None:
-    frame, result, lone = make_frames(tmp_path, "hay.tif", "hay-stack.tif", "nut-stack-2.tif")
-    photograph = tmp_path / "hay-stack-3.jpg"
-    shutil.copy(Path(__file__).parents[2] / "docs" / "images" / next(iter(photographs())), photograph)
-    assert without_results([frame, result, lone, photograph]) == ([frame, lone, photograph], [result])
 
 
 def photographs() -> list[str]:

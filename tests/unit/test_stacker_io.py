@@ -23,8 +23,6 @@ from stacker import (
     UserError,
     as_frame,
     check_image,
-    list_frames,
-    natural_order,
     read_frame,
     write_image,
 )
@@ -382,65 +380,6 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
 def test_where_nothing_can_be_written_is_said_at_once(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError):
         write_image(tmp_path / name, picture())
-
-
-@pytest.mark.parametrize(
-    ("names", "start"),
-    [
-        (["IMG_0001.JPG", "IMG_0002.JPG", "IMG_9998.JPG", "IMG_9999.JPG"], 2),
-        (["DSC00003.ARW", "DSC09999.ARW"], 1),
-        (["IMG_0001.JPG", "IMG_0002.JPG", "IMG_0003.JPG"], 0),
-        (["IMG_0001.JPG", "other.JPG", "IMG_9999.JPG"], 0),
-        (["frame_1.tif", "frame_9999.tif"], 0),
-    ],
-)
-def test_a_cameras_counter_that_begins_again_is_followed(names: list[str], start: int) -> None:
-    ordered = [path.name for path in natural_order(map(Path, names))]
-    counted = sorted(names, key=str.lower)
-    assert ordered == counted[start:] + counted[:start]
-
-
-def test_natural_order_counts() -> None:
-    names = ["IMG_10.jpg", "IMG_9.JPG", "img_1.jpg", "IMG_100.jpg", "a/IMG_2.jpg"]
-    ordered = [path.as_posix() for path in natural_order(map(Path, names))]
-    assert ordered == ["a/IMG_2.jpg", "img_1.jpg", "IMG_9.JPG", "IMG_10.jpg", "IMG_100.jpg"]
-
-
-@settings(max_examples=80, deadline=None)
-@given(
-    numbers=st.lists(st.integers(0, 10**6), min_size=1, max_size=30, unique=True),
-    prefix=st.text(alphabet="abcXYZ_-", max_size=5),
-    shuffle=st.randoms(use_true_random=False),
-)
-def test_natural_order_sorts_any_numbers(numbers: list[int], prefix: str, shuffle: Any) -> None:
-    shuffle.shuffle(numbers)
-    ordered = natural_order(Path(f"{prefix}{number}.tif") for number in numbers)
-    assert [path.name for path in ordered] == [f"{prefix}{number}.tif" for number in sorted(numbers)]
-
-
-def test_a_folder_gives_its_images_only(tmp_path: Path) -> None:
-    for name in ("b2.JPG", "b10.jpg", "notes.txt", "._b1.jpg", "out.tif", "raw.ARW", "film.raw"):
-        (tmp_path / name).write_bytes(b"x")
-    (tmp_path / "inner.jpg").mkdir()
-    for name in ("out.tif", "out-slab-001.tif"):
-        write_image(tmp_path / name, np.zeros((8, 8, 3), np.uint8))
-    found = list_frames([tmp_path], leave_out=tmp_path / "out.tif")
-    assert [path.name for path in found] == ["b2.JPG", "b10.jpg", "raw.ARW"]
-    (tmp_path / "journal.jsonl").touch()
-    assert list_frames([tmp_path], leave_out=tmp_path / "out.tif") == found
-    (tmp_path / "frames").mkdir()
-    (tmp_path / "frames" / "f1.jpg").write_bytes(b"x")
-    assert list_frames([tmp_path]) == [tmp_path / "frames" / "f1.jpg"]  # a session of rig
-    (tmp_path / "journal.jsonl").unlink()
-    # a photograph of that name is a frame, and not to be replaced
-    (tmp_path / "b10.jpg").write_bytes(b"x")
-    assert tmp_path / "b10.jpg" in list_frames([tmp_path], leave_out=tmp_path / "b10.jpg")
-
-
-def test_an_empty_folder_is_named(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("no image")
-    with pytest.raises(UserError, match=tmp_path.name):
-        list_frames([tmp_path])
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "dng"])
