@@ -15,7 +15,7 @@ import numpy as np
 from rig.calibrate.dof import CONTRAST_KEPT, check_sweep
 from rig.calibrate.focus import curve_of
 from rig.calibrate.images import Array
-from rig.errors import UserError
+from rig.errors import DataError, UserError
 
 __all__ = ["BacklashMeasurement", "SidedSweep", "measure_backlash"]
 
@@ -26,6 +26,7 @@ _REFINED = 5
 _DEGREE = 8  # of the polynomial through a peak and its flanks
 _FLANK = 0.15  # of the peak's contrast: farther down there are side lobes
 _FEWEST_COMMON = 5
+_FEWEST_INSIDE = 2.0  # frames within the depth of field: a polynomial through fewer leans any way
 _SHAPE_ERROR = 0.002
 """Of the depth of field: on the bench, differences that parts of the frame and polynomials do not show."""
 
@@ -97,11 +98,12 @@ def measure_backlash(
     Raises
     ------
     UserError, DataError
-        When a sweep does not pass through focus; see `rig.calibrate.dof.check_sweep`.
+        When a sweep does not pass through focus (see `rig.calibrate.dof.check_sweep`), in steps that are too
+        coarse to place its peak.
     """
     sweeps = [s for s in (inwards, outwards, again) if s is not None]
     for sweep in sweeps:
-        check_sweep(sweep.positions_mm, sweep.energy)
+        _check_step(sweep.positions_mm, check_sweep(sweep.positions_mm, sweep.energy).width_mm)
     if any(s.energy.shape[1:] != inwards.energy.shape[1:] for s in sweeps):
         raise UserError("the sweeps have frames of different sizes: take them in one go")
     play = _displacement(inwards.positions_mm, inwards.total, outwards.positions_mm, outwards.total)
@@ -119,6 +121,15 @@ def measure_backlash(
         curves=tuple((s.positions_mm, _contrast(s.positions_mm, s.total)) for s in sweeps),
         warnings=_warnings(play, sigma, drift, run_up_mm),
     )
+
+
+def _check_step(positions_mm: Array, width_mm: float) -> None:
+    step_mm = float(np.median(np.diff(positions_mm)))
+    if width_mm < _FEWEST_INSIDE * step_mm:
+        raise DataError(
+            f"only {width_mm / step_mm:.1f} frames fall within the depth of field, too few to see what "
+            f"displaces them: take a step of {width_mm / 7:.2g} mm"
+        )
 
 
 def _contrast(x: Array, total: Array, floor: float | None = None) -> Array:
@@ -142,7 +153,13 @@ def _displacement(x: Array, first: Array, y: Array, second: Array, degree: int =
     low, high = best - reach, best + reach
     for _ in range(_REFINED):
         tried = np.linspace(low, high, _SEARCH)
-        best = float(tried[int(np.argmin([_misfit(x, a, y + t, b, degree) for t in tried]))])
+        misfits = [_misfit(x, a, y + t, b, degree) for t in tried]
+        if not math.isfinite(min(misfits)):
+            raise DataError(
+                f"fewer than {_FEWEST_COMMON} positions of each sweep show the peak: take smaller steps, "
+                "over a longer travel"
+            )
+        best = float(tried[int(np.argmin(misfits))])
         step = (high - low) / (_SEARCH - 1)
         low, high = best - 2 * step, best + 2 * step
     return best

@@ -204,9 +204,8 @@ def measure_dof(positions_mm: Array, energy: Array, frequency: float) -> DofMeas
             "the sweep is too short for the depth of the subject: make it longer, or ask for one part with "
             "--region"
         )
-    mean = np.nanmean(aligned, axis=0)
-    known = np.isfinite(mean)
-    contrast = np.sqrt(np.maximum(mean[known], 0.0)) / curve.peak
+    known = np.isfinite(aligned).any(axis=0)
+    contrast = np.sqrt(np.maximum(np.nanmean(aligned[:, known], axis=0), 0.0)) / curve.peak
     return DofMeasurement(
         dof_mm=dof,
         sigma_mm=float(np.hypot(_standard_error(offset, aligned), _METHOD_ERROR * dof)),

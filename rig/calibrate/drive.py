@@ -163,8 +163,9 @@ def measure_slope(peaks: Array, tile_px: int) -> Slope:
     residual = (found - design @ solution)[kept]
     size = float(np.hypot(*solution[1:]))
     scatter = float(residual.std()) * math.sqrt(len(found) / max(len(residual) - 3, 1))
-    spread = math.hypot(float(x[kept].std()), float(y[kept].std()))
-    sigma = scatter / math.sqrt(len(residual)) / max(spread, 1e-9)
+    # Along the lean: a frame is wider than it is high, so one up or down is known less well.
+    steepest = solution / max(size, 1e-30) * (0.0, 1.0, 1.0)
+    sigma = scatter * math.sqrt(float(steepest @ np.linalg.pinv(design[kept].T @ design[kept]) @ steepest))
     if size < 3 * sigma:
         raise DataError(
             "the target does not lean: its parts are in focus at the same position of the rail. Lay it at 30 "

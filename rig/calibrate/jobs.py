@@ -163,7 +163,8 @@ def _pupil_text(measured: PupilMeasurement) -> str:
 
 def _growth_text(measured: PupilMeasurement) -> str:
     travel = float(np.ptp(measured.positions_mm))
-    grown = measured.inverse_per_mm * travel
+    half = measured.inverse_per_mm * travel / 2  # what is in focus in the middle of the sweep
+    grown = (1 + half) / (1 - half) - 1
     return f"{grown:+.3%} over {format_length(travel)} towards the subject"
 
 

@@ -13,10 +13,10 @@ from rig.calibrate.focus import band_energy
 from rig.calibrate.follow import frame_shift
 from rig.calibrate.frames import TakenFrame
 from rig.calibrate.images import Array, Picture, read_picture
-from rig.calibrate.jobs import read_band, sweep_plan
+from rig.calibrate.jobs import json_number, read_band, sweep_plan
 from rig.calibrate.outcome import Calibrated
 from rig.calibrate.records import BacklashRecord, FrameHash, SettleRecord
-from rig.calibrate.settle import Pair, SettleMeasurement, measure_settle
+from rig.calibrate.settle import Pair, SettleMeasurement, measure_settle, shift_text
 from rig.calibrate.sweep import Sweep, refuse_burnt
 from rig.calibrate.task import Task
 from rig.errors import DataError, UserError
@@ -166,7 +166,8 @@ def calibrate_settle(task: Task, *, tolerance_px: float = DEFAULT_TOLERANCE_PX) 
             "decay_s": measured.decay_s,
             "shaking_s": measured.shaking_s,
             "pairs": [
-                {"wait_s": p.wait_s, "shift_px": p.shift_px, "sharpness": p.sharpness} for p in measured.pairs
+                {"wait_s": p.wait_s, "shift_px": json_number(p.shift_px), "sharpness": p.sharpness}
+                for p in measured.pairs
             ],
         },
         warnings=measured.warnings,
@@ -201,7 +202,17 @@ def _compared(task: Task, frames: Sequence[TakenFrame]) -> tuple[list[Pair], lis
         for picture in (a, b):
             refuse_burnt(picture, task.region)
             hashes.append(FrameHash(file=picture.name, sha256=picture.sha256))
+        if soon.tags["wait_s"] is None or rest.tags["wait_s"] is not None:
+            raise UserError(
+                f"{soon.path.name} and {rest.path.name} are not a frame after a move and the one at rest "
+                "that follows it: give the folder of the session, so that no frame is missing"
+            )
         pairs.append(_pair(float(soon.tags["wait_s"]), _middle(task, a), _middle(task, b)))
+    if not any(np.isfinite(pair.shift_px) for pair in pairs):
+        raise DataError(
+            "the picture cannot be followed from frame to frame: use a target with fine texture all over, "
+            "such as a banknote or sandpaper, in focus, at low ISO"
+        )
     return pairs, hashes, simulated
 
 
@@ -218,12 +229,8 @@ def _pair(wait_s: float, soon: Array, rest: Array) -> Pair:
     energies = [float(band_energy(light, _BAND, tile).mean()) for light in (soon, rest)]
     grey_soon, grey_rest = (np.asarray(light * 255 + 0.5, dtype=np.uint8) for light in (soon, rest))
     shift = frame_shift(grey_rest, grey_soon)
-    if shift is None:
-        raise DataError(
-            "the picture cannot be followed from frame to frame: use a target with fine texture all over, "
-            "such as a banknote or sandpaper, in focus, at low ISO"
-        )
-    return Pair(wait_s, float(np.hypot(*shift)), float(np.sqrt(energies[0] / max(energies[1], 1e-12))))
+    moved_px = float("inf") if shift is None else float(np.hypot(*shift))  # smeared: it shakes too much
+    return Pair(wait_s, moved_px, float(np.sqrt(energies[0] / max(energies[1], 1e-12))))
 
 
 def _settle_rows(measured: SettleMeasurement) -> list[tuple[str, str]]:
@@ -233,7 +240,7 @@ def _settle_rows(measured: SettleMeasurement) -> list[tuple[str, str]]:
         ("settle time", f"{measured.settle_s:.2f} s (to within {measured.tolerance_px:g} px)"),
         (
             "right after a move",
-            f"shifted by up to {worst:.2g} px, sharpness {shaken[0].sharpness:.0%} of rest",
+            f"{shift_text(worst)}, sharpness {shaken[0].sharpness:.0%} of rest",
         ),
     ]
     if measured.shaking_s is not None:
@@ -247,8 +254,9 @@ def _settle_rows(measured: SettleMeasurement) -> list[tuple[str, str]]:
 def _draw_settle(axes: Axes, measured: SettleMeasurement) -> None:
     from rig.plots.canvas import ACCENT, GUIDE, SECOND
 
-    waits = [p.wait_s for p in measured.pairs]
-    axes.plot(waits, [max(p.shift_px, 1e-3) for p in measured.pairs], "o", color=ACCENT, ms=4, label="shift")
+    seen = [p for p in measured.pairs if np.isfinite(p.shift_px)]
+    waits = [p.wait_s for p in seen]
+    axes.plot(waits, [max(p.shift_px, 1e-3) for p in seen], "o", color=ACCENT, ms=4, label="shift")
     axes.axhline(measured.tolerance_px, color=GUIDE, lw=0.8)
     axes.axvline(measured.settle_s, color=SECOND, label=f"settle {measured.settle_s:.2f} s")
     axes.set_yscale("log")

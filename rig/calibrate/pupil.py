@@ -109,7 +109,7 @@ def measure_pupil(positions_mm: Array, energy: Array, greys: list[Array]) -> Pup
     Raises
     ------
     UserError
-        When there are too few frames.
+        When there are too few frames, or all were taken at one position.
     DataError
         When too little of the subject can be followed from frame to frame.
     """
@@ -119,6 +119,8 @@ def measure_pupil(positions_mm: Array, energy: Array, greys: list[Array]) -> Pup
             f"{len(positions)} frames are too few to see how the picture grows: take at least "
             f"{_FEWEST_FRAMES}, better 15, over as long a travel as the target stays recognisable"
         )
+    if not np.ptp(positions) > 0:
+        raise UserError("all these frames were taken at one position: the picture grows when the rail moves")
     return fit_pupil(positions, track(positions, energy, greys))
 
 
@@ -184,13 +186,14 @@ def fit_pupil(positions: Array, tracks: Tracks) -> PupilMeasurement:
     Parameters
     ----------
     positions : ndarray, shape (n,)
-        Of the frames, mm.
+        Of the frames, mm; not all the same.
     tracks : Tracks
-        In px from the middle of the frame.
+        In px from the middle of the frame; of 2 points at least.
     """
     design, moved = _equations(positions, tracks)
     kappa, _ = _robust(design, moved)
-    groups = tracks.point % _GROUPS
+    # Counted anew: points that could not be followed left gaps, which one group might fall into.
+    groups = np.unique(tracks.point, return_inverse=True)[1] % _GROUPS
     parts = []
     for group in range(_GROUPS):
         kept = np.repeat(groups != group, 2)

@@ -11,7 +11,7 @@ import numpy as np
 from rig.calibrate.images import Array
 from rig.errors import DataError, UserError
 
-__all__ = ["Pair", "SettleMeasurement", "measure_settle"]
+__all__ = ["Pair", "SettleMeasurement", "measure_settle", "shift_text"]
 
 _SHARPNESS_KEPT = 0.97
 """Contrast of fine detail, relative to rest, from which a frame counts as sharp: noise varies it by 1 %."""
@@ -68,6 +68,17 @@ class SettleMeasurement:
     warnings: tuple[str, ...]
 
 
+def shift_text(shift_px: float) -> str:
+    """How far frames were shifted, in words.
+
+    Examples
+    --------
+    >>> shift_text(2.345), shift_text(math.inf)
+    ('shifted by up to 2.3 px', 'smeared past recognition')
+    """
+    return "smeared past recognition" if math.isinf(shift_px) else f"shifted by up to {shift_px:.2g} px"
+
+
 def measure_settle(pairs: Sequence[Pair], tolerance_px: float) -> SettleMeasurement:
     """Find the wait from which on frames are where, and as sharp as, they are at rest.
 
@@ -97,7 +108,7 @@ def measure_settle(pairs: Sequence[Pair], tolerance_px: float) -> SettleMeasurem
     if shaking == waits[-1]:
         worst = next(p for p in reversed(ordered) if p.wait_s == shaking)
         raise DataError(
-            f"frames are not at rest {shaking:g} s after a move: shifted by {worst.shift_px:.2g} px "
+            f"frames are not at rest {shaking:g} s after a move: {shift_text(worst.shift_px)} "
             f"(tolerance {tolerance_px:g} px), sharpness {worst.sharpness:.0%} of rest. Fix the target, keep "
             "off the floor, see what swings, and measure again; or allow more with --tolerance"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -74,6 +75,14 @@ def test_the_noise_floor_does_not_widen_the_curve():
 def test_brightness_does_not_change_the_energy():
     light = np.random.default_rng(1).uniform(0.2, 0.6, (128, 128)).astype(np.float32)
     assert band_energy(light / 2, 0.25, 64) == pytest.approx(band_energy(light, 0.25, 64), rel=1e-4)
+
+
+def test_focus_need_not_be_in_the_middle_of_the_sweep():
+    x = np.linspace(0, 10, 81)
+    measured = measure_dof(x, np.stack([bump(x, 4.0, 1.0)] * 6, axis=1).reshape(len(x), 2, 3), 0.25)
+    assert measured.dof_mm == pytest.approx(2 * np.sqrt(-np.log(0.735)), rel=0.01)
+    assert measured.peak_mm == pytest.approx(4.0, abs=0.01)
+    assert len(measured.offset_mm) == len(measured.contrast) < 161  # not where no part has been
 
 
 def test_a_relief_is_measured_part_by_part():
@@ -169,6 +178,14 @@ def test_the_pupil_of_the_bench_is_found_in_its_pictures():
     assert measured.low_mm < 150.0 < measured.high_mm
 
 
+def test_points_that_left_gaps_still_tell_how_well_the_pupil_is_known():
+    positions, tracks = tracks_of(200.0)
+    apart = fit_pupil(positions, replace(tracks, point=tracks.point * 10))  # all in one group, by number
+    assert apart.inverse_sigma_per_mm == fit_pupil(positions, tracks).inverse_sigma_per_mm
+    with pytest.raises(UserError, match="at one position"):
+        measure_pupil(np.zeros(4), np.ones((4, 3, 3)), [])
+
+
 def test_two_frames_are_too_few_for_a_pupil():
     with pytest.raises(UserError, match="2 frames are too few"):
         measure_pupil(np.array([0.0, 1.0]), np.ones((2, 3, 3)), [])
@@ -262,9 +279,9 @@ def test_a_target_that_is_no_even_card_is_refused(light, burnt, said):
 # ---- backlash ----
 
 
-def sided(displaced_mm, *, seed, centre=0.0, step=0.03):
+def sided(displaced_mm, *, seed, centre=0.0, step=0.03, reach=0.3):
     """A sweep in which the carriage is farther on than commanded; the curve leans, as curves of lenses do."""
-    x = np.arange(-0.3, 0.3, step)
+    x = np.arange(-reach, reach, step)
     u = (x + displaced_mm - centre) / 0.15
     contrast = np.exp(-(u**2)) * (1 + 0.15 * np.tanh(u))
     rng = np.random.default_rng(seed)
@@ -289,6 +306,12 @@ def test_a_drift_is_told_from_play():
 def test_play_that_reaches_the_run_up_or_goes_backwards_is_said():
     assert "set backlash" in measure_backlash(sided(0, seed=1), sided(0.1, seed=2), run_up_mm=0.1).warnings[0]
     assert "negative" in measure_backlash(sided(0, seed=1), sided(-0.05, seed=2)).warnings[0]
+
+
+def test_steps_that_are_too_coarse_to_see_the_play_are_refused():
+    # The polynomial fits any displacement then: a play of 0.2 mm came out as -0.198 ± 0.002 mm.
+    with pytest.raises(DataError, match=r"only 1\.\d frames fall within the depth of field"):
+        measure_backlash(*(sided(play, seed=1, step=0.11, reach=0.9) for play in (0, 0.03)))
 
 
 def test_backlash_needs_focus_inside_the_sweep():
@@ -320,6 +343,14 @@ def test_the_settle_time_is_when_the_shake_has_died_away():
 def test_blur_counts_as_shake_too():
     sharp, soft = shaken(amplitude_px=0.0), shaken(amplitude_px=0.0, waits=(0.0, 0.1), sharpness=0.8)
     assert measure_settle([*soft, *(p for p in sharp if p.wait_s > 0.1)], 0.2).settle_s == 0.2
+
+
+def test_a_frame_that_cannot_be_followed_shakes():
+    smeared = Pair(0.0, float("inf"), 0.2)
+    measured = measure_settle([smeared, *shaken(amplitude_px=0.0, waits=(0.1, 0.2, 0.4))], 0.2)
+    assert (measured.settle_s, measured.shaking_s) == (0.1, 0.0)
+    with pytest.raises(DataError, match="smeared past recognition"):
+        measure_settle([*shaken(), Pair(3.0, float("inf"), 0.2)], 0.2)
 
 
 def test_nothing_shakes():

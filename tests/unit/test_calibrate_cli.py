@@ -101,6 +101,36 @@ def test_two_cards_become_an_effective_aperture(shop, capsys):
     assert (shop / "loss.svg").read_text().startswith("<?xml")
 
 
+def shaken_session(folder, *, smear_px):
+    """What `rig calibrate settle` leaves: pairs at three waits, the first frame smeared by a shake."""
+    (folder / "frames").mkdir(parents=True)
+    lines = []
+    for k, wait_s in enumerate((0.0, None, 0.1, None, 0.2, None)):
+        seen = cv2.GaussianBlur(TEXTURE[30:230, 30:330], (0, 0), 0.5)
+        if k == 0:
+            seen = cv2.blur(seen, (smear_px, 1))
+        photo(folder / "frames" / f"{k}.png", seen)
+        files = [{"file": f"frames/{k}.png"}]
+        lines.append(
+            {"event": "frame_saved", "index": k, "position_mm": 1.0, "files": files, "wait_s": wait_s}
+        )
+    (folder / "journal.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return folder
+
+
+def test_a_frame_smeared_past_recognition_is_one_that_shakes(shop, capsys):
+    # It was said to lack texture, of a target that the other frames show well.
+    session = shaken_session(shop / "settle", smear_px=61)
+    rig("calibrate", "settle", "--images", session, "--json", "--plot", "shake.svg")
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["record"]["settle_s"] == 0.1
+    assert answer["details"]["pairs"][0]["shift_px"] is None
+    rig("calibrate", "settle", "--images", session, "--no-save")
+    assert "smeared past recognition, sharpness" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"1\.png and 2\.png are not a frame after a move"):
+        rig("calibrate", "settle", "--images", *sorted((session / "frames").iterdir())[1:5])
+
+
 def test_a_sweep_of_files_needs_their_distance(shop, capsys):
     folder = sweep(shop / "sweep", 7)
     with pytest.raises(UserError, match="--step"):

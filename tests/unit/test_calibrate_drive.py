@@ -74,6 +74,15 @@ def test_a_part_without_texture_is_left_out_and_one_that_lies_does_not_bend_the_
     assert found.shift_mm[-1] / found.units[-1] == pytest.approx(-STEP_MM, rel=0.01)
 
 
+def test_the_error_of_the_lean_is_what_it_scatters_by() -> None:
+    x, y = places()
+    for across, down in ((1e-3, 0.0), (0.0, 1e-3)):
+        noise = np.random.default_rng(2).normal(0, 0.03, (200, ROWS, COLUMNS))
+        found = [measure_slope(across * x + down * y + one, TILE_PX) for one in noise]
+        said = np.mean([one.mm_per_px * one.relative_sigma for one in found])
+        assert np.std([one.mm_per_px for one in found]) == pytest.approx(said, rel=0.15)
+
+
 def test_the_rail_tells_how_the_target_leans() -> None:
     x, y = places()
     rail_mm = np.arange(-3.0, 3.0, 0.05)
