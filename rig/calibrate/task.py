@@ -95,7 +95,7 @@ class Task:
         if here is not None:
             return here
         if not self.config.simulated:
-            return here_of(self.config, None).position_mm
+            return here_of(self.config, None).known_mm()
         low, high = self.config.rail.limits_mm
         return round((low + high) / 2, 3)
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from rig.config import RigConfig
-from rig.errors import UserError
+from rig.errors import PositionUnknownError, UserError
 from rig.planning.request import parse_positive_length
 from rig.rails.state import RailState
+from rig.state import PositionCount
 from rig.units import parse_length_mm
 
 __all__ = ["Here", "counts_from_here", "here_of", "with_ends"]
@@ -23,11 +24,28 @@ _HERE = "here"
 class Here:
     """Where the carriage stands: as the operator says, else as kept from the last command, else 0 is there.
 
-    ``kept`` says that the controller has to confirm it once it is connected.
+    ``kept`` says that the controller has to confirm it once it is connected. ``unknown_because`` is set where
+    it was known once, and is not any more.
     """
 
     position_mm: float
     kept: bool = False
+    unknown_because: str | None = None
+
+    def known_mm(self) -> float:
+        """The position.
+
+        Raises
+        ------
+        PositionUnknownError
+            When it was lost; says what to do.
+        """
+        if self.unknown_because is not None:
+            raise PositionUnknownError(
+                f"where the carriage stands is not known: {self.unknown_because}. Say where it stands "
+                "(--here-is 12mm), or home a rail that has a switch (rig rail home)"
+            )
+        return self.position_mm
 
 
 def here_of(config: RigConfig, given_mm: float | None) -> Here:
@@ -41,8 +59,17 @@ def here_of(config: RigConfig, given_mm: float | None) -> Here:
     rail = config.rail
     if given_mm is not None or config.simulated or rail.by_hand or rail.port is None:
         return Here(given_mm or 0.0)
-    kept = RailState.of(rail).read().reference
-    return Here(0.0) if kept is None else Here(kept.position_mm, kept=True)
+    if rail.counted:
+        counted = PositionCount(rail.name).read()
+        if counted is None:
+            return Here(0.0)
+        return Here(
+            counted.position_mm, unknown_because=None if counted.holds else f"it was last {counted.text}"
+        )
+    memory = RailState.of(rail).read()
+    if memory.reference is not None:
+        return Here(memory.reference.position_mm, kept=True)
+    return Here(0.0, unknown_because=None if memory.lost is None else memory.unknown_because)
 
 
 def counts_from_here(asked: Mapping[str, Any]) -> bool:
@@ -119,7 +146,7 @@ def _place_mm(text: str, what: str, config: RigConfig, here_is_mm: float | None)
             f"{what} here: this rail homes itself before a stack, so where it stands now means nothing; give "
             "a position, or mark the ends with rig live"
         )
-    return here_of(config, here_is_mm).position_mm
+    return here_of(config, here_is_mm).known_mm()
 
 
 def _text(position_mm: float) -> str:

@@ -135,6 +135,7 @@ class HeldRail:
     unknown_because: str | None = None
     notes: tuple[str, ...] = ()
     zero_mm: float = 0.0
+    _jogs: bool = False
 
     @property
     def config(self) -> RigConfig:
@@ -151,6 +152,11 @@ class HeldRail:
         if self.state is not None:
             with suppress(HardwareError):  # one that does not answer any more keeps nothing, and has said so
                 self.state.keep(self.axis)
+
+    def _set_off(self) -> None:
+        """It is about to be moved."""
+        if self.state is not None:
+            self.state.set_off()
 
     def counts_anew(self) -> None:
         """Somebody has said where it stands."""
@@ -212,6 +218,7 @@ class HeldRail:
         before = self.where()
         target_mm = before.value + by_mm if to_mm is None and by_mm is not None else to_mm
         assert target_mm is not None
+        self._set_off()
         with self.stopper.motion():
             return Reached(before, self.axis.move_to(target_mm))
 
@@ -220,6 +227,8 @@ class HeldRail:
         """Jog; however it ends, the rail is at rest then."""
         check_motor(self.config)
         jogger = Jogger(self.axis, steps_mm)
+        self._set_off()
+        self._jogs = True
         with self.stopper.motion():
             try:
                 yield jogger
@@ -245,6 +254,7 @@ class HeldRail:
 
     def home(self) -> AxisPosition:
         """Run the controller's homing cycle, and return where the rail stands then."""
+        self._set_off()
         with self.stopper.motion():
             self.axis.home()
         self.unknown_because = None
@@ -267,6 +277,8 @@ class HeldRail:
         self.unknown_because = None
         kept = self.state is not None and self.state.renumber(shift_mm)
         self.keep()
+        if self._jogs:
+            self._set_off()
         return Zeroed(self.axis.position(), shift_mm, kept)
 
 

@@ -11,13 +11,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from rig.axes.base import FocusAxis, KeepsCount, PositionTrust
 from rig.closing import on_failure
 from rig.config import LoadedConfig
 from rig.config.rail import RailConfig
 from rig.errors import DataError, UserError
+from rig.rails.memory import KeptDirection, KeptLimits, KeptUsb, RailMemory, Reference
 from rig.state import state_file, write_state
 
 __all__ = [
@@ -37,70 +38,6 @@ SAME_MM = 0.001
 """A report has three decimals; a carriage that somebody moved is farther off."""
 _TELLING_MM = 0.01
 """A count that near to 0 is also that of a controller which has just been switched on."""
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Reference(_Model):
-    """Where a carriage stood when it was left.
-
-    ``count_mm`` is the controller's count, ``position_mm`` where that was, counted by the operator.
-    """
-
-    count_mm: float
-    position_mm: float
-    at: AwareDatetime
-
-
-class KeptLimits(_Model):
-    """Soft limits that were set at the rig, in the operator's count; None leaves the configured one."""
-
-    low_mm: float | None = None
-    high_mm: float | None = None
-    at: AwareDatetime
-
-
-class KeptDirection(_Model):
-    """The sign that somebody has seen to be right: positive towards the subject, or negative."""
-
-    towards_subject: Literal["+", "-"]
-    at: AwareDatetime
-
-
-class KeptUsb(_Model):
-    """What the USB side of a rail's port says of itself: vendor and product, and number or socket."""
-
-    usb: str
-    serial_number: str | None = None
-    socket: str | None = None
-
-    @property
-    def text(self) -> str:
-        """In a few words."""
-        which = f"number {self.serial_number}" if self.serial_number else f"in the socket {self.socket}"
-        return f"USB {self.usb}, {which}"
-
-
-class RailMemory(_Model):
-    """The file of a rail.
-
-    ``zero_mm`` is by how much positions have grown since they were counted as the configuration counts
-    (``rig rail zero``), ``counted_since`` when somebody last said where the rail stands, or zeroed it.
-    """
-
-    format_version: Literal[1] = 1
-    reference: Reference | None = None
-    limits: KeptLimits | None = None
-    direction: KeptDirection | None = None
-    usb: KeptUsb | None = None
-    zero_mm: float = 0.0
-    counted_since: AwareDatetime | None = None
-
-    def direction_confirmed(self, towards_subject: str) -> bool:
-        """Whether somebody has seen that this sign is right."""
-        return self.direction is not None and self.direction.towards_subject == towards_subject
 
 
 @dataclass(frozen=True)
@@ -165,9 +102,10 @@ class RailState:
 
     def recall(self, axis: FocusAxis) -> str | None:
         """Tell the axis where it stands, if its controller has gone on counting; else return why not."""
-        kept = self.read().reference
+        memory = self.read()
+        kept = memory.reference
         if kept is None:
-            return "it was never told where it stands, or moved since by something else"
+            return memory.unknown_because
         if not isinstance(axis, KeepsCount):
             return "its controller keeps no count"
         if not axis.count_survived:
@@ -178,6 +116,28 @@ class RailState:
         if why is None:
             axis.recall(kept.count_mm, kept.position_mm)
         return why
+
+    def may_stand_at(self, axis: FocusAxis, position_mm: float) -> bool:
+        """Whether nothing that is kept speaks against its standing there, where it cannot be recalled.
+
+        Of a rail that was never told where it stands nothing does, nor of one that was left there at rest,
+        and whose controller counts as if it had been switched on just now, or was reset by being connected.
+        After a move that nobody has seen the end of, everything does.
+        """
+        memory = self.read()
+        kept = memory.reference
+        if kept is None:
+            return memory.lost is None
+        if (
+            kept.under_way
+            or abs(kept.position_mm - position_mm) > SAME_MM
+            or not isinstance(axis, KeepsCount)
+        ):
+            return False
+        count_mm = axis.count()
+        if count_mm is None:
+            return False
+        return not axis.count_survived or max(abs(kept.count_mm), abs(count_mm)) < _TELLING_MM
 
     def would_recall(self, axis: FocusAxis) -> bool:
         """Whether what `keep` writes now is going to hold, if nothing happens to the rail."""
@@ -201,14 +161,26 @@ class RailState:
                 count = axis.count()
                 if count is not None:
                     reference = Reference(count_mm=count, position_mm=position.value, at=now())
-        if reference is not None or memory.reference is not None:
-            self.write(memory.model_copy(update={"reference": reference}))
+        if reference is not None:
+            self.write(memory.model_copy(update={"reference": reference, "lost": None}))
+        else:
+            self.forget()
+
+    def set_off(self) -> None:
+        """It is about to be moved: what is kept holds again when `keep` has said where it came to rest.
+
+        A command that is killed in between leaves a position that is not to be believed.
+        """
+        memory = self.read()
+        if memory.reference is not None:
+            under_way = memory.reference.model_copy(update={"under_way": True})
+            self.write(memory.model_copy(update={"reference": under_way}))
 
     def forget(self) -> None:
         """Nobody knows any more where it stands."""
         memory = self.read()
         if memory.reference is not None:
-            self.write(memory.model_copy(update={"reference": None}))
+            self.write(memory.model_copy(update={"reference": None, "lost": memory.reference}))
 
     # --- the limits -----------------------------------------------------------------------------------
 
@@ -322,6 +294,10 @@ def _void(kept: Reference, count_mm: float | None) -> str | None:
     when = f"{kept.at.astimezone():%d %b %H:%M}"
     if count_mm is None:
         return "its controller is in alarm"
+    if kept.under_way and not (
+        abs(kept.count_mm) >= _TELLING_MM and abs(count_mm - kept.count_mm) <= SAME_MM
+    ):
+        return f"a command set off from {kept.text} and did not live to say where it came to rest"
     if abs(kept.count_mm) < _TELLING_MM:
         return (
             f"its controller counted {kept.count_mm:g} when it was left ({when}), as it would after being "

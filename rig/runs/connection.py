@@ -192,9 +192,9 @@ class Connection:
         Parameters
         ----------
         otherwise_mm : float
-            What it is taken to be when there is nothing kept, or it does not hold any more.
+            What it is taken to be when nothing that is kept speaks against it; else the operator is asked.
         needed : bool
-            The operator is asked then, instead.
+            The operator is asked in any case when what is kept does not hold any more.
 
         Raises
         ------
@@ -202,13 +202,20 @@ class Connection:
             When nobody can be asked.
         """
         rail = self._config.rail
-        if self._config.simulated or rail.by_hand or rail.reference == "home":
+        if self._config.simulated or rail.reference == "home":
             return otherwise_mm
-        why = RailState.of(rail).recall(axis)
+        if rail.counted:
+            return self._counted_mm(axis, otherwise_mm)
+        state = RailState.of(rail)
+        why = state.recall(axis)
         if why is None:
             return axis.position().value
-        if not needed:
-            return otherwise_mm
+        if needed:
+            return self._ask_as_before(otherwise_mm, why)
+        return otherwise_mm if state.may_stand_at(axis, otherwise_mm) else self._ask_where(axis, f"{why}.")
+
+    def _ask_as_before(self, otherwise_mm: float, why: str) -> float:
+        """Ask where the carriage stands, for positions that are counted as they were before."""
         last = self._session.last_position()
         if last is None:
             return self._operator.ask_position_mm(
@@ -220,6 +227,30 @@ class Connection:
             f"This session last knew the carriage to be {last.text}. The position kept of the rail, "
             f"{otherwise_mm:g} mm, is not sure any more: {why}. Where does it stand, counted as in the "
             "first run?"
+        )
+
+    def _counted_mm(self, axis: FocusAxis, otherwise_mm: float) -> float:
+        """Where a rail stands that cannot be asked: a motor where it was counted last, as it holds by itself.
+
+        A crank may have been turned since: only where it is taken to be is not asked.
+        """
+        counted = PositionCount(self._config.rail.name).read()
+        if counted is None or (counted.holds and abs(counted.position_mm - otherwise_mm) < SAME_MM):
+            return otherwise_mm
+        if not counted.holds:
+            return self._ask_where(axis, f"it was last {counted.text}.")
+        if self._config.rail.by_hand:
+            return self._ask_where(
+                axis, f"it was left at {counted.text} (--here-is last), and may have been turned since."
+            )
+        return counted.position_mm
+
+    def _ask_where(self, axis: FocusAxis, why: str) -> float:
+        """An unknown position is nothing that a yes, or ``--yes``, can stand for."""
+        homes = " A rail that has a switch finds it by rig rail home." if axis.capabilities.can_home else ""
+        return self._operator.ask_position_mm(
+            f"Where the {axis.name} stands is not known: {why}{homes} Where does it stand, counted from "
+            "position 0?"
         )
 
     def _keep(self, axis: FocusAxis) -> None:
@@ -254,6 +285,8 @@ class Connection:
             self._teardown.callback(self._keep, axis)
         if position.trust is PositionTrust.UNKNOWN:
             raise PositionUnknownError(f"{axis.name} does not know where it stands; nothing is moved")
+        if not self._config.simulated and not self._config.rail.by_hand:
+            RailState.of(self._config.rail).set_off()
         self._session.journal.append(
             "reference_set",
             by=self._config.rail.reference,

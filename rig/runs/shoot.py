@@ -130,7 +130,7 @@ def resume(
                 here_is_mm = 0.0 if last is None else last.position_mm  # the bench is set up again just so
             elif config.rail.reference == "here" and not asked and (kept := here_of(config, None)).kept:
                 here_is_mm = kept.position_mm
-                options = replace(options, here_is_mm=here_is_mm, here_is_kept=True)
+                options = replace(options, here_is_kept=True)
             elif config.rail.reference == "here":
                 known = "" if last is None else f" It was last known to be {last.text}."
                 if options.counted_anew:
@@ -139,7 +139,8 @@ def resume(
                     f"The position of the carriage is not known after a new connection.{known} "
                     "Where does it stand, counted as in the first run?"
                 )
-                options = replace(options, here_is_mm=here_is_mm)
+        if here_is_mm is not None and not by_lens:
+            options = replace(options, here_is_mm=here_is_mm)
         session.journal.append("resumed", software=f"focusrig {__version__}", here_is_mm=here_is_mm)
         run = LensRun if by_lens else SessionRun
         return run(session, config, plan, options, operator, stopper, subscribers).go(here_is_mm or 0.0)

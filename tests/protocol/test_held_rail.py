@@ -106,6 +106,21 @@ def test_what_was_said_is_on_disk_at_once(grbl: Make, rig: Any) -> None:
         assert state.read().reference.position_mm == 5.0
 
 
+def test_that_it_moves_is_on_disk_before_it_moves(grbl: Make, rig: Any) -> None:
+    """Killed in the move, this command would leave a position that nobody believes."""
+    bench = grbl(50.0, start_mm=10.0)
+    loaded = rig(bench)
+    with _held(loaded, here_is_mm=10.0) as rail:
+        state = rail.state
+        rail.move(to_mm=12.0)
+        assert state.read().reference.under_way
+    assert not state.read().reference.under_way
+    with _held(loaded) as rail, rail.jogged():
+        assert state.read().reference.under_way
+        rail.zero()
+        assert state.read().reference.under_way  # the jogging goes on
+
+
 def test_what_was_kept_is_forgotten_when_the_rail_is_lost(grbl: Make, rig: Any) -> None:
     bench = grbl(50.0, start_mm=10.0)
     loaded = rig(bench)

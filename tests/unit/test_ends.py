@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from rig.config import LoadedConfig, config_from_table
-from rig.errors import LimitError, UserError
+from rig.errors import LimitError, PositionUnknownError, UserError
 from rig.planning.axis import plan_asked_for
 from rig.planning.ends import Here, counts_from_here, here_of
 from rig.rails.state import RailMemory, RailState, Reference
+from rig.state import PositionCount
 
 RAIL = {"driver": "grbl", "port": "/dev/ttyUSB0", "pitch": "1 mm", "limits": ["-2 mm", "60 mm"]}
 
@@ -101,6 +102,20 @@ def test_here_is_what_is_said_else_what_was_kept_else_0(rig: LoadedConfig) -> No
     _keep(4.5)
     assert here_of(rig.config, None) == Here(4.5, kept=True)
     assert here_of(rig.config, 1.0) == Here(1.0)
+    RailState("/dev/ttyUSB0").forget()
+    with pytest.raises(PositionUnknownError, match=r"last known to be at 4\.5 mm .*--here-is"):
+        here_of(rig.config, None).known_mm()
+
+
+def test_here_of_a_rail_that_cannot_be_asked_is_its_count(rig: LoadedConfig) -> None:
+    wemacro = _rig(driver="wemacro").config
+    count = PositionCount(wemacro.rail.name)
+    assert here_of(wemacro, None).known_mm() == 0.0
+    count.at(6.0)
+    assert here_of(wemacro, None).known_mm() == 6.0
+    count.turning(6.0, 9.0)
+    with pytest.raises(PositionUnknownError, match="between 6 mm and 9 mm"):
+        here_of(wemacro, None).known_mm()
 
 
 def test_here_means_nothing_to_a_rail_that_homes_itself(rig: LoadedConfig) -> None:

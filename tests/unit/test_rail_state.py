@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from rig.axes.base import AxisLimits, AxisPosition, PositionTrust
+from rig.axes.base import AxisCapabilities, AxisLimits, AxisPosition, PositionTrust
 from rig.clock import ScaledClock
 from rig.config import LoadedConfig, config_from_table, load_config
 from rig.config.rail import RailConfig
@@ -38,6 +38,14 @@ class Controller:
     count_survived: bool = True
     limits: AxisLimits = field(default_factory=lambda: AxisLimits(-2.0, 60.0))
     at: AxisPosition = field(default_factory=lambda: AxisPosition(5.0, PositionTrust.TRUSTED))
+
+    @property
+    def name(self) -> str:
+        return "rail"
+
+    @property
+    def capabilities(self) -> AxisCapabilities:
+        return AxisCapabilities("mm", 0.001, can_home=False)
 
     def count(self) -> float | None:
         return self.counts
@@ -97,6 +105,62 @@ def test_an_unknown_position_forgets_what_was_kept(state: RailState) -> None:
     state.keep(Controller())  # type: ignore[arg-type]
     state.keep(_controller())  # type: ignore[arg-type]
     assert state.read().reference is None
+    assert "last known to be at 5 mm" in (state.recall(_controller()) or "")  # type: ignore[arg-type]
+    state.keep(Controller())  # type: ignore[arg-type]
+    assert state.read().lost is None
+
+
+@pytest.mark.parametrize(
+    ("left_mm", "killed", "changes", "taken_mm"),
+    [
+        (None, False, {}, 0.0),  # never told: the configuration's "here"
+        (0.0, False, {"counts": 0.0}, 0.0),  # left at rest there, perhaps switched off since
+        (0.0, False, {"counts": 0.0, "count_survived": False}, 0.0),
+        (0.0, True, {"counts": 0.0}, None),
+        (0.0, True, {"counts": 12.3}, None),
+        (5.0, True, {"counts": 5.0}, 5.0),  # killed before it moved, and the controller says so
+        (5.0, False, {"counts": 0.0}, None),  # switched off
+        (5.0, False, {"counts": 5.0, "count_survived": False}, None),
+        (0.0, False, {"counts": None}, None),  # in alarm
+        (5.0, False, {"lost": True}, None),
+    ],
+)
+def test_a_stack_begins_from_no_position_that_is_made_up(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    left_mm: float | None,
+    killed: bool,
+    changes: dict[str, Any],
+    taken_mm: float | None,
+) -> None:
+    """Killed -9 in a run, a rail was taken to stand at 0, by a question that ``--yes`` answered."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    config = config_from_table({"rail": RAIL_TABLE, "lens": {"magnification": 1.0}}, "rig.toml")
+    kept = RailState.of(config.rail)
+    if left_mm is not None:
+        at = AxisPosition(left_mm, PositionTrust.TRUSTED)
+        kept.keep(Controller(counts=left_mm, at=at))  # type: ignore[arg-type]
+    if killed:
+        kept.set_off()
+    if changes.pop("lost", False):
+        kept.forget()
+    asked: list[str] = []
+
+    class Nobody:
+        def ask_position_mm(self, question: str) -> float:
+            asked.append(question)
+            raise UserError(question)
+
+    nobody: Any = Nobody()
+    rail: Any = _controller(**changes)
+    with Session.create(tmp_path, "beetle", simulated=False) as session, ExitStack() as teardown:
+        connection = Connection(config, session, nobody, Stopper(), EventBus(), ScaledClock(1.0), teardown)
+        if taken_mm is not None:
+            assert connection.recalled_mm(rail, 0.0, needed=False) == taken_mm
+            return
+        with pytest.raises(UserError, match="is not known"):
+            connection.recalled_mm(rail, 0.0, needed=False)
+    assert len(asked) == 1
 
 
 def test_soft_limits_narrow_those_of_the_configuration(state: RailState) -> None:
