@@ -29,6 +29,7 @@ from stacker.io.pages import Pages
 from stacker.io.raw_files import holds_raw
 from stacker.io.sensor.dust_mending import mend_dust
 from stacker.io.sidecars import with_sidecar
+from stacker.io.tiff_pages import require_one_picture
 
 __all__ = ["check_image", "decode", "fingerprint", "is_raw_file", "read_again", "read_frame", "upright"]
 
@@ -262,9 +263,10 @@ def _require_whole_png(data: bytes, name: str) -> None:
 
 
 def _decode_tiff(file: BinaryIO, name: str) -> tuple[Image, str | None]:
-    """First page only: later pages of camera files are thumbnails. And how it became RGB, if it was not."""
+    """The first page: others may be thumbnails or masks. And how it became RGB, if it was not."""
     file.seek(0)
     with tifffile.TiffFile(file) as tiff:
+        require_one_picture(tiff, name)
         page: Any = tiff.pages[0]
         _require_known_colours(page, name)
         pixels = np.asarray(page.asarray(buffersize=_READ_BYTES))

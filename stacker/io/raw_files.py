@@ -13,6 +13,7 @@ import tifffile
 
 from stacker.errors import DataError
 from stacker.io.raw_names import RAW_SUFFIXES
+from stacker.io.tiff_pages import pages_in_turn
 
 __all__ = ["holds_raw", "require_whole"]
 
@@ -97,9 +98,9 @@ def _pages(file: BinaryIO) -> Iterator[Any]:
     file.seek(0)
     try:
         with tifffile.TiffFile(file) as tiff:
-            for page in tiff.pages:
+            for page in pages_in_turn(tiff.pages):
                 yield page
-                yield from page.pages or ()
+                yield from pages_in_turn(page.pages or ())
     except (tifffile.TiffFileError, ValueError, IndexError, KeyError, TypeError, OSError, struct.error):
         return
 
