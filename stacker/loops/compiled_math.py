@@ -45,7 +45,7 @@ def logarithm(x: Any) -> Any:
 
 @inner
 def exponential(x: Any) -> Any:
-    """e to a power of at most 0, to 1e-7 of it; 0 below e**-80."""
+    """e to a power of at most 0, to 1e-7 of it near 0 and 4e-6 at e**-80, which it is at least."""
     x = max(x, _F(-80)) * _F(1.44269504)
     whole = np.floor(x + _F(0.5))
     f = x - whole

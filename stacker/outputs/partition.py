@@ -12,7 +12,7 @@ import numpy as np
 from stacker.errors import UserError
 from stacker.focus.measure import CELL_PX
 from stacker.frames import Image, full_scale
-from stacker.fusion.window import Spans, Window
+from stacker.fusion.window import Spans, Window, window_of
 from stacker.outputs.registered import picture_window, used_places
 from stacker.result import LEAST_DETAIL, Stack
 
@@ -145,7 +145,8 @@ def partition_of(stack: Stack, keep_unused: bool = False) -> Partition:
     stack : Stack
         With a depth index.
     keep_unused : bool
-        Keep frames that make nothing of the picture.
+        Keep frames that make nothing of the picture; those that lie beside it, as it was cropped, are no part
+        of it.
 
     Raises
     ------
@@ -158,7 +159,7 @@ def partition_of(stack: Stack, keep_unused: bool = False) -> Partition:
             "such as auto"
         )
     index = _cells_of_depth(stack.depth.index)
-    found = _divided(stack, index, used_places(stack))
+    found = _divided(stack, index, [place for place in used_places(stack) if _touches(stack, place)])
     if keep_unused:
         return found
     kept = [
@@ -171,6 +172,11 @@ def never_used(stack: Stack, partition: Partition) -> list[int]:
     """Places in ``stack.reports`` of frames that were stacked and make nothing of the picture."""
     areas = dict(zip(partition.places, partition.areas, strict=True))
     return [place for place in used_places(stack) if not _matters(stack, place, areas.get(place, 0.0))]
+
+
+def _touches(stack: Stack, place: int) -> bool:
+    reach = window_of(stack.reports[place].matrix, stack.frame_size).intersection(picture_window(stack))
+    return bool(reach.width and reach.height)
 
 
 def _matters(stack: Stack, place: int, area: float) -> bool:

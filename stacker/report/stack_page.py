@@ -181,7 +181,10 @@ def _frames(stack: Stack) -> Section:
     if never:
         names = few([report.name for report in stack.unused])
         blocks.insert(0, Prose((f"Never used, as nothing is sharpest in them: {names}.",)))
-    missing = sum(stamp is None for stamp in stamps)
+    arrays = stack.sources.count(None)
+    if arrays:
+        blocks.append(Prose((f"{arrays} of {len(stamps)} frames were no files, so they are not shown.",)))
+    missing = sum(stamp is None for stamp in stamps) - arrays
     if missing:
         told_of = "frames are not where they were, so they are" if missing > 1 else "frame is gone, so it is"
         blocks.append(Prose((f"{missing} {told_of} not shown.",)))

@@ -27,6 +27,8 @@ def retouched(stack: Stack, folder: Path, book: RetouchBook | None = None) -> tu
 
     Raises
     ------
+    UserError
+        When a frame that they take from was not stacked any more, or the file of a mask is not there.
     DataError
         When the retouches are damaged, or a frame that they take from is gone or has changed.
     """

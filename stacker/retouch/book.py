@@ -13,6 +13,8 @@ from stacker.io.atomic import write_text
 
 __all__ = [
     "BOOK_VERSION",
+    "FARTHEST_PX",
+    "MOST_RADIUS_PX",
     "FromFrame",
     "FromFused",
     "FromMethod",
@@ -31,7 +33,11 @@ BOOK_VERSION = 1
 
 _MOST_FEATHER_PX = 1000.0
 
-_Point = tuple[float, float]
+FARTHEST_PX, MOST_RADIUS_PX = 10_000_000, 16_000
+"""Beyond that OpenCV cannot draw: it has 32 bits for sixteenths of a pixel, 32767 px for a line's width."""
+
+_Coordinate = Annotated[float, pydantic.Field(ge=-FARTHEST_PX, le=FARTHEST_PX)]
+_Point = tuple[_Coordinate, _Coordinate]
 
 
 class _Record(pydantic.BaseModel):
@@ -50,7 +56,7 @@ class Strokes(_Record):
 
     kind: Literal["strokes"] = "strokes"
     lines_px: tuple[tuple[_Point, ...], ...] = pydantic.Field(min_length=1)
-    radius_px: float = pydantic.Field(gt=0)
+    radius_px: float = pydantic.Field(gt=0, le=MOST_RADIUS_PX)
 
     @pydantic.field_validator("lines_px")
     @classmethod
@@ -210,6 +216,7 @@ def book_path(stack_folder: Path) -> Path:
     Returns
     -------
     Path
-        ``NAME.retouch.json``.
+        ``NAME.retouch.json`` of ``NAME.stack``, and of folders that are called otherwise.
     """
-    return stack_folder.with_suffix(".retouch.json")
+    # Only that suffix: moth.v1 and moth.v2 would else have their retouches in common.
+    return stack_folder.with_name(stack_folder.name.removesuffix(".stack") + ".retouch.json")

@@ -44,7 +44,7 @@ class Retoucher:
     folder : Path, optional
         Where mask files are looked for: where the file of retouches is.
     cache_bytes : int
-        Memory for decoded frames.
+        Memory for decoded frames, and as much for what was fused again.
 
     Examples
     --------
@@ -61,7 +61,7 @@ class Retoucher:
         self._frames: OrderedDict[tuple[int, bool], _Reductions] = OrderedDict()  # as taken, or laid
         self._room = cache_bytes
         self._whole_step = _step_for(self._canvas.width, self._canvas.height, _VIEW_PX)
-        self._parts: dict[tuple[Method, Window], tuple[_Reductions, _Reductions]] = {}
+        self._parts: OrderedDict[tuple[Method, Window], tuple[_Reductions, _Reductions]] = OrderedDict()
 
     def check(self, retouch: Retouch) -> None:
         """Make sure that a retouch can be applied.
@@ -289,6 +289,10 @@ class Retoucher:
             raise UserError(f"{name} was no file, so it cannot be read again: stack files instead")
         return read_unchanged(source).pixels
 
+    @property
+    def _parts_bytes(self) -> int:
+        return sum(one.size_bytes for part in self._parts.values() for one in part)
+
     def _fused_again(
         self, method: Method, bounds: Window, step: int
     ) -> Callable[[Window], tuple[Image, Image | None]]:
@@ -296,12 +300,16 @@ class Retoucher:
         window = Window(
             on_picture.x + self._canvas.x, on_picture.y + self._canvas.y, on_picture.width, on_picture.height
         )
-        if (method, window) not in self._parts:
+        found = self._parts.pop((method, window), None)
+        if found is None:
             image, reached = fused_part(
                 self._stack, method, window, lambda place: self._frame(place).level(1)
             )
-            self._parts[method, window] = _Reductions(image), _Reductions(reached.astype(np.float32))
-        image_of, reached_of = self._parts[method, window]
+            found = _Reductions(image), _Reductions(reached.astype(np.float32))
+        self._parts[method, window] = found  # the latest last
+        while len(self._parts) > 1 and self._parts_bytes > self._room:
+            self._parts.popitem(last=False)
+        image_of, reached_of = found
         image_of.level(step), reached_of.level(step)
 
         def part_of(part: Window) -> tuple[Image, Image]:

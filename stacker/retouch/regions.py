@@ -172,6 +172,7 @@ def _decoded(path: Path, _mtime_ns: int, _size_bytes: int) -> Image:
         pixels = read_frame(path).pixels
     except StackerError as error:
         raise DataError(f"The mask of a retouch cannot be read: {error}") from error
-    mask = (pixels[..., 1] * (255.0 / full_scale(pixels.dtype))).astype(np.uint8)
+    levels = pixels[..., 1] * (255.0 / full_scale(pixels.dtype))  # floats may be beyond white
+    mask = np.rint(np.clip(np.nan_to_num(levels), 0, 255)).astype(np.uint8)
     mask.flags.writeable = False
     return np.asarray(mask)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Sequence
@@ -13,6 +12,8 @@ from stacker.fusion.methods import Method
 from stacker.outputs.registered import used_places
 from stacker.result import Stack
 from stacker.retouch.book import (
+    FARTHEST_PX,
+    MOST_RADIUS_PX,
     FromFrame,
     FromFused,
     FromMethod,
@@ -115,8 +116,10 @@ def region_of(
             raise UserError(f"A region has at least 3 corners, not {len(points)}")
         return Polygon(points_px=points)
     if mask is None:
-        if radius_px is None or not 0 < radius_px < math.inf:
-            raise UserError(f"The radius of a brush is above 0 px, not {radius_px}")
+        if radius_px is None or not 0 < radius_px <= MOST_RADIUS_PX:
+            raise UserError(
+                f"The radius of a brush is above 0 px and {MOST_RADIUS_PX} at most, not {radius_px}"
+            )
         return Strokes(lines_px=tuple(placed(stroke) for stroke in strokes), radius_px=radius_px)
     return _mask_of(stack, mask, folder)
 
@@ -146,7 +149,12 @@ def parse_points(text: str) -> list[tuple[float, float]]:
     parts = text.split()
     if not parts or not all(re.fullmatch(f"{number},{number}", part) for part in parts):
         raise UserError(f'Points are "x,y x,y …" in pixels of the picture, not {text!r}')
-    return [(float(x), float(y)) for x, y in (part.split(",") for part in parts)]
+    points = [(float(x), float(y)) for x, y in (part.split(",") for part in parts)]
+    if any(
+        abs(place) > FARTHEST_PX / 2 for point in points for place in point
+    ):  # the picture has a place, too
+        raise UserError(f"Points are at most {FARTHEST_PX // 2} px off, which {text!r} is not")
+    return points
 
 
 def told(retouch: Retouch) -> str:

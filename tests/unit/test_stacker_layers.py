@@ -37,6 +37,7 @@ from stacker.frames import full_scale
 from stacker.fusion.window import Window
 from stacker.outputs.layered import Document, LayerHead
 from stacker.outputs.layered_psd import needs_psb
+from stacker.outputs.layers import layer_name
 from stacker.outputs.partition import partition_of, upsampled
 from stacker.outputs.registered import RegisteredFrames, picture_window
 
@@ -99,6 +100,15 @@ def weighted(stack: Stack, keep_unused: bool = False) -> np.ndarray:
 def worst(stack: Stack, shown: np.ndarray) -> float:
     levels = shown.astype(float) * (255 / full_scale(shown.dtype))
     return float(np.abs(levels - weighted(stack))[stack.valid].max())
+
+
+@pytest.mark.parametrize("suffix", [".psd", ".tif", ".ora"])
+def test_a_frame_beside_the_cropped_picture_is_no_layer(stack: Stack, tmp_path: Path, suffix: str) -> None:
+    aside = dataclasses.replace(stack.reports[0], transform=(1.0, 0, 500, 0, 1, 0, 0, 0, 1))
+    moved = dataclasses.replace(stack, reports=(aside, *stack.reports[1:]))
+    done = write_layers(moved, tmp_path / f"out{suffix}", keep_unused=True, fused=FusedLayer.NONE)
+    assert done.layers == tuple(layer_name(stack, place) for place in range(1, 5))
+    assert done.unused[0] == stack.reports[0].name
 
 
 @pytest.mark.parametrize("suffix", [".psd", ".psb"])

@@ -303,6 +303,31 @@ def test_words_become_sources_and_regions(stack: Stack, tmp_path: Path) -> None:
         region_of(stack, None, (), None, tmp_path / "small.png", tmp_path)
     with pytest.raises(UserError, match="Points are"):
         parse_points("1;2")
+    with pytest.raises(UserError, match="16000 at most"):  # OpenCV raised an error of its own
+        region_of(stack, None, ("0,0",), 20_000.0, None, tmp_path)
+    with pytest.raises(UserError, match="at most 5000000 px off"):  # was another place, of 32 bits
+        parse_points("0,0 999999999999,0 0,100")
+
+
+@pytest.mark.parametrize("far", [1e5, 4e6])
+def test_a_polygon_that_reaches_far_out_of_the_picture_is_where_it_says(far: float, tmp_path: Path) -> None:
+    corners = ((-far, -far), (far, -far), (far, 100 + far), (-far, 100 - far))
+    retouch = Retouch(region=Polygon(points_px=corners), source=FromFused(), feather_px=0)
+    y, x = np.mgrid[:200, :300]
+    off = np.abs(mask_of(retouch, Window(0, 0, 300, 200), 1, tmp_path) - (y < 100 + x))
+    assert off[np.abs(y - 100 - x) > 1].max() == 0
+
+
+def test_folders_of_other_names_have_books_of_their_own() -> None:
+    assert book_path(Path("a/moth.stack")) == Path("a/moth.retouch.json")
+    assert book_path(Path("moth.v1")) != book_path(Path("moth.v2"))
+
+
+def test_a_mask_of_floats_beyond_white_is_white(stack: Stack, tmp_path: Path) -> None:
+    height, width = stack.image.shape[:2]
+    write_image(tmp_path / "mask.tif", np.full((height, width, 3), 1.5, np.float32))
+    retouch = Retouch(region=MaskFile(file="mask.tif", at_px=(0, 0)), source=FromFused(), feather_px=0)
+    assert mask_of(retouch, Window(0, 0, width, height), 1, tmp_path).min() == 1
 
 
 def test_the_command_adds_lists_undoes_and_keeps_retouches_when_the_stack_is_made_again(
