@@ -95,6 +95,8 @@ class GPhotoSession:
         self._camera, self._events = camera, FileEvents(camera)
         found = self.read_all()
         manufacturer, name = _said(found, "manufacturer"), _said(found, "cameramodel") or abilities_name
+        if "canon" in manufacturer.lower():
+            self._events.guard()
         self._ready_at = time.monotonic() + recognise(manufacturer, name).settle_after_connect_s
         return Connected(manufacturer, name, _said(found, "eosserialnumber", "serialnumber"), port)
 
