@@ -20,7 +20,7 @@ import numpy as np
 from stacker.focus.measure import CELL_PX
 from stacker.frames import Image
 from stacker.fusion.base import Fused
-from stacker.fusion.between import how_far_between, share_between, sharpen_between
+from stacker.fusion.between import anything_between, how_far_between, share_between, sharpen_between
 from stacker.fusion.blending import Blocks, blend, block_side, compare, preference
 from stacker.fusion.burnt import off_burnt
 from stacker.fusion.contrast import give_contrast, how_far_veiled
@@ -56,6 +56,9 @@ _DENSE_FROM, _DENSE = 0.2, 0.3
 """Share of that window from which whole pixels are wanted less for that, and not at all: where detail at two
 depths is everywhere, as where feathers lie over each other, the near one's smooth index is right, and bits of
 the far one would cross it (0.14 dB of feathers; moss loses 0.01, bristles and the others nothing)."""
+
+_PAIR = 2
+"""Frames of which it is asked whether anything lies between their planes."""
 
 _SMALL_PX = 32
 """Narrower pictures are not worth the trouble."""
@@ -113,11 +116,12 @@ class AutoFusion:
     def finish(self) -> Fused:
         """The picture of all frames so far; see `stacker.fusion.base.Fusion`."""
         surface = self._pyramid.depth.surface()
-        fused = self._pyramid.colour_noise.taken_from(self._fused(surface), self._pyramid.held())
+        between = self._anything_between()
+        fused = self._pyramid.colour_noise.taken_from(self._fused(surface, between), self._pyramid.held())
         if min(fused.image.shape[:2]) >= _SMALL_PX:
             if self._parameters.contrast:
                 self._give_contrast(fused, surface)
-            share = share_between(self._focus_length(surface), len(fused.shares))
+            share = between * share_between(self._focus_length(surface), len(fused.shares))
             if share:
                 self._sharpen_between(fused, share)
         return fused
@@ -127,7 +131,14 @@ class AutoFusion:
         picture is the pyramid's then."""
         return 1.0 if self._store.failure else surface.focus_length
 
-    def _fused(self, surface: Surface) -> Fused:
+    def _anything_between(self) -> float:
+        """Whether anything lies between planes of focus, 0 to 1; of more than two frames something does."""
+        if self._store.failure or len(self._store.frames) != _PAIR:
+            return 1.0
+        mean, _, peak = self._pyramid.depth.planes[1:]
+        return anything_between(mean, peak)
+
+    def _fused(self, surface: Surface, between: float) -> Fused:
         canvas = self._pyramid.depth.extent
         assert canvas is not None, "add() comes first"
         fused = self._pyramid.fused(veiled(jumble(surface)) + apart(self._focus_length(surface)))
@@ -145,7 +156,7 @@ class AutoFusion:
             self.method, self.reason = "pyramid", "the picture is too small to tell what is where"
             return fused
         try:
-            blocks, share, smooth = self._blend_depth_map(fused.image, surface, canvas, fused.extent)
+            blocks, share, smooth = self._blend_depth_map(fused, surface, canvas, between)
         except OSError as error:
             self.method, self.reason = "pyramid", f"the scratch file cannot be read: {error.strerror}"
             return fused
@@ -155,10 +166,11 @@ class AutoFusion:
         return fused
 
     def _blend_depth_map(
-        self, image: Image, surface: Surface, canvas: Window, extent: Window
+        self, fused: Fused, surface: Surface, canvas: Window, between: float
     ) -> tuple[Blocks, Image, Image]:
         """Blend the depth map's picture in where it is better; gives the blocks that were compared, its share
-        of each and how smooth each is."""
+        of each and how smooth each is. Where nothing lies between two frames its mean of both only blurs."""
+        image, extent = fused.image, fused.extent
         doubtful = beside_highlights(self._pyramid.glitter(), surface)
         other = depth_picture(self._store, surface, doubtful, canvas, extent)
         sharpen(other, self._crisp(surface))
@@ -170,7 +182,7 @@ class AutoFusion:
         share = preference(blocks, confidence, signs.peak, signs.smooth, self._noise)
         lost = lost_highlights(blocks, confidence, signs.smooth)
         share *= 1 - np.maximum(holes(blocks, signs), lost)
-        share = np.maximum(share, wisps(blocks, signs, self._pyramid.outlines, extent))
+        share = np.maximum(share, wisps(blocks, signs, self._pyramid.outlines, extent)) * between
         blend(image, other, share, blocks.side_px)
         return blocks, share, signs.smooth
 

@@ -7,6 +7,8 @@ that are next to the place are sharp alike there, while on a plane one of them i
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 
@@ -18,7 +20,7 @@ from stacker.fusion.sharpening import STRIP_PX
 from stacker.fusion.softening import far_apart
 from stacker.loops.workers import over_rows
 
-__all__ = ["how_far_between", "share_between", "sharpen_between"]
+__all__ = ["anything_between", "how_far_between", "share_between", "sharpen_between"]
 
 _MOST, _FRAMES = 0.9, range(2, 6)
 """Share of the detail that is added where two frames are alike and stand infinitely far apart, and of how
@@ -28,6 +30,12 @@ seven frames some gain 0.1 to 0.2 dB, and bristles lose 0.4."""
 _LEAST_OFF, _ALIKE = 1e-7, 16.0
 """Part of a slice that an index is off at least, as float32 knows it, and the logarithm of odds over which
 two frames that are alike become one that is far ahead."""
+
+_SPREAD_FROM, _SPREAD_FULL, _MEAN_FROM, _MEAN_FULL, _MOST_PEAK = 3.1, 3.6, -12.0, -13.0, 12.0
+"""Of two frames it may be that all is on one plane or the other, as in pairs that programs blur: then the
+logarithms of odds are alike, however weak the blur. Standard deviation (weighted by energy, up to the
+exponential of the last number) and mean from which anything lies between, and from which all does
+(docs/algorithm.md)."""
 
 _DETAIL_FROM, _DETAIL_FULL = 1.5, 3.5
 """Logarithm of energy over noise from which there may be something to sharpen, and from which there is."""
@@ -73,11 +81,43 @@ def how_far_between(index: Image, peak: Image) -> Image:
     ndarray of float32, shape (h, w)
         0 to 1.
     """
-    off = np.maximum(np.abs(index - np.rint(index)), np.float32(_LEAST_OFF))
-    odds = cv2.GaussianBlur(np.log(off / (1 - off)), (0, 0), _EVEN_CELLS)
-    alike = np.clip(1 + odds / np.float32(_ALIKE), 0, 1)
-    alike *= np.clip((peak - _DETAIL_FROM) / np.float32(_DETAIL_FULL - _DETAIL_FROM), 0, 1)
+    alike = np.clip(1 + _odds(index) / np.float32(_ALIKE), 0, 1)
+    alike *= _detail(peak)
     return np.asarray(cv2.GaussianBlur(alike, (0, 0), _SIGMA_CELLS))
+
+
+def anything_between(index: Image, peak: Image) -> float:
+    """Whether anything lies between the planes of two frames at all.
+
+    Parameters
+    ----------
+    index, peak : ndarray of float32, shape (h, w)
+        See `how_far_between`.
+
+    Returns
+    -------
+    float
+        0 to 1: 0 where each frame simply has its part of the picture, as in pairs that programs blur.
+    """
+    odds = _odds(index)
+    energy = _detail(peak) * np.exp(np.minimum(peak, np.float32(_MOST_PEAK)))
+    whole = max(float(energy.sum(dtype=np.float64)), _LEAST_ENERGY)
+    mean = float((energy * odds).sum(dtype=np.float64)) / whole
+    spread = math.sqrt(float((energy * (odds - mean) ** 2).sum(dtype=np.float64)) / whole)
+    wide = (spread - _SPREAD_FROM) / (_SPREAD_FULL - _SPREAD_FROM)
+    far = (mean - _MEAN_FROM) / (_MEAN_FULL - _MEAN_FROM)
+    return min(1.0, max(0.0, wide, far))
+
+
+def _odds(index: Image) -> Image:
+    """Logarithm of the odds of the other frame, from the index as it was measured."""
+    off = np.maximum(np.abs(index - np.rint(index)), np.float32(_LEAST_OFF))
+    return np.asarray(cv2.GaussianBlur(np.log(off / (1 - off)), (0, 0), _EVEN_CELLS))
+
+
+def _detail(peak: Image) -> Image:
+    """Whether there is something to sharpen, 0 to 1, from the energy as it was measured."""
+    return np.clip((peak - _DETAIL_FROM) / np.float32(_DETAIL_FULL - _DETAIL_FROM), 0, 1)
 
 
 def sharpen_between(
