@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +22,13 @@ from stacker.fusion.base import Fused
 from stacker.fusion.methods import FusionSetup, make_fusion
 from stacker.io.decode import read_again
 from stacker.io.encode import write_image
+from stacker.io.metadata import Made, made_here
 from stacker.io.saving import Saving
 from stacker.order import near_end, nearness_by_index
 from stacker.outputs.registered import picture_window
 from stacker.result import FrameReport, Stack
 
-__all__ = ["Slabs", "slab_path", "write_slabs"]
+__all__ = ["Slabs", "slab_path", "slabs_behind", "write_slabs"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,16 @@ class Slabs:
 def slab_path(output: Path, number: int, folder: Path | None = None) -> Path:
     """Where a slab goes: beside the picture, ``picture-slab-001.tif``."""
     return (folder or output.parent) / f"{output.stem}-slab-{number:03d}{output.suffix}"
+
+
+def slabs_behind(output: Path, count: int) -> list[Path]:
+    """Slabs of that picture that are there already, with numbers above so many, as `slab_path` names them."""
+    found = []
+    for path in output.parent.glob(f"{escape(output.stem)}-slab-*{escape(output.suffix)}"):
+        number = path.stem.removeprefix(f"{output.stem}-slab-")
+        if number.isdecimal() and int(number) > count and made_here(path) is Made.SLAB:
+            found.append(path)
+    return sorted(found)
 
 
 def write_slabs(

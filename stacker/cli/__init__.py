@@ -7,7 +7,7 @@ import gc
 import os
 import sys
 
-from stacker.cli.exits import INTERRUPTED, end_tidily
+from stacker.cli.exits import INTERRUPTED, end_tidily, told_of
 
 __all__ = ["main"]
 
@@ -46,6 +46,6 @@ def main() -> None:
         except StackerError as error:
             sys.stderr.write(f"stacker: {error}\n")
             sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.stderr.write("stacker: interrupted, nothing written\n")
+    except KeyboardInterrupt as interrupt:
+        sys.stderr.write(f"{told_of(interrupt)}\n")
         sys.exit(INTERRUPTED)

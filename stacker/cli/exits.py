@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["INTERRUPTED", "end_tidily", "interruptible"]
+__all__ = ["INTERRUPTED", "end_tidily", "interruptible", "told_of"]
 
 INTERRUPTED = 130
 """What shells expect of a program ended by Ctrl-C: 128 + SIGINT."""
@@ -20,9 +20,14 @@ def interruptible() -> Iterator[None]:
 
     try:
         yield
-    except KeyboardInterrupt:
-        typer.echo("stacker: interrupted, nothing written", err=True)
+    except KeyboardInterrupt as interrupt:
+        typer.echo(told_of(interrupt), err=True)
         raise typer.Exit(INTERRUPTED) from None
+
+
+def told_of(interrupt: KeyboardInterrupt) -> str:
+    """A sentence about Ctrl-C, which may have come too late."""
+    return f"stacker: interrupted, {str(interrupt) or 'nothing written'}"
 
 
 def end_tidily() -> None:

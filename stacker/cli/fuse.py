@@ -250,8 +250,9 @@ def _fuse(
             typer.echo(f"stacker: {warning}", err=True)
     problem = open_result(opener, output)
     if json_report:
-        report = as_json(result, output, seconds, where)
-        typer.echo(json.dumps(report | written.as_json() | {"not_opened": problem}))
+        report = as_json(result, output, seconds, where) | written.as_json()
+        report["notes"] = [*result.notes, *written.notes]
+        typer.echo(json.dumps(report | {"not_opened": problem}))
     elif wanted.talk:
         typer.echo(summary(result, output, seconds, where))
 

@@ -91,7 +91,6 @@ def _retouch(
         adding = any((frame, fused, method, region, stroke, mask))
         _require_sense((adding, undo, redo), list_them, output, opening.open_with)
         saving, opener = stored.saving(), opening.opener() if output is not None else None
-        notes: tuple[str, ...] = ()
         if output is not None:
             require_writable(output)
             saving.check(output)
@@ -110,10 +109,8 @@ def _retouch(
             book = book.undo()
         elif redo:
             book = book.redo()
-        if adding or undo or redo:
-            book.save(path)
-        if output is not None:
-            notes = _write(loaded, book, stack, output, saving)
+        changed = path if adding or undo or redo else None
+        notes = _write(loaded, book, stack, changed, output, saving)
     problem = None if output is None else open_result(opener, output)
     if json_report:
         about = {
@@ -148,10 +145,24 @@ def _check(stack: Stack, wanted: Retouch, path: Path) -> None:
     Retoucher(stack, path.parent).check(wanted)
 
 
-def _write(stack: Stack, book: RetouchBook, folder: Path, output: Path, saving: Saving) -> tuple[str, ...]:
+def _write(
+    stack: Stack, book: RetouchBook, folder: Path, changed: Path | None, output: Path | None, saving: Saving
+) -> tuple[str, ...]:
+    """Write the retouches, if they have changed, and the picture, if it is wanted: both or neither."""
+    from stacker.io.together import together
     from stacker.retouch.applied import retouched
 
-    return retouched(stack, folder, book)[0].save(output, saving)
+    notes: tuple[str, ...] = ()
+    with together() as parts:
+        finished: list[tuple[Path, Path]] = []
+        if changed is not None:
+            finished.append((parts.place(changed), changed))
+            book.save(finished[-1][0])
+        if output is not None:
+            finished.append((parts.place(output), output))
+            notes = retouched(stack, folder, book)[0].save(finished[-1][0], saving)
+        parts.publish(finished)
+    return notes
 
 
 def _tell(book: RetouchBook, path: Path, output: Path | None, each: bool) -> None:

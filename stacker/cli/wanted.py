@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stacker.cli.telling import on_terminal, shown_progress
-from stacker.errors import DataError, UserError
+from stacker.errors import UserError
 
 if TYPE_CHECKING:
     from stacker.batch.files import FilesResult
     from stacker.batch.slabs import Slabs
     from stacker.io.saving import Saving
+    from stacker.io.together import Parts
     from stacker.outputs.layers import LayersWritten
     from stacker.result import Stack
 
@@ -32,22 +31,18 @@ class Written:
         In order.
     layers : LayersWritten or None
         The layered file.
-    retouches : str or None
-        A sentence about retouches that there are from before.
-    stored : tuple of str
-        What became of the picture's colours.
+    told : tuple of str
+        What became of the picture's colours, and of what there was from before.
     """
 
     slabs: list[Path]
     layers: LayersWritten | None = None
-    retouches: str | None = None
-    stored: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know."""
-        told = self.stored if self.layers is None else (*self.stored, *self.layers.notes)
-        return told if self.retouches is None else (*told, self.retouches)
+        return self.told if self.layers is None else (*self.told, *self.layers.notes)
 
     def as_json(self) -> dict[str, object]:
         """For ``--json``."""
@@ -167,21 +162,27 @@ class Wanted:
     def write(self, result: FilesResult) -> Written:
         """Write everything, and only then give it its names."""
         from stacker.io.atomic import storage_error
+        from stacker.io.together import together
 
-        with _Parts() as parts:
+        with together() as parts:
             try:
-                return self._write_by_way_of(parts, result)
-            except DataError as error:
-                raise DataError(parts.renamed(str(error))) from error
+                pictures, slabs, notes = self._write_pictures(parts, result.stack)
+                others, layers = self._write_others(parts, result.stack)
+                stale = self._stale_slabs(len(slabs), result.paths)
+                # The picture comes last: whoever waits for it finds all else there.
+                parts.publish([*others, *pictures], stale)
             except OSError as error:
                 raise storage_error(error, self.output) from error
+        told = (self._retouches(), _taken_away(stale))
+        return Written(slabs, layers, (*notes, *filter(None, told)))
 
-    def _write_by_way_of(self, parts: _Parts, result: FilesResult) -> Written:
+    def _write_pictures(
+        self, parts: Parts, stack: Stack
+    ) -> tuple[list[tuple[Path, Path]], list[Path], tuple[str, ...]]:
+        """The slabs and the picture: where they are and are to be, the slabs' names, and what is told."""
         from stacker.batch.slabs import write_slabs
-        from stacker.folder import save_stack
-        from stacker.io.atomic import publish_folder
 
-        picture, stack = parts.place(self.output), result.stack
+        picture = parts.place(self.output)
         notes = stack.save(picture, self.saving)
         slabs: list[Path] = []
         if self.slabs is not None:
@@ -189,13 +190,25 @@ class Wanted:
                 slabs = write_slabs(
                     stack, self.slabs, self.output, picture.parent, saving=self.saving, progress=progress
                 )
-        kept = parts.place(self.folder)
-        if self.keep:
-            save_stack(stack, kept, self.folder)
+        named = [(path, self.output.parent / path.name) for path in (*slabs, picture)]
+        return named, [path for _, path in named[:-1]], notes
+
+    def _write_others(
+        self, parts: Parts, stack: Stack
+    ) -> tuple[list[tuple[Path, Path]], LayersWritten | None]:
+        """Everything else: where it is and is to be."""
         finished: list[tuple[Path, Path]] = []
+
+        def placed(path: Path) -> Path:
+            finished.append((parts.place(path), path))
+            return finished[-1][0]
+
+        if self.keep:
+            from stacker.folder import save_stack
+
+            save_stack(stack, placed(self.folder), self.folder)
         if self.transforms is not None:
-            finished.append((parts.place(self.transforms), self.transforms))
-            stack.save_transforms(finished[-1][0])
+            stack.save_transforms(placed(self.transforms))
         layers = None
         if self.layers is not None:
             layers = self._write_layers(stack, parts.place(self.layers))
@@ -204,24 +217,23 @@ class Wanted:
         if self.page is not None:
             from stacker.report.stack_page import write_report
 
-            finished.append((parts.place(self.page), self.page))
-            write_report(stack, finished[-1][0], self.output.stem)
+            write_report(stack, placed(self.page), self.output.stem)
         if self.sidecar:
             from stacker.handover import sidecar_path
             from stacker.io.atomic import write_text
             from stacker.io.stack_xmp import sidecar_text
 
-            sidecar = sidecar_path(self.output)
-            finished.append((parts.place(sidecar), sidecar))
-            write_text(finished[-1][0], sidecar_text(stack.metadata))
-        if self.keep:
-            publish_folder(kept, self.folder)
-        for part, path in finished:
-            part.replace(path)
-        # The picture comes last: whoever waits for it finds all else there.
-        names = [path.replace(self.output.parent / path.name) for path in slabs]
-        picture.replace(self.output)
-        return Written(names, layers, self._retouches(), notes)
+            write_text(placed(sidecar_path(self.output)), sidecar_text(stack.metadata))
+        return finished, layers
+
+    def _stale_slabs(self, count: int, frames: Sequence[Path]) -> list[Path]:
+        """Slabs of an earlier run that had more of them."""
+        if self.slabs is None:
+            return []
+        from stacker.batch.slabs import slabs_behind
+
+        used = {path.resolve() for path in frames}
+        return [path for path in slabs_behind(self.output, count) if path.resolve() not in used]
 
     def _retouches(self) -> str | None:
         if not self.keep:
@@ -253,23 +265,7 @@ class Wanted:
         return None if self.saving.bit_depth is None else min(self.saving.bit_depth, 16)
 
 
-class _Parts(ExitStack):
-    """Hidden folders beside the places of files, in which these are until all are finished."""
+def _taken_away(slabs: Sequence[Path]) -> str | None:
+    from stacker.batch.notes import few
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._by_home: dict[Path, Path] = {}
-
-    def place(self, path: Path) -> Path:
-        """Where a file is until then: on the same disk, and called as it will be."""
-        home = path.parent
-        if home not in self._by_home:
-            made = tempfile.TemporaryDirectory(dir=home, prefix=".stacker-")
-            self._by_home[home] = Path(self.enter_context(made))
-        return self._by_home[home] / path.name
-
-    def renamed(self, text: str) -> str:
-        """A message with files named by the places that they were to have."""
-        for home, part in self._by_home.items():
-            text = text.replace(f"{part}/", f"{home}/")
-        return text
+    return f"{few([path.name for path in slabs])} of an earlier run: taken away" if slabs else None

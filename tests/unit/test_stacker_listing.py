@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stacker import Saving, UserError, fuse_files, list_frames, load_stack, natural_order, write_image
-from stacker.batch.slabs import Slabs, write_slabs
+from stacker.batch.slabs import Slabs, slabs_behind, write_slabs
 from stacker.io.listing import find_frames
 from stacker.outputs.frames import write_frames
 
@@ -104,6 +104,12 @@ def test_what_is_fused_already_is_no_frame(folder: Path) -> None:
         list_frames([folder / "a.stack"])
     registered = write_frames(load_stack(folder / "a.stack"), folder / "registered")
     assert list_frames([folder / "registered"]) == registered  # photographs still
+
+
+def test_slabs_that_an_earlier_run_had_more_are_found(folder: Path) -> None:
+    write_image(folder / "a-slab-003.tif", np.zeros((80, 120, 3), np.uint8))  # by its name only
+    assert names(slabs_behind(folder / "a.tif", 1)) == ["a-slab-002.tif"]
+    assert slabs_behind(folder / "a.tif", 2) == slabs_behind(folder / "a.png", 0) == []
 
 
 def test_slabs_and_results_are_frames_where_there_are_no_others(folder: Path) -> None:
