@@ -73,9 +73,7 @@ class Cost:
         return asdict(self)
 
 
-def run_measured(
-    command: Sequence[str], folder: Path, *, nice: int = 0, timeout_s: float | None = None
-) -> Cost:
+def run_measured(command: Sequence[str], folder: Path, *, nice: int = 0) -> Cost:
     """Run a command in a folder, its output kept in ``log.txt`` there.
 
     Parameters
@@ -86,13 +84,11 @@ def run_measured(
         Working directory.
     nice : int
         Added to the niceness.
-    timeout_s : float, optional
-        Wall seconds after which the command counts as failed.
 
     Raises
     ------
     CommandFailed
-        When it ends with an error or does not end.
+        When it ends with an error.
     """
     with tempfile.TemporaryDirectory() as aside:
         note = Path(aside) / "cost.json"
@@ -100,18 +96,14 @@ def run_measured(
         prefix = ["nice", "-n", str(nice)] if nice else []
         log = folder / "log.txt"
         with log.open("a") as said:
-            try:
-                done = subprocess.run(
-                    [*prefix, *launcher, *command],
-                    cwd=folder,
-                    stdin=subprocess.DEVNULL,
-                    stdout=said,
-                    stderr=subprocess.STDOUT,
-                    check=False,
-                    timeout=timeout_s,
-                )
-            except subprocess.TimeoutExpired as error:
-                raise CommandFailed(f"{command[0]} did not end within {timeout_s:g} s") from error
+            done = subprocess.run(
+                [*prefix, *launcher, *command],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
         if done.returncode:
             end = log.read_text(errors="replace")[-500:]
             raise CommandFailed(f"{command[0]} ended with exit code {done.returncode}: {end}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
@@ -249,6 +250,22 @@ class Body:
     def _deliver(self, picture: Picture) -> None:
         with self.responder.lock:
             self.offer(picture)
+
+    def announce(self, events: Sequence[Callable[[], None]]) -> None:
+        """Say that a picture can be fetched, or late when that fault is due; called with the lock held."""
+
+        def tell() -> None:
+            with self.responder.lock:
+                for event in events:
+                    event()
+
+        late_s = self.faults.take_late_event_s()
+        if late_s:
+            timer = threading.Timer(late_s, tell)
+            timer.daemon = True
+            timer.start()
+        else:
+            tell()
 
     def offer(self, picture: Picture) -> None:
         """Make a finished picture available, and say so; called with the responder's lock held."""

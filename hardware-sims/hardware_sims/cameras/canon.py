@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from hardware_sims.cameras import canon_values as values
@@ -150,17 +151,20 @@ class CanonEos(Body):
         files = self.files_of(picture)
         self.note_size(files)
         times = 2 if self.faults.take_duplicate() else 1
+        events: list[Callable[[], None]] = []
         for file in files:
             if target in (values.TO_CARD, values.TO_BOTH):
                 handle = self.objects.new_handle()
                 item = self.stored(picture, file, handle=handle, parent=self._folder)
                 self.objects.add(item)
-                for _ in range(times if target == values.TO_CARD else 0):
-                    self._events.object_added(item)
+                events += [partial(self._events.object_added, item)] * (
+                    times if target == values.TO_CARD else 0
+                )
             for _ in range(times if target in (values.TO_HOST, values.TO_BOTH) else 0):
                 item = self.stored(picture, file, handle=self.objects.new_handle(), storage=_MEMORY)
                 self.objects.add(item)
-                self._events.transfer_requested(item)
+                events.append(partial(self._events.transfer_requested, item))
+        self.announce(events)
         counter = self._properties[values.SHUTTER_COUNTER].value
         assert isinstance(counter, int)
         self._change(values.SHUTTER_COUNTER, counter + 1)

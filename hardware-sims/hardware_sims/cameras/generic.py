@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from hardware_sims.cameras import standard_values as values
@@ -105,11 +106,12 @@ class GenericBody(Body):
         files = self.files_of(picture)
         self.note_size(files)
         times = 2 if self.faults.take_duplicate() else 1
+        events: list[Callable[[], None]] = []
         for file in files:
             handle = self.objects.new_handle()
             self.objects.add(self.stored(picture, file, handle=handle, parent=self._folder))
-            for _ in range(times):
-                self.tell(_EVENT_OBJECT_ADDED, handle)
+            events += [partial(self.tell, _EVENT_OBJECT_ADDED, handle)] * times
+        self.announce(events)
         self.equipment_changed()
 
     @operation(0x1014)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 from hardware_sims.cameras import standard_values as values
@@ -253,10 +254,11 @@ class NikonBody(GenericBody):
         if self._fetched and self._waiting:  # the last one of an earlier release stays until then
             self._drop_fetched()
         times = 2 if self.faults.take_duplicate() else 1
-        for file in [file for file in self.files_of(picture) for _ in range(times)]:
+        files = [file for file in self.files_of(picture) for _ in range(times)]
+        for file in files:
             self._waiting.append(self.stored(picture, file, handle=_IN_MEMORY, storage=_MEMORY))
-            self.tell(_ADDED_IN_MEMORY, _IN_MEMORY)
-        self.tell(_COMPLETE_IN_MEMORY, 0)
+        added = [partial(self.tell, _ADDED_IN_MEMORY, _IN_MEMORY)] * len(files)
+        self.announce([*added, partial(self.tell, _COMPLETE_IN_MEMORY, 0)])
         self.equipment_changed()
 
     def find(self, handle: int) -> StoredObject | None:

@@ -66,7 +66,16 @@ def test_a_late_event_spoils_the_next_capture(wired: Callable[..., Any], bare_er
         body.library("capture")
 
 
-@pytest.mark.parametrize("name", ["canon", "sony", "generic"])
+@pytest.mark.parametrize("name", ["canon", "nikon", "generic"])
+def test_a_late_event(wired: Callable[..., Any], name: str) -> None:
+    body = wired(name)
+    order(body, "late_event", seconds=0.8)
+    body.release()
+    assert not body.files(1, 0.5)
+    assert len(body.files(1, 3.0)) == 1
+
+
+@EVERY
 def test_the_link_drops_in_a_file(wired: Callable[..., Any], bare_error: type[Exception], name: str) -> None:
     body = wired(name)
     order(body, "drop", at_byte=2000)

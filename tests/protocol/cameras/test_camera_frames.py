@@ -114,9 +114,10 @@ def test_a_frame_that_the_flash_did_not_light_is_refused(body: Callable[..., Any
     assert camera.collect(camera.fire(), tmp_path)
 
 
-def test_a_late_event_is_of_no_frame_but_its_own(body: Callable[..., Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["canon", "generic", "nikon", "sony"])
+def test_a_late_event_is_of_no_frame_but_its_own(body: Callable[..., Any], name: str, tmp_path: Path) -> None:
     """libgphoto2's own capture would fail at the next frame with it: the driver waits for events only."""
-    bench = body("sony")
+    bench = body(name)
     camera = locked(bench)
     shown = []
     for late in (True, False, True, False):
