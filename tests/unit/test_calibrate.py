@@ -13,13 +13,14 @@ from hardware_sims.render import Frame, Renderer, Viewpoint
 from hardware_sims.scenes.targets import checker_side_mm, graduation_mm, make_target
 from hardware_sims.sensor import Sensor
 
-from rig.calibrate.aperture import Level, level_of, light_loss
+from rig.calibrate.aperture import Level, exposure_stops, level_of, light_loss
 from rig.calibrate.backlash import SidedSweep, measure_backlash
 from rig.calibrate.dof import band_frequency, check_sweep, measure_dof
 from rig.calibrate.focus import band_energy, curve_of
 from rig.calibrate.images import Picture, srgb_to_linear
+from rig.calibrate.jobs import _growth_text
 from rig.calibrate.pupil import Tracks, fit_pupil, measure_pupil
-from rig.calibrate.scale import checker_period, ruler_period
+from rig.calibrate.scale import _by_phase, checker_period, ruler_period
 from rig.calibrate.settle import Pair, measure_settle
 from rig.calibrate.still import check_still, neighbour_shift, thumbnail
 from rig.cameras.frame_exif import FrameExif
@@ -85,6 +86,12 @@ def test_focus_need_not_be_in_the_middle_of_the_sweep():
     assert len(measured.offset_mm) == len(measured.contrast) < 161  # not where no part has been
 
 
+def test_the_error_of_a_depth_of_field_has_what_the_method_is_off() -> None:
+    x = np.linspace(-8, 8, 129)
+    measured = measure_dof(x, np.stack([bump(x, 0.0, 1.0)] * 6, axis=1).reshape(len(x), 2, 3), 0.25)
+    assert measured.sigma_mm == pytest.approx(0.035 * measured.dof_mm, rel=0.01)  # the tiles agree
+
+
 def test_a_relief_is_measured_part_by_part():
     x = np.linspace(-8, 8, 129)
     centres = np.linspace(-4, 4, 12)
@@ -109,6 +116,12 @@ def test_a_sweep_that_shows_no_depth_of_field_is_refused(frames, error, said):
     energy = frames(x)
     with pytest.raises(error, match=said):
         check_sweep(x[: len(energy)], energy[:, None, None])
+
+
+def test_a_rail_that_drifts_all_along_is_no_movement():
+    check_still(np.arange(6.0), np.tile([4.0, -3.0], (5, 1)), list("abcdef"))
+    with pytest.raises(DataError, match="between c and d"):
+        check_still(np.arange(6.0), np.array([[4.0, 0]] * 2 + [[8.0, 0]] + [[4.0, 0]] * 2), list("abcdef"))
 
 
 def test_a_subject_that_moves_is_refused_and_a_crooked_rail_is_not():
@@ -178,6 +191,24 @@ def test_the_pupil_of_the_bench_is_found_in_its_pictures():
     assert measured.low_mm < 150.0 < measured.high_mm
 
 
+def test_points_that_all_slide_outwards_do_not_pull_the_pupil():
+    positions, tracks = tracks_of(200.0)
+    slid = tracks.point < 6
+    away = (
+        tracks.start_px
+        / np.hypot(*tracks.start_px.T)[:, None]
+        * np.sign(tracks.target - tracks.source)[:, None]
+    )
+    pulled = replace(tracks, found_px=tracks.found_px + np.where(slid[:, None], 5.0 * away, 0.0))
+    assert fit_pupil(positions, pulled).pupil_distance_mm == pytest.approx(200.0, rel=0.01)
+
+
+def test_growth_is_told_from_the_first_frame_to_the_last():
+    positions, tracks = tracks_of(40.0, positions=np.linspace(-6, 6, 9))
+    told = _growth_text(fit_pupil(positions, tracks))
+    assert float(told.split("%")[0]) == pytest.approx(100 * (46 / 34 - 1), abs=0.3)  # not 12 / 40
+
+
 def test_points_that_left_gaps_still_tell_how_well_the_pupil_is_known():
     positions, tracks = tracks_of(200.0)
     apart = fit_pupil(positions, replace(tracks, point=tracks.point * 10))  # all in one group, by number
@@ -221,6 +252,12 @@ def test_a_checkerboard_tells_the_scale():
     assert checker_period(frame).period_px == pytest.approx(truth, rel=2e-3)
 
 
+def test_the_phase_across_the_frame_corrects_a_frequency():
+    x, y = np.meshgrid(np.arange(400.0), np.arange(200.0))
+    measured = _by_phase(np.cos(2 * np.pi * (x * 0.8 + y * 0.6) / 20.3), (0.8 / 20.5, 0.6 / 20.5))
+    assert measured.period_px == pytest.approx(20.3, rel=1e-3)  # it was given as 20.5
+
+
 @pytest.mark.parametrize("pattern", [ruler_period, checker_period])
 def test_what_does_not_repeat_is_no_scale(pattern):
     noise = np.random.default_rng(2).uniform(0.2, 0.6, (200, 300)).astype(np.float32)
@@ -248,6 +285,14 @@ def test_light_lost_gives_the_effective_aperture(far, working, stops):
     loss = light_loss(far, working, 5.6)
     assert loss.stops == pytest.approx(stops, abs=1e-6)
     assert loss.effective_f_number == pytest.approx(2**2.5 * 2 ** (stops / 2))
+
+
+def test_marked_times_are_powers_of_two_and_the_error_is_of_light_and_curve():
+    assert exposure_stops(FrameExif(1 / 60, 5.6, 100), FrameExif(1 / 4, 5.6, 100)) == 4.0  # 1/64 s
+    assert exposure_stops(FrameExif(1 / 70, 5.6, 100), FrameExif(1.0, 5.6, 100)) == pytest.approx(np.log2(70))
+    loss = light_loss(replace(level(0.8), spread_stops=0.2), replace(level(0.2), spread_stops=0.1), 5.6)
+    assert loss.sigma_stops == pytest.approx(np.hypot(0.05 * 2, np.hypot(0.1, 0.05)))
+    assert loss.sigma == pytest.approx(loss.effective_f_number * (2 ** (loss.sigma_stops / 2) - 1), rel=0.05)
 
 
 @pytest.mark.parametrize(
@@ -301,6 +346,7 @@ def test_a_drift_is_told_from_play():
     measured = measure_backlash(sided(0, seed=1), sided(0.025, seed=2), sided(0.01, seed=3))
     assert measured.backlash_mm == pytest.approx(0.02, abs=0.001)
     assert measured.drift_mm == pytest.approx(-0.01, abs=0.001)
+    assert measured.sigma_mm > 0.01 / 4  # it need not have been even
 
 
 def test_play_that_reaches_the_run_up_or_goes_backwards_is_said():
@@ -330,6 +376,16 @@ def shaken(decay_s=0.15, amplitude_px=3.0, waits=(0.0, 0.1, 0.2, 0.4, 0.8, 1.6),
             swing = amplitude_px * np.exp(-wait / decay_s) * np.cos(rng.uniform(0, 2 * np.pi))
             pairs.append(Pair(wait, abs(swing) + abs(rng.normal(0, 0.002)), sharpness))
     return pairs
+
+
+def test_a_swing_that_was_not_caught_at_its_widest_counts_too():
+    waits = (0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 1.2, 1.5, 2.0)
+    pairs = [Pair(w, max(3.0 / 1.4 * np.exp(-w / 0.15), 0.01), 1.0) for w in waits]
+    measured = measure_settle(pairs, 0.2)
+    assert measured.shaking_s == 0.3
+    assert (
+        measured.settle_s == 0.41
+    )  # where the envelope falls below; at 0.4 s the picture was still by chance
 
 
 def test_the_settle_time_is_when_the_shake_has_died_away():

@@ -74,6 +74,14 @@ def test_a_part_without_texture_is_left_out_and_one_that_lies_does_not_bend_the_
     assert found.shift_mm[-1] / found.units[-1] == pytest.approx(-STEP_MM, rel=0.01)
 
 
+def test_the_error_of_the_lean_is_in_that_of_a_shift() -> None:
+    known, guessed = (
+        measure_drive(*sweeps(7.0), TILE_PX, Slope(DEPTH_MM_PER_PX, share), 1.5) for share in (0.0, 0.1)
+    )
+    assert guessed.sigma_mm == pytest.approx(0.1 * abs(guessed.shift_mm[-1]) / 2, rel=0.02)
+    assert known.sigma_mm >= 0.005 * abs(known.shift_mm[-1]) / 2
+
+
 def test_the_error_of_the_lean_is_what_it_scatters_by() -> None:
     x, y = places()
     for across, down in ((1e-3, 0.0), (0.0, 1e-3)):
