@@ -22,6 +22,7 @@ from hardware_sims.cameras import make_camera
 from hardware_sims.cameras.control import ControlServer
 from hardware_sims.cameras.equipment import Equipment
 from hardware_sims.cameras.exposure import BodyTiming, ExposureSettings
+from hardware_sims.cameras.simulated import SimulatedCamera
 from hardware_sims.cameras.untethered import UntetheredBody
 from hardware_sims.carriage import Carriage, Vibration
 from hardware_sims.clock import SimClock
@@ -78,26 +79,11 @@ class Bench:
     """
 
     def __init__(self, order: Order) -> None:
-        sim, exposure = order.simulator, order.exposure
-        lens = order.lens.truly(sim.lens)
-        width_mm = order.camera.sensor_width_mm / lens.magnification
-        proportion = width_mm / _SCENE_WIDTH_MM
-        if abs(proportion - 1) < 0.05:  # a 35.7 mm sensor still wants the whole 32 mm
-            proportion = 1.0
-        self.depth_mm = sim.depth_mm or _SCENE_DEPTH_MM * proportion
+        sim = order.simulator
+        self._order = order
         clock = SimClock(sim.time_scale)
         # A lens without an electronic aperture has one stop only: the number that the body has stands for it.
-        f_number = lens.f_number or _SWITCHED_ON_AT
-        brighter = (lens.effective_f_number / f_number) ** 2 if lens.focus == "far" else 1.0
-        sim_lens = SimLens(
-            magnification=lens.magnification,
-            effective_f_number=lens.effective_f_number,
-            f_number=f_number,
-            pupil_distance_mm=lens.pupil_distance_mm,
-        )
-        with _ordered():
-            travel = (sim.focus or FocusOrder()).travel(sim_lens)
-        drive = FocusDrive(travel, clock, sim.seed)
+        f_number = order.lens.truly(sim.lens).f_number or _SWITCHED_ON_AT
         carriage = Carriage(
             backlash_mm=sim.backlash_mm,
             vibration=_vibration(order),
@@ -105,29 +91,7 @@ class Bench:
             start_mm=order.rail.start_mm,
             tilt_um_per_mm=sim.rail_tilt_um_per_mm,
         )
-        self.world = World(
-            scene=self._scene(sim, width_mm),
-            lens=sim_lens,
-            sensor=Sensor(
-                width_px=sim.pixels[0],
-                height_px=sim.pixels[1],
-                pitch_um=order.camera.sensor_width_mm * 1000.0 / sim.pixels[0],
-            ),
-            light=Light(
-                exposure.shutter_s / brighter,
-                f_number,
-                exposure.iso,
-                flash_exposure=brighter,
-                kelvin=sim.light_kelvin,
-            ),
-            carriage=carriage,
-            clock=clock,
-            seed=sim.seed,
-            focus=drive,
-            farthest_mm=travel.far_mm if sim.focus else 0.0,
-            dust=sim.dust,
-        )
-        self._order = order
+        self.world, drive = self._world(carriage, clock, f_number)
         self._open = ExitStack()
         self._open.callback(self.world.close)
         try:
@@ -139,27 +103,7 @@ class Bench:
                 self.rail = _rail(order.rail, carriage, clock, wired, sim)
             self._open.callback(self.rail.close)
             self.rail.start()
-            # Only personalities with a mechanical dial know the word; without it they all turn it themselves.
-            dial: dict[str, Any] = {"physical_dial": True} if sim.physical_dial else {}
-            with _ordered():
-                self.camera = make_camera(
-                    sim.personality or personality_of(order.camera.model),
-                    self.world,
-                    clock,
-                    model=order.camera.model,
-                    shutter_lag_s=order.camera.shutter_lag_s,
-                    readout_s=order.camera.readout_s,
-                    processing_s=order.camera.processing_s,
-                    initial=sim.initial,
-                    equipment=Equipment(
-                        battery=sim.battery.made(),
-                        card=sim.card.made(),
-                        lens=(sim.focus or FocusOrder()).mounted(drive),
-                        live_fps=sim.live_fps,
-                    ),
-                    misbehaviour=sim.faults,
-                    **dial,
-                )
+            self.camera = self._camera(clock, drive)
             self._open.callback(self.camera.close)
             with _ordered():
                 self.camera.start()
@@ -169,6 +113,75 @@ class Bench:
         except BaseException:
             self._open.close()
             raise
+
+    def _world(self, carriage: Carriage, clock: SimClock, f_number: float) -> tuple[World, FocusDrive]:
+        """Scene, lens, sensor and light, and the motor in the lens."""
+        order, sim, exposure = self._order, self._order.simulator, self._order.exposure
+        lens = order.lens.truly(sim.lens)
+        width_mm = order.camera.sensor_width_mm / lens.magnification
+        proportion = width_mm / _SCENE_WIDTH_MM
+        if abs(proportion - 1) < 0.05:  # a 35.7 mm sensor still wants the whole 32 mm
+            proportion = 1.0
+        self.depth_mm = sim.depth_mm or _SCENE_DEPTH_MM * proportion
+        brighter = (lens.effective_f_number / f_number) ** 2 if lens.focus == "far" else 1.0
+        sim_lens = SimLens(
+            magnification=lens.magnification,
+            effective_f_number=lens.effective_f_number,
+            f_number=f_number,
+            pupil_distance_mm=lens.pupil_distance_mm,
+        )
+        with _ordered():
+            travel = (sim.focus or FocusOrder()).travel(sim_lens)
+        drive = FocusDrive(travel, clock, sim.seed)
+        light = Light(
+            exposure.shutter_s / brighter,
+            f_number,
+            exposure.iso,
+            flash_exposure=brighter,
+            kelvin=sim.light_kelvin,
+        )
+        world = World(
+            scene=self._scene(sim, width_mm),
+            lens=sim_lens,
+            sensor=Sensor(
+                width_px=sim.pixels[0],
+                height_px=sim.pixels[1],
+                pitch_um=order.camera.sensor_width_mm * 1000.0 / sim.pixels[0],
+            ),
+            light=light,
+            carriage=carriage,
+            clock=clock,
+            seed=sim.seed,
+            focus=drive,
+            farthest_mm=travel.far_mm if sim.focus else 0.0,
+            dust=sim.dust,
+        )
+        return world, drive
+
+    def _camera(self, clock: SimClock, drive: FocusDrive) -> SimulatedCamera:
+        """The tethered body."""
+        sim, camera = self._order.simulator, self._order.camera
+        # Only personalities with a mechanical dial know the word; without it they all turn it themselves.
+        dial: dict[str, Any] = {"physical_dial": True} if sim.physical_dial else {}
+        with _ordered():
+            return make_camera(
+                sim.personality or personality_of(camera.model),
+                self.world,
+                clock,
+                model=camera.model,
+                shutter_lag_s=camera.shutter_lag_s,
+                readout_s=camera.readout_s,
+                processing_s=camera.processing_s,
+                initial=sim.initial,
+                equipment=Equipment(
+                    battery=sim.battery.made(),
+                    card=sim.card.made(),
+                    lens=(sim.focus or FocusOrder()).mounted(drive),
+                    live_fps=sim.live_fps,
+                ),
+                misbehaviour=sim.faults,
+                **dial,
+            )
 
     def _untethered(self, clock: SimClock, f_number: float) -> UntetheredBody | None:
         """The second body in front of the same scene, whose files turn up in a folder."""

@@ -116,11 +116,6 @@ class SimLens:
         """Diameter of the Airy disc on the sensor, 2.44 λ Ne."""
         return 2.44 * WAVELENGTH_MM * self.effective_f_number
 
-    def magnification_at(self, depth_mm: float, carriage_mm: float) -> float:
-        """Local magnification m·v/(v+z−x) of a plane at a depth."""
-        v = self.pupil_distance_mm
-        return self.magnification * v / (v + depth_mm - carriage_mm)
-
     def blur_diameter_mm(self, depth_mm: Array | float, carriage_mm: float) -> Any:
         """Diameter on the sensor of the geometric blur disc of a point, c = m·A·abs(z−x)/(v+z−x)."""
         dz = np.asarray(depth_mm) - carriage_mm

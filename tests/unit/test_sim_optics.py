@@ -115,8 +115,6 @@ def test_geometry_of_the_lens():
     # Numbers worked by hand: A = 1·300/11.31 = 26.525 mm; at 5 mm before focus c = A·5/295.
     assert LENS.pupil_diameter_mm == pytest.approx(26.525, abs=1e-3)
     assert float(LENS.blur_diameter_mm(5.0, 10.0)) == pytest.approx(26.525 * 5 / 295, rel=1e-4)
-    assert LENS.magnification_at(10.0, 10.0) == 1.0
-    assert LENS.magnification_at(0.0, 30.0) == pytest.approx(300 / 270)
     assert LENS.stopped_to(2 * 5.657).effective_f_number == pytest.approx(22.62)
 
 
