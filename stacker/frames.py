@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,9 @@ __all__ = ["Frame", "FrameMetadata", "FrameSource", "Image", "as_frame", "check_
 
 Image = np.ndarray[Any, np.dtype[Any]]
 """Pixels: H × W × 3 RGB, uint8, uint16 or float32 (0 to 1)."""
+
+_MOST_FLOAT = 1e6
+"""Twenty stops above white. Of 10³⁰ no energy can be told any more; fireflies of renderers have 10⁴."""
 
 _DTYPES = (np.uint8, np.uint16, np.float32)
 
@@ -167,7 +171,7 @@ def as_frame(pixels: NDArray[Any], name: str = "frame") -> Frame:
     Raises
     ------
     DataError
-        When shape or type cannot be a picture, or when floats are not finite.
+        When shape or type cannot be a picture, or when floats are not finite or over a million.
     """
     array = np.asarray(pixels)
     if array.ndim == 2:
@@ -185,10 +189,15 @@ def _native(array: Image, name: str) -> Image:
     if array.dtype == np.bool_:
         return array.astype(np.uint8) * np.uint8(255)
     if array.dtype.kind == "f":
-        array = array.astype(np.float32)
-        if not np.isfinite(array).all():
+        least, most = float(array.min()), float(array.max())
+        if not math.isfinite(least + most):
             raise DataError(f"{name} has samples that are not finite (NaN or infinity)")
-        return array
+        if max(-least, most) > _MOST_FLOAT:
+            raise DataError(
+                f"{name} has samples of {most if most > -least else least:.3g}, and white is 1 for floats: "
+                "divide them by what is white"
+            )
+        return array.astype(np.float32)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.dtype not in _DTYPES:
         raise DataError(f"{name} has {array.dtype} samples; 8-bit, 16-bit and float frames can be stacked")

@@ -49,6 +49,8 @@ def trouble_with(icc: bytes, grey: bool) -> str | None:
     grey : bool
         Whether the picture has one channel instead of red, green and blue.
     """
+    if icc[36:40] != b"acsp":  # ICC.1, 7.2.9
+        return "is broken"
     model = icc[16:20]
     if model != (b"GRAY" if grey else b"RGB "):
         kind = _MODELS.get(model, "something else")

@@ -244,20 +244,22 @@ def _decode_pixels(data: bytes, name: str, pages: Pages | None) -> tuple[Image, 
     if data.startswith(_JPEG):
         return decode_jpeg(data, name, pages)
     if data.startswith(_PNG):
-        _require_whole_png(data, name)
-        return imagecodecs.png_decode(data), None
+        return imagecodecs.png_decode(_whole_png(data, name)), None
     raise DataError(f"{name} is neither JPEG, PNG, TIFF nor RAW")
 
 
-def _require_whole_png(data: bytes, name: str) -> None:
-    at = len(_PNG)
+def _whole_png(data: bytes, name: str) -> bytes:
+    """A complete PNG without its profile, about which the decoder may complain to the terminal."""
+    at, profile = len(_PNG), slice(0)
     while at + 12 <= len(data):
         length = int.from_bytes(data[at : at + 4], "big")
         chunk, crc = data[at + 4 : at + 8 + length], data[at + 8 + length : at + 12 + length]
         if len(crc) < 4 or zlib.crc32(chunk) != int.from_bytes(crc, "big"):
             break
         if chunk[:4] == b"IEND":
-            return
+            return data[: profile.start] + data[profile.stop :] if profile.stop else data
+        if chunk[:4] == b"iCCP":
+            profile = slice(at, at + 12 + length)
         at += 12 + length
     raise DataError(f"{name} is cut off or damaged: a PNG chunk at byte {at} is incomplete")
 

@@ -11,6 +11,7 @@ import imagecodecs
 from stacker.frames import FrameMetadata, Image
 from stacker.io.atomic import replace_atomically, require_folder
 from stacker.io.dng import write_dng
+from stacker.io.jpeg_profile import with_profile
 from stacker.io.metadata import write_metadata
 from stacker.io.saving import OUTPUT_SUFFIXES, Chroma, Saving
 from stacker.io.stored import as_stored
@@ -94,7 +95,7 @@ def _jpeg(path: Path, samples: Image, about: FrameMetadata, saving: Saving) -> N
     data: Any = imagecodecs.jpeg8_encode(
         samples, level=saving.quality or _QUALITY, subsampling=(saving.chroma or Chroma.FULL).value
     )
-    path.write_bytes(_with_jpeg_profile(bytes(data), about.icc) if about.icc else data)
+    path.write_bytes(with_profile(bytes(data), about.icc) if about.icc else data)
 
 
 def with_png_profile(data: bytes, icc: bytes) -> bytes:
@@ -102,15 +103,3 @@ def with_png_profile(data: bytes, icc: bytes) -> bytes:
     body = b"iCCPICC profile\0\0" + zlib.compress(icc)
     chunk = (len(body) - 4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
     return data[:33] + chunk + data[33:]
-
-
-def _with_jpeg_profile(data: bytes, icc: bytes) -> bytes:
-    """Insert the profile as APP2 segments behind the JFIF header (ICC.1, annex B.4)."""
-    room = 65519  # bytes of profile in a segment: 65535 less length, name and counters
-    parts = [icc[at : at + room] for at in range(0, len(icc), room)]
-    segments = b""
-    for number, part in enumerate(parts, 1):
-        body = b"ICC_PROFILE\0" + bytes((number, len(parts))) + part
-        segments += b"\xff\xe2" + (len(body) + 2).to_bytes(2, "big") + body
-    end_of_jfif = 4 + int.from_bytes(data[4:6], "big") if data[2:4] == b"\xff\xe0" else 2
-    return data[:end_of_jfif] + segments + data[end_of_jfif:]

@@ -29,6 +29,13 @@ _MARKER_IN_SCAN = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])", re.DOTALL)
 _SIZES = {0xC0, 0xC1, 0xC2}
 """Markers of the frame header: baseline, extended and progressive Huffman coding."""
 
+_ALL_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""Of all ways of coding; the three others are tables and an extension (ITU-T T.81, table B.1)."""
+
+_JPEG_LS = 0xF7
+
+_BITS = 8
+
 _BLOCK = 8
 _EMPTY = 128
 _TO_YCC = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
@@ -113,6 +120,13 @@ def _walk(data: bytes, name: str) -> _Header | None:
             continue
         if marker == 0xD9:
             return ended(at)
+        if marker == _JPEG_LS:
+            raise DataError(f"{name} is a JPEG-LS, which is not read: convert it to a TIFF")
+        if marker in _ALL_SIZES and data[at + 4] != _BITS:
+            raise DataError(
+                f"{name} is a JPEG of {data[at + 4]} bits per sample, and those of {_BITS} are read: convert "
+                "it to a TIFF of 16 bits"
+            )
         if marker in _SIZES:
             header = _read_header(data, at)
         if marker == 0xDD:

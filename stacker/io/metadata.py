@@ -15,7 +15,8 @@ from stacker.errors import DataError
 from stacker.frames import FrameMetadata
 from stacker.io.bigtiff import as_tiff, is_bigtiff
 from stacker.io.directories import Entry, Layout, pack_tiff, read_tiff
-from stacker.io.stack_xmp import facts_in, says_simulated, xmp_packet
+from stacker.io.jpeg_profile import profile_taken_out
+from stacker.io.stack_xmp import facts_in, reason_of, says_simulated, xmp_packet
 from stacker.io.stale import STALE_XMP, is_stale
 
 __all__ = [
@@ -77,7 +78,7 @@ def read_metadata(source: bytes | Path, name: str) -> FrameMetadata:
             sidecar=_pack(exif, xmp, iptc) if exif.count() or xmp.count() or iptc.count() else None,
         )
     except (exiv2.Exiv2Error, DataError) as error:
-        raise DataError(f"{name} cannot be read as an image: {error}") from error
+        raise DataError(f"{name} cannot be read as an image: {reason_of(error)}") from error
     return metadata
 
 
@@ -86,8 +87,18 @@ def _parts(source: bytes | Path) -> tuple[Any, Any, Any, bytes | None]:
     if is_bigtiff(source):
         source = as_tiff(source)
     image = exiv2.ImageFactory.open(source if isinstance(source, bytes) else str(source))
-    image.readMetadata()
-    icc = bytes(image.iccProfile().data()) if image.iccProfileDefined() else None
+    icc = None
+    try:
+        image.readMetadata()
+    except exiv2.Exiv2Error as error:
+        if error.code != exiv2.ErrorCode.kerInvalidIccProfile:
+            raise
+        # Of a JPEG. Whether a profile is any good is asked of its colours, as of those in other files.
+        data, icc = profile_taken_out(source if isinstance(source, bytes) else source.read_bytes())
+        image = exiv2.ImageFactory.open(data)
+        image.readMetadata()
+    if image.iccProfileDefined():
+        icc = bytes(image.iccProfile().data())
     return image.exifData(), image.xmpData(), image.iptcData(), icc
 
 
@@ -155,7 +166,7 @@ def write_metadata(
         target.setExifData(_joined(target.exifData(), exif))
         content = _written(target, xmp, iptc)
     except exiv2.Exiv2Error as error:
-        raise DataError(f"EXIF could not be written: {error}") from error
+        raise DataError(f"EXIF could not be written: {reason_of(error)}") from error
     path.write_bytes(content)
 
 
@@ -195,7 +206,7 @@ def directory_of(
         carrier.setExifData(exif)
         found = read_tiff(_written(carrier, xmp, iptc))[1]
     except exiv2.Exiv2Error as error:
-        raise DataError(f"EXIF could not be written: {error}") from error
+        raise DataError(f"EXIF could not be written: {reason_of(error)}") from error
     return tuple(entry for entry in found if entry.tag != _NOTHING_YET.tag)
 
 
@@ -244,7 +255,7 @@ def unpacked(metadata: FrameMetadata) -> tuple[Any, Any, Any]:
         source.readMetadata()
         return source.exifData(), source.xmpData(), source.iptcData()
     except exiv2.Exiv2Error as error:
-        raise DataError(f"EXIF could not be read: {error}") from error
+        raise DataError(f"EXIF could not be read: {reason_of(error)}") from error
 
 
 def changed(metadata: FrameMetadata, change: Callable[[Any, Any, Any], None]) -> FrameMetadata:
@@ -260,7 +271,7 @@ def changed(metadata: FrameMetadata, change: Callable[[Any, Any, Any], None]) ->
     try:
         return replace(metadata, sidecar=_exv(exif, xmp, iptc))
     except exiv2.Exiv2Error as error:
-        raise DataError(f"EXIF could not be kept: {error}") from error
+        raise DataError(f"EXIF could not be kept: {reason_of(error)}") from error
 
 
 def _pack(exif: Any, xmp: Any, iptc: Any) -> bytes:

@@ -20,6 +20,7 @@ __all__ = [
     "facts_in",
     "is_our_sidecar",
     "put_facts",
+    "reason_of",
     "says_simulated",
     "sidecar_text",
     "with_facts",
@@ -130,6 +131,11 @@ def is_our_sidecar(path: Path) -> bool:
         return False
 
 
+def reason_of(error: Exception) -> str:
+    """What an error says, without the number that those of exiv2 have."""
+    return str(error.message) if isinstance(error, exiv2.Exiv2Error) else str(error)
+
+
 def xmp_packet(xmp: Any) -> str:
     """XMP data of exiv2 as text, as it stands in a sidecar and, nearly, in a picture."""
     try:
@@ -139,7 +145,7 @@ def xmp_packet(xmp: Any) -> str:
         with carrier.io().data() as view:
             return bytes(view).decode()
     except exiv2.Exiv2Error as error:
-        raise DataError(f"XMP could not be written: {error}") from error
+        raise DataError(f"XMP could not be written: {reason_of(error)}") from error
 
 
 def _told(value: str | float | bool) -> str:

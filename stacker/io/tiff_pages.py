@@ -61,10 +61,20 @@ def require_one_picture(tiff: Any, name: str) -> None:
         one.shape == first.shape and one.dtype == first.dtype and not one.subfiletype & _NO_PICTURE
         for one in pages_in_turn(tiff.pages)
     )
-    if tiff.is_imagej:  # which tells of more than 4 GB with one page
-        count = max(count, int((tiff.imagej_metadata or {}).get("images", 1)))
+    count = max(count, _in_one_page(tiff, first))
     if count > 1:
         raise DataError(
             f"{name} holds {count} pictures of {first.imagewidth} × {first.imagelength} px, and a frame is "
             "one: save each as a file of its own (tiffsplit; in ImageJ: Save As, Image Sequence)"
         )
+
+
+def _in_one_page(tiff: Any, page: Any) -> int:
+    """How many pictures ImageJ has put one behind the other, as it does from 4 GB on, with one page for all.
+
+    That they are there has to be seen: programs copy what it says to files of one picture.
+    """
+    if not tiff.is_imagej or not page.dataoffsets:
+        return 1
+    count = int((tiff.imagej_metadata or {}).get("images", 1))
+    return count if page.dataoffsets[0] + count * page.nbytes <= tiff.filehandle.size else 1

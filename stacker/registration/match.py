@@ -267,4 +267,4 @@ def _correlation(fixed: Image, moving: Image, transform: Matrix) -> float:
     a, b = (
         cv2.subtract(part, np.array(cv2.mean(part, inside)), mask=inside).ravel() for part in (fixed, warped)
     )
-    return float((a @ b) / max(float(np.sqrt((a @ a) * (b @ b))), 1e-9))
+    return float(a @ b) / max(math.sqrt(float(a @ a) * float(b @ b)), 1e-9)

@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from stacker import (
     DataError,
     FrameMetadata,
-    Saving,
     UserError,
     as_frame,
     check_image,
@@ -27,7 +26,6 @@ from stacker import (
     write_image,
 )
 from stacker.colour.convert import convert_depth
-from stacker.io.decode import decode
 
 ICC = PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile("sRGB")).tobytes()
 
@@ -69,18 +67,6 @@ def test_lossless_files_come_back_as_they_were(tmp_path: Path, dtype: Any, suffi
     np.testing.assert_array_equal(frame.pixels, picture(dtype=dtype))
     assert frame.metadata.icc == ICC
     assert frame.bit_depth == np.dtype(dtype).itemsize * 8
-
-
-def test_a_jpeg_keeps_profile_and_full_colour_resolution(tmp_path: Path) -> None:
-    path = tmp_path / "frame.jpg"
-    long_profile = ICC + bytes(70_000)  # takes two APP2 segments
-    long_profile = len(long_profile).to_bytes(4, "big") + long_profile[4:]
-    write_image(path, picture(), FrameMetadata(icc=long_profile), Saving(quality=97))
-    frame = read_frame(path)
-    assert frame.metadata.icc == long_profile
-    assert np.abs(frame.pixels.astype(int) - picture()).mean() < 2.5
-    with PIL.Image.open(path) as image:
-        assert image.layer[0][1:3] == image.layer[1][1:3]  # 4:4:4
 
 
 @pytest.mark.parametrize("suffix", [".tif", ".png", ".jpg"])
@@ -180,71 +166,6 @@ def test_grey_frames_make_a_grey_result(tmp_path: Path) -> None:
     assert imagecodecs.png_decode((tmp_path / "grey.png").read_bytes()).ndim == 2
 
 
-@pytest.mark.parametrize("cut", [1, 2, 60, 900])
-@pytest.mark.parametrize("progressive", [False, True])
-def test_a_truncated_jpeg_is_refused_by_name(tmp_path: Path, cut: int, progressive: bool) -> None:
-    path = tmp_path / "frame_07.jpg"
-    whole = jpeg_bytes(progressive=progressive)
-    path.write_bytes(whole)
-    assert check_image(path) == (96, 64)
-    path.write_bytes(whole[:-cut])
-    with pytest.raises(DataError, match=r"frame_07\.jpg.*cut off"):
-        read_frame(path)
-
-
-def test_a_jpeg_padded_with_zeros_is_truncated_too() -> None:
-    whole = jpeg_bytes()
-    with pytest.raises(DataError, match="cut off"):
-        check_image(whole[:-300] + bytes(300))
-    assert check_image(whole + bytes(300)) == (96, 64)  # cameras pad behind the end
-
-
-def sound_jpegs() -> dict[str, bytes]:
-    rng = np.random.default_rng(1)
-    rough = PIL.Image.fromarray(rng.integers(50, 200, (30, 44, 3), np.uint8)).resize((352, 240))
-    made = {}
-    for name, mode, keywords in (
-        ("444", "RGB", {"subsampling": 0}),
-        ("422", "RGB", {"subsampling": 1}),
-        ("420", "RGB", {"subsampling": 2}),
-        ("grey", "L", {}),
-        ("progressive", "RGB", {"progressive": True}),
-        ("restarts", "RGB", {"restart_marker_rows": 2}),
-        ("odd size", "RGB", {}),
-    ):
-        buffer = io.BytesIO()
-        image = rough.convert(mode).crop((0, 0, 345, 233)) if name == "odd size" else rough.convert(mode)
-        image.save(buffer, "jpeg", quality=85, **keywords)
-        made[name] = buffer.getvalue()
-    flat = io.BytesIO()
-    PIL.Image.new("RGB", (352, 240), (128, 128, 128)).save(flat, "jpeg")
-    return made | {"mid-grey": flat.getvalue()}
-
-
-@pytest.mark.parametrize("kind", sound_jpegs())
-def test_a_jpeg_cut_and_closed_again_is_damaged_but_a_sound_one_is_not(kind: str) -> None:
-    data = sound_jpegs()[kind]
-    pixels = decode(data, kind).pixels
-    plain = imagecodecs.jpeg8_decode(data)
-    plain = plain if plain.ndim == 3 else np.dstack([plain] * 3)
-    np.testing.assert_array_equal(pixels[:-1], plain[:-1])
-    # the last line of halved colour is put back to within a few levels
-    assert np.abs(pixels[-1].astype(int) - plain[-1]).mean() < 1
-    if kind != "mid-grey":
-        with pytest.raises(DataError, match=f"{kind} is damaged"):
-            decode(data[: len(data) * 2 // 3] + b"\xff\xd9", kind)
-
-
-@pytest.mark.parametrize("kind", ["444", "422", "420", "grey", "odd size"])
-@pytest.mark.parametrize("rubbish", [bytes(2048), bytes(range(1, 200)) * 10])
-def test_a_jpeg_overwritten_in_the_middle_is_damaged(kind: str, rubbish: bytes) -> None:
-    data = bytearray(sound_jpegs()[kind])
-    middle = len(data) // 2
-    data[middle : middle + len(rubbish)] = rubbish
-    with pytest.raises(DataError, match=kind):
-        decode(bytes(data), kind)
-
-
 @pytest.mark.parametrize(
     "keywords",
     [
@@ -338,6 +259,15 @@ def test_not_a_number_is_refused() -> None:
     array[1, 2, 0] = np.nan
     with pytest.raises(DataError, match="not finite"):
         as_frame(array)
+
+
+@pytest.mark.parametrize("value", [1e300, -1e30, 2e6])
+def test_floats_that_are_no_brightness_are_refused(value: float) -> None:
+    """Of float64, too, without numpy's warning; 3e38 ended in a fault, 1e30 in a picture of no numbers."""
+    array = np.zeros((4, 4, 3))
+    array[1, 2, 0] = value
+    with pytest.raises(DataError, match=r"has samples of -?\d.*, and white is 1 for floats"):
+        as_frame(array, "frame_7")
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,18 @@ def test_a_stack_in_one_file_is_refused(tmp_path: Path, keywords: dict[str, obje
         read_frame(path)
 
 
+def test_pictures_behind_a_single_page_are_seen(tmp_path: Path) -> None:
+    """As ImageJ writes more than 4 GB; what it says is nothing where they are not there."""
+    path = tmp_path / "z.tif"
+    about = "ImageJ=1.54f\nimages=3\nslices=3\n"
+    tifffile.imwrite(path, SCENE[0], photometric="rgb", metadata=None, description=about)
+    np.testing.assert_array_equal(read_frame(path).pixels, SCENE[0])
+    with path.open("ab") as file:
+        file.write(SCENE[1:].tobytes())
+    with pytest.raises(DataError, match="holds 3 pictures"):
+        read_frame(path)
+
+
 def test_thumbnails_masks_and_infrared_are_passed_over(tmp_path: Path) -> None:
     path, picture = tmp_path / "scan.tif", SCENE[0]
     with tifffile.TiffWriter(path) as tiff:
