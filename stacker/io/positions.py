@@ -18,7 +18,7 @@ from typing import Any
 from stacker.errors import UserError
 from stacker.units import parse_length_mm
 
-__all__ = ["JOURNAL", "Positions", "find_positions", "finite", "journal_entries", "read_positions"]
+__all__ = ["JOURNAL", "Positions", "find_positions", "finite", "journal_entries", "plan_of", "read_positions"]
 
 JOURNAL = "journal.jsonl"
 """Name of the file, in the folder above the frames."""
@@ -100,12 +100,11 @@ def _in_journal(paths: Sequence[Path]) -> Positions | None:
             return None
         for entry in journal_entries(journal):
             if entry.get("event") == "session_started":
-                pupil_mm = finite((entry.get("plan") or {}).get("pupil_distance_mm"))
+                pupil_mm = finite(plan_of(entry).get("pupil_distance_mm"))
             elif entry.get("event") == "frame_saved":
                 position = finite(entry.get("position_mm"))
-                names = [str(saved["file"]) for saved in entry.get("files", ()) if "file" in saved]
                 if position is not None:
-                    by_file.update({folder / name: position for name in names})
+                    by_file.update({folder / name: position for name in _files_of(entry)})
     found = [by_file.get(path.absolute()) for path in paths]
     known = tuple(position for position in found if position is not None)
     if len(known) < len(paths) or not known:
@@ -124,6 +123,18 @@ def journal_entries(journal: Path) -> list[dict[str, Any]]:
         if isinstance(entry, dict):
             entries.append(entry)
     return entries
+
+
+def plan_of(entry: dict[str, Any]) -> dict[str, Any]:
+    """The plan in a line of a journal; empty where another program's journal has something else there."""
+    plan = entry.get("plan")
+    return plan if isinstance(plan, dict) else {}
+
+
+def _files_of(entry: dict[str, Any]) -> list[str]:
+    saved = entry.get("files")
+    files = saved if isinstance(saved, list) else []
+    return [str(file["file"]) for file in files if isinstance(file, dict) and "file" in file]
 
 
 def finite(value: Any) -> float | None:

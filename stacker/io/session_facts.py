@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stacker.io.positions import JOURNAL, finite, journal_entries
+from stacker.io.positions import JOURNAL, finite, journal_entries, plan_of
 
 __all__ = ["SetUp", "find_set_up"]
 
@@ -38,7 +38,7 @@ def find_set_up(paths: Sequence[Path]) -> SetUp:
         return SetUp()
     for entry in journal_entries(journal):
         if entry.get("event") == "session_started":
-            plan = entry.get("plan") or {}
+            plan = plan_of(entry)
             return SetUp(
                 str(entry["name"]) if "name" in entry else None,
                 finite(plan.get("magnification")),

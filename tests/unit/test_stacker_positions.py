@@ -10,6 +10,7 @@ import pytest
 
 from stacker import UserError, write_image
 from stacker.io.positions import find_positions, read_positions
+from stacker.io.session_facts import find_set_up
 from stacker.units import parse_length_mm
 
 PATHS = [Path(f"f{number}.jpg") for number in (1, 2, 3)]
@@ -101,6 +102,19 @@ def test_the_journal_of_a_session_is_read(tmp_path: Path) -> None:
     other = find_positions(session(tmp_path / "b", "Infinity"))
     assert other is not None
     assert other.pupil_distance_mm is None
+
+
+@pytest.mark.parametrize(
+    "lines", ['"plan": [1]', '"plan": "deep"', '"files": 3', '"files": null', '"files": [1]']
+)
+def test_a_journal_of_another_program_is_passed_over(tmp_path: Path, lines: str) -> None:
+    paths = session(tmp_path)
+    events = (
+        f'{{"event": "{event}", "position_mm": 1, {lines}}}' for event in ("session_started", "frame_saved")
+    )
+    (tmp_path / "journal.jsonl").write_text("\n".join(events), "utf-8")
+    assert find_positions(paths) is None
+    assert find_set_up(paths).magnification is None
 
 
 def test_a_frame_that_the_journal_does_not_know_makes_all_unknown(tmp_path: Path) -> None:
