@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from rig.errors import DataError, RigError, UserError
 
 __all__ = [
+    "FULL",
     "copy_flushed",
     "make_folder",
     "publish_file",
@@ -18,7 +20,10 @@ __all__ = [
     "write_atomically",
 ]
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""What says that a disk, a quota or a file is full."""
+_NOT_FOR_FOLDERS = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}
+"""What fsync of a folder returns on some network and FUSE file systems, which flush as they see fit."""
 
 
 def storage_error(err: OSError, path: Path) -> RigError:
@@ -30,7 +35,7 @@ def storage_error(err: OSError, path: Path) -> RigError:
         DataError when the disk (or quota, or file-size limit) is full, UserError when the place cannot be
         written to at all.
     """
-    if err.errno in _FULL:
+    if err.errno in FULL:
         return DataError(f"no room left to write {path} ({os.strerror(err.errno or 0)}): free some space")
     return UserError(f"{path} cannot be written: {err.strerror or err}")
 
@@ -50,10 +55,19 @@ def make_folder(folder: Path) -> None:
 
 
 def sync_directory(folder: Path) -> None:
-    """Flush a folder, so that a rename inside it outlives a power cut."""
+    """Flush a folder, so that a rename inside it outlives a power cut, where its file system can do that.
+
+    Raises
+    ------
+    OSError
+        When the disk does not take it.
+    """
     fd = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(fd)
+    except OSError as err:
+        if err.errno not in _NOT_FOR_FOLDERS:
+            raise
     finally:
         os.close(fd)
 
@@ -82,7 +96,10 @@ def publish_file(part: Path, final: Path) -> None:
             part.rename(final)
         except OSError as err:
             raise storage_error(err, final) from err
-    sync_directory(final.parent)
+    try:
+        sync_directory(final.parent)
+    except OSError as err:
+        raise storage_error(err, final) from err
 
 
 def copy_flushed(source: Path, part: Path) -> tuple[int, str]:
@@ -132,5 +149,6 @@ def write_atomically(path: Path, data: bytes) -> None:
         part.replace(path)
         sync_directory(path.parent)
     except OSError as err:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise storage_error(err, path) from err

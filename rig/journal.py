@@ -6,7 +6,7 @@ import errno
 import fcntl
 import json
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -102,9 +102,12 @@ class Journal:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise UserError(f"{path.parent} is in use by another rig process") from None
-            self.entries, good = _parse(path)
-            os.ftruncate(fd, good)
-            sync_directory(path.parent)
+            self.entries, self._end = _parse(path)
+            try:
+                os.ftruncate(fd, self._end)
+                sync_directory(path.parent)
+            except OSError as err:
+                raise storage_error(err, path) from err
             unless_opened.pop_all()
 
     def append(self, event: str, **fields: Any) -> Entry:
@@ -113,7 +116,9 @@ class Journal:
         Raises
         ------
         DataError
-            When the line cannot be written; the journal then ends with its last whole line.
+            When the disk is full; the journal then ends with its last whole line.
+        UserError
+            When it cannot be written otherwise.
         """
         entry: Entry = {
             "n": len(self.entries),
@@ -122,15 +127,20 @@ class Journal:
             **fields,
         }
         line = json.dumps(entry, ensure_ascii=False, allow_nan=False, default=str).encode() + b"\n"
-        end = os.fstat(self._file.fileno()).st_size
         try:
+            if (
+                os.fstat(self._file.fileno()).st_size != self._end
+            ):  # what a failed write has left could not be cut
+                os.ftruncate(self._file.fileno(), self._end)
             written = self._file.write(line)
             if written != len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._file.fileno())
         except OSError as err:
-            os.ftruncate(self._file.fileno(), end)
+            with suppress(OSError):
+                os.ftruncate(self._file.fileno(), self._end)
             raise storage_error(err, self.path) from err
+        self._end += len(line)
         self.entries.append(entry)
         return entry
 

@@ -262,17 +262,30 @@ class Session:
 
     def _intact(self, frame_file: FrameFile) -> bool:
         path = self.folder / frame_file.file
-        if not path.is_file() or path.stat().st_size != frame_file.size_bytes:
-            return False
-        with path.open("rb") as data:
-            return hashlib.file_digest(data, "sha256").hexdigest() == frame_file.sha256
+        try:
+            if not path.is_file() or path.stat().st_size != frame_file.size_bytes:
+                return False
+            with path.open("rb") as data:
+                return hashlib.file_digest(data, "sha256").hexdigest() == frame_file.sha256
+        except OSError as err:  # nobody knows whether it is whole: it must not be shot again for that
+            raise DataError(f"the frame {path} cannot be read: {err.strerror or err}") from err
 
     def set_aside(self, record: FrameRecord) -> None:
-        """Rename the files of a frame out of the way, keeping them."""
+        """Rename the files of a frame out of the way, keeping them.
+
+        Raises
+        ------
+        DataError, UserError
+            When the disk does not take it.
+        """
         for number, frame_file in enumerate(record.files):
             path = self.folder / frame_file.file
-            if path.exists():
-                path.rename(path.with_name(f".rejected_{len(self.journal.entries)}_{number}_{path.name}"))
+            aside = path.with_name(f".rejected_{len(self.journal.entries)}_{number}_{path.name}")
+            try:
+                if path.exists():
+                    path.rename(aside)
+            except OSError as err:
+                raise storage_error(err, aside) from err
 
     def frame_name(self, index: int, position_mm: float, suffix: str, fired_at: str | None = None) -> str:
         """The file name of a shot, from the template, with what the shot is called if there are several.

@@ -10,6 +10,7 @@ import json
 import math
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -109,8 +110,9 @@ class RigLock:
                 self.close()
                 raise InUseError(port, holder) from None
         self._remove = remove
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, f"process {os.getpid()}, {what}\n".encode(), 0)
+        with suppress(OSError):  # it is held all the same: on a full disk it only does not say by whom
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, f"process {os.getpid()}, {what}\n".encode(), 0)
 
     def _is_there(self) -> bool:
         """Whether the file that is held is the one that others find: its last holder may have removed it."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
-from rig.errors import RigError
+from rig.errors import DataError, RigError
 
 __all__ = ["build_app", "main"]
 
@@ -62,7 +63,20 @@ def main() -> None:
     try:
         build_app()(prog_name="rig")
     except RigError as err:
-        typer.echo("\n".join([f"rig: {err}", *getattr(err, "__notes__", ())]), err=True)
+        _say("\n".join([f"rig: {err}", *getattr(err, "__notes__", ())]))
         sys.exit(err.exit_code)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
+    except OSError as err:
+        from rig.atomic import FULL
+
+        if err.errno not in FULL:
+            raise
+        where = err.filename or "the standard output, or a file of the system"
+        _say(f"rig: no room left to write {where} ({err.strerror}): free some space")
+        sys.exit(DataError.exit_code)
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # the terminal may be what cannot be written
+        typer.echo(text, err=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -143,6 +143,7 @@ class Preview:
             part.write_bytes(jpeg)  # not flushed: twenty a second are not worth a disk's time
             part.replace(path)
         except OSError as err:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
             raise storage_error(err, path) from err
         return path
