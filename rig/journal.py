@@ -128,9 +128,8 @@ class Journal:
         }
         line = json.dumps(entry, ensure_ascii=False, allow_nan=False, default=str).encode() + b"\n"
         try:
-            if (
-                os.fstat(self._file.fileno()).st_size != self._end
-            ):  # what a failed write has left could not be cut
+            # What a failed write left may not have been cut off then.
+            if os.fstat(self._file.fileno()).st_size != self._end:
                 os.ftruncate(self._file.fileno(), self._end)
             written = self._file.write(line)
             if written != len(line):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rig.atomic import write_atomically
 from rig.errors import DataError, UserError
 from rig.journal import Journal, read_journal
 
@@ -92,3 +95,33 @@ except DataError as err:
     raw = path.read_text()
     assert raw.endswith("\n")
     assert [json.loads(line)["event"] for line in raw.splitlines()] == ["session_started"]
+
+
+def test_what_a_failed_write_left_is_cut_off_before_the_next_line(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    with Journal(path) as journal:
+        journal.append("session_started")
+        with path.open("ab") as torn:
+            torn.write(b'{"n": 1, "ev')
+        journal.append("fired")
+    assert [entry["event"] for entry in read_journal(path)] == ["session_started", "fired"]
+
+
+@pytest.mark.parametrize(("number", "passes"), [(errno.EINVAL, True), (errno.EIO, False)])
+def test_a_file_system_that_cannot_flush_folders_does_not_end_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, passes: bool
+) -> None:
+    flush = os.fsync
+
+    def files_only(fd: int) -> None:
+        if stat.S_ISDIR(os.fstat(fd).st_mode):
+            raise OSError(number, os.strerror(number))
+        flush(fd)
+
+    monkeypatch.setattr(os, "fsync", files_only)
+    if passes:
+        write_atomically(tmp_path / "a.toml", b"a")
+        Journal(tmp_path / "journal.jsonl").close()
+    else:
+        with pytest.raises(UserError, match="cannot be written"):
+            write_atomically(tmp_path / "a.toml", b"a")
