@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -21,21 +20,7 @@ from stacker import (
     write_image,
 )
 from stacker.io.decode import decode
-
-ICC = PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile("sRGB")).tobytes()
-
-
-def picture(height: int = 24, width: int = 36, dtype: Any = np.uint8) -> np.ndarray:
-    rng = np.random.default_rng(5)
-    rough = rng.integers(0, 256, (height, width, 3)).astype(np.float64)
-    smooth = np.add.outer(np.linspace(0, 90, height), np.linspace(0, 120, width))[..., None]
-    return ((smooth + rough * 0.15) * (np.iinfo(dtype).max / 255)).astype(dtype)
-
-
-def jpeg_bytes(mode: str = "RGB", **keywords: Any) -> bytes:
-    buffer = io.BytesIO()
-    PIL.Image.fromarray(picture(64, 96)).convert(mode).save(buffer, "jpeg", quality=95, **keywords)
-    return buffer.getvalue()
+from tests.pictures import ICC, jpeg_bytes, picture
 
 
 def test_a_jpeg_keeps_profile_and_full_colour_resolution(tmp_path: Path) -> None:
