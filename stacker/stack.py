@@ -79,6 +79,8 @@ class Stacker:
         unlike the others; otherwise the picture is as bright as the first frame.
     frames : int, optional
         How many are to come, where that is known: few lie far apart, which registration expects then.
+    moves : bool
+        Whether it is known that frames move, slow as it may be; else they may be found to stand still.
 
     Raises
     ------
@@ -103,6 +105,7 @@ class Stacker:
         nearness: Nearness | None = None,
         first_levels: Levels | None = None,
         frames: int | None = None,
+        moves: bool = False,
     ) -> None:
         self._options = options or Options()
         self._reader = FrameReader(self._options.development)
@@ -110,7 +113,7 @@ class Stacker:
             raise UserError("An opaque foreground needs to know how near each frame is: give a nearness")
         self._nearness = nearness
         self._chain: Chain | None = None
-        self._first_levels, self._frames = first_levels, frames
+        self._first_levels, self._frames, self._moves = first_levels, frames, moves
         self._known: KnownChain | None = None
         if known is not None:
             self._known = KnownChain(known, self._options.exposure, first_levels)
@@ -141,6 +144,13 @@ class Stacker:
         indexes = sorted(self._details)
         order = order_of_focus([self._details[index] for index in indexes])
         return None if order is None else [indexes[at] for at in order]
+
+    @property
+    def drifted(self) -> bool:
+        """Whether frames were taken for standing still that had moved a little each: known too late for those
+        that are fused already. Beginning again with ``moves`` puts them where they belong.
+        """
+        return self._chain is not None and self._known is None and self._chain.drifted
 
     def add(
         self, frame: Frame | Image | Path | str, position_mm: float | None = None, index: int | None = None
@@ -347,6 +357,7 @@ class Stacker:
             options.model,
             self._first_levels,
             self._frames,
+            self._moves,
         )
 
     def _geometry(self, first_mm: float | None) -> RailGeometry | None:

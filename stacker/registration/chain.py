@@ -10,12 +10,12 @@ from enum import Enum
 from stacker.frames import Image
 from stacker.registration.anchor import Anchor
 from stacker.registration.brightness import Brightness
+from stacker.registration.credible import credible
 from stacker.registration.exposure import Gain, Levels, relative_levels
-from stacker.registration.levels import MatchPyramid
 from stacker.registration.link import Link
 from stacker.registration.match import Match, likeness, match
 from stacker.registration.model import MotionModel
-from stacker.registration.pace import Pace, vector_of
+from stacker.registration.pace import Pace, Vector, vector_of
 from stacker.registration.place import Place
 from stacker.registration.prepare import Prepared, prepare
 from stacker.registration.rail import PupilFit, Rail, RailGeometry
@@ -24,22 +24,9 @@ from stacker.registration.still import Stillness
 
 __all__ = ["Chain", "Registration", "Verdict"]
 
-_MIN_CORRELATION = 0.4
-_MIN_LIKENESS = 0.35
 _UNLIKE, _HARDLY_ALIKE, _MORE_ALIKE = -1.0, 0.6, 0.2
 """Likeness where there is no match, up to which it is tried with highlights as they are, and by how much more
 alike that has to be."""
-
-_LOW_CORRELATION = 0.75
-
-_STRUCTURE_ALIKE = 0.55
-_NEAR, _FAR = 0.02, 0.05
-"""Share of the frame by which a match may be off what was expected, in shift and in scale, when the pictures
-as a whole are hardly alike: the second where their coarse structure is. Frames that lie far apart before a
-slope have so much in and out of focus that they correlate by 0.5, and change size by 2.6 % a step."""
-
-_MAX_MISFIT = 0.01
-"""Stretch and shear that a similarity may leave over, as a share of the half frame: 5 px of 1000."""
 
 _FOREIGN_LIKENESS = 0.3
 """Bands of different subjects correlate below 0.2 wherever they are laid on each other."""
@@ -151,6 +138,8 @@ class Chain:
         What makes the first frame as bright as the others are to be; nothing by default.
     frames : int, optional
         How many are to come, where that is known: few lie far apart.
+    moves : bool
+        Whether it is known that frames move, slow as it may be; else they may be found to stand still.
     """
 
     def __init__(
@@ -163,6 +152,7 @@ class Chain:
         model: MotionModel = MotionModel.AUTO,
         first: Levels | None = None,
         frames: int | None = None,
+        moves: bool = False,
     ) -> None:
         self._base = identity() if base is None else base
         self._view_mm = None if geometry is None else geometry.reference_mm
@@ -178,7 +168,7 @@ class Chain:
         self._focus_top = 0.0
         self._gap = _Gap()
         self._tilts = 0
-        self._still = Stillness()
+        self._still = Stillness(holds=not moves)
         self._revised: tuple[Registration, ...] = ()
 
     def rewind(self) -> None:
@@ -221,6 +211,11 @@ class Chain:
         """
         return self._revised
 
+    @property
+    def drifted(self) -> bool:
+        """Whether frames were left where they are that had moved: see `Stillness.missed`."""
+        return self._still.missed and (self._last is None or self._last.position_mm is None)
+
     def pupil_fit(self) -> PupilFit | None:
         """The pupil distance that the scales measured so far tell of; None without positions."""
         return self._rail.fit()
@@ -244,10 +239,10 @@ class Chain:
     def _register(self, last: Link, seen: Prepared, position_mm: float | None) -> Registration:
         expected = self._pace.expected(self._units(last, position_mm), seen.pyramid.radius)
         found = self._match(last, seen, expected)
-        if self._align and (found is None or not _credible(found, expected, seen.pyramid)):
+        if self._align and (found is None or not credible(found, expected, seen.pyramid)):
             # A position may be wrong, and a camera in the hand need not go on turning as it did.
             other = self._match(last, seen, Similarity())
-            if other is None or not _credible(other, Similarity(), seen.pyramid):
+            if other is None or not credible(other, Similarity(), seen.pyramid):
                 return self._predicted(last, seen, position_mm, expected, found)
             found = other
         assert found is not None, "what is not aligned matches"
@@ -302,7 +297,15 @@ class Chain:
         assert self._first is not None, "a frame comes before"
         width, radius = link.pyramid.width, link.pyramid.radius
         measured, error = vector_of(found.motion, radius), self._pace.error_of(found, width)
-        self._still.step(measured, error, link.place, self._first.place, radius)
+        first = self._first
+
+        def seen_from_first() -> Vector | None:
+            found = match(
+                first.pyramid, link.pyramid, first.place.motion_of(link.place), focus_top=self._focus_top
+            )
+            return None if found is None else vector_of(found.motion, radius)
+
+        self._still.step(measured, error, link.place, first.place, radius, seen_from_first)
 
     def _units(self, last: Link, position_mm: float | None) -> float:
         """How far the next frame is from the last one that was registered, in what the pace is given in."""
@@ -373,19 +376,6 @@ class Chain:
         if start_mm is None or link.position_mm is None or not self._align:
             return 1.0
         return self._rail.plane_correction(link.position_mm, start_mm, self._view_mm)
-
-
-def _credible(found: Match, expected: Similarity, pyramid: MatchPyramid) -> bool:
-    """Whether a match is one: alike enough, undistorted, and if hardly alike then at least as expected."""
-    if found.correlation < _MIN_CORRELATION or found.likeness < _MIN_LIKENESS:
-        return False
-    if found.misfit_px > _MAX_MISFIT * pyramid.width / 2:
-        return False
-    if found.correlation >= _LOW_CORRELATION:
-        return True
-    jump = math.dist(found.motion.shift_px, expected.shift_px) / pyramid.width
-    most = _FAR if found.likeness >= _STRUCTURE_ALIKE else _NEAR
-    return max(jump, abs(math.log(found.motion.scale / expected.scale))) < most
 
 
 def _step_levels(last: Link, link: Link) -> Levels:
