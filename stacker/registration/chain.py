@@ -15,7 +15,7 @@ from stacker.registration.exposure import Gain, Levels, relative_levels
 from stacker.registration.link import Link
 from stacker.registration.match import Match, likeness, match
 from stacker.registration.model import MotionModel
-from stacker.registration.pace import Pace, Vector, vector_of
+from stacker.registration.pace import Pace, vector_of
 from stacker.registration.place import Place
 from stacker.registration.prepare import Prepared, prepare
 from stacker.registration.rail import PupilFit, Rail, RailGeometry
@@ -214,7 +214,7 @@ class Chain:
     @property
     def drifted(self) -> bool:
         """Whether frames were left where they are that had moved: see `Stillness.missed`."""
-        return self._still.missed and (self._last is None or self._last.position_mm is None)
+        return self._still.missed and not self._pace.per_mm  # what has a position is never left
 
     def pupil_fit(self) -> PupilFit | None:
         """The pupil distance that the scales measured so far tell of; None without positions."""
@@ -297,15 +297,7 @@ class Chain:
         assert self._first is not None, "a frame comes before"
         width, radius = link.pyramid.width, link.pyramid.radius
         measured, error = vector_of(found.motion, radius), self._pace.error_of(found, width)
-        first = self._first
-
-        def seen_from_first() -> Vector | None:
-            found = match(
-                first.pyramid, link.pyramid, first.place.motion_of(link.place), focus_top=self._focus_top
-            )
-            return None if found is None else vector_of(found.motion, radius)
-
-        self._still.step(measured, error, link.place, first.place, radius, seen_from_first)
+        self._still.step(measured, error, link.place, self._first.place, radius)
 
     def _units(self, last: Link, position_mm: float | None) -> float:
         """How far the next frame is from the last one that was registered, in what the pace is given in."""

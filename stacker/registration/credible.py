@@ -26,7 +26,17 @@ _MAX_MISFIT = 0.01
 
 
 def credible(found: Match, expected: Similarity, pyramid: MatchPyramid) -> bool:
-    """Whether a match is one: alike enough, undistorted, and if hardly alike then at least as expected."""
+    """Whether a match is one: alike enough, undistorted, and if hardly alike then at least as expected.
+
+    Parameters
+    ----------
+    found : Match
+        What is to be judged.
+    expected : Similarity
+        The motion that the pace of the stack expects.
+    pyramid : MatchPyramid
+        Of the frame that was matched: its width is what shares of the frame are of.
+    """
     if found.correlation < _MIN_CORRELATION or found.likeness < _MIN_LIKENESS:
         return False
     if found.misfit_px > _MAX_MISFIT * pyramid.width / 2:

@@ -9,8 +9,6 @@ pixels a frame, thin slices of a microscope by a tenth of one, which is ten time
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from stacker.registration.pace import Vector, vector_of
@@ -28,14 +26,9 @@ does not change its sign from frame to frame. What moves by less than a step may
 _MOST_PX = 0.6
 """What seems to move by more has moved, however unsure that is."""
 
-
 _MISSED_PX = 0.08
-"""What frames may be off that were left where they are: less costs nothing that could be measured."""
-
-_CONFIRMED, _DENIED = 0.2, 0.35
-"""Share of where a frame seems to lie by which the first one, matched with it directly, may say otherwise and
-still agree; and the share of it that is seen by one that says that nothing has moved. What blur does to the
-steps adds up along a chain, and is there but once between two frames far apart."""
+"""What frames may be off that were left where they are: less is not worth a new beginning. (29 stacks of
+photographs that drift gain 0.10 dB in the mean, and 0.09 with 0.12 px.)"""
 
 
 class Stillness:
@@ -63,15 +56,7 @@ class Stillness:
         """The next step starts from the first frame again."""
         self._errors = np.zeros(4)
 
-    def step(
-        self,
-        measured: Vector,
-        error: Vector,
-        place: Place,
-        first: Place,
-        radius: float,
-        seen_from_first: Callable[[], Vector | None],
-    ) -> None:
+    def step(self, measured: Vector, error: Vector, place: Place, first: Place, radius: float) -> None:
         """Look at a step that was measured.
 
         Parameters
@@ -82,9 +67,6 @@ class Stillness:
             Of the frame, and of the first one of the chain.
         radius : float
             Of the pictures that were matched: middle to corner.
-        seen_from_first : callable
-            Says how the frame lies when it is matched with the first one itself, None where it cannot be.
-            Asked only where something seems to have moved.
         """
         if not self.holds:
             return
@@ -92,15 +74,9 @@ class Stillness:
         off = vector_of(first.motion_of(place), radius)
         moved = _exceeds(measured, np.maximum(_STEP_ERRORS * error, _STEP_PX))
         strayed = _exceeds(off, np.maximum(_STRAY_ERRORS * self._errors, _STRAY_PX))
-        if not (moved or strayed or place.distortion is not None):
-            return
-        seen, most = seen_from_first(), float(np.abs(off).max())
-        only_strayed = not moved and place.distortion is None
-        if only_strayed and seen is not None and float(np.abs(seen).max()) < _DENIED * most:
-            return
-        self.holds = False
-        agreed = seen is not None and float(np.abs(seen - off).max()) < _CONFIRMED * most
-        self.missed = agreed and float(np.abs(off - measured).max()) > _MISSED_PX
+        if moved or strayed or place.distortion is not None:
+            self.holds = False
+            self.missed = float(np.abs(off - measured).max()) > _MISSED_PX
 
 
 def _exceeds(motion: Vector, limit: Vector) -> bool:
