@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-__all__ = ["Plane", "PlaneFrame", "Surface", "plane_frames"]
+__all__ = ["Overlay", "Plane", "PlaneFrame", "Surface", "overlaid", "plane_frames"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -23,6 +23,7 @@ _SIGMAS = (0.0, 0.5, 0.8, 1.2, 1.7, 2.4, 3.4, 4.8, 6.8, 9.6, 13.6)
 _PLAIN = 235.0
 _GRID_PX = 20  # apart: where errors are looked at
 _TILE_PX = 16
+_WRITING = "No. 1274  40x  500 um"
 _HIGHLIGHTS, _HIGHLIGHT_PX, _WANDER_PX = 40, 8, 4.0
 
 
@@ -34,6 +35,19 @@ class Surface(Enum):
     """The same every 16 px."""
     ISLAND = "island"
     """Texture on a disc that takes an eighth of the picture, and nothing around it."""
+
+
+class Overlay(Enum):
+    """What the camera puts over every frame, in the same place."""
+
+    STAMP = "stamp"
+    """A line of writing and a scale bar, burnt in, in yellow."""
+    BORDER = "border"
+    """A black one, three hundredths of the width wide."""
+    WINDOW = "window"
+    """Nothing but a disc is to be seen, as through an eyepiece."""
+    DUST = "dust"
+    """Sixty grains on the sensor, each of which takes up to a third of the light."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +82,8 @@ class Plane:
         Index of a frame before which the camera is knocked, and by how many pixels.
     black : int, optional
         Index of a frame that shows nothing.
+    overlay : Overlay, optional
+        What stands still while the subject moves.
     """
 
     count: int = 21
@@ -84,6 +100,7 @@ class Plane:
     highlights: bool = False
     bump: tuple[int, int] | None = None
     black: int | None = None
+    overlay: Overlay | None = None
 
 
 @dataclass(frozen=True)
@@ -133,7 +150,49 @@ def plane_frames(plane: Plane) -> Iterator[PlaneFrame]:
         if index == plane.black:
             seen[:] = 0
         pixels = np.rint(np.clip(seen, 0, 255)).astype(np.uint8)
+        if plane.overlay is not None:
+            pixels = overlaid(pixels, plane.overlay)
         yield PlaneFrame(pixels, place, _zone(plane.size, onto, blur, cover))
+
+
+def overlaid(frame: Array, overlay: Overlay) -> Array:
+    """A frame, shape (H, W, 3), uint8, with something over it."""
+    height, width = frame.shape[:2]
+    over = np.array(frame)
+    if overlay is Overlay.STAMP:
+        _stamp(over, width / 1500)
+    elif overlay is Overlay.BORDER:
+        cv2.rectangle(over, (0, 0), (width - 1, height - 1), (0, 0, 0), round(0.06 * width))
+    elif overlay is Overlay.WINDOW:
+        seen = np.zeros((height, width), np.uint8)
+        cv2.circle(seen, (width // 2, height // 2), round(0.48 * height), 1, -1)
+        over[seen == 0] = 0
+    else:
+        over = np.rint(over * _grains(height, width)[..., None]).astype(np.uint8)
+    return over
+
+
+def _stamp(over: Array, size: float) -> None:
+    height, width = over.shape[:2]
+    for thickness, colour in ((5, (0, 0, 0)), (2, (255, 220, 0))):
+        at, strokes = (round(0.03 * width), round(0.95 * height)), max(1, round(thickness * size))
+        cv2.putText(over, _WRITING, at, cv2.FONT_HERSHEY_SIMPLEX, 1.4 * size, colour, strokes, cv2.LINE_AA)
+    left, top = round(0.4 * width), round(0.93 * height)
+    cv2.rectangle(
+        over, (left, top), (left + round(0.12 * width), top + round(0.01 * width)), (255, 220, 0), -1
+    )
+
+
+def _grains(height: int, width: int) -> Array:
+    """What the sensor gets of the light under its dust."""
+    rng = np.random.default_rng(60)
+    light = np.ones((height, width), np.float32)
+    for _ in range(60):
+        at = int(rng.uniform(0, width)), int(rng.uniform(0, height))
+        shadow = np.zeros((height, width), np.float32)
+        cv2.circle(shadow, at, round(rng.uniform(0.002, 0.006) * width), 1.0, -1)
+        light *= 1 - float(rng.uniform(0.1, 0.33)) * cv2.GaussianBlur(shadow, (0, 0), 0.0015 * width)
+    return light
 
 
 def _place(plane: Plane, index: int, rng: np.random.Generator) -> Array:

@@ -26,7 +26,7 @@ from stacker.io.tiff import write_plane
 from stacker.options import Options
 from stacker.registration.chain import Verdict
 from stacker.registration.rail import PupilFit
-from stacker.result import FrameReport, Stack
+from stacker.result import Covered, FrameReport, Stack
 
 __all__ = ["STACK_FOLDER_VERSION", "load_stack", "made_by", "save_stack"]
 
@@ -91,6 +91,11 @@ class _PupilFit(_Record):
     residuals_px: tuple[float, ...]
 
 
+class _Covered(_Record):
+    share: float
+    box_px: tuple[int, int, int, int]
+
+
 class _StackRecord(_Record):
     format: Literal["focusrig-stack"]
     version: int
@@ -106,6 +111,7 @@ class _StackRecord(_Record):
     frames: tuple[_FrameRecord, ...]
     pupil_fit: _PupilFit | None
     has_depth: bool
+    covered: _Covered | None = None  # folders written before it was there are as good
     recipe: Recipe | None = None  # folders written before RAW files were read are as good
 
 
@@ -201,6 +207,7 @@ def load_stack(folder: Path | str, frames: Path | str | None = None) -> Stack:
         options=pydantic.TypeAdapter(Options).validate_python(record.options),
         pupil_fit=None if record.pupil_fit is None else PupilFit(**record.pupil_fit.model_dump()),
         metadata=picture.metadata,
+        covered=None if record.covered is None else Covered(**record.covered.model_dump()),
     )
 
 
@@ -273,6 +280,7 @@ def _record_of(stack: Stack, folder: Path) -> _StackRecord:
         options=pydantic.TypeAdapter(Options).dump_python(stack.options, mode="json"),
         frames=frames,
         pupil_fit=None if stack.pupil_fit is None else _PupilFit(**asdict(stack.pupil_fit)),
+        covered=None if stack.covered is None else _Covered(**asdict(stack.covered)),
         has_depth=stack.depth is not None,
         recipe=next((source.recipe for source in stack.sources if source is not None), None),
     )

@@ -19,7 +19,7 @@ from stacker.registration.exposure import Levels
 from stacker.registration.rail import PupilFit
 from stacker.registration.similarity import Matrix, Similarity
 
-__all__ = ["LEAST_DETAIL", "FrameReport", "Stack", "report_of"]
+__all__ = ["LEAST_DETAIL", "Covered", "FrameReport", "Stack", "report_of"]
 
 LEAST_DETAIL = 0.0005
 """Share of the picture's detail below which a frame contributes nothing to speak of."""
@@ -93,6 +93,33 @@ class FrameReport:
 
 
 @dataclass(frozen=True)
+class Covered:
+    """Where something lies over all frames that does not move with the subject: a stamp, a border, dust.
+
+    Attributes
+    ----------
+    share : float
+        Of the frame, with the few pixels around that registration leaves out as well.
+    box_px : tuple of int
+        What it lies within: left, top, right and bottom, in pixels of the frames.
+    """
+
+    share: float
+    box_px: tuple[int, int, int, int]
+
+    @classmethod
+    def by(cls, mask: Image, size: tuple[int, int]) -> Covered:
+        """What a mask of any size (uint8, not 0 there) says of frames of so many pixels across and down."""
+        ends = []
+        for axis, side in zip((0, 1), size, strict=True):
+            at = np.flatnonzero(mask.any(axis=axis))
+            ratio = side / mask.shape[1 - axis]
+            ends.append((round(float(at[0]) * ratio), min(side, round(float(at[-1] + 1) * ratio))))
+        (left, right), (top, bottom) = ends
+        return cls(float((mask > 0).mean()), (left, top, right, bottom))
+
+
+@dataclass(frozen=True)
 class Stack:
     """The result.
 
@@ -125,6 +152,8 @@ class Stack:
         The pupil distance that fits the frames best, with its residuals, when their positions are known.
     metadata : FrameMetadata
         Of the first frame added, grey if all frames are; written by `save`.
+    covered : Covered, optional
+        Where something lies over the frames; registration has left it out, the picture has not.
     """
 
     image: Image
@@ -141,6 +170,7 @@ class Stack:
     options: Options
     pupil_fit: PupilFit | None
     metadata: FrameMetadata
+    covered: Covered | None = None
 
     @property
     def transforms(self) -> tuple[Matrix, ...]:

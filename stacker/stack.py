@@ -25,10 +25,11 @@ from stacker.options import Border, Options, Unregistered
 from stacker.order import Nearness, near_end
 from stacker.registration.chain import Chain, Registration, Verdict
 from stacker.registration.exposure import Levels
+from stacker.registration.hindsight import Hindsight
 from stacker.registration.rail import RailGeometry
 from stacker.registration.saved import KnownChain, SavedTransform
 from stacker.registration.sequence import order_of_focus
-from stacker.result import FrameReport, Stack, report_of
+from stacker.result import Covered, FrameReport, Stack, report_of
 
 __all__ = ["FrameReport", "Registered", "Stack", "Stacker"]
 
@@ -79,8 +80,8 @@ class Stacker:
         unlike the others; otherwise the picture is as bright as the first frame.
     frames : int, optional
         How many are to come, where that is known: few lie far apart, which registration expects then.
-    moves : bool
-        Whether it is known that frames move, slow as it may be; else they may be found to stand still.
+    hindsight : Hindsight, optional
+        What is known of all frames beforehand, from a `Stacker` that had them before.
 
     Raises
     ------
@@ -105,7 +106,7 @@ class Stacker:
         nearness: Nearness | None = None,
         first_levels: Levels | None = None,
         frames: int | None = None,
-        moves: bool = False,
+        hindsight: Hindsight | None = None,
     ) -> None:
         self._options = options or Options()
         self._reader = FrameReader(self._options.development)
@@ -113,7 +114,7 @@ class Stacker:
             raise UserError("An opaque foreground needs to know how near each frame is: give a nearness")
         self._nearness = nearness
         self._chain: Chain | None = None
-        self._first_levels, self._frames, self._moves = first_levels, frames, moves
+        self._first_levels, self._frames, self._hindsight = first_levels, frames, hindsight
         self._known: KnownChain | None = None
         if known is not None:
             self._known = KnownChain(known, self._options.exposure, first_levels)
@@ -146,11 +147,12 @@ class Stacker:
         return None if order is None else [indexes[at] for at in order]
 
     @property
-    def drifted(self) -> bool:
-        """Whether frames were taken for standing still that had moved a little each: known too late for those
-        that are fused already. Beginning again with ``moves`` puts them where they belong.
+    def hindsight(self) -> Hindsight | None:
+        """What came out too late for the frames that are fused already: something that lies over all of them,
+        or that they had moved a little each when they were taken for standing still. Beginning again with it
+        puts them where they belong. None where there is nothing of the kind.
         """
-        return self._chain is not None and self._known is None and self._chain.drifted
+        return None if self._chain is None or self._known is not None else self._chain.hindsight
 
     def add(
         self, frame: Frame | Image | Path | str, position_mm: float | None = None, index: int | None = None
@@ -332,8 +334,13 @@ class Stacker:
             options=self._options,
             pupil_fit=self._chain.pupil_fit() if self._chain is not None and self._known is None else None,
             metadata=replace(self._first, grey=self._grey),
+            covered=self._covered(),
         )
         return described(stack)[0]
+
+    def _covered(self) -> Covered | None:
+        mask = None if self._chain is None or self._known is not None else self._chain.covered
+        return None if mask is None else Covered.by(mask, self._size)
 
     def _take(self, frame: Frame | Image | Path | str, number: int) -> Frame:
         if isinstance(frame, Frame):
@@ -357,7 +364,7 @@ class Stacker:
             options.model,
             self._first_levels,
             self._frames,
-            self._moves,
+            self._hindsight,
         )
 
     def _geometry(self, first_mm: float | None) -> RailGeometry | None:

@@ -23,6 +23,7 @@ from stacker.options import Options, ReferenceView
 from stacker.order import nearness_by_index, order_of
 from stacker.registration.chain import Verdict
 from stacker.registration.exposure import Levels
+from stacker.registration.hindsight import Hindsight
 from stacker.registration.saved import SavedTransforms
 from stacker.result import Stack
 from stacker.stack import Registered, Stacker
@@ -178,8 +179,8 @@ _ENOUGH_TO_TELL = 3
 """Frames of which two can outvote the first."""
 
 
-class _Drifted(Exception):  # noqa: N818 - the way of a run, not an error
-    """Frames that were left where they are turn out to have moved: all are placed anew."""
+class _Anew(Exception):  # noqa: N818 - the way of a run, not an error
+    """Frames turn out to lie elsewhere than they were fused: all are placed anew."""
 
 
 class _Run:
@@ -208,7 +209,8 @@ class _Run:
         self._pages = Pages()
         self._reader = FrameReader(options.development, self._pages)
         self._skipped: dict[int, str] = {}
-        self._simulated = self._moves = False
+        self._simulated = False
+        self._hindsight: Hindsight | None = None
         self._begin(None)
 
     def take(self, start: int) -> None:
@@ -220,8 +222,8 @@ class _Run:
             try:
                 self._pass(order)
                 break
-            except _Drifted:
-                self._moves = True
+            except _Anew:
+                self._hindsight = self._stacker.hindsight
                 self._begin(self._levels)
             except OddReference as found:
                 if found.odd is not None:
@@ -256,7 +258,9 @@ class _Run:
         """Begin, or begin again, with a first frame that is to become brighter or darker by these levels."""
         order = self._options.order
         nearness = nearness_by_index(order, len(self._paths)) if order is not None else None
-        self._stacker = Stacker(self._options, self._known, nearness, levels, len(self._paths), self._moves)
+        self._stacker = Stacker(
+            self._options, self._known, nearness, levels, len(self._paths), self._hindsight
+        )
         self._levels = levels
         self._shape: Shape | None = None
         self._alike = 0
@@ -315,8 +319,8 @@ class _Run:
         if self._transforms is not None:
             self._transforms.check_size(frame)
         ready = self._stacker.register(frame, position, index)
-        if self._stacker.drifted:
-            raise _Drifted
+        if self._stacker.hindsight is not None:
+            raise _Anew
         if self._stacker.reports[-1].verdict is Verdict.FOREIGN:
             self._doubt(Odd(index, _OTHER_SUBJECT, _OTHER_SUBJECT, DataError))
         else:

@@ -26,6 +26,9 @@ _SHARP_IN_THE_DARK = 0.25
 _MOSTLY = 0.5
 """Of `FrameReport.predicted`: less comes from the frame itself than from others."""
 
+_IN_ONE_PLACE = 0.5
+"""Share of a frame that something lies within whose place is worth naming."""
+
 _TOLD_APART = 3
 """Groups of equal frames that are told one by one."""
 
@@ -50,6 +53,7 @@ def notes_on(stack: Stack, frame_notes: Sequence[tuple[str, str]]) -> Iterator[s
     yield from _twice(stack)
     yield from _otherwise_exposed(stack)
     yield from _placed_by_others(stack)
+    yield from _covered(stack)
     given, fit = stack.options.pupil_distance_mm, stack.pupil_fit
     if given is not None and fit is not None and fit.contradicts(given):
         yield (
@@ -95,6 +99,20 @@ def _placed_by_others(stack: Stack) -> Iterator[str]:
     vague = [one.name for one in stack.reports if one.registered and one.used and one.predicted > _MOSTLY]
     if vague:
         yield f"{few(vague)}: too little is in focus to register by, so the frames beside tell the place"
+
+
+def _covered(stack: Stack) -> Iterator[str]:
+    if stack.covered is None:
+        return
+    left, top, right, bottom = stack.covered.box_px
+    width, height = stack.frame_size
+    where = "here and there"
+    if (right - left) * (bottom - top) < _IN_ONE_PLACE * width * height:
+        where = f"between {left} and {right} px from the left, {top} and {bottom} px from the top"
+    yield (
+        f"something lies over all frames and does not move with the subject, {where} (a stamp, a border, "
+        "dust on the sensor?): the frames are registered by what is beside it, but it is in the picture"
+    )
 
 
 def unregistered(stack: Stack) -> Iterator[str]:

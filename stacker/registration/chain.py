@@ -10,11 +10,13 @@ from enum import Enum
 from stacker.frames import Image
 from stacker.registration.anchor import Anchor
 from stacker.registration.brightness import Brightness
-from stacker.registration.credible import credible
 from stacker.registration.exposure import Gain, Levels, relative_levels
+from stacker.registration.hindsight import Hindsight
 from stacker.registration.link import Link
-from stacker.registration.match import Match, likeness, match
+from stacker.registration.match import Match, likeness
 from stacker.registration.model import MotionModel
+from stacker.registration.neighbour import Neighbour
+from stacker.registration.overlay import Overlay
 from stacker.registration.pace import Pace, vector_of
 from stacker.registration.place import Place
 from stacker.registration.prepare import Prepared, prepare
@@ -23,10 +25,6 @@ from stacker.registration.similarity import Matrix, Similarity, identity, invers
 from stacker.registration.still import Stillness
 
 __all__ = ["Chain", "Registration", "Verdict"]
-
-_UNLIKE, _HARDLY_ALIKE, _MORE_ALIKE = -1.0, 0.6, 0.2
-"""Likeness where there is no match, up to which it is tried with highlights as they are, and by how much more
-alike that has to be."""
 
 _FOREIGN_LIKENESS = 0.3
 """Bands of different subjects correlate below 0.2 wherever they are laid on each other."""
@@ -48,6 +46,10 @@ tell that somebody has the camera in the hand, and what is believed then. Camera
 little turned by parallax, blur, and a plane of focus that sweeps over a slope: up to 80 in 14 rendered and 5
 real stacks (111 where nothing is in focus); cameras that turn by a quarter of a degree have 10 to 200,000, in
 the median 1000."""
+
+
+_Matched = tuple[Link, Prepared, Match]
+"""The frame before, a frame, both as far as they are to be matched, and their match."""
 
 
 class Verdict(Enum):
@@ -138,8 +140,8 @@ class Chain:
         What makes the first frame as bright as the others are to be; nothing by default.
     frames : int, optional
         How many are to come, where that is known: few lie far apart.
-    moves : bool
-        Whether it is known that frames move, slow as it may be; else they may be found to stand still.
+    known : Hindsight, optional
+        What is known of all frames beforehand.
     """
 
     def __init__(
@@ -152,7 +154,7 @@ class Chain:
         model: MotionModel = MotionModel.AUTO,
         first: Levels | None = None,
         frames: int | None = None,
-        moves: bool = False,
+        known: Hindsight | None = None,
     ) -> None:
         self._base = identity() if base is None else base
         self._view_mm = None if geometry is None else geometry.reference_mm
@@ -165,10 +167,12 @@ class Chain:
         self._frames = frames
         self._pace = Pace(frames=frames)
         self._anchor: Anchor | None = None
-        self._focus_top = 0.0
+        self._neighbour = Neighbour(model)
         self._gap = _Gap()
         self._tilts = 0
-        self._still = Stillness(holds=not moves)
+        self._known = known or Hindsight()
+        self._still = Stillness(holds=not self._known.moves)
+        self._overlay = Overlay(self._known.overlay)
         self._revised: tuple[Registration, ...] = ()
 
     def rewind(self) -> None:
@@ -196,8 +200,10 @@ class Chain:
         """
         seen = frame if isinstance(frame, Prepared) else self.prepare(frame)
         self._revised = ()
-        self._focus_top = max(self._focus_top, seen.pyramid.focus_top)
+        self._neighbour.focus_top = max(self._neighbour.focus_top, seen.pyramid.focus_top)
         if self._last is None or self._nothing_yet(seen):
+            self._overlay.add(seen.pyramid, identity())
+            seen = self._overlay.hide(seen)
             return self._begin(Link(seen, Place(position_mm=position_mm), Levels.same(), position_mm))
         if not self._align and not self._exposure:
             return self._told(replace(self._last, seen=seen), 1.0, 0.0, Verdict.REGISTERED)
@@ -212,9 +218,20 @@ class Chain:
         return self._revised
 
     @property
-    def drifted(self) -> bool:
-        """Whether frames were left where they are that had moved: see `Stillness.missed`."""
-        return self._still.missed and not self._pace.per_mm  # what has a position is never left
+    def hindsight(self) -> Hindsight | None:
+        """What all frames had better been registered by, where it has come out since they were: something
+        that lies over them, or that they had moved when they were left where they are.
+        """
+        drifted = self._still.missed and not self._pace.per_mm  # what has a position is never left
+        uncovered = self._known.overlay is None and self._overlay.mask is not None
+        if not drifted and not uncovered:
+            return None
+        return Hindsight(drifted or self._known.moves, self._overlay.mask)
+
+    @property
+    def covered(self) -> Image | None:
+        """Where something lies over all frames that does not move with the subject: `Overlay.mask`."""
+        return self._overlay.mask
 
     def pupil_fit(self) -> PupilFit | None:
         """The pupil distance that the scales measured so far tell of; None without positions."""
@@ -224,12 +241,16 @@ class Chain:
         link = replace(link, levels=self._brightness.add(link))
         self._first = self._last = link
         self._anchor = Anchor(link)
-        if link.position_mm is not None:
-            self._pace = Pace(per_mm=True, frames=self._frames)
-            if self._rail.given_mm is not None:
-                known = 1 / self._rail.given_mm
-                self._pace = Pace(True, -known, _GIVEN_PACE_ERROR * known, self._frames)
+        self._pace = self._new_pace()
         return self._told(link, 1.0, 0.0, Verdict.REGISTERED)
+
+    def _new_pace(self) -> Pace:
+        if self._first is None or self._first.position_mm is None:
+            return Pace(frames=self._frames)
+        if self._rail.given_mm is None:
+            return Pace(per_mm=True, frames=self._frames)
+        known = 1 / self._rail.given_mm
+        return Pace(True, -known, _GIVEN_PACE_ERROR * known, self._frames)
 
     def _nothing_yet(self, seen: Prepared) -> bool:
         """Whether the first frame is black or blank, a flash that failed, and this one is not."""
@@ -238,20 +259,19 @@ class Chain:
 
     def _register(self, last: Link, seen: Prepared, position_mm: float | None) -> Registration:
         expected = self._pace.expected(self._units(last, position_mm), seen.pyramid.radius)
-        found = self._match(last, seen, expected)
-        if self._align and (found is None or not credible(found, expected, seen.pyramid)):
-            # A position may be wrong, and a camera in the hand need not go on turning as it did.
-            other = self._match(last, seen, Similarity())
-            if other is None or not credible(other, Similarity(), seen.pyramid):
-                return self._predicted(last, seen, position_mm, expected, found)
-            found = other
-        assert found is not None, "what is not aligned matches"
+        covered, seen = seen, self._overlay.hide(seen)
+        found = Match.still()
+        if self._align:
+            matched, believed = self._neighbour.found(last, seen, expected)
+            if matched is None or not believed:
+                return self._predicted(last, seen, position_mm, expected, matched)
+            last, seen, found = self._uncovered(last, covered, seen, matched)
         position_mm = self._plausible(found, last, seen, position_mm)
         motion, bumped, predicted = self._believed(found, seen, self._units(last, position_mm))
         place = last.place.moved(motion, position_mm, self._distortion(found))
         link = Link(seen, place, last.levels, position_mm)
         if self._align and self._anchor is not None:
-            link = self._anchor.checked(link, last, found, bumped, self._focus_top)
+            link = self._anchor.checked(link, last, found, bumped, self._neighbour.focus_top)
         self._look_whether_still(found, link)
         if self._exposure:
             link = replace(link, levels=self._brightness.add(link))
@@ -260,21 +280,17 @@ class Chain:
         told = self._told(link, found.correlation, found.misfit_px / seen.factor, Verdict.REGISTERED)
         return replace(told, predicted=predicted)
 
-    def _match(self, last: Link, seen: Prepared, expected: Similarity) -> Match | None:
-        if not self._align:
-            return Match.still()
-        model = self._model
-        if model is MotionModel.AUTO and last.position_mm is not None:
-            model = MotionModel.SIMILARITY  # a rail does not tilt
-        found = match(last.pyramid, seen.pyramid, expected, focus_top=self._focus_top, model=model)
-        alike = _UNLIKE if found is None else found.likeness
-        filled = last.seen.with_highlights is not None or seen.with_highlights is not None
-        if alike > _HARDLY_ALIKE or not filled:
-            return found
-        # What glitters all over, a chain for one, is more than its highlights, and gone with them.
-        pyramids = last.seen.glittering, seen.glittering
-        other = match(*pyramids, expected, focus_top=self._focus_top, model=model)
-        return found if other is None or other.likeness < alike + _MORE_ALIKE else other
+    def _uncovered(self, last: Link, covered: Prepared, seen: Prepared, found: Match) -> _Matched:
+        """A match of what is seen, if something turns out to lie over the frames; else the one there was."""
+        better = self._overlay.found(last, covered, found, self._neighbour)
+        if better is None:
+            return last, seen, found
+        # It was followed until now: the pace is its, and so is what frames were to be checked against.
+        last, alone = replace(last, seen=self._overlay.hide(last.seen)), last is self._first
+        assert self._first is not None, "a frame comes before"
+        self._first = last if alone else replace(self._first, seen=self._overlay.hide(self._first.seen))
+        self._anchor, self._pace = Anchor(last), self._new_pace()
+        return last, self._overlay.hide(covered), better
 
     def _believed(self, found: Match, seen: Prepared, units: float) -> tuple[Similarity, bool, float]:
         """A match, weighed against the pace so far, which it becomes part of; see `Pace.believed`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar, cast
@@ -37,6 +38,9 @@ _NOISE_PERCENTILE, _NOISE_TIMES = 10.0, 1.6
 _DARK = 4.0
 """Of 255: noise that is there without light."""
 
+_HIDDEN_PX, _HIDDEN_SHARE = 13, 0.2
+"""What is hidden reaches as far as a level's band blurs it, and counts from that share of a level's pixel."""
+
 _QUIET = 0.002
 """Energy of the band over brightness below which a tile shows nothing."""
 
@@ -53,6 +57,8 @@ class Level:
         What is matched, and how it changes per pixel.
     factor : float
         Width over that of the finest level.
+    hidden : ndarray of uint8, shape (h, w), optional
+        Not 0 where something else than the subject is seen: nothing is matched there.
     """
 
     smooth: Image
@@ -60,6 +66,7 @@ class Level:
     gradient_x: Image
     gradient_y: Image
     factor: float
+    hidden: Image | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -106,6 +113,21 @@ class MatchPyramid:
 
         self._kept: dict[int, object] = {}
         self.contrast = float(self.levels[-1].smooth.std())
+
+    def without(self, hidden: Image) -> MatchPyramid:
+        """The same picture, parts of which are not to be matched.
+
+        Parameters
+        ----------
+        hidden : ndarray of uint8, shape (h, w)
+            Not 0 where something lies over the subject; of any size.
+        """
+        other = copy.copy(self)
+        other.levels = [_without(level, hidden) for level in self.levels]
+        other.focus, other.focus_top = _focus_without(self.focus, hidden)
+        other.contrast = float(other.levels[-1].smooth.std())
+        other._kept = {}  # noqa: SLF001 - of the same class
+        return other
 
     def kept(self, index: int, make: Callable[[Level], T]) -> T:
         """What a function makes of a level; made once, since each picture is matched to several."""
@@ -164,6 +186,26 @@ def _focus(smooth: Image, finest: Image, band: Image) -> tuple[Image, float]:
     clean = np.maximum(above - np.float32(noise), np.float32(0))
     focus = clean / (beside + np.float32(2 * noise + floor + _QUIET))
     return focus, float(np.percentile(focus, 98.5))
+
+
+def _without(level: Level, hidden: Image) -> Level:
+    share = cv2.resize(hidden.astype(np.float32), level.size, interpolation=cv2.INTER_AREA)
+    reach = np.ones((_HIDDEN_PX, _HIDDEN_PX), np.uint8)
+    here = cv2.dilate((share > _HIDDEN_SHARE).astype(np.uint8), reach)
+    seen = 1 - here
+    smooth = np.where(seen, level.smooth, np.float32(cv2.mean(level.smooth, seen)[0]))
+    band, gradient_x, gradient_y = (
+        cv2.multiply(part, seen.astype(np.float32))
+        for part in (level.band, level.gradient_x, level.gradient_y)
+    )
+    return Level(smooth, band, gradient_x, gradient_y, level.factor, here)
+
+
+def _focus_without(focus: Image, hidden: Image) -> tuple[Image, float]:
+    share = cv2.resize(hidden.astype(np.float32), focus.shape[::-1], interpolation=cv2.INTER_AREA)
+    near = cv2.dilate(share, np.ones((3, 3), np.uint8)) > 0
+    seen = focus[~near] if not near.all() else focus
+    return np.where(near, np.float32(0), focus), float(np.percentile(seen, 98.5))
 
 
 def _energy(picture: Image) -> Image:

@@ -189,9 +189,7 @@ def _described(
 ) -> Match | None:
     middle = min(1, len(fixed.levels) - 1)
     factor = fixed.levels[middle].factor
-    seen = _correlation(
-        fixed.levels[middle].smooth, moving.levels[middle].smooth, rescaled(transform, factor)
-    )
+    seen = _correlation(fixed.levels[middle], moving.levels[middle], rescaled(transform, factor))
     level = fixed.levels[last.level]
     errors = standard_errors(last.system, last.points, UNKNOWNS)
     whole = solved(last.system, (0, 1, 2, 3, 4, 5, *BRIGHTNESS))
@@ -226,9 +224,7 @@ def likeness(fixed: MatchPyramid, moving: MatchPyramid, motion: Similarity) -> f
 def _likeness(fixed: MatchPyramid, moving: MatchPyramid, transform: Matrix) -> float:
     return max(
         _correlation(
-            fixed.levels[at].band,
-            moving.levels[at].band,
-            rescaled(transform, fixed.levels[at].factor),
+            fixed.levels[at], moving.levels[at], rescaled(transform, fixed.levels[at].factor), bands=True
         )
         for at in range(max(0, len(fixed.levels) - _LEVELS_ALIKE), len(fixed.levels))
     )
@@ -245,8 +241,8 @@ def _with_coarse_shift(fixed: Level, moving: Level, start: Matrix) -> Matrix:
     warped = _warp(moving.smooth, here, (width, height))
     (dx, dy), _ = cv2.phaseCorrelate(fixed.smooth.copy(), warped.copy(), window)
     shifted = here @ np.array([[1, 0, dx], [0, 1, dy], [0, 0, 1.0]])
-    there = _correlation(fixed.smooth, moving.smooth, shifted)
-    better = there > _correlation(fixed.smooth, moving.smooth, here) + _BETTER
+    there = _correlation(fixed, moving, shifted)
+    better = there > _correlation(fixed, moving, here) + _BETTER
     return rescaled(shifted, 1 / fixed.factor) if better else start
 
 
@@ -258,13 +254,17 @@ def _warp(image: Image, transform: Matrix, size: tuple[int, int], border: float 
     )
 
 
-def _correlation(fixed: Image, moving: Image, transform: Matrix) -> float:
-    """Pearson correlation over the common part."""
-    warped = _warp(moving, transform, (fixed.shape[1], fixed.shape[0]), math.nan)
+def _correlation(fixed: Level, moving: Level, transform: Matrix, bands: bool = False) -> float:
+    """Pearson correlation over the common part, of the pictures or of their bands."""
+    one, other = (level.band if bands else level.smooth for level in (fixed, moving))
+    warped = _warp(other, transform, fixed.size, math.nan)
     inside = (~np.isnan(warped)).view(np.uint8)  # what is mixed with the border is no number either
+    if fixed.hidden is not None and moving.hidden is not None:  # in neither or in both
+        hidden = cv2.bitwise_or(fixed.hidden, _warp(moving.hidden, transform, fixed.size))
+        inside[hidden > 0] = 0
     if cv2.countNonZero(inside) < _MIN_OVERLAP_PX:
         return -1.0
     a, b = (
-        cv2.subtract(part, np.array(cv2.mean(part, inside)), mask=inside).ravel() for part in (fixed, warped)
+        cv2.subtract(part, np.array(cv2.mean(part, inside)), mask=inside).ravel() for part in (one, warped)
     )
     return float(a @ b) / max(math.sqrt(float(a @ a) * float(b @ b)), 1e-9)

@@ -74,8 +74,11 @@ class Prepared:
     @cached_property
     def glittering(self) -> MatchPyramid:
         """The pyramid with highlights, made when it is asked for."""
-        grey = self.with_highlights
-        return self.pyramid if grey is None else MatchPyramid(linear_light(grey.astype(np.float32)))
+        if self.with_highlights is None:
+            return self.pyramid
+        made = MatchPyramid(linear_light(self.with_highlights.astype(np.float32)))
+        hidden = self.pyramid.levels[0].hidden
+        return made if hidden is None else made.without(hidden)
 
 
 def prepare(pixels: Image, width_px: int = 1000) -> Prepared:

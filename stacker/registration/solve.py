@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -36,6 +36,7 @@ _MEDIAN_POINTS = 5_000
 _STRONG = 0.99
 _MOST_CONDITION = 1e8
 _CONTRASTS, _LEAST_SPREAD = (0.25, 4.0), 1e-3
+_NOWHERE_PX = np.float32(-1e6)
 _CELLS = 8
 """Across and down the picture: within a cell errors may go together, as they do where a part of the subject
 lies nearer than the rest, and where neighbouring points see the same noise through the band's filter."""
@@ -145,7 +146,17 @@ def linearised(
         None where too few of the points are seen in the moving picture.
     """
     make = _linearised_by_loop if by_loops(compiled) else _linearised_plainly
-    return make(points, level, transform.astype(np.float32))
+    m = transform.astype(np.float32)
+    return make(points if level.hidden is None else _seen(points, level.hidden, m), level, m)
+
+
+def _seen(points: Points, hidden: Image, m: Image) -> Points:
+    """The same points; those that lie on something hidden are put where nothing is."""
+    x, y = (np.rint(part).astype(np.intp) for part in _mapped(m, points.x, points.y))
+    rows, columns = hidden.shape
+    inside = (x >= 0) & (x < columns) & (y >= 0) & (y < rows)
+    covered = inside & (hidden[np.clip(y, 0, rows - 1), np.clip(x, 0, columns - 1)] > 0)
+    return replace(points, x=np.where(covered, _NOWHERE_PX, points.x))
 
 
 def _linearised_by_loop(points: Points, level: Level, m: Image) -> System | None:
