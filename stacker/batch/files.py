@@ -306,7 +306,8 @@ class _Run:
                 raise frame
             if not self._skip_bad:
                 raise DataError(f"{frame}; {_WAY_OUT}") from frame
-            self._skipped[index] = str(frame).removeprefix(f"{self._paths[index]} ")
+            reason = str(frame).removeprefix(f"{self._paths[index]} ")
+            self._skipped[index] = reason if reason == str(frame) else f"it {reason}"
             return []
         position = None if self._positions_mm is None else self._positions_mm[index]
         self._simulated = self._simulated or frame.metadata.simulated

@@ -212,7 +212,9 @@ def _frame(
     except DataError:
         raise
     except Exception as error:
-        raise DataError(f"{name} cannot be decoded, it may be damaged or cut off: {error}") from error
+        # Where a decoder stumbles over an index of its own, that says nothing of the file.
+        why = "" if isinstance(error, LookupError) else f": {error}"
+        raise DataError(f"{name} cannot be decoded, it may be damaged or cut off{why}") from error
     frame = as_frame(pixels, name)
     metadata = replace(read_metadata(source, name), grey=frame.metadata.grey)
     metadata, notes = _with_profile(metadata, converted)

@@ -37,6 +37,10 @@ outline only: what is beside or under it changes. (Textures that move vary by 1 
 _MOST_PX = 1.0
 """Movement that counts: beyond it, what is matched has changed altogether and varies no more than that."""
 
+_LEAST_PX = 0.15
+"""Movement from where it counts: less may be errors, and parts of a subject that stands still may show the
+same to the last bit."""
+
 _MOVED_TIMES, _MOVED_PX = 2.0, 0.5
 """How much farther the subject may have moved than a match says that the overlay has misled, and how far if
 that says that nothing moves."""
@@ -56,9 +60,9 @@ _MOST_AREA = 0.25
 _TRIALS = 2
 """The first leaves out of the match what may lie over the subject, the second what does so by that match."""
 
-_LIES_PX, _WORSE = 0.1, 1.02
-"""Pixels by which a match moves an overlay that it has left in its place, and how much worse one lies at
-least by a match that moves it than where it is."""
+_LIES_PX, _WORSE = 0.15, 1.1
+"""Pixels by which a match may move what it has followed, and how much worse, at least, that lies by a match
+that moves it farther."""
 
 _GRID = 9
 """Places across and down for which the movement is reckoned."""
@@ -137,20 +141,28 @@ class Overlay:
             known = self.steady(place)
             self.mask = self.mask if known is None else known
             return None
-        mask, found = self.steady(), None
-        if mask is not None and not _stands(mask, last.pyramid, covered.pyramid, match):
+        mask = self.steady()
+        if mask is None or not _stands(mask, last.pyramid, covered.pyramid, match, _LIES_PX):
             return None
+        return self._tried(mask, last, covered, match, neighbour)
+
+    def _tried(
+        self, mask: Image, last: Link, covered: Prepared, match: Match, neighbour: Neighbour
+    ) -> Match | None:
+        """The match without what a mask shows, if it bears out that this does not move with the subject."""
+        found: Match | None = None
         for _ in range(_TRIALS):
-            if mask is None:
-                return None
             trial = Overlay(mask)
             bare = replace(last, seen=trial.hide(last.seen))
             found, believed = neighbour.found(bare, trial.hide(covered), match.motion)
-            if found is None or not believed:
+            if found is None or not believed or not _stands(mask, last.pyramid, covered.pyramid, found):
                 return None
-            mask = self.steady(_onto_first(last, found, covered))
+            steady = self.steady(_onto_first(last, found, covered))
+            if steady is None:
+                return None
+            mask = steady
         self.mask = mask
-        return None if mask is None else found
+        return found
 
     def steady(self, last: Matrix | None = None) -> Image | None:
         """What has not moved as the subject did.
@@ -175,10 +187,12 @@ class Overlay:
         told = cv2.add(cv2.multiply(xx, moved[0]), cv2.multiply(yy, moved[2]))
         told = cv2.add(told, cv2.multiply(xy, moved[1], scale=2.0))
         box = _BOX_PX, _BOX_PX
-        share = cv2.divide(cv2.blur(spread, box), cv2.blur(told, box)) * np.float32(1 / (count - 1))
+        varied = cv2.blur(spread, box) * np.float32(1 / (count - 1))
+        moves = cv2.blur(told, box)
         strength = cv2.add(xx, yy)
         strong = strength > _FAINT * float(np.quantile(strength[::7, ::7], _STRONG))
-        found = _joined(strong & (share < _STEADY), strong & (share < _RATHER_STEADY))
+        sure, rather = (strong & (varied < share * moves) for share in (_STEADY, _RATHER_STEADY))
+        found = _joined(sure, rather)
         if not _LEAST < strength[found].sum() / max(strength[strong].sum(), 1e-9) < _MOST:
             return None
         mask = cv2.dilate(found.view(np.uint8), np.ones(box, np.uint8))
@@ -193,6 +207,8 @@ class Overlay:
         seen = seen[:, :2] / seen[:, 2:]
         off = seen - seen.mean(axis=0)
         both = np.einsum("kap,kbp->abp", off, off) / (len(places) - 1)
+        least = _LEAST_PX * self._factor
+        both *= both[0, 0] + both[1, 1] > least**2
         if unsure:
             both = _MOVED_TIMES**2 * both + _MOVED_PX**2 * np.eye(2)[..., None]
         both /= np.maximum(1.0, (both[0, 0] + both[1, 1]) / _MOST_PX**2)
@@ -206,16 +222,18 @@ def _onto_first(last: Link, found: Match, seen: Prepared) -> Matrix:
     return last.place.moved(found.motion, last.position_mm).matrix(size, 1.0)
 
 
-def _stands(mask: Image, fixed: MatchPyramid, moving: MatchPyramid, found: Match) -> bool:
+def _stands(
+    mask: Image, fixed: MatchPyramid, moving: MatchPyramid, found: Match, least_px: float = 0.0
+) -> bool:
     """Whether what a mask shows lies in the same place, and not where a match has it, as parts of the subject
-    do that hardly move.
+    do that hardly move; true if the match moves it by less than some pixels.
     """
     one, other, size = fixed.levels[0].band, moving.levels[0].band, fixed.levels[0].size
     here = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
     to_moving = inverse(found.motion.matrix(fixed.centre))
     rows, columns = np.nonzero(here)
     points = np.stack([columns, rows, np.ones_like(rows)])
-    if np.linalg.norm(((to_moving - np.eye(3)) @ points)[:2], axis=0).mean() < _LIES_PX:
+    if np.linalg.norm(((to_moving - np.eye(3)) @ points)[:2], axis=0).mean() < least_px:
         return True
     moved = cv2.warpAffine(other, to_moving[:2], size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
     return _WORSE * cv2.norm(one, other, cv2.NORM_L2, here) < cv2.norm(one, moved, cv2.NORM_L2, here)

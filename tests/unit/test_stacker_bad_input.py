@@ -180,6 +180,7 @@ def test_nan_and_empty_files_are_named_and_skipped_on_request(tmp_path: Path) ->
     result = fuse_files(found, skip_bad=True)
     assert [bad.path.name for bad in result.skipped] == ["f1.tif", "f3.tif"]
     assert "not finite" in result.skipped[0].reason
+    assert result.skipped[1].reason.startswith("it is empty")
     assert result.stack.image.dtype == np.float32
     assert np.isfinite(result.stack.image).all()
 
@@ -391,3 +392,14 @@ def test_a_frame_of_another_size_or_depth_is_left_out_on_request(paths: list[Pat
 def test_the_name_of_a_choice_is_no_choice(option: str) -> None:
     with pytest.raises(UserError, match=rf"^{option} must be one of \w+\.\w+, .*not 'auto'"):
         Options(**{option: "auto"})  # type: ignore[arg-type]
+
+
+def test_a_cut_deflated_tiff_is_said_to_be_damaged_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "cut.tif"
+    tifffile.imwrite(path, textured(1), photometric="rgb", compression="zlib", rowsperstrip=16)
+    whole = path.read_bytes()
+    for share in (0.1, 0.5, 0.99):
+        path.write_bytes(whole[: int(share * len(whole))])
+        with pytest.raises(DataError, match=r"cut\.tif cannot be decoded") as refused:
+            fuse_files([path])
+        assert "range" not in str(refused.value)
