@@ -152,7 +152,13 @@ class Stacker:
         or that they had moved a little each when they were taken for standing still. Beginning again with it
         puts them where they belong. None where there is nothing of the kind.
         """
-        return None if self._chain is None or self._known is not None else self._chain.hindsight
+        chain = self._registering
+        return None if chain is None else chain.hindsight
+
+    @property
+    def _registering(self) -> Chain | None:
+        """What finds out where the frames lie; None before the first one, and where that was known before."""
+        return self._chain if self._known is None else None
 
     def add(
         self, frame: Frame | Image | Path | str, position_mm: float | None = None, index: int | None = None
@@ -332,14 +338,14 @@ class Stacker:
             reason=getattr(fusion, "reason", ""),
             frame_size=self._size,
             options=self._options,
-            pupil_fit=self._chain.pupil_fit() if self._chain is not None and self._known is None else None,
+            pupil_fit=None if self._registering is None else self._registering.pupil_fit(),
             metadata=replace(self._first, grey=self._grey),
             covered=self._covered(),
         )
         return described(stack)[0]
 
     def _covered(self) -> Covered | None:
-        mask = None if self._chain is None or self._known is not None else self._chain.covered
+        mask = None if self._registering is None else self._registering.covered
         return None if mask is None else Covered.by(mask, self._size)
 
     def _take(self, frame: Frame | Image | Path | str, number: int) -> Frame:

@@ -202,6 +202,7 @@ class Chain:
         self._revised = ()
         self._neighbour.focus_top = max(self._neighbour.focus_top, seen.pyramid.focus_top)
         if self._last is None or self._nothing_yet(seen):
+            self._overlay = Overlay(self._known.overlay)
             self._overlay.add(seen.pyramid, identity())
             seen = self._overlay.hide(seen)
             return self._begin(Link(seen, Place(position_mm=position_mm), Levels.same(), position_mm))

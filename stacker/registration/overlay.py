@@ -24,7 +24,7 @@ from stacker.registration.similarity import Matrix, inverse, rescaled
 __all__ = ["Overlay"]
 
 _LOOKS = (2, 3, 4, 8, 16, 32, 64, 128, 256)
-"""Numbers of frames after which is looked."""
+"""Numbers of frames after which is looked; what comes later is not taken into account any more."""
 
 _HALVED_FROM_PX = 500
 """Width from which half the size will do: a stroke of writing is wider than two of a thousand pixels."""
@@ -133,15 +133,17 @@ class Overlay:
         Match or None
             Of what is seen of the two, if something has been found just now to lie over them.
         """
+        if len(self._places) == _LOOKS[-1]:
+            return None
         place = _onto_first(last, match, covered)
         self.add(covered.pyramid, place)
         if len(self._places) not in _LOOKS:
             return None
         if self.mask is not None:
-            known = self.steady(place)
+            known = self._steady(place)
             self.mask = self.mask if known is None else known
             return None
-        mask = self.steady()
+        mask = self._steady()
         if mask is None or not _stands(mask, last.pyramid, covered.pyramid, match, _LIES_PX):
             return None
         return self._tried(mask, last, covered, match, neighbour)
@@ -157,14 +159,14 @@ class Overlay:
             found, believed = neighbour.found(bare, trial.hide(covered), match.motion)
             if found is None or not believed or not _stands(mask, last.pyramid, covered.pyramid, found):
                 return None
-            steady = self.steady(_onto_first(last, found, covered))
+            steady = self._steady(_onto_first(last, found, covered))
             if steady is None:
                 return None
             mask = steady
         self.mask = mask
         return found
 
-    def steady(self, last: Matrix | None = None) -> Image | None:
+    def _steady(self, last: Matrix | None = None) -> Image | None:
         """What has not moved as the subject did.
 
         Parameters
